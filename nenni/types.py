@@ -1,0 +1,23 @@
+"""Constrained numbers, for the parameters that a config may set.
+
+Plugins annotate their keyword-only parameters with these names (or with int, float, bool, str,
+list): :mod:`nenni.plugins` reads the annotations from the source and refuses what does not fit
+before any job starts.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+Count = Annotated[int, Field(ge=1)]
+"""A whole number of 1 or more."""
+Index = Annotated[int, Field(ge=0)]
+"""A whole number of 0 or more."""
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""A finite number above 0."""
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""A finite number of 0 or more."""
+Fraction = Annotated[float, Field(ge=0, le=1)]
+"""A share, from 0 to 1."""
+Ratio = Annotated[float, Field(gt=0, le=1)]
+"""A share above 0, up to 1."""
