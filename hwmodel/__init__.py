@@ -1,0 +1,75 @@
+"""Analytical cost model of networks with noise injected into non-essential neurons (NENNI).
+
+Counts the operations and BitOPs of every layer with the projection, the roundings, the selection
+and the mask included, compares them with dense FP32, FP16 and INT8, and estimates latency by a
+roofline. It reads ``layers.json`` only: no model, no torch.
+
+Names are imported on first use, so that ``import hwmodel`` and ``--help`` stay fast.
+
+Examples
+--------
+>>> import hwmodel
+>>> network = hwmodel.load("layers.json")  # doctest: +SKIP
+>>> [row.reduction_with for row in hwmodel.reductions(network)]  # doctest: +SKIP
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hwmodel.bitops import Term, count_operations
+    from hwmodel.injection_spec import Injection
+    from hwmodel.layer_spec import Layer, LayerSpecError, Network, load
+    from hwmodel.preset import Preset, PresetError, load_preset, preset_names
+    from hwmodel.reduction import Reduction, reductions
+    from hwmodel.roofline import LayerLatency, latency
+
+_HOME = {
+    "Injection": "injection_spec",
+    "Layer": "layer_spec",
+    "LayerLatency": "roofline",
+    "LayerSpecError": "layer_spec",
+    "Network": "layer_spec",
+    "Preset": "preset",
+    "PresetError": "preset",
+    "Reduction": "reduction",
+    "Term": "bitops",
+    "count_operations": "bitops",
+    "latency": "roofline",
+    "load": "layer_spec",
+    "load_preset": "preset",
+    "preset_names": "preset",
+    "reductions": "reduction",
+}
+
+__all__ = [
+    "Injection",
+    "Layer",
+    "LayerLatency",
+    "LayerSpecError",
+    "Network",
+    "Preset",
+    "PresetError",
+    "Reduction",
+    "Term",
+    "count_operations",
+    "latency",
+    "load",
+    "load_preset",
+    "preset_names",
+    "reductions",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from the module that defines it."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'hwmodel' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"hwmodel.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names without importing them."""
+    return sorted(__all__)

@@ -1,0 +1,124 @@
+"""The three tables as CSV, written atomically and with deterministic bytes."""
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from hwmodel.bitops import Term
+from hwmodel.reduction import Reduction
+from hwmodel.roofline import LayerLatency
+
+Cell = str | bool | float | None
+
+OPERATION_COLUMNS = (
+    "layer",
+    "term",
+    "macs",
+    "additions",
+    "comparisons",
+    "roundings",
+    "bits",
+    "bitops",
+)
+REDUCTION_COLUMNS = (
+    "layer",
+    "baseline",
+    "variant",
+    "evaluated",
+    "dense_bitops",
+    "bitops_without",
+    "bitops_with",
+    "reduction_without",
+    "reduction_with",
+)
+LATENCY_COLUMNS = (
+    "layer",
+    "preset",
+    "dense_fp32_s",
+    "dense_fp16_s",
+    "dense_int8_s",
+    "injected_s",
+    "projection_s",
+    "approximation_s",
+    "selection_s",
+    "exact_s",
+    "bound",
+)
+
+
+def format_cell(value: Cell) -> str:
+    """Text of a cell: whole numbers without a point, other numbers by ``repr``, None empty."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def format_csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """One table as CSV text, its lines ended by a line feed alone."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([format_cell(cell) for cell in row] for row in rows)
+    return buffer.getvalue()
+
+
+def operations_csv(terms: Iterable[Term]) -> str:
+    """Operations and BitOPs, a row per layer and term."""
+    rows = ([getattr(term, column) for column in OPERATION_COLUMNS] for term in terms)
+    return format_csv(OPERATION_COLUMNS, rows)
+
+
+def reductions_csv(reductions: Iterable[Reduction]) -> str:
+    """Reductions, a row per layer, baseline and variant."""
+    rows = ([getattr(row, column) for column in REDUCTION_COLUMNS] for row in reductions)
+    return format_csv(REDUCTION_COLUMNS, rows)
+
+
+def latency_csv(latencies: Iterable[tuple[str, Sequence[LayerLatency]]]) -> str:
+    """Latencies, a row per preset and layer; `latencies` pairs a preset's name with its rows."""
+    rows = (
+        [name if column == "preset" else getattr(row, column) for column in LATENCY_COLUMNS]
+        for name, preset_rows in latencies
+        for row in preset_rows
+    )
+    return format_csv(LATENCY_COLUMNS, rows)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that readers see the old content or the new one, never a part.
+
+    Parameters
+    ----------
+    path
+        Of a file in an existing folder.
+    text
+        Its content, stored as UTF-8.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; no temporary file is left behind.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        _write_through(temporary, path, text)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _write_through(temporary: Path, path: Path, text: str) -> None:
+    with temporary.open("w", encoding="utf-8", newline="") as stream:
+        try:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink()
+            raise

@@ -1,0 +1,225 @@
+"""The input: ``layers.json``, version 1, one entry per convolution or linear layer.
+
+Notation of the NENNI cost protocol, used in every module: a layer has n output neurons at each of
+M positions, each the dot product of d inputs.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PositiveInt, ValidationError, ValidationInfo, field_validator
+
+from hwmodel.errors import UserError
+from hwmodel.injection_spec import Bits, Injection, NonNegativeInt
+from hwmodel.validation import StrictModel, describe, inconsistent
+
+Name = Annotated[str, Field(min_length=1)]
+Pair = tuple[PositiveInt, PositiveInt]
+
+
+class LayerSpecError(UserError):
+    """A ``layers.json`` that cannot be used; the message names the file and the field."""
+
+
+class Layer(StrictModel):
+    """A convolution or linear layer.
+
+    Attributes
+    ----------
+    name
+        Unique in the file; ``total`` is reserved for sums.
+    kind
+        ``conv2d`` or ``linear``.
+    in_channels, out_channels
+        Channels, or features of a linear layer.
+    kernel_size, stride, padding, dilation, groups
+        As in a convolution; ones, and zeros for padding, in a linear layer.
+    in_size, out_size
+        Height and width; ``[1, positions]`` for both in a linear layer.
+    exact_bits
+        Bits of weights and activations on the exact path as it was evaluated.
+    injection
+        Null where the layer stays exact.
+    """
+
+    name: Name
+    kind: Literal["conv2d", "linear"]
+    in_channels: PositiveInt
+    out_channels: PositiveInt
+    kernel_size: Pair
+    stride: Pair
+    padding: tuple[NonNegativeInt, NonNegativeInt]
+    dilation: Pair
+    groups: PositiveInt
+    in_size: Pair
+    out_size: Pair
+    exact_bits: Bits
+    injection: Injection | None = Field(default=None, validate_default=True)
+
+    @property
+    def d(self) -> int:
+        """Inputs of one neuron: channels of its group times the kernel's area."""
+        return self.in_channels // self.groups * self.kernel_size[0] * self.kernel_size[1]
+
+    @property
+    def n(self) -> int:
+        """Neurons at one position, over all groups."""
+        return self.out_channels
+
+    @property
+    def M(self) -> int:
+        """Output positions."""
+        return self.out_size[0] * self.out_size[1]
+
+    @field_validator("name")
+    @classmethod
+    def _not_reserved(cls, name: str) -> str:
+        if name == "total":
+            raise ValueError("should not be 'total', which names the sum over layers")
+        return name
+
+    @field_validator("kernel_size", "stride", "padding", "dilation")
+    @classmethod
+    def _trivial_if_linear(cls, pair: tuple[int, int], info: ValidationInfo) -> tuple[int, int]:
+        expected = (0, 0) if info.field_name == "padding" else (1, 1)
+        if info.data.get("kind") == "linear" and pair != expected:
+            raise ValueError(f"should be {list(expected)} for a linear layer")
+        return pair
+
+    @field_validator("groups")
+    @classmethod
+    def _divides_channels(cls, groups: int, info: ValidationInfo) -> int:
+        channels = [info.data.get(key, 0) for key in ("in_channels", "out_channels")]
+        if any(count % groups for count in channels):
+            raise ValueError("should divide in_channels and out_channels")
+        if info.data.get("kind") == "linear" and groups != 1:
+            raise ValueError("should be 1 for a linear layer")
+        return groups
+
+    @field_validator("in_size")
+    @classmethod
+    def _flat_if_linear(cls, size: tuple[int, int], info: ValidationInfo) -> tuple[int, int]:
+        if info.data.get("kind") == "linear" and size[0] != 1:
+            raise ValueError("should be [1, positions] for a linear layer")
+        return size
+
+    @field_validator("out_size")
+    @classmethod
+    def _follows_from_input(cls, size: tuple[int, int], info: ValidationInfo) -> tuple[int, int]:
+        keys = ("in_size", "kernel_size", "stride", "padding", "dilation")
+        if all(key in info.data for key in keys):
+            axes = zip(*(info.data[key] for key in keys), strict=True)
+            expected = tuple(_output_length(*axis) for axis in axes)
+            if size != expected:
+                raise ValueError(
+                    f"should be {list(expected)}, which follows from in_size, kernel_size, stride,"
+                    " padding and dilation"
+                )
+        return size
+
+    @field_validator("injection")
+    @classmethod
+    def _fits_the_layer(cls, injection: Injection | None, info: ValidationInfo) -> Injection | None:
+        keys = ("in_channels", "kernel_size", "groups")
+        if injection is not None and all(key in info.data for key in keys):
+            channels, kernel, groups = (info.data[key] for key in keys)
+            _check_projection(injection, channels // groups, kernel[0] * kernel[1])
+        return injection
+
+
+def _output_length(length: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
+    return (length + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def _check_projection(injection: Injection, channels: int, area: int) -> None:
+    """Refuse a P whose size or non-zeros contradict the layer's channels and kernel area."""
+    d = channels * area
+    if injection.k_c is not None and injection.k != injection.k_c * area:
+        expected = f"should be k_c times the kernel's area, {injection.k_c * area}"
+        raise inconsistent(("k",), injection.k, expected)
+    entries = injection.k_c * channels if injection.k_c is not None else injection.k * d
+    if injection.nonzeros > entries:
+        expected = f"should be at most the entries of P, {entries}"
+        raise inconsistent(("nonzeros",), injection.nonzeros, expected)
+    if injection.projection == "count_sketch" and injection.nonzeros != d:
+        expected = f"should be one for each input of a neuron, {d}, in a count sketch"
+        raise inconsistent(("nonzeros",), injection.nonzeros, expected)
+
+
+class Network(StrictModel):
+    """A whole ``layers.json``.
+
+    Attributes
+    ----------
+    version
+        Of the format: 1.
+    model
+        Free text.
+    input_shape
+        Channels, height and width of one input.
+    layers
+        In order of execution.
+    """
+
+    version: Literal[1]
+    model: str
+    input_shape: tuple[PositiveInt, PositiveInt, PositiveInt]
+    layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
+
+    @field_validator("layers")
+    @classmethod
+    def _unique_names(cls, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+        seen: set[str] = set()
+        for index, layer in enumerate(layers):
+            if layer.name in seen:
+                raise inconsistent((index, "name"), layer.name, "should be unique")
+            seen.add(layer.name)
+        return layers
+
+    @classmethod
+    def parse(cls, text: bytes, file: str) -> Self:
+        """Parse the content of a file.
+
+        Parameters
+        ----------
+        text
+            JSON in UTF-8.
+        file
+            Its name, for messages.
+
+        Raises
+        ------
+        LayerSpecError
+            With the file and the first faulty field.
+        """
+        if not text.strip():
+            raise LayerSpecError(f"{file}: is empty")
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise LayerSpecError(f"{file}: {describe(error)}") from None
+
+
+def load(path: str | Path) -> Network:
+    """Read ``layers.json``.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    Network
+        Checked in itself: sizes follow from each other, P fits its layer.
+
+    Raises
+    ------
+    LayerSpecError
+        If it is missing, empty, not JSON, or breaks the schema.
+    """
+    try:
+        text = Path(path).read_bytes()
+    except OSError as error:
+        raise LayerSpecError(f"{path}: cannot be read: {error.strerror}") from None
+    return Network.parse(text, str(path))

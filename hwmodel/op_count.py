@@ -1,0 +1,180 @@
+"""Operations of each term of a layer, for one input.
+
+Every function returns counts over all groups. Counts are exact where ``layers.json`` records what
+really is (non-zeros of P, masks), else expectations, as each function states. Source unless noted:
+the NENNI cost protocol. Biases, batch norms, activations and pooling cost the same on both sides
+and are left out, as are the exact path's own quantisers, which a dense INT8 network needs too.
+"""
+
+from dataclasses import dataclass
+
+from hwmodel.injection_spec import Injection
+from hwmodel.layer_spec import Layer
+
+_QUICKSELECT_COMPARISONS = 3
+"""Comparisons a neuron costs in quickselect, about (Hoare's FIND; between 2 and 3.4 expected)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """How many operations of each kind a term needs.
+
+    Attributes
+    ----------
+    macs
+        Multiply-accumulates.
+    additions, comparisons, roundings
+        Single operations.
+    mask_bits
+        Bits written to the mask of essential neurons.
+    """
+
+    macs: float = 0
+    additions: float = 0
+    comparisons: float = 0
+    roundings: float = 0
+    mask_bits: float = 0
+
+
+def dense_macs(layer: Layer) -> int:
+    """MACs of the layer without injection: M n d."""
+    return layer.M * layer.n * layer.d
+
+
+def input_positions(layer: Layer) -> int:
+    """Input positions that the layer reads at least once, at most: min(H_in W_in, M kh kw)."""
+    height, width = layer.in_size
+    return min(height * width, layer.M * layer.kernel_size[0] * layer.kernel_size[1])
+
+
+def sparse_additions(layer: Layer, injection: Injection) -> int:
+    """Additions of a sparse ternary P: M times its non-zeros."""
+    return layer.M * injection.nonzeros * layer.groups
+
+
+def expected_sparse_additions(layer: Layer, k: int) -> float:
+    """Additions expected of a sparse P of k rows, a third of its entries non-zero: M k d / 3."""
+    return layer.M * k * layer.d * layer.groups / 3
+
+
+def tap_shared_additions(layer: Layer, injection: Injection) -> int:
+    """Additions of a P on channels alone, whose result all kernel taps share.
+
+    Each input position is projected once: min(H_in W_in, M kh kw) times the non-zeros.
+    """
+    return input_positions(layer) * injection.nonzeros * layer.groups
+
+
+def expected_tap_shared_additions(layer: Layer, k_c: int) -> float:
+    """Additions expected of a tap-shared P: min(H_in W_in, M kh kw) k_c C_in / 3."""
+    return input_positions(layer) * k_c * layer.in_channels / 3
+
+
+def gaussian_macs(layer: Layer, injection: Injection) -> int:
+    """MACs of a dense Gaussian P: M k d."""
+    return layer.M * injection.k * layer.d * layer.groups
+
+
+def count_sketch_additions(layer: Layer) -> int:
+    """Additions of a count sketch, one for each input of a patch: M d."""
+    return layer.M * layer.d * layer.groups
+
+
+def projection(layer: Layer, injection: Injection) -> Operations:
+    """Operations of P x, by the kind of P."""
+    match injection.projection:
+        case "sparse":
+            return Operations(additions=sparse_additions(layer, injection))
+        case "tap_shared":
+            return Operations(additions=tap_shared_additions(layer, injection))
+        case "gaussian":
+            return Operations(macs=gaussian_macs(layer, injection))
+        case "count_sketch":
+            return Operations(additions=count_sketch_additions(layer))
+
+
+def projection_as_matrix_macs(layer: Layer, injection: Injection) -> int:
+    """MACs of P x where zeros are not skipped: M k d, or one k_c x C_in product per input position.
+
+    This is what a multiplier array without support for unstructured sparsity executes.
+    """
+    if injection.k_c is not None:
+        return input_positions(layer) * injection.k_c * layer.in_channels
+    return gaussian_macs(layer, injection)
+
+
+def approximation(layer: Layer, injection: Injection) -> Operations:
+    """Operations of W~ times the projected inputs: M n k MACs."""
+    return Operations(macs=layer.M * layer.n * injection.k)
+
+
+def projected_values(layer: Layer, injection: Injection) -> int:
+    """Numbers that the projection yields: M k, or k_c at each input position if tap-shared."""
+    if injection.k_c is not None:
+        return input_positions(layer) * injection.k_c * layer.groups
+    return layer.M * injection.k * layer.groups
+
+
+def input_values(layer: Layer) -> int:
+    """Input numbers that the layer reads: C_in at each position it reads."""
+    return layer.in_channels * input_positions(layer)
+
+
+def input_roundings(layer: Layer, injection: Injection, exact_bits: int) -> int:
+    """Count Q_a, once per input number, not at all where the exact path's inputs are as coarse.
+
+    The protocol's table leaves Q_a out; it is counted here so that no step goes uncounted.
+    """
+    return input_values(layer) if injection.input_bits < exact_bits else 0
+
+
+def projected_roundings(layer: Layer, injection: Injection, sum_bits: int) -> int:
+    """Count Q_p, once per projected number, not at all where the sums are as narrow."""
+    return projected_values(layer, injection) if injection.projected_bits < sum_bits else 0
+
+
+def exact_fraction(injection: Injection) -> float:
+    """Share of neurons whose exact value must be computed.
+
+    The measured share of the masks; 1 for the ``oracle``, which judges exact values of all neurons
+    before it knows which of them are essential.
+    """
+    return 1.0 if injection.selection == "oracle" else injection.measured_fraction
+
+
+def selection(layer: Layer, injection: Injection) -> Operations:
+    """Operations that decide which neurons are essential.
+
+    Top-k by quickselect takes about 3 comparisons a neuron, inverting its mask none; N:M compares
+    all pairs of a group, (M - 1) / 2 a neuron; a threshold 1. Blocks and channels add each neuron
+    to its block's score; the top-k over these few scores is neglected, as are drawing a ``random``
+    mask and the means and deviations that normalise a score (folded into per-channel constants).
+    """
+    neurons = layer.M * layer.n
+    match injection.selection:
+        case "topk" | "inverted" | "oracle":
+            return Operations(comparisons=_QUICKSELECT_COMPARISONS * neurons)
+        case "threshold":
+            return Operations(comparisons=neurons)
+        case "n_m":
+            assert injection.n_m is not None
+            return Operations(comparisons=neurons * (injection.n_m[1] - 1) / 2)
+        case "block" | "channel":
+            return Operations(additions=neurons)
+        case "random" | "all" | "none":
+            return Operations()
+
+
+def exact_part(layer: Layer, injection: Injection) -> Operations:
+    """Operations of the essential neurons' dot products: f M n d MACs."""
+    return Operations(macs=exact_fraction(injection) * dense_macs(layer))
+
+
+def mask(layer: Layer, injection: Injection) -> Operations:
+    """Bits of the mask: M n, none where all neurons are treated alike.
+
+    An upper bound for blocks and channels, which could share a bit.
+    """
+    if injection.selection in ("all", "none"):
+        return Operations()
+    return Operations(mask_bits=layer.M * layer.n)

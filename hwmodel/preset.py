@@ -1,0 +1,158 @@
+"""Hardware presets: the constants of the roofline, each tagged with where it comes from.
+
+A preset is a file ``presets/NAME.toml``; adding one needs no code.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from hwmodel.errors import UserError
+from hwmodel.preset_files import PRESET_FOLDER, preset_names
+from hwmodel.validation import StrictModel, describe
+
+__all__ = [
+    "Constant",
+    "Flag",
+    "Preset",
+    "PresetError",
+    "load_preset",
+    "preset_names",
+    "read_preset",
+]
+
+Tag = Literal["measured", "data sheet", "assumed"]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class PresetError(UserError):
+    """A preset that cannot be used; the message names the file and the key."""
+
+
+class _Sourced(StrictModel):
+    tag: Tag
+    source: Text
+
+
+class Constant(_Sourced):
+    """A number, the kind of evidence for it, and one line that cites or explains it."""
+
+    value: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Share(_Sourced):
+    """A share between 0 and 1, such as a utilisation."""
+
+    value: Annotated[float, Field(gt=0, le=1)]
+
+
+class Count(_Sourced):
+    """A whole number."""
+
+    value: Annotated[int, Field(ge=1)]
+
+
+class Flag(_Sourced):
+    """A yes or no."""
+
+    value: bool
+
+
+class Preset(StrictModel):
+    """What the roofline needs to know of a platform.
+
+    Attributes
+    ----------
+    description
+        What it stands for.
+    clock_hz
+        Clock of the arithmetic units.
+    mac_per_cycle
+        Multiply-accumulates per cycle, by bits of the operands; a width that the platform lacks is
+        left out.
+    elementwise_per_cycle
+        Additions, comparisons or roundings per cycle, outside the multiplier array.
+    utilisation_dense
+        Share of the peak that dense products reach, as do roundings.
+    utilisation_irregular
+        Share of the peak that scattered additions and comparisons reach.
+    bandwidth_bytes_per_s
+        Of the memory that weights and activations come from.
+    overhead_s
+        Of starting one phase.
+    tile_outputs
+        Neighbouring outputs that are computed together or not at all.
+    skips_zeros
+        Whether a sparse P costs its non-zeros only; otherwise it runs as a dense matrix.
+    """
+
+    description: Text
+    clock_hz: Constant
+    mac_per_cycle: Annotated[dict[Literal["4", "8", "16", "32"], Constant], Field(min_length=1)]
+    elementwise_per_cycle: Constant
+    utilisation_dense: Share
+    utilisation_irregular: Share
+    bandwidth_bytes_per_s: Constant
+    overhead_s: Constant
+    tile_outputs: Count
+    skips_zeros: Flag
+
+    def run_bits(self, bits: int) -> int | None:
+        """Narrowest supported width that holds `bits`, or None if there is none.
+
+        Four-bit operands thus run, and are stored, as eight-bit ones where hardware has no four-bit
+        multipliers: they gain nothing there.
+        """
+        wide_enough = [width for width in self.peak_macs_per_s if width >= bits]
+        return min(wide_enough, default=None)
+
+    @property
+    def peak_macs_per_s(self) -> dict[int, float]:
+        """Peak multiply-accumulates per second, by supported width in bits."""
+        return {int(k): c.value * self.clock_hz.value for k, c in self.mac_per_cycle.items()}
+
+    @property
+    def peak_elementwise_per_s(self) -> float:
+        """Peak additions, comparisons or roundings per second."""
+        return self.elementwise_per_cycle.value * self.clock_hz.value
+
+
+def read_preset(path: Path) -> Preset:
+    """Read one preset file.
+
+    Parameters
+    ----------
+    path
+        A TOML file.
+
+    Raises
+    ------
+    PresetError
+        With the file and the first missing or faulty key.
+    """
+    try:
+        return Preset.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise PresetError(f"{path.name}: {describe(error)}") from None
+    except ValueError as error:
+        raise PresetError(f"{path.name}: is not TOML: {error}") from None
+
+
+def load_preset(name: str) -> Preset:
+    """Read a preset that comes with the package.
+
+    Parameters
+    ----------
+    name
+        One of `preset_names`.
+
+    Raises
+    ------
+    PresetError
+        If there is none of that name, with the names there are.
+    """
+    if name not in preset_names():
+        raise PresetError(f"unknown preset {name!r}; known: {', '.join(preset_names())}")
+    return read_preset(PRESET_FOLDER / f"{name}.toml")

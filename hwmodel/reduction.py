@@ -1,0 +1,117 @@
+"""BitOPs against dense FP32, FP16 and INT8, with and without the overheads.
+
+Layers that stay exact are on both sides. "Without" is what papers usually count, the exact part and
+the approximation; "with" adds the projection, the roundings, the selection and the mask. A negative
+reduction is a loss and is reported as it is. Source: NENNI cost protocol.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hwmodel.bitops import dense_bitops, layer_terms
+from hwmodel.layer_spec import Layer, Network
+
+BASELINES = {"fp32": 32, "fp16": 16, "int8": 8}
+"""Bits of weights and activations of each dense baseline."""
+
+VARIANTS = ("as_evaluated", "exact_at_baseline")
+"""Exact path and untouched layers at the bits that were evaluated, or at those of the baseline."""
+
+_COUNTED_WITHOUT_OVERHEADS = ("exact", "approximation")
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """BitOPs of a layer, or of the whole network, against one baseline.
+
+    Attributes
+    ----------
+    layer
+        Name, or ``total``.
+    baseline, variant
+        Keys of `BASELINES` and `VARIANTS`.
+    evaluated
+        Whether the accuracy of these bits was evaluated.
+    dense_bitops
+        Of the baseline.
+    bitops_without, bitops_with
+        Of the injected network, without and with the overheads.
+    """
+
+    layer: str
+    baseline: str
+    variant: str
+    evaluated: bool
+    dense_bitops: float
+    bitops_without: float
+    bitops_with: float
+
+    @property
+    def reduction_without(self) -> float:
+        """Share of the baseline's BitOPs that is saved, overheads left out."""
+        return 1 - self.bitops_without / self.dense_bitops
+
+    @property
+    def reduction_with(self) -> float:
+        """Share of the baseline's BitOPs that is saved, everything counted."""
+        return 1 - self.bitops_with / self.dense_bitops
+
+
+def layer_reduction(layer: Layer, baseline: str, variant: str) -> Reduction:
+    """Compare one layer with one baseline.
+
+    Parameters
+    ----------
+    layer
+        With or without injection.
+    baseline, variant
+        Keys of `BASELINES` and `VARIANTS`.
+
+    Returns
+    -------
+    Reduction
+        Marked as evaluated where its exact path has the recorded bits.
+    """
+    baseline_bits = BASELINES[baseline]
+    exact_bits = layer.exact_bits if variant == "as_evaluated" else baseline_bits
+    terms = layer_terms(layer, exact_bits)
+    return Reduction(
+        layer=layer.name,
+        baseline=baseline,
+        variant=variant,
+        evaluated=exact_bits == layer.exact_bits,
+        dense_bitops=dense_bitops(layer, baseline_bits),
+        bitops_without=sum(t.bitops for t in terms if t.term in _COUNTED_WITHOUT_OVERHEADS),
+        bitops_with=sum(t.bitops for t in terms),
+    )
+
+
+def _total(rows: Iterable[Reduction], baseline: str, variant: str) -> Reduction:
+    chosen = [row for row in rows if (row.baseline, row.variant) == (baseline, variant)]
+    return Reduction(
+        layer="total",
+        baseline=baseline,
+        variant=variant,
+        evaluated=all(row.evaluated for row in chosen),
+        dense_bitops=sum(row.dense_bitops for row in chosen),
+        bitops_without=sum(row.bitops_without for row in chosen),
+        bitops_with=sum(row.bitops_with for row in chosen),
+    )
+
+
+def reductions(network: Network) -> list[Reduction]:
+    """Compare every layer, and the network in total, with every baseline.
+
+    Parameters
+    ----------
+    network
+        As read by `hwmodel.load`.
+
+    Returns
+    -------
+    list of Reduction
+        One per layer, baseline and variant; the rows of ``total`` come last.
+    """
+    pairs = [(baseline, variant) for baseline in BASELINES for variant in VARIANTS]
+    rows = [layer_reduction(layer, *pair) for layer in network.layers for pair in pairs]
+    return rows + [_total(rows, *pair) for pair in pairs]

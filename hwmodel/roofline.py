@@ -1,0 +1,264 @@
+"""Latency of one input by a roofline: t = max(operations / rate, bytes / bandwidth) + overhead.
+
+An injected layer runs four phases one after the other, projection (with the roundings),
+approximation, selection and exact; another layer runs one. Phases do not overlap and share no
+cache. A precision below what the platform supports runs at its lowest supported one: four bits gain
+no speed where hardware has none. A precision above the highest supported one cannot run, and the
+latency is then unknown (None). Source: NENNI cost protocol; constants from the preset.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hwmodel import op_count, traffic
+from hwmodel.bitops import GAUSSIAN_BITS, sum_bits
+from hwmodel.granularity import effective_fraction
+from hwmodel.injection_spec import Injection
+from hwmodel.layer_spec import Layer, Network
+from hwmodel.preset import Preset
+from hwmodel.reduction import BASELINES
+
+
+class UnsupportedPrecisionError(ValueError):
+    """A precision wider than anything the platform multiplies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Time of one phase, in seconds.
+
+    Attributes
+    ----------
+    compute_s
+        Of its operations.
+    memory_s
+        Of its bytes.
+    overhead_s
+        Of starting it.
+    """
+
+    compute_s: float
+    memory_s: float
+    overhead_s: float
+
+    @property
+    def seconds(self) -> float:
+        """max(compute, memory) + overhead; a phase with nothing to do is never started."""
+        busy = max(self.compute_s, self.memory_s)
+        return busy + self.overhead_s if busy else 0.0
+
+    @property
+    def bound(self) -> str:
+        """What limits it, ``compute`` or ``memory``; empty if it has nothing to do."""
+        if not max(self.compute_s, self.memory_s):
+            return ""
+        return "compute" if self.compute_s >= self.memory_s else "memory"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerLatency:
+    """Latency of a layer, or of the whole network, in seconds for one input.
+
+    None stands for a precision that the platform lacks.
+
+    Attributes
+    ----------
+    layer
+        Name, or ``total``.
+    dense_fp32_s, dense_fp16_s, dense_int8_s
+        Of the layer without injection.
+    injected_s
+        As evaluated: the sum of the four phases, which follow.
+    projection_s, approximation_s, selection_s, exact_s
+        Phases; all but the last 0 for a layer without injection.
+    bound
+        What limits the exact phase, ``compute`` or ``memory``; empty if it is empty, for ``total``
+        and where the precision is lacking.
+    """
+
+    layer: str
+    dense_fp32_s: float | None
+    dense_fp16_s: float | None
+    dense_int8_s: float | None
+    injected_s: float | None
+    projection_s: float | None
+    approximation_s: float | None
+    selection_s: float | None
+    exact_s: float | None
+    bound: str
+
+
+def _run_bits(preset: Preset, bits: int) -> int:
+    run_bits = preset.run_bits(bits)
+    if run_bits is None:
+        raise UnsupportedPrecisionError(f"no multiplier takes {bits} bits")
+    return run_bits
+
+
+def mac_seconds(preset: Preset, macs: float, run_bits: int) -> float:
+    """Time of dense multiply-accumulates at a supported width."""
+    return macs / (preset.peak_macs_per_s[run_bits] * preset.utilisation_dense.value)
+
+
+def regular_seconds(preset: Preset, operations: float) -> float:
+    """Time of elementwise operations on consecutive numbers, such as roundings."""
+    return operations / (preset.peak_elementwise_per_s * preset.utilisation_dense.value)
+
+
+def irregular_seconds(preset: Preset, operations: float) -> float:
+    """Time of scattered additions and comparisons."""
+    return operations / (preset.peak_elementwise_per_s * preset.utilisation_irregular.value)
+
+
+def _phase(preset: Preset, compute_s: float, moved: traffic.Traffic) -> Phase:
+    memory_s = moved.total / preset.bandwidth_bytes_per_s.value
+    return Phase(compute_s, memory_s, preset.overhead_s.value)
+
+
+def dense_phase(layer: Layer, preset: Preset, bits: int) -> Phase:
+    """Time the whole layer, computed exactly, at `bits` or the next supported width above."""
+    run_bits = _run_bits(preset, bits)
+    compute_s = mac_seconds(preset, op_count.dense_macs(layer), run_bits)
+    return _phase(preset, compute_s, traffic.dense_traffic(layer, run_bits))
+
+
+def _projection_seconds(layer: Layer, injection: Injection, preset: Preset) -> float:
+    if injection.projection == "gaussian":
+        run_bits = _run_bits(preset, max(GAUSSIAN_BITS, injection.input_bits))
+        return mac_seconds(preset, op_count.gaussian_macs(layer, injection), run_bits)
+    if preset.skips_zeros.value:
+        return irregular_seconds(preset, op_count.projection(layer, injection).additions)
+    run_bits = _run_bits(preset, injection.input_bits)
+    return mac_seconds(preset, op_count.projection_as_matrix_macs(layer, injection), run_bits)
+
+
+def projection_phase(layer: Layer, injection: Injection, preset: Preset) -> Phase:
+    """Time Q_a, P x and Q_p.
+
+    A sparse P costs its non-zeros where zeros can be skipped, else as a dense matrix on the
+    multipliers at the width of its inputs.
+    """
+    roundings = op_count.input_roundings(layer, injection, layer.exact_bits)
+    roundings += op_count.projected_roundings(layer, injection, sum_bits(injection))
+    compute_s = _projection_seconds(layer, injection, preset) + regular_seconds(preset, roundings)
+    input_bits = _run_bits(preset, layer.exact_bits)
+    projected_bits = _run_bits(preset, injection.projected_bits)
+    moved = traffic.projection_traffic(layer, injection, input_bits, projected_bits)
+    return _phase(preset, compute_s, moved)
+
+
+def approximation_phase(layer: Layer, injection: Injection, preset: Preset) -> Phase:
+    """Time W~ times the projected inputs; both operands at the wider one's supported width."""
+    run_bits = _run_bits(preset, max(injection.weight_bits, injection.projected_bits))
+    compute_s = mac_seconds(preset, op_count.approximation(layer, injection).macs, run_bits)
+    output_bits = _run_bits(preset, layer.exact_bits)
+    moved = traffic.approximation_traffic(layer, injection, run_bits, output_bits)
+    return _phase(preset, compute_s, moved)
+
+
+def selection_phase(layer: Layer, injection: Injection, preset: Preset) -> Phase:
+    """Time judging z~, stored like the layer's outputs, and writing the mask."""
+    count = op_count.selection(layer, injection)
+    compute_s = irregular_seconds(preset, count.comparisons + count.additions)
+    score_bits = _run_bits(preset, layer.exact_bits)
+    return _phase(preset, compute_s, traffic.selection_traffic(layer, injection, score_bits))
+
+
+def exact_phase(layer: Layer, injection: Injection, preset: Preset) -> Phase:
+    """Time the essential neurons and those that share a tile with one."""
+    run_bits = _run_bits(preset, layer.exact_bits)
+    fraction = effective_fraction(injection, preset.tile_outputs.value)
+    compute_s = mac_seconds(preset, fraction * op_count.dense_macs(layer), run_bits)
+    return _phase(preset, compute_s, traffic.exact_traffic(layer, injection, run_bits, fraction))
+
+
+def _dense_seconds(layer: Layer, preset: Preset, bits: int) -> float | None:
+    try:
+        return dense_phase(layer, preset, bits).seconds
+    except UnsupportedPrecisionError:
+        return None
+
+
+def _phases(layer: Layer, preset: Preset) -> tuple[Phase, Phase, Phase, Phase] | None:
+    """Projection, approximation, selection and exact phase, or None if the layer cannot run."""
+    injection = layer.injection
+    try:
+        if injection is None:
+            nothing = Phase(0.0, 0.0, 0.0)
+            return nothing, nothing, nothing, dense_phase(layer, preset, layer.exact_bits)
+        return (
+            projection_phase(layer, injection, preset),
+            approximation_phase(layer, injection, preset),
+            selection_phase(layer, injection, preset),
+            exact_phase(layer, injection, preset),
+        )
+    except UnsupportedPrecisionError:
+        return None
+
+
+def _sum_or_none(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
+def layer_latency(layer: Layer, preset: Preset) -> LayerLatency:
+    """Latency of one layer.
+
+    Parameters
+    ----------
+    layer
+        With or without injection.
+    preset
+        The platform.
+    """
+    fp32_s, fp16_s, int8_s = (_dense_seconds(layer, preset, b) for b in BASELINES.values())
+    phases = _phases(layer, preset)
+    seconds = [None] * 4 if phases is None else [phase.seconds for phase in phases]
+    projection_s, approximation_s, selection_s, exact_s = seconds
+    return LayerLatency(
+        layer=layer.name,
+        dense_fp32_s=fp32_s,
+        dense_fp16_s=fp16_s,
+        dense_int8_s=int8_s,
+        injected_s=_sum_or_none(seconds),
+        projection_s=projection_s,
+        approximation_s=approximation_s,
+        selection_s=selection_s,
+        exact_s=exact_s,
+        bound="" if phases is None else phases[-1].bound,
+    )
+
+
+def total_latency(rows: Sequence[LayerLatency]) -> LayerLatency:
+    """Sum over layers, None wherever one of them is."""
+    return LayerLatency(
+        layer="total",
+        dense_fp32_s=_sum_or_none([row.dense_fp32_s for row in rows]),
+        dense_fp16_s=_sum_or_none([row.dense_fp16_s for row in rows]),
+        dense_int8_s=_sum_or_none([row.dense_int8_s for row in rows]),
+        injected_s=_sum_or_none([row.injected_s for row in rows]),
+        projection_s=_sum_or_none([row.projection_s for row in rows]),
+        approximation_s=_sum_or_none([row.approximation_s for row in rows]),
+        selection_s=_sum_or_none([row.selection_s for row in rows]),
+        exact_s=_sum_or_none([row.exact_s for row in rows]),
+        bound="",
+    )
+
+
+def latency(network: Network, preset: Preset) -> list[LayerLatency]:
+    """Latency of every layer and of the whole network.
+
+    Parameters
+    ----------
+    network
+        As read by `hwmodel.load`.
+    preset
+        As read by `hwmodel.load_preset`.
+
+    Returns
+    -------
+    list of LayerLatency
+        In the order of the layers, ``total`` last.
+    """
+    rows = [layer_latency(layer, preset) for layer in network.layers]
+    return [*rows, total_latency(rows)]

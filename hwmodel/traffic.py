@@ -1,0 +1,112 @@
+"""Bytes that each phase of a layer moves, for one input.
+
+Every phase reads its weights once, reads its inputs once and writes its outputs once; a phase's
+output is read again by the next. Caches that keep data between phases are not modelled. Widths are
+arguments, since hardware may store a number wider than it was rounded to.
+"""
+
+from dataclasses import dataclass
+
+from hwmodel.bitops import GAUSSIAN_BITS, ceil_log2
+from hwmodel.injection_spec import Injection
+from hwmodel.layer_spec import Layer
+from hwmodel.op_count import input_values, mask, projected_values
+
+_BITS_PER_BYTE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Bytes by what they carry."""
+
+    weights: float = 0
+    inputs: float = 0
+    outputs: float = 0
+
+    @property
+    def total(self) -> float:
+        """All bytes."""
+        return self.weights + self.inputs + self.outputs
+
+
+def _in_bytes(weights: float, inputs: float, outputs: float) -> Traffic:
+    return Traffic(weights / _BITS_PER_BYTE, inputs / _BITS_PER_BYTE, outputs / _BITS_PER_BYTE)
+
+
+def dense_traffic(layer: Layer, bits: int) -> Traffic:
+    """Bytes of the layer without injection: n d weights, all inputs it reads, M n outputs."""
+    return _in_bytes(layer.n * layer.d * bits, input_values(layer) * bits, layer.M * layer.n * bits)
+
+
+def projection_matrix_bits(layer: Layer, injection: Injection) -> int:
+    """Bits that store P: 32 an entry if Gaussian, else an index and a sign for each non-zero.
+
+    The index is a column's for ``sparse`` and ``tap_shared``, a row's for ``count_sketch``.
+    """
+    if injection.projection == "gaussian":
+        return injection.k * layer.d * layer.groups * GAUSSIAN_BITS
+    columns = layer.in_channels // layer.groups if injection.k_c is not None else layer.d
+    indexed = injection.k if injection.projection == "count_sketch" else columns
+    return injection.nonzeros * layer.groups * (ceil_log2(indexed) + 1)
+
+
+def projection_traffic(
+    layer: Layer, injection: Injection, input_bits: int, projected_bits: int
+) -> Traffic:
+    """Bytes of the projection: P, the layer's inputs as the exact path has them, the result."""
+    return _in_bytes(
+        projection_matrix_bits(layer, injection),
+        input_values(layer) * input_bits,
+        projected_values(layer, injection) * projected_bits,
+    )
+
+
+def approximation_traffic(
+    layer: Layer, injection: Injection, operand_bits: int, output_bits: int
+) -> Traffic:
+    """Bytes of the approximation: W~, the projected inputs, z~ for every neuron."""
+    return _in_bytes(
+        layer.n * injection.k * operand_bits,
+        projected_values(layer, injection) * operand_bits,
+        layer.M * layer.n * output_bits,
+    )
+
+
+def selection_traffic(layer: Layer, injection: Injection, score_bits: int) -> Traffic:
+    """Bytes of the selection: z~ where the selection looks at it, and the mask."""
+    looks = injection.selection not in ("random", "all", "none")
+    scores = layer.M * layer.n * score_bits if looks else 0
+    return _in_bytes(0, scores, mask(layer, injection).mask_bits)
+
+
+def weight_rows_fraction(layer: Layer, injection: Injection, fraction: float) -> float:
+    """Share of the weight rows that some position needs, where a tile runs with chance `fraction`.
+
+    Channels are skipped at all positions at once; other selections are taken as independent between
+    positions, 1 - (1 - f)^M, an upper bound for blocks.
+    """
+    if injection.selection == "channel":
+        return fraction
+    return 1 - (1 - fraction) ** layer.M
+
+
+def exact_traffic(layer: Layer, injection: Injection, bits: int, fraction: float) -> Traffic:
+    """Bytes of the essential neurons: weight rows needed, all inputs, the mask, f M n outputs.
+
+    Parameters
+    ----------
+    layer, injection
+        The layer.
+    bits
+        Of weights, inputs and outputs.
+    fraction
+        Share of the neurons that the hardware runs; with 0 nothing moves.
+    """
+    if fraction == 0:
+        return Traffic()
+    rows = weight_rows_fraction(layer, injection, fraction)
+    return _in_bytes(
+        rows * layer.n * layer.d * bits,
+        input_values(layer) * bits + mask(layer, injection).mask_bits,
+        fraction * layer.M * layer.n * bits,
+    )

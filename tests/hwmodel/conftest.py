@@ -1,0 +1,127 @@
+"""Builders of small layers and networks."""
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hwmodel.layer_spec import Layer, Network
+from hwmodel.preset import Preset
+
+INJECTION: dict[str, Any] = {
+    "projection": "sparse",
+    "k": 18,
+    "k_c": None,
+    "nonzeros": 864,
+    "weight_bits": 4,
+    "input_bits": 4,
+    "projected_bits": 4,
+    "selection": "topk",
+    "fraction": 0.5,
+    "measured_fraction": 0.5,
+    "n_m": None,
+}
+
+CONV: dict[str, Any] = {
+    "name": "conv",
+    "kind": "conv2d",
+    "in_channels": 16,
+    "out_channels": 32,
+    "kernel_size": [3, 3],
+    "stride": [2, 2],
+    "padding": [1, 1],
+    "dilation": [1, 1],
+    "groups": 1,
+    "in_size": [28, 28],
+    "out_size": [14, 14],
+    "exact_bits": 32,
+}
+
+
+def _out_length(length: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
+    taken = dilation * (kernel - 1)
+    return len(range(0, length + 2 * padding - taken, stride))
+
+
+def conv_dict(injection: dict[str, Any] | None, **changes: Any) -> dict[str, Any]:
+    """The example convolution with changes, its output size following from them."""
+    layer = {**copy.deepcopy(CONV), **changes}
+    keys = ("in_size", "kernel_size", "stride", "padding", "dilation")
+    layer["out_size"] = [_out_length(*axis) for axis in zip(*(layer[k] for k in keys), strict=True)]
+    layer["injection"] = None if injection is None else {**INJECTION, **injection}
+    return layer
+
+
+def network_dict(*layers: dict[str, Any]) -> dict[str, Any]:
+    return {"version": 1, "model": "example", "input_shape": [1, 28, 28], "layers": list(layers)}
+
+
+@pytest.fixture(scope="session")
+def layer_dict() -> Callable[..., dict[str, Any]]:
+    """The example convolution as JSON data: (injection changes or None, layer changes)."""
+    return conv_dict
+
+
+@pytest.fixture(scope="session")
+def make_layer() -> Callable[..., Layer]:
+    """The example convolution as a layer: (injection changes or None, layer changes)."""
+
+    def make(injection: dict[str, Any] | None = None, **changes: Any) -> Layer:
+        return Layer.model_validate_json(json.dumps(conv_dict(injection, **changes)))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def linear_layer() -> Callable[..., Layer]:
+    """A linear layer of 64 inputs and 10 outputs, with the injection's changes."""
+
+    def make(injection: dict[str, Any] | None = None, **changes: Any) -> Layer:
+        flat: dict[str, Any] = {"kernel_size": [1, 1], "stride": [1, 1], "padding": [0, 0]}
+        flat |= {"kind": "linear", "in_channels": 64, "out_channels": 10, "in_size": [1, 1]}
+        data = conv_dict(injection, **{**flat, **changes})
+        return Layer.model_validate_json(json.dumps(data))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_network() -> Callable[..., Network]:
+    """A network of the given layers' JSON data."""
+
+    def make(*layers: dict[str, Any]) -> Network:
+        return Network.model_validate_json(json.dumps(network_dict(*layers)))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def network_json() -> Callable[..., dict[str, Any]]:
+    """JSON data of a network of the given layers' data."""
+    return network_dict
+
+
+@pytest.fixture(scope="session")
+def make_preset() -> Callable[..., Preset]:
+    """A platform of round numbers, with changes to the values."""
+
+    def make(mac_per_cycle: dict[str, float] | None = None, **changes: Any) -> Preset:
+        values: dict[str, Any] = {
+            "clock_hz": 10.0,
+            "elementwise_per_cycle": 5.0,
+            "utilisation_dense": 0.5,
+            "utilisation_irregular": 0.2,
+            "bandwidth_bytes_per_s": 1000.0,
+            "overhead_s": 0.25,
+            "tile_outputs": 4,
+            "skips_zeros": True,
+        }
+        values.update(changes)
+        sourced = {k: {"value": v, "tag": "assumed", "source": "test"} for k, v in values.items()}
+        rates = mac_per_cycle or {"8": 100.0, "16": 40.0, "32": 20.0}
+        macs = {k: {"value": v, "tag": "assumed", "source": "test"} for k, v in rates.items()}
+        return Preset.model_validate({"description": "test", "mac_per_cycle": macs, **sourced})
+
+    return make

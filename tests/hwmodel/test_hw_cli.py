@@ -1,0 +1,193 @@
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hwmodel
+from hwmodel.__main__ import main
+from hwmodel.csv_output import format_cell, format_csv, write_atomically
+
+OUTPUTS = ("operations", "reductions", "latency")
+
+
+@pytest.fixture
+def layers(tmp_path: Path, network_json: Any, layer_dict: Any) -> Path:
+    injection = {"measured_fraction": 0.5003}
+    data = network_json(layer_dict(None, name="first"), layer_dict(injection, name="a,b"))
+    path = tmp_path / "layers.json"
+    path.write_text(json.dumps(data))
+    return path
+
+
+def run(layers: Path, folder: Path, *extra: str) -> int:
+    folder.mkdir(exist_ok=True)
+    outputs = [part for name in OUTPUTS for part in (f"--{name}", str(folder / f"{name}.csv"))]
+    return main([str(layers), *outputs, *extra])
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_two_runs_give_the_same_bytes(layers: Path, tmp_path: Path, capsys: Any) -> None:
+    assert run(layers, tmp_path / "one") == run(layers, tmp_path / "two") == 0
+    for name in OUTPUTS:
+        one, two = (tmp_path / folder / f"{name}.csv" for folder in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes()
+        assert b"\r" not in one.read_bytes()
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == sorted(
+        f"{name}.csv" for name in OUTPUTS
+    )
+    assert capsys.readouterr().err == ""
+
+
+def test_operations_csv(layers: Path, tmp_path: Path) -> None:
+    run(layers, tmp_path / "out")
+    rows = read(tmp_path / "out" / "operations.csv")
+    header = (tmp_path / "out" / "operations.csv").read_text().splitlines()[0]
+    assert header == "layer,term,macs,additions,comparisons,roundings,bits,bitops"
+    terms = ["exact", "approximation", "projection", "rounding", "selection", "mask"]
+    assert [(row["layer"], row["term"]) for row in rows] == [
+        ("first", "exact"),
+        *(("a,b", term) for term in terms),
+    ]
+    assert rows[0]["bitops"] == str(903_168 * 1024)
+    assert float(rows[1]["macs"]) == 0.5003 * 903_168
+    assert rows[3] == {
+        "layer": "a,b",
+        "term": "projection",
+        "macs": "0",
+        "additions": "169344",
+        "comparisons": "0",
+        "roundings": "0",
+        "bits": "10",
+        "bitops": "1693440",
+    }
+
+
+def test_reductions_csv(layers: Path, tmp_path: Path) -> None:
+    run(layers, tmp_path / "out")
+    path = tmp_path / "out" / "reductions.csv"
+    assert path.read_text().splitlines()[0] == (
+        "layer,baseline,variant,evaluated,dense_bitops,bitops_without,bitops_with,"
+        "reduction_without,reduction_with"
+    )
+    rows = read(path)
+    expected = hwmodel.reductions(hwmodel.load(layers))
+    assert len(rows) == len(expected) == 18
+    for row, reduction in zip(rows, expected, strict=True):
+        assert row["layer"] == reduction.layer
+        assert row["evaluated"] == ("true" if reduction.evaluated else "false")
+        assert float(row["reduction_with"]) == reduction.reduction_with
+        assert float(row["bitops_without"]) == reduction.bitops_without
+    assert rows[-1]["layer"] == "total"
+
+
+def test_latency_csv(layers: Path, tmp_path: Path) -> None:
+    run(layers, tmp_path / "out", "--preset", "server_cpu", "edge_npu", "server_cpu")
+    path = tmp_path / "out" / "latency.csv"
+    assert path.read_text().splitlines()[0] == (
+        "layer,preset,dense_fp32_s,dense_fp16_s,dense_int8_s,injected_s,projection_s,"
+        "approximation_s,selection_s,exact_s,bound"
+    )
+    rows = read(path)
+    assert [(row["preset"], row["layer"]) for row in rows] == [
+        (preset, layer)
+        for preset in ("server_cpu", "edge_npu")
+        for layer in ("first", "a,b", "total")
+    ]
+    total = hwmodel.latency(hwmodel.load(layers), hwmodel.load_preset("server_cpu"))[-1]
+    assert float(rows[2]["injected_s"]) == total.injected_s
+    assert rows[0]["bound"] in ("compute", "memory")
+
+
+def test_table_has_totals_and_flags_what_was_not_evaluated(layers: Path, capsys: Any) -> None:
+    assert main([str(layers)]) == 0
+    text = capsys.readouterr().out
+    lines = [line.split() for line in text.splitlines()]
+    terms = hwmodel.count_operations(hwmodel.load(layers))
+    total = f"{sum(term.bitops for term in terms):,.0f}"
+    assert any(line[:2] == ["total", "all"] and line[-1] == total for line in lines)
+    assert "total  at int8       NO              int8" in text
+    assert text.count("Latency in microseconds on ") == 2
+    assert "assumed, neither measured nor from a data sheet: " in text
+
+
+def test_one_preset_alone(layers: Path, capsys: Any) -> None:
+    assert main([str(layers), "--preset", "edge_npu"]) == 0
+    text = capsys.readouterr().out
+    assert "server_cpu" not in text
+    assert "Latency in microseconds on edge_npu" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["{layers}", "--preset", "gpu"], "unknown preset 'gpu'; known: edge_npu, server_cpu"),
+        (["{folder}/none.json"], "none.json: cannot be read: No such file or directory"),
+        (["{layers}", "--latency", "{folder}/no/x.csv"], "no/x.csv: No such file or directory"),
+        (["{layers}", "--latency", "{folder}"], "Is a directory"),
+        (["{layers}", "--latency", "{layers}"], "should be different files"),
+        (["{layers}", "--latency", "{folder}/a", "--operations", "{folder}/a"], "different files"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(
+    layers: Path, tmp_path: Path, capsys: Any, arguments: list[str], expected: str
+) -> None:
+    before = layers.read_bytes()
+    filled = [argument.format(layers=layers, folder=tmp_path) for argument in arguments]
+    assert main(filled) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("\n") == 1
+    assert output.err.startswith("hwmodel: ")
+    assert expected in output.err
+    assert layers.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["layers.json"]
+
+
+def test_wrong_arguments_are_told_in_one_line(capsys: Any) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--unknown"])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: Any) -> None:
+    path = tmp_path / "out.csv"
+    path.write_text("old")
+
+    def fail(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_atomically(path, "new")
+    assert caught.value.filename == str(path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, ""),
+        (True, "true"),
+        (False, "false"),
+        (0, "0"),
+        (5.0, "5"),
+        (0.1, "0.1"),
+        (1e-7, "1e-07"),
+        (2**53 + 2, "9007199254740994"),
+        ("4x4", "4x4"),
+    ],
+)
+def test_format_cell(value: Any, expected: str) -> None:
+    assert format_cell(value) == expected
+
+
+def test_format_csv() -> None:
+    assert format_csv(("a", "b"), [("x,y", None), ("z", 2.5)]) == 'a,b\n"x,y",\nz,2.5\n'

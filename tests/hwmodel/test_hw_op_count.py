@@ -1,0 +1,194 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwmodel import op_count
+from hwmodel.op_count import Operations
+
+TAP = {"projection": "tap_shared", "k": 18, "k_c": 2, "nonzeros": 3}
+GROUPED = {
+    "in_channels": 8,
+    "out_channels": 12,
+    "groups": 2,
+    "in_size": [5, 5],
+    "stride": [1, 1],
+}
+
+
+def test_dense_macs(make_layer: Any, linear_layer: Any) -> None:
+    assert op_count.dense_macs(make_layer()) == 196 * 32 * 144
+    assert op_count.dense_macs(make_layer(None, groups=4)) == 196 * 32 * 36
+    assert op_count.dense_macs(linear_layer()) == 640
+    assert op_count.dense_macs(linear_layer(in_size=[1, 5])) == 3200
+
+
+def test_input_positions(make_layer: Any) -> None:
+    assert op_count.input_positions(make_layer()) == 784
+    assert op_count.input_positions(make_layer(None, kernel_size=[1, 1], padding=[0, 0])) == 196
+    assert op_count.input_positions(make_layer(None, stride=[14, 14])) == 4 * 9
+    wide = make_layer(None, stride=[14, 14], kernel_size=[3, 5], padding=[1, 2])
+    assert op_count.input_positions(wide) == 4 * 15
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"nonzeros": 864}, Operations(additions=196 * 864)),
+        ({"nonzeros": 5}, Operations(additions=980)),
+        ({**TAP, "nonzeros": 7}, Operations(additions=784 * 7)),
+        ({"projection": "gaussian", "nonzeros": 2592}, Operations(macs=196 * 18 * 144)),
+        ({"projection": "count_sketch", "nonzeros": 144}, Operations(additions=196 * 144)),
+    ],
+)
+def test_projection(make_layer: Any, changes: Any, expected: Operations) -> None:
+    layer = make_layer(changes)
+    assert op_count.projection(layer, layer.injection) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"k": 6, "nonzeros": 50}, Operations(additions=25 * 50 * 2)),
+        (TAP, Operations(additions=25 * 3 * 2)),
+        ({"projection": "gaussian", "k": 6, "nonzeros": 216}, Operations(macs=25 * 6 * 36 * 2)),
+        (
+            {"projection": "count_sketch", "k": 6, "nonzeros": 36},
+            Operations(additions=25 * 36 * 2),
+        ),
+    ],
+)
+def test_projection_of_every_group_counts(
+    make_layer: Any, changes: Any, expected: Operations
+) -> None:
+    layer = make_layer(changes, **GROUPED)
+    assert op_count.projection(layer, layer.injection) == expected
+
+
+def test_projection_as_matrix(make_layer: Any) -> None:
+    sparse = make_layer({"k": 6, "nonzeros": 50}, **GROUPED)
+    assert op_count.projection_as_matrix_macs(sparse, sparse.injection) == 25 * 6 * 36 * 2
+    shared = make_layer(TAP, **GROUPED)
+    assert op_count.projection_as_matrix_macs(shared, shared.injection) == 25 * 2 * 8
+
+
+def test_approximation_counts_all_groups_once(make_layer: Any) -> None:
+    layer = make_layer({})
+    assert op_count.approximation(layer, layer.injection) == Operations(macs=196 * 32 * 18)
+    grouped = make_layer(TAP, **GROUPED)
+    assert op_count.approximation(grouped, grouped.injection) == Operations(macs=25 * 12 * 18)
+
+
+def test_roundings(make_layer: Any) -> None:
+    layer = make_layer({})
+    assert op_count.input_roundings(layer, layer.injection, exact_bits=32) == 16 * 784
+    assert op_count.input_roundings(layer, layer.injection, exact_bits=5) == 16 * 784
+    assert op_count.input_roundings(layer, layer.injection, exact_bits=4) == 0
+    assert op_count.projected_roundings(layer, layer.injection, sum_bits=10) == 196 * 18
+    assert op_count.projected_roundings(layer, layer.injection, sum_bits=4) == 0
+
+
+def test_projected_values_are_per_group_and_shared_between_taps(make_layer: Any) -> None:
+    sparse = make_layer({"k": 6, "nonzeros": 50}, **GROUPED)
+    assert op_count.projected_values(sparse, sparse.injection) == 25 * 6 * 2
+    shared = make_layer(TAP, **GROUPED)
+    assert op_count.projected_values(shared, shared.injection) == 25 * 2 * 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"selection": "topk"}, Operations(comparisons=3 * 6272)),
+        ({"selection": "inverted"}, Operations(comparisons=3 * 6272)),
+        ({"selection": "oracle"}, Operations(comparisons=3 * 6272)),
+        ({"selection": "threshold"}, Operations(comparisons=6272)),
+        ({"selection": "n_m", "n_m": [2, 4]}, Operations(comparisons=1.5 * 6272)),
+        ({"selection": "n_m", "n_m": [4, 8]}, Operations(comparisons=3.5 * 6272)),
+        ({"selection": "block"}, Operations(additions=6272)),
+        ({"selection": "channel"}, Operations(additions=6272)),
+        ({"selection": "random"}, Operations()),
+        ({"selection": "all", "measured_fraction": 1.0}, Operations()),
+        ({"selection": "none", "measured_fraction": 0.0}, Operations()),
+    ],
+)
+def test_selection(make_layer: Any, changes: Any, expected: Operations) -> None:
+    layer = make_layer(changes)
+    assert op_count.selection(layer, layer.injection) == expected
+
+
+@pytest.mark.parametrize(
+    ("selection", "measured", "share"),
+    [
+        ("topk", 0.25, 0.25),
+        ("inverted", 0.25, 0.25),
+        ("oracle", 0.25, 1.0),
+        ("all", 1.0, 1.0),
+        ("none", 0.0, 0.0),
+    ],
+)
+def test_exact_part_uses_the_measured_fraction(
+    make_layer: Any, selection: str, measured: float, share: float
+) -> None:
+    layer = make_layer({"selection": selection, "measured_fraction": measured, "fraction": 0.75})
+    assert op_count.exact_part(layer, layer.injection) == Operations(macs=share * 903_168)
+
+
+@pytest.mark.parametrize(
+    ("selection", "measured", "bits"),
+    [("topk", 0.5, 6272), ("random", 0.5, 6272), ("all", 1.0, 0), ("none", 0.0, 0)],
+)
+def test_mask(make_layer: Any, selection: str, measured: float, bits: int) -> None:
+    layer = make_layer({"selection": selection, "measured_fraction": measured})
+    assert op_count.mask(layer, layer.injection) == Operations(mask_bits=bits)
+
+
+def ratios(layer: Any, k: int, k_c: int) -> tuple[float, float]:
+    dense = op_count.dense_macs(layer)
+    return (
+        op_count.expected_sparse_additions(layer, k) / dense,
+        op_count.expected_tap_shared_additions(layer, k_c) / dense,
+    )
+
+
+def test_additions_per_dense_mac_at_an_eighth(make_layer: Any) -> None:
+    """The closed forms of the cost protocol's table at k = d/8."""
+    same = {"in_channels": 64, "out_channels": 64, "stride": [1, 1], "in_size": [32, 32]}
+    sparse, shared = ratios(make_layer(**same), k=72, k_c=8)
+    assert sparse == 0.375
+    assert shared == pytest.approx(0.0046, abs=5e-5)
+    assert sparse / shared == pytest.approx(81)
+
+    doubling = {"in_channels": 64, "out_channels": 128, "in_size": [32, 32]}
+    sparse, shared = ratios(make_layer(**doubling), k=72, k_c=8)
+    assert sparse == 0.1875
+    assert shared == pytest.approx(0.0093, abs=5e-5)
+    assert sparse / shared == pytest.approx(20.25)
+
+    pointwise = {"kernel_size": [1, 1], "padding": [0, 0], **same}
+    sparse, shared = ratios(make_layer(**pointwise), k=8, k_c=8)
+    assert sparse == shared == pytest.approx(1 / 24)
+
+
+def test_expectation_is_a_third_of_the_entries(make_layer: Any) -> None:
+    layer = make_layer({"k": 6, "nonzeros": 72}, **GROUPED)
+    assert op_count.expected_sparse_additions(layer, 6) == op_count.sparse_additions(
+        layer, layer.injection
+    )
+    shared = make_layer({"projection": "tap_shared", "k": 27, "k_c": 3, "nonzeros": 4}, **GROUPED)
+    assert op_count.expected_tap_shared_additions(shared, 3) == op_count.tap_shared_additions(
+        shared, shared.injection
+    )
+
+
+@given(size=st.integers(1, 40), step=st.integers(1, 3))
+def test_counts_grow_with_the_input(make_layer: Any, size: int, step: int) -> None:
+    small = make_layer({}, in_size=[size, size])
+    large = make_layer({}, in_size=[size + step, size])
+    assert op_count.dense_macs(small) <= op_count.dense_macs(large)
+    for term in (op_count.projection, op_count.selection, op_count.mask, op_count.approximation):
+        few, many = term(small, small.injection), term(large, large.injection)
+        assert few.macs <= many.macs
+        assert few.additions <= many.additions
+        assert few.comparisons <= many.comparisons
+        assert few.mask_bits <= many.mask_bits

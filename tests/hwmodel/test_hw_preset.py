@@ -1,0 +1,74 @@
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hwmodel
+from hwmodel.preset import PresetError, read_preset
+from hwmodel.preset_files import PRESET_FOLDER
+
+
+def test_names() -> None:
+    assert hwmodel.preset_names() == ("edge_npu", "server_cpu")
+
+
+@pytest.mark.parametrize("name", hwmodel.preset_names())
+def test_every_constant_has_a_tag_and_a_source(name: str) -> None:
+    data = tomllib.loads((PRESET_FOLDER / f"{name}.toml").read_text())
+    macs = data.pop("mac_per_cycle")
+    data.pop("description")
+    for constant in [*data.values(), *macs.values()]:
+        assert constant["tag"] in ("measured", "data sheet", "assumed")
+        assert len(constant["source"]) > 10
+        assert "\n" not in constant["source"]
+
+
+def test_server_cpu() -> None:
+    preset = hwmodel.load_preset("server_cpu")
+    assert preset.peak_macs_per_s == {32: 6.4e10, 16: 1.28e11, 8: 2.56e11}
+    assert [preset.run_bits(bits) for bits in (2, 4, 8, 16, 32)] == [8, 8, 8, 16, 32]
+    assert preset.peak_elementwise_per_s == 6.4e10
+
+
+def test_edge_npu() -> None:
+    preset = hwmodel.load_preset("edge_npu")
+    assert 2 * preset.peak_macs_per_s[8] == pytest.approx(6e12, rel=0.03)
+    assert [preset.run_bits(bits) for bits in (2, 4, 5, 8, 16, 32)] == [4, 4, 8, 8, 16, 32]
+
+
+def test_width_beyond_the_hardware(make_preset: Any) -> None:
+    assert make_preset({"8": 1.0}).run_bits(16) is None
+    assert make_preset({"8": 1.0}).run_bits(8) == 8
+
+
+def test_tiles_may_be_single_outputs(make_preset: Any) -> None:
+    assert make_preset(tile_outputs=1).tile_outputs.value == 1
+
+
+def test_unknown_preset_lists_the_known_ones() -> None:
+    with pytest.raises(PresetError, match=r"^unknown preset 'gpu'; known: edge_npu, server_cpu$"):
+        hwmodel.load_preset("gpu")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("[clock_hz]", "[clock]", "clock_hz: is missing"),
+        ('tag = "assumed"', 'tag = "guess"', "mac_per_cycle.16.tag: should be 'measured'"),
+        ("value = 32\n", "value = 0\n", "mac_per_cycle.32.value: should be greater than 0, got 0"),
+        ("value = 0.6", "value = 1.6", "utilisation_dense.value: should be less than or equal"),
+        ("[mac_per_cycle.16]", "[mac_per_cycle.12]", "mac_per_cycle.12"),
+        ("[clock_hz]", "[clock_hz", "is not TOML: "),
+        ("description", "describe", "description: is missing"),
+    ],
+)
+def test_bad_preset_names_file_and_key(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    text = (PRESET_FOLDER / "server_cpu.toml").read_text()
+    assert old in text
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(PresetError) as caught:
+        read_preset(path)
+    assert str(caught.value).startswith(f"mine.toml: {expected}")
+    assert "\n" not in str(caught.value)

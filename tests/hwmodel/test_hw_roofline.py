@@ -1,0 +1,182 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwmodel import roofline
+from hwmodel.roofline import Phase, latency, layer_latency
+
+DENSE_MACS = 903_168
+DENSE_BYTES = 32 * 144 + 16 * 784 + 196 * 32
+FAST_MEMORY = {"bandwidth_bytes_per_s": 1e12}
+
+
+def test_phase() -> None:
+    assert Phase(3.0, 2.0, 0.5).seconds == 3.5
+    assert Phase(3.0, 2.0, 0.5).bound == "compute"
+    assert Phase(1.0, 2.0, 0.5).seconds == 2.5
+    assert Phase(1.0, 2.0, 0.5).bound == "memory"
+    assert Phase(2.0, 2.0, 0.5).bound == "compute"
+    assert Phase(0.0, 2.0, 0.5).seconds == 2.5
+    assert Phase(0.0, 2.0, 0.5).bound == "memory"
+    assert Phase(0.0, 0.0, 0.5).seconds == 0
+    assert Phase(0.0, 0.0, 0.5).bound == ""
+
+
+def test_dense_compute_bound(make_layer: Any, make_preset: Any) -> None:
+    phase = roofline.dense_phase(make_layer(), make_preset(), 8)
+    assert phase == Phase(DENSE_MACS / (1000 * 0.5), DENSE_BYTES / 1000, 0.25)
+    assert phase.bound == "compute"
+
+
+def test_dense_memory_bound(make_layer: Any, make_preset: Any) -> None:
+    preset = make_preset(bandwidth_bytes_per_s=1.0)
+    row = layer_latency(make_layer(exact_bits=8), preset)
+    assert row.dense_int8_s == row.injected_s == row.exact_s == DENSE_BYTES + 0.25
+    assert row.bound == "memory"
+
+
+def test_baselines_use_their_own_precision(make_layer: Any, make_preset: Any) -> None:
+    row = layer_latency(make_layer(), make_preset(**FAST_MEMORY))
+    assert row.dense_fp32_s == pytest.approx(DENSE_MACS / 100 + 0.25)
+    assert row.dense_fp16_s == pytest.approx(DENSE_MACS / 200 + 0.25)
+    assert row.dense_int8_s == pytest.approx(DENSE_MACS / 500 + 0.25)
+
+
+def test_four_bits_gain_nothing_without_four_bit_hardware(
+    make_layer: Any, make_preset: Any
+) -> None:
+    layers = [make_layer({"weight_bits": bits, "projected_bits": bits}) for bits in (4, 8)]
+    phases = [roofline.approximation_phase(x, x.injection, make_preset()) for x in layers]
+    assert phases[0] == phases[1]
+    with_four = make_preset({"4": 200.0, "8": 100.0, "32": 20.0})
+    phases = [roofline.approximation_phase(x, x.injection, with_four) for x in layers]
+    assert phases[0].compute_s == phases[1].compute_s / 2
+    assert phases[0].memory_s < phases[1].memory_s
+
+
+def test_approximation_runs_at_the_wider_operand(make_layer: Any, make_preset: Any) -> None:
+    layer = make_layer({"weight_bits": 4, "projected_bits": 16})
+    phase = roofline.approximation_phase(layer, layer.injection, make_preset())
+    macs, moved = 112_896, 2 * (32 * 18 + 196 * 18) + 4 * 6272
+    assert phase == Phase(macs / 200, moved / 1000, 0.25)
+
+
+def test_sparse_projection_is_additions_and_roundings(make_layer: Any, make_preset: Any) -> None:
+    layer = make_layer({})
+    phase = roofline.projection_phase(layer, layer.injection, make_preset())
+    assert phase.compute_s == pytest.approx(169_344 / (50 * 0.2) + 16_072 / (50 * 0.5))
+    assert phase.memory_s == (864 * 9 / 8 + 16 * 784 * 4 + 196 * 18) / 1000
+
+
+def test_projection_without_zero_skipping_is_a_dense_matrix(
+    make_layer: Any, make_preset: Any
+) -> None:
+    preset = make_preset(skips_zeros=False)
+    layer = make_layer({"input_bits": 16})
+    phase = roofline.projection_phase(layer, layer.injection, preset)
+    assert phase.compute_s == pytest.approx(196 * 18 * 144 / 200 + 16_072 / 25)
+    shared = make_layer({"projection": "tap_shared", "k_c": 2, "nonzeros": 10})
+    phase = roofline.projection_phase(shared, shared.injection, preset)
+    assert phase.compute_s == pytest.approx(784 * 2 * 16 / 500 + (12_544 + 784 * 2) / 25)
+
+
+def test_gaussian_projection_runs_at_32_bits(make_layer: Any, make_preset: Any) -> None:
+    layer = make_layer({"projection": "gaussian", "nonzeros": 2592})
+    phase = roofline.projection_phase(layer, layer.injection, make_preset())
+    assert phase.compute_s == pytest.approx(196 * 18 * 144 / 100 + 16_072 / 25)
+
+
+def test_selection(make_layer: Any, make_preset: Any) -> None:
+    layer = make_layer({})
+    phase = roofline.selection_phase(layer, layer.injection, make_preset())
+    assert phase == Phase(18_816 / 10, (6272 * 4 + 784) / 1000, 0.25)
+    block = make_layer({"selection": "block"})
+    phase = roofline.selection_phase(block, block.injection, make_preset())
+    assert phase.compute_s == 6272 / 10
+
+
+def test_exact_phase_runs_whole_tiles(make_layer: Any, make_preset: Any) -> None:
+    preset = make_preset(**FAST_MEMORY)
+    scattered, blocks = make_layer({}), make_layer({"selection": "block"})
+    phase = roofline.exact_phase(scattered, scattered.injection, preset)
+    assert phase.compute_s == pytest.approx((1 - 0.5**4) * DENSE_MACS / 100)
+    phase = roofline.exact_phase(blocks, blocks.injection, preset)
+    assert phase.compute_s == pytest.approx(0.5 * DENSE_MACS / 100)
+
+
+def test_injected_layer_is_the_sum_of_its_phases(make_layer: Any, make_preset: Any) -> None:
+    layer, preset = make_layer({}), make_preset()
+    row = layer_latency(layer, preset)
+    phases = [
+        roofline.projection_phase(layer, layer.injection, preset),
+        roofline.approximation_phase(layer, layer.injection, preset),
+        roofline.selection_phase(layer, layer.injection, preset),
+        roofline.exact_phase(layer, layer.injection, preset),
+    ]
+    seconds = (row.projection_s, row.approximation_s, row.selection_s, row.exact_s)
+    assert seconds == tuple(phase.seconds for phase in phases)
+    assert row.injected_s == pytest.approx(sum(phase.seconds for phase in phases))
+    assert row.bound == "compute"
+
+
+def test_phases_with_nothing_to_do_are_not_started(make_layer: Any, make_preset: Any) -> None:
+    row = layer_latency(make_layer({"selection": "none", "measured_fraction": 0.0}), make_preset())
+    assert row.selection_s == row.exact_s == 0
+    assert row.bound == ""
+    plain = layer_latency(make_layer(), make_preset())
+    assert plain.projection_s == plain.approximation_s == plain.selection_s == 0
+    assert plain.injected_s == plain.exact_s == plain.dense_fp32_s
+
+
+def test_missing_precision_leaves_cells_empty(
+    make_network: Any, layer_dict: Any, make_preset: Any
+) -> None:
+    preset = make_preset({"8": 100.0, "16": 40.0})
+    network = make_network(layer_dict(None, name="a", exact_bits=8), layer_dict({}, name="b"))
+    known, lacking, total = latency(network, preset)
+    assert known.dense_fp32_s is None
+    assert known.injected_s == known.dense_int8_s is not None
+    assert lacking.injected_s is lacking.exact_s is lacking.projection_s is None
+    assert lacking.bound == ""
+    assert lacking.dense_fp16_s is not None
+    assert total.dense_fp32_s is total.injected_s is total.exact_s is None
+    assert total.dense_int8_s == 2 * known.dense_int8_s
+
+
+def test_total_adds_layers(make_network: Any, layer_dict: Any, make_preset: Any) -> None:
+    network = make_network(layer_dict(None, name="a"), layer_dict({}, name="b", exact_bits=8))
+    first, second, total = latency(network, make_preset())
+    assert (first.layer, second.layer, total.layer) == ("a", "b", "total")
+    assert total.bound == ""
+    for name in (
+        "dense_fp32_s",
+        "dense_fp16_s",
+        "dense_int8_s",
+        "injected_s",
+        "projection_s",
+        "approximation_s",
+        "selection_s",
+        "exact_s",
+    ):
+        assert getattr(total, name) == getattr(first, name) + getattr(second, name)
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_latency_grows_with_the_fraction(
+    make_layer: Any, make_preset: Any, one: float, other: float
+) -> None:
+    preset = make_preset()
+    fast, slow = (
+        layer_latency(make_layer({"measured_fraction": f}), preset) for f in sorted((one, other))
+    )
+    assert fast.injected_s <= slow.injected_s * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("selection", ["topk", "oracle"])
+def test_oracle_is_slower_than_dense(make_layer: Any, make_preset: Any, selection: str) -> None:
+    row = layer_latency(
+        make_layer({"selection": selection, "measured_fraction": 1.0}), make_preset()
+    )
+    assert row.injected_s > row.dense_fp32_s

@@ -1,0 +1,91 @@
+from typing import Any
+
+import pytest
+
+from hwmodel import traffic
+from hwmodel.traffic import Traffic
+
+TAP = {"projection": "tap_shared", "k": 18, "k_c": 2, "nonzeros": 3}
+GROUPED = {
+    "in_channels": 8,
+    "out_channels": 12,
+    "groups": 2,
+    "in_size": [5, 5],
+    "stride": [1, 1],
+}
+
+
+def test_dense(make_layer: Any) -> None:
+    expected = Traffic(weights=32 * 144, inputs=16 * 784, outputs=196 * 32)
+    assert traffic.dense_traffic(make_layer(), 8) == expected
+    assert expected.total == 4608 + 12_544 + 6272
+    doubled = traffic.dense_traffic(make_layer(), 16)
+    assert doubled == Traffic(weights=2 * 4608, inputs=2 * 12_544, outputs=2 * 6272)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"k": 6, "nonzeros": 50}, 50 * 2 * (6 + 1)),
+        (TAP, 3 * 2 * (2 + 1)),
+        ({"projection": "gaussian", "k": 6, "nonzeros": 216}, 6 * 36 * 2 * 32),
+        ({"projection": "count_sketch", "k": 6, "nonzeros": 36}, 36 * 2 * (3 + 1)),
+    ],
+)
+def test_projection_matrix(make_layer: Any, changes: Any, expected: int) -> None:
+    layer = make_layer(changes, **GROUPED)
+    assert traffic.projection_matrix_bits(layer, layer.injection) == expected
+
+
+def test_projection(make_layer: Any) -> None:
+    layer = make_layer({})
+    assert traffic.projection_traffic(layer, layer.injection, 32, 8) == Traffic(
+        weights=864 * 9 / 8, inputs=16 * 784 * 4, outputs=196 * 18
+    )
+
+
+def test_approximation(make_layer: Any) -> None:
+    layer = make_layer({})
+    assert traffic.approximation_traffic(layer, layer.injection, 8, 32) == Traffic(
+        weights=32 * 18, inputs=196 * 18, outputs=196 * 32 * 4
+    )
+
+
+@pytest.mark.parametrize(
+    ("selection", "measured", "scores", "mask"),
+    [
+        ("topk", 0.5, 6272 * 4, 784),
+        ("random", 0.5, 0, 784),
+        ("all", 1.0, 0, 0),
+        ("none", 0.0, 0, 0),
+    ],
+)
+def test_selection(
+    make_layer: Any, selection: str, measured: float, scores: int, mask: int
+) -> None:
+    layer = make_layer({"selection": selection, "measured_fraction": measured})
+    moved = traffic.selection_traffic(layer, layer.injection, 32)
+    assert moved == Traffic(weights=0, inputs=scores, outputs=mask)
+
+
+def test_exact_reads_every_row_that_some_position_needs(make_layer: Any) -> None:
+    layer = make_layer({}, in_size=[2, 2], stride=[1, 1])
+    moved = traffic.exact_traffic(layer, layer.injection, 32, 0.5)
+    assert moved == Traffic(
+        weights=(1 - 0.5**4) * 32 * 144 * 4,
+        inputs=16 * 4 * 4 + 4 * 32 / 8,
+        outputs=0.5 * 4 * 32 * 4,
+    )
+
+
+def test_exact_skips_the_rows_of_skipped_channels(make_layer: Any) -> None:
+    layer = make_layer({"selection": "channel"})
+    moved = traffic.exact_traffic(layer, layer.injection, 8, 0.5)
+    assert moved.weights == 0.5 * 32 * 144
+
+
+def test_limits_of_the_fraction(make_layer: Any) -> None:
+    layer = make_layer({"selection": "all", "measured_fraction": 1.0})
+    assert traffic.exact_traffic(layer, layer.injection, 8, 0) == Traffic()
+    full = traffic.exact_traffic(layer, layer.injection, 8, 1)
+    assert full == traffic.dense_traffic(layer, 8)
