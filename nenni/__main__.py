@@ -1,0 +1,7 @@
+"""``python -m nenni``: see :mod:`nenni.cli`."""
+
+import sys
+
+from nenni.cli import main
+
+sys.exit(main())

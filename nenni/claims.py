@@ -1,0 +1,122 @@
+"""Verdicts on the paper's claims: what was claimed, what this run measured, what follows."""
+
+from typing import Any
+
+import pandas as pd
+
+from nenni.accuracy import ALL
+
+REPRODUCED = "reproduced"
+DIRECTION = "same direction"
+NOT_REPRODUCED = "not reproduced"
+NOT_TESTED = "not tested here"
+SEEDS_NEEDED = 3
+
+
+def judge(
+    claims: dict[str, dict[str, Any]],
+    paired: pd.DataFrame,
+    reductions: pd.DataFrame,
+    columns: dict[str, str],
+    eps: dict[str, float],
+    datasets: dict[str, str],
+) -> pd.DataFrame:
+    """Each claim beside its measurement, against every control, with a verdict and its reason.
+
+    'reproduced' needs the claim's own dataset, three seeds, and a measurement that reaches the
+    claimed value; 'same direction' an interval that excludes no effect. BitOPs count with their
+    overheads.
+
+    Parameters
+    ----------
+    claims : dict
+        Name -> fields of :class:`nenni.config.Claim`.
+    paired : DataFrame
+        From :func:`nenni.accuracy.paired_table`.
+    reductions : DataFrame
+        The cost model's reductions of all experiments.
+    columns, eps : dict
+        Title -> evaluation, and base -> radius, of the main table.
+    datasets : dict
+        Base -> name of its dataset.
+    """
+    rows = []
+    for name, claim in claims.items():
+        about = {"claim": name, "text": claim["text"], "claimed": claim["value"]}
+        if claim["measure"] == "bitops_reduction":
+            measured = _reductions(claim, reductions)
+        else:
+            measured = _gains(claim, paired, columns, eps)
+        if not measured:
+            missing = f"no {claim['defence']} on {claim['base']} in this run"
+            rows.append({**about, "verdict": NOT_TESTED, "reason": missing})
+        for measurement in measured:
+            verdict, reason = _verdict(claim, measurement, datasets.get(claim["base"]))
+            rows.append({**about, **measurement, "verdict": verdict, "reason": reason})
+    order = ["claim", "text", "claimed", "against", "measured", "low", "high", "seeds"]
+    return pd.DataFrame(rows).reindex(columns=[*order, "verdict", "reason"])
+
+
+def _gains(
+    claim: dict[str, Any], paired: pd.DataFrame, columns: dict[str, str], eps: dict[str, float]
+) -> list[dict[str, Any]]:
+    column = claim["column"] or next(iter(columns))
+    radius = eps.get(claim["base"]) if claim["measure"] == "robust_gain" else 0.0
+    found = paired[
+        (paired["base"] == claim["base"])
+        & (paired["defence"] == claim["defence"])
+        & (paired["evaluation"] == columns.get(column))
+        & (paired["eps"] == radius)
+        & (paired["seed"] == ALL)
+    ]
+    return [
+        {"against": row["control"], "measured": row["difference"], "low": row["low"],
+         "high": row["high"], "seeds": row["seeds"]}
+        for _, row in found.iterrows()
+    ]  # fmt: skip
+
+
+def _reductions(claim: dict[str, Any], table: pd.DataFrame) -> list[dict[str, Any]]:
+    found = table[
+        (table["base"] == claim["base"])
+        & (table["defence"] == claim["defence"])
+        & (table["layer"] == "total")
+        & (table["baseline"] == claim["bits"])
+        & (table["variant"] == "as_evaluated")
+    ]
+    if found.empty:
+        return []
+    against = f"dense {claim['bits'].upper()}"
+    return [
+        {"against": f"{against}, {label}", "measured": found[column].mean(),
+         "low": found[column].min(), "high": found[column].max(), "seeds": len(found)}
+        for label, column in (
+            ("overheads counted", "reduction_with"),
+            ("overheads left out", "reduction_without"),
+        )
+    ]  # fmt: skip
+
+
+def _verdict(
+    claim: dict[str, Any], measurement: dict[str, Any], dataset: str | None
+) -> tuple[str, str]:
+    low, measured = measurement["low"], measurement["measured"]
+    needed = -claim["tolerance"]
+    if low <= needed if claim["measure"] != "clean_gain" else low < needed:
+        return NOT_REPRODUCED, f"measured {_points(claim, measurement)}"
+    short = []
+    if measured < claim["value"] - claim["tolerance"]:
+        short.append(f"measured {_points(claim, measurement)}, less than claimed")
+    if dataset != claim["dataset"]:
+        short.append(f"{dataset} can only hint at a claim made on {claim['dataset']}")
+    if measurement["seeds"] < SEEDS_NEEDED:
+        short.append(f"{measurement['seeds']} seeds of the {SEEDS_NEEDED} that are needed")
+    if short:
+        return DIRECTION, "; ".join(short)
+    return REPRODUCED, f"measured {_points(claim, measurement)}"
+
+
+def _points(claim: dict[str, Any], measurement: dict[str, Any]) -> str:
+    low, measured, high = (100 * measurement[key] for key in ("low", "measured", "high"))
+    unit = "%" if claim["measure"] == "bitops_reduction" else "points"
+    return f"{measured:+.1f} {unit} [{low:+.1f}, {high:+.1f}]"

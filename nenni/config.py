@@ -1,0 +1,212 @@
+"""What a run's config may hold. :mod:`nenni.configfile` reads it."""
+
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from nenni import plugins
+from nenni.types import Count, Fraction, Index, NonNegative, Positive, Ratio
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+Bits = Literal[2, 3, 4, 5, 6, 7, 8, 16, 32]
+Plugin = dict[str, Any]
+
+
+def _plugin(kind: str) -> BeforeValidator:
+    return BeforeValidator(partial(plugins.validate, kind))
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Data(_Strict):
+    """A dataset and its random split."""
+
+    data: Annotated[Plugin, _plugin("data")]
+    train: Count
+    val: Count
+    test: Count
+    split_seed: Index = 0
+
+
+class Recipe(_Strict):
+    """How a base is trained; see :class:`nenni.training.Recipe`. Eps is in 1/255."""
+
+    epochs: Count
+    batch_size: Count
+    lr: Positive
+    warmup: Fraction = 0.3
+    weight_decay: NonNegative = 0.0
+    shift: Index = 0
+    attack: Name | None = None
+    eps: NonNegative = 0.0
+    eps_ramp: Fraction = 0.0
+
+
+class Base(_Strict):
+    """A trained network: data x model x recipe."""
+
+    data: Name
+    model: Name
+    recipe: Name
+
+
+class Profile(_Strict):
+    """How bases are profiled, on training images."""
+
+    examples: Count
+    checked_channels: Index
+    fractions: list[Fraction]
+    noises: list[Positive]
+
+
+class Injection(_Strict):
+    """Choices that defences share unless they say otherwise: :class:`nenni.spec.InjectionSpec`."""
+
+    projection: Annotated[Plugin, _plugin("projection")]
+    weight_bits: Bits
+    input_bits: Bits
+    projected_bits: Bits
+    score: Literal["signed", "magnitude"]
+    normalise: bool
+    min_inputs: Count
+
+
+class InjectionChange(_Strict):
+    """The selection of a defence, and what it changes of the shared choices.
+
+    With ``allocate`` the selection's fraction is a budget for the network: the share of all exact
+    multiply-accumulates, spent on the layers where the profile says it matters most.
+    """
+
+    selection: Annotated[Plugin, _plugin("selection")]
+    allocate: bool = False
+    projection: Annotated[Plugin, _plugin("projection")] | None = None
+    weight_bits: Bits | None = None
+    input_bits: Bits | None = None
+    projected_bits: Bits | None = None
+    score: Literal["signed", "magnitude"] | None = None
+    normalise: bool | None = None
+    min_inputs: Count | None = None
+
+
+class Fit(_Strict):
+    """How the approximate path is fitted, see :func:`nenni.fitting.fit`."""
+
+    examples: Count
+    ridge: NonNegative
+    epochs: Index
+    lr: Positive
+    batch_size: Count
+
+
+class Finetune(_Strict):
+    """How a defended network is trained on, with the rest as in its base's recipe."""
+
+    epochs: Count
+    lr: Positive
+    warmup: Fraction = 0.0
+    parameters: Literal["everything", "approximation"]
+
+
+class Defence(_Strict):
+    """What is done to a base: injection, fine-tuning, both or nothing."""
+
+    injection: InjectionChange | None = None
+    finetune: Name | None = None
+
+
+class Source(_Strict):
+    """An independently trained network whose gradients a transfer attack uses."""
+
+    base: Name
+    seed: Index
+
+
+class Evaluation(_Strict):
+    """An attack on some experiments: those on the bases that `eps` lists radii for, in 1/255."""
+
+    attack: Name
+    eps: dict[Name, Annotated[list[NonNegative], Field(min_length=1)]]
+    examples: Count
+    batch_size: Count = 250
+    draws: Count = 10
+    source: Source | None = None
+    defences: list[Name] | None = None
+    seeds: list[Index] | None = None
+
+
+class Sweep(_Strict):
+    """Noise intensity swept on one base, after training. Eps is in 1/255."""
+
+    base: Name
+    seed: Index
+    ratios: list[Ratio] = Field(min_length=1)
+    fractions: list[Fraction] = Field(min_length=1)
+    attack: Name
+    eps: NonNegative
+    examples: Count
+    batch_size: Count = 250
+
+
+class Describe(_Strict):
+    """How the fractions that the cost model uses are measured, on validation images."""
+
+    examples: Count
+
+
+class Tables(_Strict):
+    """Columns of the main table: title -> evaluation, read at one eps for each base, in 1/255."""
+
+    columns: dict[Name, Name]
+    eps: dict[Name, NonNegative]
+    compare_with: list[Name]
+    resamples: Count
+
+
+class Config(_Strict):
+    """A whole run. Every key is explained in config/README.md."""
+
+    run: Name
+    threads: Count
+    seeds: list[Index] = Field(min_length=1)
+    data: dict[Name, Data]
+    models: dict[Name, Annotated[Plugin, _plugin("model")]]
+    attacks: dict[Name, Annotated[Plugin, _plugin("attack")]]
+    recipes: dict[Name, Recipe]
+    bases: dict[Name, Base]
+    profile: Profile
+    injection: Injection
+    fit: Fit
+    finetunes: dict[Name, Finetune]
+    defences: dict[Name, Defence]
+    experiments: dict[Name, list[Name]]
+    evaluations: dict[Name, Evaluation]
+    sweep: Sweep
+    describe: Describe
+    presets: list[Name] = Field(min_length=1)
+    tables: Tables
+    figures: dict[Name, Annotated[Plugin, _plugin("figure")]]
+
+
+class Claim(_Strict):
+    """One claim of the paper and how to look for it in a run."""
+
+    text: str
+    source: str
+    dataset: str
+    measure: Literal["robust_gain", "clean_gain", "bitops_reduction"]
+    value: float
+    tolerance: NonNegative = 0.0
+    column: Name | None = None
+    base: Name
+    defence: Name
+    bits: Literal["fp32", "fp16", "int8"] | None = None
+
+
+class Claims(_Strict):
+    """The claims of the paper by name."""
+
+    claims: dict[Name, Claim]

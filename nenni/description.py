@@ -1,0 +1,143 @@
+"""Describe a network layer by layer, as the cost model reads it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nenni.injection import noisy_layers, seed_noise
+from nenni.layers import NoisyLayer
+from nenni.selection.n_m import NM
+
+VERSION = 1
+"""Version of the schema of layers.json."""
+
+
+@torch.no_grad()
+def describe(
+    model: nn.Module, images: Tensor, name: str, seed: int, batch_size: int = 250
+) -> dict[str, Any]:
+    """Shapes, bits, projections and measured fractions of every convolution and linear layer.
+
+    Parameters
+    ----------
+    model : Module
+        Plain or injected, in eval mode.
+    images : Tensor
+        Images (N, C, H, W) on which the shares of essential neurons are measured.
+    name : str
+        Name of the network, for the reader.
+    seed : int
+        Root of the draws of a randomised selection.
+    batch_size : int
+        Images per forward pass.
+
+    Returns
+    -------
+    dict
+        The content of ``layers.json``.
+    """
+    seed_noise(model, seed, "describe")
+    noisy = dict(noisy_layers(model))
+    plain = {
+        layer_name: layer
+        for layer_name, layer in model.named_modules()
+        if isinstance(layer, nn.Conv2d | nn.Linear)
+    }
+    shapes: dict[str, tuple[torch.Size, torch.Size]] = {}
+    counts: dict[str, list[int]] = {layer_name: [0, 0] for layer_name in noisy}
+    handles = [
+        layer.register_forward_hook(_shape_hook(shapes, layer_name))
+        for layer_name, layer in plain.items()
+    ]
+    handles += [
+        layer.register_forward_hook(_mask_hook(counts[layer_name]))
+        for layer_name, layer in noisy.items()
+    ]
+    try:
+        for batch in images.split(batch_size):
+            model(batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+    layers = []
+    for layer_name, layer in plain.items():
+        outer = layer_name.removesuffix(".wrapped")
+        entry = _geometry(outer, layer, *shapes[layer_name])
+        if outer in noisy:
+            essential, total = counts[outer]
+            entry["injection"] = _injection(noisy[outer], essential / total)
+        layers.append(entry)
+    return {
+        "version": VERSION,
+        "model": name,
+        "input_shape": list(images.shape[1:]),
+        "layers": layers,
+    }
+
+
+def _shape_hook(shapes: dict[str, tuple[torch.Size, torch.Size]], name: str) -> Callable[..., None]:
+    def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        shapes[name] = (inputs[0].shape, output.shape)
+
+    return hook
+
+
+def _mask_hook(count: list[int]) -> Callable[..., None]:
+    def hook(layer: NoisyLayer, inputs: tuple[Tensor, ...], _: Tensor) -> None:
+        mask = layer.mask(layer.approximate(inputs[0]))
+        count[0] += int(mask.sum())
+        count[1] += mask.numel()
+
+    return hook
+
+
+def _geometry(
+    name: str, layer: nn.Conv2d | nn.Linear, inputs: torch.Size, outputs: torch.Size
+) -> dict[str, Any]:
+    if isinstance(layer, nn.Conv2d):
+        shape: dict[str, Any] = {
+            "kind": "conv2d",
+            "in_channels": layer.in_channels,
+            "out_channels": layer.out_channels,
+            "kernel_size": list(layer.kernel_size),
+            "stride": list(layer.stride),
+            "padding": list(layer.padding),
+            "dilation": list(layer.dilation),
+            "groups": layer.groups,
+            "in_size": list(inputs[2:]),
+            "out_size": list(outputs[2:]),
+        }
+    else:
+        positions = inputs[1:-1].numel()
+        shape = {
+            "kind": "linear",
+            "in_channels": layer.in_features,
+            "out_channels": layer.out_features,
+            "kernel_size": [1, 1],
+            "stride": [1, 1],
+            "padding": [0, 0],
+            "dilation": [1, 1],
+            "groups": 1,
+            "in_size": [1, positions],
+            "out_size": [1, positions],
+        }
+    return {"name": name, **shape, "exact_bits": 32, "injection": None}
+
+
+def _injection(layer: NoisyLayer, measured: float) -> dict[str, Any]:
+    selection, projection = layer.selection, layer.spec.projection
+    return {
+        "projection": type(projection).__module__.rpartition(".")[2],
+        "k": layer.W_tilde[0].numel(),
+        "k_c": layer.P.shape[0] if projection.shared_taps else None,
+        "nonzeros": int(layer.P.count_nonzero()),
+        "weight_bits": layer.spec.weight_bits,
+        "input_bits": layer.spec.input_bits,
+        "projected_bits": layer.spec.projected_bits,
+        "selection": type(selection).__module__.rpartition(".")[2],
+        "fraction": selection.nominal(),
+        "measured_fraction": measured,
+        "n_m": [selection.n, selection.m] if isinstance(selection, NM) else None,
+    }

@@ -1,0 +1,53 @@
+"""How well the selection, which sees z~ alone, finds the truly largest neurons."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from nenni.figures._style import COLOURS, HATCHES, grid
+
+__all__ = ["selection_recall"]
+
+
+def selection_recall(
+    fit: pd.DataFrame, *, base: str, width: float = 7.2, height: float = 3.2
+) -> Figure:
+    """Draw recall per layer and defence, mean over the seeds, beside what chance would give.
+
+    Parameters
+    ----------
+    fit : DataFrame
+        From :func:`nenni.fitting.report`, of all experiments.
+    base : str
+        Which base.
+    width, height : float
+        Inches.
+    """
+    here = fit[fit["base"] == base]
+    layers = list(dict.fromkeys(here["layer"]))
+    defences = list(dict.fromkeys(here["defence"]))
+    mean = here.groupby(["defence", "layer"])[["recall", "fraction"]].mean()
+    x = np.arange(len(layers))
+    bar = 0.84 / len(defences)
+    figure, (axis,) = grid(1, width, height)
+    for i, defence in enumerate(defences):
+        rows = mean.loc[defence].reindex(layers)
+        place = x + (i - (len(defences) - 1) / 2) * bar
+        axis.bar(place, 100 * rows["recall"], bar, label=defence, color=_colour(i),
+                 hatch=HATCHES[i % len(HATCHES)], edgecolor="black", linewidth=0.4)  # fmt: skip
+        axis.hlines(100 * rows["fraction"], place - bar / 2, place + bar / 2, color="#D55E00", lw=2)
+    axis.set_xticks(x, layers)
+    axis.set_ylabel("truly largest neurons\nthat are selected (%)")
+    axis.set_title(f"selection on z~, base {base}, before fine-tuning")
+    axis.set_ylim(0, 100)
+    axis.grid(visible=False, axis="x")
+    handles, labels = axis.get_legend_handles_labels()
+    handles.append(Line2D([], [], color="#D55E00", lw=2))
+    labels.append("by chance")
+    figure.legend(handles, labels, loc="outside right upper", title="defence")
+    return figure
+
+
+def _colour(i: int) -> str:
+    return ("#4D4D4D", *COLOURS[1:])[i % len(COLOURS)]

@@ -1,0 +1,23 @@
+"""Judge the claims of the paper by what this run measured.
+
+Inputs: paired, reductions. Outputs: claims (CSV).
+"""
+
+from nenni.claims import judge
+from nenni.io import read_csv, write_csv
+from nenni.job import Job
+
+
+def run(job: Job) -> str:
+    """Run the stage."""
+    c = job.config
+    table = judge(
+        c["claims"],
+        read_csv(job.input("paired")),
+        read_csv(job.input("reductions")),
+        c["tables"]["columns"],
+        c["tables"]["eps"],
+        c["datasets"],
+    )
+    write_csv(job.output("claims"), table)
+    return ", ".join(f"{n} {verdict}" for verdict, n in table["verdict"].value_counts().items())

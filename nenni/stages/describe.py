@@ -1,0 +1,24 @@
+"""Describe the final network of an experiment for the cost model, masks measured on data.
+
+Inputs: data, weights. Outputs: layers (JSON, the schema of hwmodel.layer_spec).
+"""
+
+from nenni import runtime
+from nenni.dataset import load_data
+from nenni.description import describe
+from nenni.io import write_json
+from nenni.job import Job
+from nenni.modelfile import load_model
+
+
+def run(job: Job) -> str:
+    """Run the stage."""
+    c = job.config
+    device = runtime.prepare(c["threads"])
+    data, _ = load_data(job.input("data"), ("val",), device)
+    images = data["val"][0][: c["describe"]["examples"]]
+    model, meta = load_model(job.input("weights"), device)
+    layers = describe(model, images, meta["model"]["name"], c["seed"])
+    write_json(job.output("layers"), layers)
+    injected = [layer for layer in layers["layers"] if layer["injection"]]
+    return f"{len(layers['layers'])} layers, {len(injected)} injected"

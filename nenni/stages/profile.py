@@ -1,0 +1,36 @@
+"""Profile a base on training images: distribution, importance, sensitivity.
+
+Inputs: data, weights. Outputs: distribution, importance, sensitivities (CSV).
+"""
+
+from nenni import runtime
+from nenni.dataset import load_data
+from nenni.injection import injectable
+from nenni.io import write_csv
+from nenni.job import Job
+from nenni.modelfile import load_model
+from nenni.profiling import channel_importance, output_distribution, sensitivities
+
+
+def run(job: Job) -> str:
+    """Run the stage."""
+    c = job.config
+    device = runtime.prepare(c["threads"])
+    data, _ = load_data(job.input("data"), ("train",), device)
+    images, labels = (part[: c["profile"]["examples"]] for part in data["train"])
+    model, _ = load_model(job.input("weights"), device)
+    layers = injectable(model, c["min_inputs"])
+    write_csv(job.output("distribution"), output_distribution(model, layers, images))
+    job.progress(f"distribution of z in {len(layers)} layers on {len(images)} images")
+    importance = channel_importance(model, layers, images, labels, c["profile"]["checked_channels"])
+    write_csv(job.output("importance"), importance)
+    agreement = importance.dropna()[["importance", "ablation"]].corr("spearman").iloc[0, 1]
+    job.progress(f"importance of {len(importance)} channels; rank correlation {agreement:.2f}")
+    grid = c["profile"]["fractions"], c["profile"]["noises"]
+    table = sensitivities(model, layers, images, labels, *grid, seed=c["seed"])
+    write_csv(job.output("sensitivities"), table)
+    worst = table.loc[table["rise"].idxmax()]
+    return (
+        f"{len(layers)} layers; most sensitive {worst['layer']} (loss +{worst['rise']:.2f}); "
+        f"importance against ablation: rank correlation {agreement:.2f}"
+    )

@@ -1,0 +1,70 @@
+"""Sweep the noise intensity on one base, after training: fraction x projection ratio.
+
+Inputs: data, weights. Outputs: sweep (CSV).
+"""
+
+from dataclasses import replace
+from functools import partial
+
+import pandas as pd
+
+from nenni import plugins, runtime
+from nenni.checkpoint import Checkpoint
+from nenni.dataset import load_data
+from nenni.evaluation import evaluate
+from nenni.fitting import fit, report
+from nenni.injection import inject, noisy_layers
+from nenni.io import write_csv
+from nenni.job import Job
+from nenni.modelfile import load_model
+from nenni.seeding import generator
+from nenni.spec import InjectionSpec
+
+
+def run(job: Job) -> str:
+    """Run the stage."""
+    c = job.config
+    sweep = c["sweep"]
+    device = runtime.prepare(c["threads"])
+    data, _ = load_data(job.input("data"), ("train", "test"), device)
+    training = data["train"][0][: c["fit"]["examples"]]
+    images, labels = (part[: sweep["examples"]] for part in data["test"])
+    base, _ = load_model(job.input("weights"), device)
+    attack = plugins.load("attack", c["attack"]["name"])
+    settings = {key: value for key, value in c["fit"].items() if key != "examples"}
+    rows = []
+    for ratio in sweep["ratios"]:
+        injection = c["injection"] | {"projection": c["injection"]["projection"] | {"ratio": ratio}}
+        spec = InjectionSpec.from_config(injection, {})
+        noisy = inject(base, spec, images[:1], seed=c["seed"])
+        fit(noisy, training, generator=generator(c["seed"], "fit"), **settings)
+        error = report(noisy, images)["relative_error"].mean()
+        for fraction in sweep["fractions"]:
+            for _, layer in noisy_layers(noisy):
+                layer.selection = replace(spec.selection, fraction=fraction)  # type: ignore[type-var]
+            examples = evaluate(
+                noisy,
+                images,
+                labels,
+                partial(attack, **plugins.arguments(c["attack"])),
+                [sweep["eps"] / 255],
+                (c["seed"], "sweep"),
+                batch_size=sweep["batch_size"],
+                checkpoint=Checkpoint(),
+            )
+            clean = examples["clean_correct"].mean()
+            robust = examples[["clean_correct", "adv_correct"]].min(axis=1).mean()
+            rows.append(
+                {
+                    "ratio": ratio,
+                    "fraction": fraction,
+                    "relative_error": error,
+                    "clean": clean,
+                    "robust": robust,
+                    "n": len(images),
+                    "eps": sweep["eps"],
+                }
+            )
+            job.progress(f"ratio {ratio:g}, fraction {fraction:g}: {clean:.1%}, {robust:.1%}")
+    write_csv(job.output("sweep"), pd.DataFrame(rows))
+    return f"{len(rows)} settings on {len(images)} images"

@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nenni.configfile import load_claims, load_config
+from nenni.errors import UserError
+
+DEFAULT = Path(__file__).parents[2] / "config" / "config.yaml"
+
+
+def refused(tmp_path: Path, text: str) -> str:
+    file = tmp_path / "run.yaml"
+    file.write_text(text)
+    with pytest.raises(UserError) as caught:
+        load_config(file)
+    message = str(caught.value)
+    assert all(line.startswith(f"{file}: ") for line in message.splitlines())
+    return message.replace(f"{file}: ", "")
+
+
+def changed(old: str, new: str) -> str:
+    text = DEFAULT.read_text()
+    assert text.count(old) == 1, f"{old!r} should stand once in the default config"
+    return text.replace(old, new)
+
+
+def test_the_default_config_and_claims_are_accepted() -> None:
+    config = load_config(DEFAULT)
+    assert config.seeds == [0, 1]
+    assert config.attacks["pgd_20"]["relative_step"] == 2.5
+    assert load_claims(DEFAULT.with_name("claims.yaml"), config).claims
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("threads: 1", "thread: 1", "thread: unknown key"),
+        ("threads: 1", "threads: many", "threads: should be a valid integer, got 'many'"),
+        ("threads: 1", "threads: 0", "threads: should be greater than or equal to 1, got 0"),
+        ("seeds: [0, 1]", "seeds: [0, 0]", "seeds: 0 is given 2 times"),
+        ("run: mnist5k", "run: reference", "run: the name 'reference' is reserved for the committed results"),
+        ("run: mnist5k", "run: ../elsewhere", "run: String should match pattern '^[a-z0-9_]+$', got '../elsewhere'"),
+        ("attack: pgd_7, eps: 76.5", "attack: pgd_7, eps: -8", "recipes.pgd_at.eps: should be greater than or equal to 0, got -8"),
+        ("attack: pgd_7, eps: 76.5", "attack: pgd_7, eps: 0", "recipes.pgd_at.eps: should be above 0 where the recipe has an attack"),
+        ("{name: topk, fraction: 0.25}", "{name: topk, fraction: 1.25}", "defences.topk_25.injection.selection.fraction: should be less than or equal to 1, got 1.25"),
+        ("{name: topk, fraction: 0.25}", "{name: topk}", "defences.topk_25.injection.selection.fraction: is missing"),
+        ("{name: topk, fraction: 0.25}", "{name: best}", "defences.topk_25.injection.selection.name: unknown selection 'best'; known are: inverted, n_m, random, topk"),
+        ("pgd_7: {name: pgd, steps: 7}", "pgd_7: {name: pgd, stpes: 7}", "attacks.pgd_7.stpes: unknown key"),
+        ("pgd_7: {name: pgd, steps: 7}", "pgd_7: {name: pdg}", "attacks.pgd_7.name: unknown attack 'pdg'; known are: fgsm, pgd"),
+        ("pgd_7: {name: pgd, steps: 7}", "pgd_7: {name: ../pgd}", "attacks.pgd_7.name: unknown attack '../pgd'; known are: fgsm, pgd"),
+        ("data: {name: mnist5k}", "data: {name: mnist6k}", "data.mnist5k.data.name: unknown data 'mnist6k'; known are: mnist5k"),
+        ("standard: [none, topk_50]", "standard: [none, topk_60]", "experiments.standard: unknown name 'topk_60'; defined are: none, none_ft, topk_50, topk_25, nm_2_4, alloc_50, random_50, inverted_50"),
+        ("standard: [none, topk_50]", "standard: [none, none]", "experiments.standard: none is given 2 times"),
+        ("source: {base: standard, seed: 100}", "source: {base: standard, seed: 1}", "evaluations.transfer.source.seed: 1 is one of the run's seeds: the source of a transfer attack should be trained independently"),
+        ("eps: {pgd_at: 76.5, standard: 25.5}\n  compare", "eps: {pgd_at: 7, standard: 25.5}\n  compare", "tables.eps.pgd_at: evaluation 'fgsm' has no eps 7 for this base"),
+        ("{name: n_m, n: 2, m: 4}}", "{name: n_m, n: 2, m: 4}, allocate: true}", "defences.nm_2_4.injection.allocate: selection 'n_m' has no fraction to allocate"),
+        ("weight_bits: 4", "weight_bits: 9", "injection.weight_bits: should be 2, 3, 4, 5, 6, 7, 8, 16 or 32, got 9"),
+        ("topk_25: {injection", "topk_50: {injection", "topk_50: the name is given 2 times in the block at line"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    found = refused(tmp_path, changed(old, new)).splitlines()
+    assert any(line.startswith(message) for line in found)
+    expected = {"thread: 1": 2, "eps: {pgd_at: 7, standard: 25.5}\n  compare": 3}
+    assert len(found) == expected.get(new, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty; config/config.yaml shows what belongs in it"),
+        ("# only a comment\n", "is empty; config/config.yaml shows what belongs in it"),
+        ("- a\n- b\n", "should hold keys and values, as config/config.yaml does"),
+        ("run: [1, 2\nseeds: 3", "is not valid YAML in line 2: "),
+        ("run: !!python/object:os.system x", "is not valid YAML in line 1: could not determine a constructor"),
+    ],
+)  # fmt: skip
+def test_unreadable_files_are_named(tmp_path: Path, text: str, message: str) -> None:
+    assert refused(tmp_path, text).startswith(message)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere\.yaml: cannot be read"):
+        load_config(tmp_path / "nowhere.yaml")
+
+
+def test_overrides_replace_keys_and_are_checked() -> None:
+    assert load_config(DEFAULT, {"seeds": [0, 7]}).seeds == [0, 7]
+    with pytest.raises(UserError, match="sedes: unknown key"):
+        load_config(DEFAULT, {"sedes": [7]})
+
+
+def test_claims_that_contradict_themselves(tmp_path: Path) -> None:
+    content = yaml.safe_load(DEFAULT.with_name("claims.yaml").read_text())
+    content["claims"]["bitops_82_6"]["bits"] = None
+    file = tmp_path / "claims.yaml"
+    file.write_text(yaml.safe_dump(content))
+    with pytest.raises(UserError, match=r"claims.bitops_82_6.bits: goes with"):
+        load_claims(file, load_config(DEFAULT))

@@ -1,0 +1,56 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+from fvcore.nn import FlopCountAnalysis
+from torch import Tensor, nn
+
+import hwmodel
+from nenni.description import describe
+from nenni.fitting import fit
+from nenni.injection import inject, noisy_layers
+from nenni.io import write_json
+from nenni.models.small_cnn import small_cnn
+from nenni.projection.tap_shared import TapShared
+from nenni.selection.n_m import NM
+from nenni.selection.random import Random
+from nenni.spec import InjectionSpec
+
+
+def test_dense_macs_equal_fvcore(tmp_path: object) -> None:
+    model = small_cnn((1, 28, 28), 10).eval()
+    x = torch.zeros(1, 1, 28, 28)
+    file = tmp_path / "layers.json"  # type: ignore[operator]
+    write_json(file, describe(model, x, "small_cnn", 0))
+    counts = FlopCountAnalysis(model, x).by_module()
+    network = hwmodel.load(file)
+    terms = {t.layer: t.macs for t in hwmodel.count_operations(network)}
+    assert terms == {layer.name: counts[layer.name] for layer in network.layers}
+    assert sum(terms.values()) == counts[""]
+
+
+@pytest.mark.parametrize(("selection", "name"), [(NM(2, 4), "n_m"), (Random(0.3), "random")])
+def test_injected_layers_are_described_as_they_are(
+    noisy: nn.Module, trained: nn.Module, make_spec: Callable[..., InjectionSpec],
+    digits: tuple[Tensor, Tensor], selection: NM, name: str, tmp_path: object,
+) -> None:  # fmt: skip
+    x = digits[0][:60]
+    model = inject(trained, make_spec(selection=selection, projection=TapShared(0.25)), x[:1])
+    fit(model, x, generator=torch.Generator().manual_seed(0), epochs=0)
+    found = describe(model, x, "small_cnn", 0, batch_size=25)
+    by_name = {layer["name"]: layer for layer in found["layers"]}
+    assert list(by_name) == ["conv1", "conv2", "conv3", "conv4", "fc1", "fc2"]
+    assert by_name["conv1"]["injection"] is None
+    assert by_name["fc2"]["injection"] is None
+    injection = by_name["conv3"]["injection"]
+    layer = dict(noisy_layers(model))["conv3"]
+    assert injection["k_c"] == 2
+    assert injection["k"] == 18
+    assert injection["nonzeros"] == int((layer.P != 0).sum())
+    assert injection["selection"] == name
+    assert injection["measured_fraction"] == pytest.approx(selection.nominal(), abs=2e-3)
+    assert by_name["conv3"]["in_size"] == [14, 14]
+    assert by_name["conv3"]["out_size"] == [7, 7]
+    file = tmp_path / "layers.json"  # type: ignore[operator]
+    write_json(file, found)
+    assert hwmodel.load(file).layers[2].n == 16

@@ -1,0 +1,48 @@
+# Cost: layers.json is the only bridge between the library and the cost model.
+
+
+rule describe_experiment:
+    input:
+        data=lambda w: PLAN.data_of(w.base),
+        weights=lambda w: PLAN.final_weights(experiment(w)),
+        code=sources("describe"),
+    output:
+        layers=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/layers.json",
+        manifest=f"{R}/manifests/describe/{{base}}/{{defence}}/seed{{seed}}.sha256",
+    log:
+        f"logs/{C.run}/describe/{{base}}/{{defence}}/seed{{seed}}.log",
+    benchmark:
+        f"benchmarks/{C.run}/describe/{{base}}/{{defence}}/seed{{seed}}.tsv"
+    threads: C.threads
+    params:
+        cfg=cfg("describe"),
+    conda:
+        "../envs/nenni.yaml"
+    shell:
+        "python -m nenni describe --config {params.cfg:q} --manifest {output.manifest}"
+        " --input data={input.data} weights={input.weights}"
+        " --output layers={output.layers} 2> {log}"
+
+
+rule cost_experiment:
+    input:
+        layers=rules.describe_experiment.output.layers,
+        code=hardware_sources(),
+    output:
+        operations=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/operations.csv",
+        reductions=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/reductions.csv",
+        latency=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/latency.csv",
+        manifest=f"{R}/manifests/hardware/{{base}}/{{defence}}/seed{{seed}}.sha256",
+    log:
+        f"logs/{C.run}/hardware/{{base}}/{{defence}}/seed{{seed}}.log",
+    benchmark:
+        f"benchmarks/{C.run}/hardware/{{base}}/{{defence}}/seed{{seed}}.tsv"
+    params:
+        cfg=" ".join(f"--preset {preset}" for preset in C.presets),
+    conda:
+        "../envs/nenni.yaml"
+    shell:
+        "python -m hwmodel {input.layers} {params.cfg} --operations {output.operations}"
+        " --reductions {output.reductions} --latency {output.latency} > {log} 2>&1"
+        " && python -m nenni stamp {output.manifest}"
+        " {output.operations} {output.reductions} {output.latency} 2>> {log}"

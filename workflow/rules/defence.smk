@@ -1,0 +1,80 @@
+# Defences: injected and fitted, then fine-tuned.
+
+
+rule fit_defence:
+    input:
+        unpack(profile_inputs),
+        data=lambda w: PLAN.data_of(w.base),
+        weights=rules.train_base.output.weights,
+        code=sources("project"),
+    output:
+        weights=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/fitted.safetensors",
+        fit=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/fit.csv",
+        errors=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/errors.csv",
+        manifest=f"{R}/manifests/project/{{base}}/{{defence}}/seed{{seed}}.sha256",
+    log:
+        f"logs/{C.run}/project/{{base}}/{{defence}}/seed{{seed}}.log",
+    benchmark:
+        f"benchmarks/{C.run}/project/{{base}}/{{defence}}/seed{{seed}}.tsv"
+    threads: C.threads
+    priority: 10
+    params:
+        cfg=cfg("project"),
+        inputs=lambda w, input: pairs(
+            {k: v for k, v in input.items() if k not in ("code", "data", "weights")}
+        ),
+    conda:
+        "../envs/nenni.yaml"
+    shell:
+        "python -m nenni project --config {params.cfg:q} --manifest {output.manifest}"
+        " --input data={input.data} weights={input.weights} {params.inputs}"
+        " --output weights={output.weights} fit={output.fit} errors={output.errors} 2> {log}"
+
+
+rule finetune_defence:
+    input:
+        data=lambda w: PLAN.data_of(w.base),
+        weights=lambda w: PLAN.undefended_weights(experiment(w)),
+        code=sources("finetune"),
+    output:
+        weights=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/finetuned.safetensors",
+        history=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/history.csv",
+        timing=f"benchmarks/{C.run}/finetune/{{base}}/{{defence}}/seed{{seed}}.json",
+        manifest=f"{R}/manifests/finetune/{{base}}/{{defence}}/seed{{seed}}.sha256",
+    log:
+        f"logs/{C.run}/finetune/{{base}}/{{defence}}/seed{{seed}}.log",
+    benchmark:
+        f"benchmarks/{C.run}/finetune/{{base}}/{{defence}}/seed{{seed}}.tsv"
+    threads: C.threads
+    priority: 10
+    params:
+        cfg=cfg("finetune"),
+    conda:
+        "../envs/nenni.yaml"
+    shell:
+        "python -m nenni finetune --config {params.cfg:q} --manifest {output.manifest}"
+        " --input data={input.data} weights={input.weights}"
+        " --output weights={output.weights} history={output.history} timing={output.timing}"
+        " 2> {log}"
+
+
+rule sum_up_overhead:
+    input:
+        timings=[
+            f"benchmarks/{C.run}/finetune/{e.folder}.json" for e in PLAN.finetuned_experiments()
+        ],
+        code=sources("overhead"),
+    output:
+        table=f"benchmarks/{C.run}/training_overhead.csv",
+    log:
+        f"logs/{C.run}/training_overhead.log",
+    params:
+        cfg=cfg("overhead"),
+        inputs=lambda w, input: pairs(
+            {e.key: f for e, f in zip(PLAN.finetuned_experiments(), input.timings)}
+        ),
+    conda:
+        "../envs/nenni.yaml"
+    shell:
+        "python -m nenni overhead --config {params.cfg:q} --input {params.inputs}"
+        " --output table={output.table} 2> {log}"

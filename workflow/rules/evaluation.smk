@@ -1,0 +1,50 @@
+# Attacks: one job per experiment and evaluation, its whole eps grid inside.
+
+
+rule attack_experiment:
+    input:
+        unpack(source_input),
+        data=lambda w: PLAN.data_of(w.base),
+        weights=lambda w: PLAN.final_weights(experiment(w)),
+        code=sources("attack"),
+    output:
+        examples=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/attacks/{{evaluation}}.csv",
+        manifest=f"{R}/manifests/attack/{{base}}/{{defence}}/seed{{seed}}/{{evaluation}}.sha256",
+    log:
+        f"logs/{C.run}/attack/{{base}}/{{defence}}/seed{{seed}}/{{evaluation}}.log",
+    benchmark:
+        f"benchmarks/{C.run}/attack/{{base}}/{{defence}}/seed{{seed}}/{{evaluation}}.tsv"
+    threads: C.threads
+    params:
+        cfg=cfg("attack"),
+        inputs=lambda w, input: pairs({k: v for k, v in input.items() if k == "source"}),
+    conda:
+        "../envs/nenni.yaml"
+    shell:
+        "python -m nenni attack --config {params.cfg:q} --manifest {output.manifest}"
+        " --input data={input.data} weights={input.weights} {params.inputs}"
+        " --output examples={output.examples} 2> {log}"
+
+
+rule sweep_noise:
+    input:
+        data=PLAN.data_of(C.sweep.base),
+        weights=PLAN.base_weights(C.sweep.base, C.sweep.seed),
+        code=sources("sweep"),
+    output:
+        sweep=f"{R}/tables/sweep.csv",
+        manifest=f"{R}/manifests/sweep.sha256",
+    log:
+        f"logs/{C.run}/sweep.log",
+    benchmark:
+        f"benchmarks/{C.run}/sweep.tsv"
+    threads: C.threads
+    priority: 15
+    params:
+        cfg=cfg("sweep"),
+    conda:
+        "../envs/nenni.yaml"
+    shell:
+        "python -m nenni sweep --config {params.cfg:q} --manifest {output.manifest}"
+        " --input data={input.data} weights={input.weights}"
+        " --output sweep={output.sweep} 2> {log}"

@@ -1,0 +1,70 @@
+# Data and bases: trained once and shared by all defences.
+
+
+rule decode_data:
+    input:
+        code=sources("data"),
+    output:
+        data=f"{R}/data/{{data}}.safetensors",
+        manifest=f"{R}/manifests/data/{{data}}.sha256",
+    log:
+        f"logs/{C.run}/data/{{data}}.log",
+    benchmark:
+        f"benchmarks/{C.run}/data/{{data}}.tsv"
+    params:
+        cfg=cfg("data"),
+    conda:
+        "../envs/nenni.yaml"
+    shell:
+        "python -m nenni data --config {params.cfg:q} --manifest {output.manifest}"
+        " --output data={output.data} 2> {log}"
+
+
+rule train_base:
+    input:
+        data=lambda w: PLAN.data_of(w.base),
+        code=sources("pretrain"),
+    output:
+        weights=f"{R}/bases/{{base}}/seed{{seed}}/weights.safetensors",
+        history=f"{R}/bases/{{base}}/seed{{seed}}/history.csv",
+        manifest=f"{R}/manifests/pretrain/{{base}}/seed{{seed}}.sha256",
+    log:
+        f"logs/{C.run}/pretrain/{{base}}/seed{{seed}}.log",
+    benchmark:
+        f"benchmarks/{C.run}/pretrain/{{base}}/seed{{seed}}.tsv"
+    threads: C.threads
+    priority: 20
+    params:
+        cfg=cfg("pretrain"),
+    conda:
+        "../envs/nenni.yaml"
+    shell:
+        "python -m nenni pretrain --config {params.cfg:q} --manifest {output.manifest}"
+        " --input data={input.data}"
+        " --output weights={output.weights} history={output.history} 2> {log}"
+
+
+rule profile_base:
+    input:
+        data=lambda w: PLAN.data_of(w.base),
+        weights=rules.train_base.output.weights,
+        code=sources("profile"),
+    output:
+        distribution=f"{R}/bases/{{base}}/seed{{seed}}/distribution.csv",
+        importance=f"{R}/bases/{{base}}/seed{{seed}}/importance.csv",
+        sensitivities=f"{R}/bases/{{base}}/seed{{seed}}/sensitivities.csv",
+        manifest=f"{R}/manifests/profile/{{base}}/seed{{seed}}.sha256",
+    log:
+        f"logs/{C.run}/profile/{{base}}/seed{{seed}}.log",
+    benchmark:
+        f"benchmarks/{C.run}/profile/{{base}}/seed{{seed}}.tsv"
+    threads: C.threads
+    params:
+        cfg=cfg("profile"),
+    conda:
+        "../envs/nenni.yaml"
+    shell:
+        "python -m nenni profile --config {params.cfg:q} --manifest {output.manifest}"
+        " --input data={input.data} weights={input.weights}"
+        " --output distribution={output.distribution} importance={output.importance}"
+        " sensitivities={output.sensitivities} 2> {log}"
