@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     stamp.add_argument("files", type=Path, nargs="+")
     stamp.set_defaults(run=_stamp)
     show = commands.add_parser("show", help="print the main table of a run and where the rest is")
-    show.add_argument("results", type=Path, help="a folder such as results/mnist5k")
+    show.add_argument("--config", type=Path, default=Path("config/config.yaml"))
     show.set_defaults(run=_show)
     unlock = commands.add_parser(
         "unlock", help="remove the lock of a snakemake that was killed on this machine"
@@ -90,7 +90,9 @@ def _run_stage(parsed: argparse.Namespace) -> None:
     if parsed.manifest:
         kept = [file for file in job.outputs.values() if file.parts[0] == parsed.manifest.parts[0]]
         write_manifest(parsed.manifest, kept)
-    print(f"{parsed.stage}: {summary}", flush=True)  # noqa: T201
+    where = "/".join(parsed.manifest.with_suffix("").parts[3:]) if parsed.manifest else ""
+    label = where if where.startswith(parsed.stage) else f"{parsed.stage} {where}".strip()
+    print(f"{label}: {summary}", flush=True)  # noqa: T201
 
 
 def _check(parsed: argparse.Namespace) -> None:
@@ -125,18 +127,22 @@ def _stamp(parsed: argparse.Namespace) -> None:
 
 
 def _show(parsed: argparse.Namespace) -> None:
+    from nenni.configfile import load_config
     from nenni.io import read_csv
-    from nenni.main_table import display
+    from nenni.main_table import LEGEND, display
 
-    table = read_csv(parsed.results / "tables" / "main.csv")
+    run = load_config(parsed.config).run
+    results = Path("results") / run
+    table = read_csv(results / "tables" / "main.csv")
     titles = [c.removesuffix("_low") for c in table.columns if c.endswith("_low")]
     shown = display(table, [title for title in titles if title != "clean"])
     print(shown.to_string(index=False))  # noqa: T201
     print(  # noqa: T201
-        "\nAccuracy [95 % interval]; change in BitOPs without / with projection and selection;"
-        "\ntime: modelled latency over dense FP32."
-        f"\nTables: {parsed.results}/tables   figures: {parsed.results}/figures"
-        "   report: report.html   times: benchmarks/"
+        "\n".join(("", *LEGEND)),
+        f"\ntables    {results / 'tables'}, claims.csv among them"
+        f"\nfigures   {results / 'figures'}"
+        f"\ntimes     {Path('benchmarks') / run}"
+        "\nreport    report.html, where it was asked for",
     )
 
 

@@ -20,6 +20,8 @@ def decode(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Load a dataset plugin and split it at random: tensors and metadata for a data file.
 
+    The indices of a split stay in random order, so that its first n are a random sample too.
+
     Raises
     ------
     UserError
@@ -34,7 +36,7 @@ def decode(
     order = torch.randperm(len(images), generator=generator(seed, "split"))
     tensors = {"images": torch.from_numpy(images), "labels": torch.from_numpy(labels)}
     parts = order.split([*sizes.values(), len(images) - sum(sizes.values())])
-    tensors |= {name: part.sort().values for name, part in zip(sizes, parts, strict=False)}
+    tensors |= dict(zip(sizes, parts, strict=False))
     meta = {"n_classes": int(np.max(labels)) + 1, "input_shape": list(images.shape[1:])}
     return tensors, meta
 

@@ -76,7 +76,7 @@ class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         (inside,) = ctx.saved_tensors
-        return gradients[0] * inside, None, None
+        return torch.where(inside, gradients[0], 0), None, None
 
 
 def _round(x: Tensor, scale: Tensor, q: int) -> Tensor:

@@ -31,7 +31,8 @@ def injected_noise(
     """
     here = errors[(errors["base"] == base) & errors["defence"].isin(defences)]
     layers = list(dict.fromkeys(here["layer"]))
-    styles = look(["all neurons", *defences])
+    every = f"all of {defences[0]}"
+    styles = look([every, *defences])
     figure, axes = grid(len(layers), width, height, columns=2)
     for axis, layer in zip(axes, layers, strict=True):
         density = (
@@ -39,7 +40,7 @@ def injected_noise(
         )
         bins = density.loc[defences[0]].index.to_numpy()
         step = bins[1] - bins[0]
-        lines = {"all neurons": density.loc[defences[0], "all"]}
+        lines = {every: density.loc[defences[0], "all"]}
         lines |= {name: density.loc[name, "injected"] for name in defences}
         for label, values in lines.items():
             style = {k: v for k, v in styles[label].items() if k != "marker"}

@@ -24,7 +24,7 @@ def noise_intensity(sweep: pd.DataFrame, *, width: float = 7.2, height: float = 
     }
     styles = look(list(labels.values()))
     figure, axes = grid(2, width, height, columns=2)
-    titles = {"clean": "clean", "robust": f"under attack, eps {sweep['eps'].iloc[0]:g}/255"}
+    titles = {"clean": "clean", "robust": f"attack, eps {sweep['eps'].iloc[0]:g}/255"}
     for axis, (column, title) in zip(axes, titles.items(), strict=True):
         for ratio, rows in sweep.groupby("ratio"):
             label = labels[ratio]

@@ -36,14 +36,16 @@ def selection_recall(
         place = x + (i - (len(defences) - 1) / 2) * bar
         axis.bar(place, 100 * rows["recall"], bar, label=defence, color=_colour(i),
                  hatch=HATCHES[i % len(HATCHES)], edgecolor="black", linewidth=0.4)  # fmt: skip
-        axis.hlines(100 * rows["fraction"], place - bar / 2, place + bar / 2, color="#D55E00", lw=2)
+        chance = 100 * rows["fraction"]
+        for colour, thickness in (("white", 4), ("black", 2)):
+            axis.hlines(chance, place - bar / 2, place + bar / 2, color=colour, lw=thickness)
     axis.set_xticks(x, layers)
     axis.set_ylabel("truly largest neurons\nthat are selected (%)")
     axis.set_title(f"selection on z~, base {base}, before fine-tuning")
     axis.set_ylim(0, 100)
     axis.grid(visible=False, axis="x")
     handles, labels = axis.get_legend_handles_labels()
-    handles.append(Line2D([], [], color="#D55E00", lw=2))
+    handles.append(Line2D([], [], color="black", lw=2))
     labels.append("by chance")
     figure.legend(handles, labels, loc="outside right upper", title="defence")
     return figure

@@ -10,7 +10,7 @@ def largest(score: Tensor, fraction: float) -> Tensor:
     The count holds exactly whatever the ties. A NaN is never essential.
     """
     flat = score.detach().flatten(1)
-    flat = torch.where(flat.isnan(), -torch.inf, flat)
+    flat = flat.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
     n = flat.shape[1]
     k = round(fraction * n)
     if 2 * k <= n:

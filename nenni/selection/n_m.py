@@ -33,12 +33,12 @@ class NM:
 
     def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
         """Essential neurons of a score (N, C, ...)."""
-        score = score.detach()
-        score = torch.where(score.isnan(), -torch.inf, score)
+        inf = torch.inf
+        score = score.detach().nan_to_num(nan=-inf, posinf=inf, neginf=-inf)
         channels = score.shape[1]
         missing = -channels % self.m
         positions = score.flatten(2) if score.dim() > 2 else score[..., None]
-        padded = F.pad(positions, (0, 0, 0, missing), value=-torch.inf)
+        padded = F.pad(positions, (0, 0, 0, missing), value=-inf)
         groups = padded.unflatten(1, (-1, self.m)).unbind(2)
         ranks = [torch.zeros_like(groups[0], dtype=torch.int8) for _ in groups]
         for i in range(self.m):

@@ -16,17 +16,30 @@ def test_help_lists_every_stage(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert stopped.value.code == 0
     out = capsys.readouterr().out
-    for stage in ("data", "pretrain", "profile", "project", "finetune", "attack", "describe", "verify"):
+    for stage in (
+        "data",
+        "pretrain",
+        "profile",
+        "project",
+        "finetune",
+        "attack",
+        "describe",
+        "verify",
+    ):
         assert f"    {stage} " in out
 
 
-def test_a_users_mistake_has_no_traceback(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_users_mistake_has_no_traceback(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     status = main(
         ["collect", "--config", "{}", "--input", f"a/b/0={tmp_path}/none.csv",
          "--output", f"table={tmp_path}/t.csv"]
     )  # fmt: skip
     assert status == 2
-    assert capsys.readouterr().err == f"nenni: {tmp_path}/none.csv: is missing; run snakemake again\n"
+    assert (
+        capsys.readouterr().err == f"nenni: {tmp_path}/none.csv: is missing; run snakemake again\n"
+    )
     assert not (tmp_path / "t.csv").exists()
 
 

@@ -72,7 +72,7 @@ def test_data_file(tmp_path: Path) -> None:
     x, y = data["train"]
     assert x.shape == (300, 1, 28, 28)
     assert 0 <= x.min() < x.max() == 1
-    assert len(y.unique()) == 10
+    assert len(y[:60].unique()) == 10, "the first images of a split are a random sample"
     parts = [set(tensors[name].tolist()) for name in sizes]
     assert [len(p) for p in parts] == [300, 50, 100]
     assert len(set.union(*parts)) == 450

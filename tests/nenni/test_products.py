@@ -48,7 +48,7 @@ def tables() -> dict[str, pd.DataFrame]:
         for row in rows() for layer in (*LAYERS, "total") for p in ("cpu", "npu")
     ]  # fmt: skip
     operations = [
-        {**row, "seed": 0, "layer": layer, "term": t, "bitops": 1e5}
+        {**row, "seed": 0, "layer": layer, "term": t, "bitops": 1e5, "macs": 1e3}
         for row in rows() for layer in LAYERS for t in ("exact", "projection", "approximation")
     ]  # fmt: skip
     errors = [
@@ -56,7 +56,11 @@ def tables() -> dict[str, pd.DataFrame]:
         for row in rows() for layer in LAYERS
         for b, p in zip((-0.5, 0, 0.5), rng.dirichlet([3, 9, 3]), strict=True)
     ]  # fmt: skip
-    fit = [{**row, "seed": 0, "layer": n, "recall": 0.8, "fraction": 0.5} for row in rows() for n in LAYERS]
+    fit = [
+        {**row, "seed": 0, "layer": n, "recall": 0.8, "fraction": 0.5}
+        for row in rows()
+        for n in LAYERS
+    ]
     sweep = [
         {"ratio": r, "fraction": f, "relative_error": 0.3 * r, "clean": 0.9, "robust": 0.5, "n": 9, "eps": 8}
         for r in (0.1, 0.2) for f in (0, 0.5, 1)
@@ -70,9 +74,7 @@ def tables() -> dict[str, pd.DataFrame]:
 
 @pytest.fixture
 def main(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    return main_table(
-        tables["accuracy"], tables["reductions"], tables["latency"], COLUMNS, EPS
-    )
+    return main_table(tables["accuracy"], tables["reductions"], tables["latency"], COLUMNS, EPS)
 
 
 def test_main_table_reads_each_base_at_its_eps(main: pd.DataFrame) -> None:
@@ -93,7 +95,8 @@ def test_main_table_for_the_eye_and_for_latex(main: pd.DataFrame) -> None:
     shown = display(main, list(COLUMNS))
     row = shown.iloc[1]
     assert row["pgd_20"] == "30.0% [25.0, 35.0]"
-    assert row["BitOPs vs fp32"] == "-40.0% / +10.0%"
+    assert row["BitOPs vs FP32"] == "-40% / +10%"
+    assert row["vs INT8*"] == "-90% / +10%"
     assert row["time cpu"] == "1.50x"
     tex = to_latex(main, list(COLUMNS))
     assert r"topk\_50" in tex

@@ -100,9 +100,7 @@ ATTACKED = {
     for evaluation in PLAN.evaluations(e)
 }
 BASE_FILES = [
-    f"{R}/bases/{base}/seed{seed}/importance.csv"
-    for base in C.experiments
-    for seed in C.seeds
+    f"{R}/bases/{base}/seed{seed}/importance.csv" for base in C.experiments for seed in C.seeds
 ]
 
 

@@ -13,11 +13,11 @@ rule describe_experiment:
         f"logs/{C.run}/describe/{{base}}/{{defence}}/seed{{seed}}.log",
     benchmark:
         f"benchmarks/{C.run}/describe/{{base}}/{{defence}}/seed{{seed}}.tsv"
+    conda:
+        "../envs/nenni.yaml"
     threads: C.threads
     params:
         cfg=cfg("describe"),
-    conda:
-        "../envs/nenni.yaml"
     shell:
         "python -m nenni describe --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data} weights={input.weights}"
@@ -37,10 +37,10 @@ rule cost_experiment:
         f"logs/{C.run}/hardware/{{base}}/{{defence}}/seed{{seed}}.log",
     benchmark:
         f"benchmarks/{C.run}/hardware/{{base}}/{{defence}}/seed{{seed}}.tsv"
-    params:
-        cfg=" ".join(f"--preset {preset}" for preset in C.presets),
     conda:
         "../envs/nenni.yaml"
+    params:
+        cfg=" ".join(f"--preset {preset}" for preset in C.presets),
     shell:
         "python -m hwmodel {input.layers} {params.cfg} --operations {output.operations}"
         " --reductions {output.reductions} --latency {output.latency} > {log} 2>&1"

@@ -16,15 +16,15 @@ rule fit_defence:
         f"logs/{C.run}/project/{{base}}/{{defence}}/seed{{seed}}.log",
     benchmark:
         f"benchmarks/{C.run}/project/{{base}}/{{defence}}/seed{{seed}}.tsv"
-    threads: C.threads
     priority: 10
+    conda:
+        "../envs/nenni.yaml"
+    threads: C.threads
     params:
         cfg=cfg("project"),
         inputs=lambda w, input: pairs(
             {k: v for k, v in input.items() if k not in ("code", "data", "weights")}
         ),
-    conda:
-        "../envs/nenni.yaml"
     shell:
         "python -m nenni project --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data} weights={input.weights} {params.inputs}"
@@ -45,12 +45,12 @@ rule finetune_defence:
         f"logs/{C.run}/finetune/{{base}}/{{defence}}/seed{{seed}}.log",
     benchmark:
         f"benchmarks/{C.run}/finetune/{{base}}/{{defence}}/seed{{seed}}.tsv"
-    threads: C.threads
     priority: 10
-    params:
-        cfg=cfg("finetune"),
     conda:
         "../envs/nenni.yaml"
+    threads: C.threads
+    params:
+        cfg=cfg("finetune"),
     shell:
         "python -m nenni finetune --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data} weights={input.weights}"
@@ -68,13 +68,13 @@ rule sum_up_overhead:
         table=f"benchmarks/{C.run}/training_overhead.csv",
     log:
         f"logs/{C.run}/training_overhead.log",
+    conda:
+        "../envs/nenni.yaml"
     params:
         cfg=cfg("overhead"),
         inputs=lambda w, input: pairs(
             {e.key: f for e, f in zip(PLAN.finetuned_experiments(), input.timings)}
         ),
-    conda:
-        "../envs/nenni.yaml"
     shell:
         "python -m nenni overhead --config {params.cfg:q} --input {params.inputs}"
         " --output table={output.table} 2> {log}"

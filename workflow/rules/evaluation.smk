@@ -14,12 +14,12 @@ rule attack_experiment:
         f"logs/{C.run}/attack/{{base}}/{{defence}}/seed{{seed}}/{{evaluation}}.log",
     benchmark:
         f"benchmarks/{C.run}/attack/{{base}}/{{defence}}/seed{{seed}}/{{evaluation}}.tsv"
+    conda:
+        "../envs/nenni.yaml"
     threads: C.threads
     params:
         cfg=cfg("attack"),
         inputs=lambda w, input: pairs({k: v for k, v in input.items() if k == "source"}),
-    conda:
-        "../envs/nenni.yaml"
     shell:
         "python -m nenni attack --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data} weights={input.weights} {params.inputs}"
@@ -38,12 +38,12 @@ rule sweep_noise:
         f"logs/{C.run}/sweep.log",
     benchmark:
         f"benchmarks/{C.run}/sweep.tsv"
-    threads: C.threads
     priority: 15
-    params:
-        cfg=cfg("sweep"),
     conda:
         "../envs/nenni.yaml"
+    threads: C.threads
+    params:
+        cfg=cfg("sweep"),
     shell:
         "python -m nenni sweep --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data} weights={input.weights}"

@@ -12,13 +12,13 @@ rule collect_table:
         manifest=f"{R}/manifests/tables/{{table}}.sha256",
     log:
         f"logs/{C.run}/tables/{{table}}.log",
+    conda:
+        "../envs/nenni.yaml"
     params:
         cfg=cfg("collect"),
         inputs=lambda w, input: pairs(
             {e.key: file for e, file in zip(experiments_with(w.table), input.tables)}
         ),
-    conda:
-        "../envs/nenni.yaml"
     shell:
         "python -m nenni collect --config {params.cfg:q} --manifest {output.manifest}"
         " --input {params.inputs} --output table={output.table} 2> {log}"
@@ -44,11 +44,11 @@ rule sum_up_accuracy:
         manifest=f"{R}/manifests/tables/accuracy.sha256",
     log:
         f"logs/{C.run}/tables/accuracy.log",
+    conda:
+        "../envs/nenni.yaml"
     params:
         cfg=cfg("accuracy"),
         inputs=lambda w, input: pairs(dict(zip(ATTACKED, input.examples))),
-    conda:
-        "../envs/nenni.yaml"
     shell:
         "python -m nenni accuracy --config {params.cfg:q} --manifest {output.manifest}"
         " --input {params.inputs}"
@@ -72,10 +72,10 @@ rule make_main_table:
         manifest=f"{R}/manifests/tables/main.sha256",
     log:
         f"logs/{C.run}/tables/main.log",
-    params:
-        cfg=cfg("main"),
     conda:
         "../envs/nenni.yaml"
+    params:
+        cfg=cfg("main"),
     shell:
         "python -m nenni main --config {params.cfg:q} --manifest {output.manifest}"
         " --input accuracy={input.accuracy} reductions={input.reductions}"
@@ -97,10 +97,10 @@ rule judge_claims:
         manifest=f"{R}/manifests/tables/claims.sha256",
     log:
         f"logs/{C.run}/tables/claims.log",
-    params:
-        cfg=cfg("claims"),
     conda:
         "../envs/nenni.yaml"
+    params:
+        cfg=cfg("claims"),
     shell:
         "python -m nenni claims --config {params.cfg:q} --manifest {output.manifest}"
         " --input paired={input.paired} reductions={input.reductions}"
@@ -122,11 +122,11 @@ rule draw_figure:
         manifest=f"{R}/manifests/figures/{{figure}}.sha256",
     log:
         f"logs/{C.run}/figures/{{figure}}.log",
+    conda:
+        "../envs/nenni.yaml"
     params:
         cfg=cfg("figure"),
         inputs=lambda w, input: pairs(dict(zip(PLAN.figure_needs(w.figure), input.tables))),
-    conda:
-        "../envs/nenni.yaml"
     shell:
         "python -m nenni figure --config {params.cfg:q} --manifest {output.manifest}"
         " --input {params.inputs} --output pdf={output.pdf} png={output.png} 2> {log}"

@@ -11,10 +11,10 @@ rule decode_data:
         f"logs/{C.run}/data/{{data}}.log",
     benchmark:
         f"benchmarks/{C.run}/data/{{data}}.tsv"
-    params:
-        cfg=cfg("data"),
     conda:
         "../envs/nenni.yaml"
+    params:
+        cfg=cfg("data"),
     shell:
         "python -m nenni data --config {params.cfg:q} --manifest {output.manifest}"
         " --output data={output.data} 2> {log}"
@@ -32,12 +32,12 @@ rule train_base:
         f"logs/{C.run}/pretrain/{{base}}/seed{{seed}}.log",
     benchmark:
         f"benchmarks/{C.run}/pretrain/{{base}}/seed{{seed}}.tsv"
-    threads: C.threads
     priority: 20
-    params:
-        cfg=cfg("pretrain"),
     conda:
         "../envs/nenni.yaml"
+    threads: C.threads
+    params:
+        cfg=cfg("pretrain"),
     shell:
         "python -m nenni pretrain --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data}"
@@ -58,11 +58,11 @@ rule profile_base:
         f"logs/{C.run}/profile/{{base}}/seed{{seed}}.log",
     benchmark:
         f"benchmarks/{C.run}/profile/{{base}}/seed{{seed}}.tsv"
+    conda:
+        "../envs/nenni.yaml"
     threads: C.threads
     params:
         cfg=cfg("profile"),
-    conda:
-        "../envs/nenni.yaml"
     shell:
         "python -m nenni profile --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data} weights={input.weights}"

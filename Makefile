@@ -1,0 +1,46 @@
+# `make reproduce` runs the default config and shows what it found; `make test` runs the tests.
+# Both make .venv first where there is none. CONFIG=config/NAME.yaml chooses another run.
+PYTHON ?= python3
+CONFIG ?= config/config.yaml
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.PHONY: reproduce test test-slow lint format verify clean
+
+reproduce: $(INSTALLED)
+	@$(BIN)/python -m nenni check $(CONFIG)
+	@$(BIN)/python -m nenni unlock
+	$(BIN)/snakemake $(if $(filter-out config/config.yaml,$(CONFIG)),--configfile $(CONFIG))
+	$(BIN)/snakemake $(if $(filter-out config/config.yaml,$(CONFIG)),--configfile $(CONFIG)) \
+		--report report.html --quiet all
+	@$(BIN)/python -m nenni show --config $(CONFIG)
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
+
+test-slow: $(INSTALLED)
+	$(BIN)/python -m pytest -m slow
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check workflow
+	$(BIN)/snakemake --lint
+
+format: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/snakefmt workflow
+
+verify: $(INSTALLED)
+	$(BIN)/python -m nenni verify $(wildcard results/*/manifests/..)
+
+clean:
+	rm -rf .venv .snakemake .nenni build *.egg-info
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e ".[dev]"
+	touch $@
