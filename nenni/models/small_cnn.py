@@ -16,7 +16,7 @@ def small_cnn(
     channels: list[Count] = [16, 16, 32, 32],  # noqa: B006 - read from the source as a default
     hidden: Count = 128,
 ) -> nn.Sequential:
-    """3x3 convolutions with strides 2, 1, 2, 1 and ReLU, then a hidden and an output layer.
+    """3x3 convolutions with strides 2, 2, 1, 1 and ReLU, then a hidden and an output layer.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def small_cnn(
     channels_in, height, width = input_shape
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for i, (c_in, c_out) in enumerate(zip([channels_in, *channels], channels, strict=False), 1):
-        stride = 2 if i % 2 else 1
+        stride = 2 if i <= 2 else 1
         height, width = -(-height // stride), -(-width // stride)
         layers[f"conv{i}"] = nn.Conv2d(c_in, c_out, 3, stride, padding=1)
         layers[f"relu{i}"] = nn.ReLU()

@@ -49,8 +49,9 @@ def test_injected_layers_are_described_as_they_are(
     assert injection["nonzeros"] == int((layer.P != 0).sum())
     assert injection["selection"] == name
     assert injection["measured_fraction"] == pytest.approx(selection.nominal(), abs=2e-3)
-    assert by_name["conv3"]["in_size"] == [14, 14]
-    assert by_name["conv3"]["out_size"] == [7, 7]
+    assert by_name["conv2"]["in_size"] == [14, 14]
+    assert by_name["conv2"]["out_size"] == [7, 7]
+    assert by_name["conv2"]["stride"] == [2, 2]
     file = tmp_path / "layers.json"  # type: ignore[operator]
     write_json(file, found)
     assert hwmodel.load(file).layers[2].n == 16

@@ -13,8 +13,8 @@ def test_distribution(trained: nn.Module, digits: tuple[Tensor, Tensor]) -> None
     table = output_distribution(trained, LAYERS, x).set_index("layer")
     z = trained.get_submodule("conv2")(torch.relu(trained.get_submodule("conv1")(x)))
     row = table.loc["conv2"]
-    assert row["neurons"] == 8 * 14 * 14
-    assert row["macs"] == 8 * 14 * 14 * 8 * 9
+    assert row["neurons"] == 8 * 7 * 7
+    assert row["macs"] == 8 * 7 * 7 * 8 * 9
     assert row["rms"] == pytest.approx(float(z.square().mean().sqrt().detach()), rel=1e-4)
     assert row["positive"] == pytest.approx(float((z > 0).float().mean()), abs=1e-4)
     assert row["q01"] < row["q25"] < row["q50"] < row["q75"] < row["q99"]

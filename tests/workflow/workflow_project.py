@@ -1,0 +1,75 @@
+"""A copy of the project in which the whole workflow runs on a few digits."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+IGNORED = shutil.ignore_patterns("__pycache__", ".*")
+
+
+@dataclass(frozen=True, order=True)
+class ToDo:
+    """A job that Snakemake would run."""
+
+    rule: str
+    wildcards: str = ""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with the project's code, whose default config is the tiny one."""
+
+    folder: Path
+
+    @classmethod
+    def copy(cls, folder: Path) -> "Project":
+        for part in ("nenni", "hwmodel", "workflow", "config"):
+            shutil.copytree(ROOT / part, folder / part, ignore=IGNORED)
+        shutil.copy(Path(__file__).with_name("tiny.yaml"), folder / "config" / "config.yaml")
+        return cls(folder)
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config" / "config.yaml"
+
+    def command(self, module: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
+        environment = os.environ | {"PYTHONPATH": str(self.folder), "NO_COLOR": "1"}
+        return [sys.executable, "-m", module, *arguments], environment
+
+    def run(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        words, environment = self.command(module, *arguments)
+        return subprocess.run(
+            words, env=environment, cwd=self.folder, capture_output=True, text=True
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """A Snakemake in a process group of its own."""
+        words, environment = self.command("snakemake", *arguments)
+        return subprocess.Popen(
+            words, env=environment, cwd=self.folder, text=True, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def to_do(self, *arguments: str) -> set[ToDo]:
+        """What a plain Snakemake would run now, but for the target itself."""
+        done = self.run("snakemake", "-n", *arguments, "--quiet", "host", "reason")
+        assert done.returncode == 0, done.stderr + done.stdout
+        jobs = re.findall(
+            r"^(?:local)?rule (\w+):\n(.*?)(?=\n\S|\Z)", done.stdout + done.stderr, re.M | re.S
+        )
+        found = set()
+        for rule, body in jobs:
+            wildcards = re.search(r"^    wildcards: (.*)$", body, re.M)
+            found.add(ToDo(rule, wildcards.group(1) if wildcards else ""))
+        return {job for job in found if job.rule != "all"}
+
+    def results(self) -> dict[str, bytes]:
+        folder = self.folder / "results"
+        return {
+            str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()
+        }
