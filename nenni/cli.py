@@ -90,8 +90,9 @@ def _run_stage(parsed: argparse.Namespace) -> None:
     if parsed.manifest:
         kept = [file for file in job.outputs.values() if file.parts[0] == parsed.manifest.parts[0]]
         write_manifest(parsed.manifest, kept)
-    where = "/".join(parsed.manifest.with_suffix("").parts[3:]) if parsed.manifest else ""
-    label = where if where.startswith(parsed.stage) else f"{parsed.stage} {where}".strip()
+    named = parsed.manifest.with_suffix("").parts[3:] if parsed.manifest else ()
+    rest = "/".join(named[named[:1] in {(parsed.stage,), ("tables",), ("figures",)} :])
+    label = parsed.stage if rest in ("", parsed.stage) else f"{parsed.stage} {rest}"
     print(f"{label}: {summary}", flush=True)  # noqa: T201
 
 

@@ -31,42 +31,35 @@ def kill_a_stage_in_its_middle(project: Project, run: subprocess.Popen[str], sta
     raise AssertionError(f"no {stage} was caught in its middle")
 
 
-def differing(first: Project, second: Project) -> list[str]:
-    a, b = first.results(), second.results()
-    return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
-
-
-def test_two_folders_one_core_and_kills_give_the_same_bytes(
+def test_another_folder_one_core_and_two_kills_give_the_same_bytes(
     finished: Project, tmp_path: Path
 ) -> None:
-    one_core = Project.copy(tmp_path / "one_core")
-    plain = one_core.start("--cores", "1")
-    killed = Project.copy(tmp_path / "killed")
+    """`finished` ran undisturbed, elsewhere, on two cores."""
+    project = Project.copy(tmp_path / "killed")
 
-    stopped = killed.start("--cores", "1")
-    kill_a_stage_in_its_middle(killed, stopped, "pretrain")
+    stopped = project.start("--cores", "1")
+    kill_a_stage_in_its_middle(project, stopped, "pretrain")
     output, _ = stopped.communicate()
-    assert stopped.returncode != 0, "a job was killed"
+    assert stopped.returncode != 0
+    assert "Error in rule train_base" in output
 
-    again = killed.start("--cores", "1")
-    kill_a_stage_in_its_middle(killed, again, "attack")
+    again = project.start("--cores", "1")
+    kill_a_stage_in_its_middle(project, again, "attack")
     os.killpg(again.pid, signal.SIGKILL)  # a power cut takes Snakemake too
     again.communicate()
-    assert "removed, process" in killed.run("nenni", "unlock").stdout
+    assert "removed, process" in project.run("nenni", "unlock").stdout
 
-    last = killed.run("snakemake", "--cores", "1")
+    last = project.run("snakemake", "--cores", "1")
     assert last.returncode == 0, last.stdout + last.stderr
-    logs = "".join(f.read_text() for f in (killed.folder / "logs").rglob("*.log"))
-    assert re.search(r"resumed after epoch 1/2", logs)
+    logs = "".join(f.read_text() for f in (project.folder / "logs").rglob("*.log"))
+    assert "resumed after epoch 1/2" in logs
     assert re.search(r"resumed after batch [1-9]", logs)
-    assert not list((killed.folder / ".nenni" / "checkpoints").glob("*.part"))
 
-    output, _ = plain.communicate()
-    assert plain.returncode == 0, output
-    assert len(finished.results()) > 60
-    assert differing(finished, one_core) == []
-    assert differing(finished, killed) == []
-    assert killed.to_do() == set()
+    first, second = finished.results(), project.results()
+    assert len(first) > 60
+    assert sorted(first) == sorted(second)
+    assert [name for name in first if first[name] != second[name]] == []
+    assert project.to_do() == set()
 
 
 def test_no_result_names_its_folder_or_day(finished: Project) -> None:

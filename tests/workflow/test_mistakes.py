@@ -13,7 +13,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     ("old", "new", "message"),
     [
         ("describe:", "desrcibe:", "desrcibe: unknown key"),
-        ("eps: 25.5}\n\nbases", "eps: -1}\n\nbases", "recipes.at.eps: should be greater than or equal to 0, got -1"),
+        ("eps: 5.1}\n\nbases", "eps: -1}\n\nbases", "recipes.at.eps: should be greater than or equal to 0, got -1"),
         ("fraction: 0.4}", "fraction: 4}", "defences.alloc.injection.selection.fraction: should be less than or equal to 1, got 4"),
         ("presets: [server_cpu,", "presets: [server_gpu,", "presets: "),
         ("alloc: {injection", "topk: {injection", "topk: the name is given 2 times"),

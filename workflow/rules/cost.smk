@@ -18,6 +18,8 @@ rule describe_experiment:
     threads: C.threads
     params:
         cfg=cfg("describe"),
+    message:
+        "describe {wildcards.base}/{wildcards.defence}/seed{wildcards.seed}"
     shell:
         "python -m nenni describe --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data} weights={input.weights}"
@@ -41,6 +43,8 @@ rule cost_experiment:
         "../envs/nenni.yaml"
     params:
         cfg=" ".join(f"--preset {preset}" for preset in C.presets),
+    message:
+        "hardware {wildcards.base}/{wildcards.defence}/seed{wildcards.seed}"
     shell:
         "python -m hwmodel {input.layers} {params.cfg} --operations {output.operations}"
         " --reductions {output.reductions} --latency {output.latency} > {log} 2>&1"

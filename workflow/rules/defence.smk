@@ -25,6 +25,8 @@ rule fit_defence:
         inputs=lambda w, input: pairs(
             {k: v for k, v in input.items() if k not in ("code", "data", "weights")}
         ),
+    message:
+        "project {wildcards.base}/{wildcards.defence}/seed{wildcards.seed}"
     shell:
         "python -m nenni project --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data} weights={input.weights} {params.inputs}"
@@ -51,6 +53,8 @@ rule finetune_defence:
     threads: C.threads
     params:
         cfg=cfg("finetune"),
+    message:
+        "finetune {wildcards.base}/{wildcards.defence}/seed{wildcards.seed}"
     shell:
         "python -m nenni finetune --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data} weights={input.weights}"
@@ -75,6 +79,8 @@ rule sum_up_overhead:
         inputs=lambda w, input: pairs(
             {e.key: f for e, f in zip(PLAN.finetuned_experiments(), input.timings)}
         ),
+    message:
+        "overhead"
     shell:
         "python -m nenni overhead --config {params.cfg:q} --input {params.inputs}"
         " --output table={output.table} 2> {log}"

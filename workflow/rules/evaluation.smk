@@ -20,6 +20,8 @@ rule attack_experiment:
     params:
         cfg=cfg("attack"),
         inputs=lambda w, input: pairs({k: v for k, v in input.items() if k == "source"}),
+    message:
+        "attack {wildcards.base}/{wildcards.defence}/seed{wildcards.seed}/{wildcards.evaluation}"
     shell:
         "python -m nenni attack --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data} weights={input.weights} {params.inputs}"
@@ -44,6 +46,8 @@ rule sweep_noise:
     threads: C.threads
     params:
         cfg=cfg("sweep"),
+    message:
+        "sweep"
     shell:
         "python -m nenni sweep --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data} weights={input.weights}"

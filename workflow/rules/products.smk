@@ -19,6 +19,8 @@ rule collect_table:
         inputs=lambda w, input: pairs(
             {e.key: file for e, file in zip(experiments_with(w.table), input.tables)}
         ),
+    message:
+        "collect {wildcards.table}"
     shell:
         "python -m nenni collect --config {params.cfg:q} --manifest {output.manifest}"
         " --input {params.inputs} --output table={output.table} 2> {log}"
@@ -49,6 +51,8 @@ rule sum_up_accuracy:
     params:
         cfg=cfg("accuracy"),
         inputs=lambda w, input: pairs(dict(zip(ATTACKED, input.examples))),
+    message:
+        "accuracy"
     shell:
         "python -m nenni accuracy --config {params.cfg:q} --manifest {output.manifest}"
         " --input {params.inputs}"
@@ -76,6 +80,8 @@ rule make_main_table:
         "../envs/nenni.yaml"
     params:
         cfg=cfg("main"),
+    message:
+        "main"
     shell:
         "python -m nenni main --config {params.cfg:q} --manifest {output.manifest}"
         " --input accuracy={input.accuracy} reductions={input.reductions}"
@@ -101,6 +107,8 @@ rule judge_claims:
         "../envs/nenni.yaml"
     params:
         cfg=cfg("claims"),
+    message:
+        "claims"
     shell:
         "python -m nenni claims --config {params.cfg:q} --manifest {output.manifest}"
         " --input paired={input.paired} reductions={input.reductions}"
@@ -127,6 +135,8 @@ rule draw_figure:
     params:
         cfg=cfg("figure"),
         inputs=lambda w, input: pairs(dict(zip(PLAN.figure_needs(w.figure), input.tables))),
+    message:
+        "figure {wildcards.figure}"
     shell:
         "python -m nenni figure --config {params.cfg:q} --manifest {output.manifest}"
         " --input {params.inputs} --output pdf={output.pdf} png={output.png} 2> {log}"

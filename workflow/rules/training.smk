@@ -15,6 +15,8 @@ rule decode_data:
         "../envs/nenni.yaml"
     params:
         cfg=cfg("data"),
+    message:
+        "data {wildcards.data}"
     shell:
         "python -m nenni data --config {params.cfg:q} --manifest {output.manifest}"
         " --output data={output.data} 2> {log}"
@@ -38,6 +40,8 @@ rule train_base:
     threads: C.threads
     params:
         cfg=cfg("pretrain"),
+    message:
+        "pretrain {wildcards.base}/seed{wildcards.seed}"
     shell:
         "python -m nenni pretrain --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data}"
@@ -63,6 +67,8 @@ rule profile_base:
     threads: C.threads
     params:
         cfg=cfg("profile"),
+    message:
+        "profile {wildcards.base}/seed{wildcards.seed}"
     shell:
         "python -m nenni profile --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data} weights={input.weights}"
