@@ -5,7 +5,7 @@ CONFIG ?= config/config.yaml
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: reproduce test test-slow lint format verify clean
+.PHONY: reproduce test lint format verify clean
 
 reproduce: $(INSTALLED)
 	@$(BIN)/python -m nenni check $(CONFIG)
@@ -16,10 +16,7 @@ reproduce: $(INSTALLED)
 	@$(BIN)/python -m nenni show --config $(CONFIG)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
-
-test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
@@ -34,7 +31,7 @@ format: $(INSTALLED)
 	$(BIN)/snakefmt workflow
 
 verify: $(INSTALLED)
-	$(BIN)/python -m nenni verify $(wildcard results/*/manifests/..)
+	$(BIN)/python -m nenni verify $(dir $(wildcard results/*/manifests))
 
 clean:
 	rm -rf .venv .snakemake .nenni build *.egg-info

@@ -21,6 +21,7 @@ _EXPORTS = {
     "remove": "nenni.injection",
     "fit": "nenni.fitting",
     "report": "nenni.fitting",
+    "describe": "nenni.description",
     "fgsm": "nenni.attacks.fgsm",
     "pgd": "nenni.attacks.pgd",
 }

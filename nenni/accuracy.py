@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nenni.scoring import robust
 from nenni.statistics import bootstrap_weights, clustered_interval, mcnemar, wilson
 
 Experiment = tuple[str, str, int]
@@ -14,19 +15,27 @@ Experiment = tuple[str, str, int]
 Flags = dict[tuple[str, float], NDArray[np.float64]]
 """(Evaluation, eps) -> correct or not per image; eps 0 stands for the clean images."""
 ALL = "all"
+_WHERE = ["evaluation", "eps", "seed", "n", "seeds"]
+ACCURACY_COLUMNS = ["base", "defence", *_WHERE, "accuracy", "deviation", "low", "high"]
+PAIRED_COLUMNS = ["base", "defence", "control", *_WHERE, "difference", "low", "high", "p"]
 
 
 def flags_of(evaluation: str, examples: pd.DataFrame) -> Flags:
     """Correct flags per eps of one evaluation's examples, with the clean ones as eps 0.
 
-    An image that is misclassified without attack is not robust either.
+    Raises
+    ------
+    ValueError
+        If the rows of an eps are not the images 0 to n - 1, as in a file that was cut short.
     """
+    if any(sorted(rows["index"]) != list(range(examples["index"].max() + 1))
+           for _, rows in examples.groupby("eps")):  # fmt: skip
+        raise ValueError("some examples are missing")
     result: Flags = {}
     for eps, rows in examples.groupby("eps"):
         rows = rows.sort_values("index")
-        result[evaluation, 0.0] = rows["clean_correct"].to_numpy(dtype=float)
-        robust = rows[["clean_correct", "adv_correct"]].min(axis=1)
-        result[evaluation, float(str(eps))] = robust.to_numpy(dtype=float)
+        result.setdefault((evaluation, 0.0), rows["clean_correct"].to_numpy(dtype=float))
+        result[evaluation, float(str(eps))] = robust(rows).to_numpy(dtype=float)
     return result
 
 
@@ -62,7 +71,7 @@ def accuracy_table(flags: Mapping[Experiment, Flags], resamples: int) -> pd.Data
                 {**where, "seed": ALL, "n": n, "seeds": len(present), "accuracy": stack.mean(),
                  "deviation": deviation, "low": low, "high": high}
             )  # fmt: skip
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=ACCURACY_COLUMNS)
 
 
 def paired_table(
@@ -110,7 +119,7 @@ def paired_table(
                 {**where, "seed": ALL, "seeds": len(stack), "n": n, "difference": stack.mean(),
                  "low": low, "high": high, "p": np.nan}
             )  # fmt: skip
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=PAIRED_COLUMNS)
 
 
 def _by_defence(flags: Mapping[Experiment, Flags]) -> dict[tuple[str, str], list[int]]:

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nenni.errors import UserError
+
 _STEPS = 16
 """Fractions are multiples of 1/16."""
 _RESOLUTION = 2000
@@ -76,6 +78,11 @@ def _rise(
     grid.loc[1.0] = 0.0
     grid = grid.sort_index().sort_index(axis=1)
     noises = grid.columns.to_numpy(dtype=float)
+    if error > noises[-1]:
+        raise UserError(
+            f"layer {layer}: its approximation has a relative error of {error:.2f}, beyond the "
+            f"profile's noises (up to {noises[-1]:g}); add a larger one to profile.noises"
+        )
     at_error = [float(np.interp(error, noises, row)) for row in grid.to_numpy(dtype=float)]
     return np.interp(fractions, grid.index.to_numpy(dtype=float), at_error)
 

@@ -1,5 +1,6 @@
 """Unfinished work, kept outside ``results/`` and found again only by exactly the same work."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,9 @@ class Checkpoint:
     def save(self, state: Any) -> None:
         """Keep a state of tensors, numbers, strings, lists and dicts."""
         if self.file is not None:
-            write_atomically(self.file, lambda temporary: torch.save(state, temporary))
+            buffer = BytesIO()  # torch.save hides a full disk behind an error of its own
+            torch.save(state, buffer)
+            write_atomically(self.file, lambda temporary: temporary.write_bytes(buffer.getvalue()))
 
     def discard(self) -> None:
         """Forget the state, once the work is done."""

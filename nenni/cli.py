@@ -97,9 +97,12 @@ def _run_stage(parsed: argparse.Namespace) -> None:
 
 
 def _check(parsed: argparse.Namespace) -> None:
-    from nenni.configfile import load_config
+    from nenni.configfile import load_claims, load_config
 
     config = load_config(parsed.config)
+    claims = parsed.config.with_name("claims.yaml")
+    if claims.exists():
+        load_claims(claims, config)
     print(f"{parsed.config}: run '{config.run}' is well-formed")  # noqa: T201
 
 

@@ -10,6 +10,7 @@ from nenni.types import Count, Fraction, Index, NonNegative, Positive, Ratio
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Bits = Literal[2, 3, 4, 5, 6, 7, 8, 16, 32]
+Eps = Annotated[float, Field(ge=0, le=255)]
 Plugin = dict[str, Any]
 
 
@@ -41,7 +42,7 @@ class Recipe(_Strict):
     weight_decay: NonNegative = 0.0
     shift: Index = 0
     attack: Name | None = None
-    eps: NonNegative = 0.0
+    eps: Eps = 0.0
     eps_ramp: Fraction = 0.0
 
 
@@ -58,8 +59,8 @@ class Profile(_Strict):
 
     examples: Count
     checked_channels: Index
-    fractions: list[Fraction]
-    noises: list[Positive]
+    fractions: list[Fraction] = Field(min_length=1)
+    noises: list[Positive] = Field(min_length=1)
 
 
 class Injection(_Strict):
@@ -77,7 +78,7 @@ class Injection(_Strict):
 class InjectionChange(_Strict):
     """The selection of a defence, and what it changes of the shared choices.
 
-    With ``allocate`` the selection's fraction is a budget for the network: the share of all exact
+    With ``allocate`` the selection's fraction is a budget: the share of the injected layers' exact
     multiply-accumulates, spent on the layers where the profile says it matters most.
     """
 
@@ -129,13 +130,13 @@ class Evaluation(_Strict):
     """An attack on some experiments: those on the bases that `eps` lists radii for, in 1/255."""
 
     attack: Name
-    eps: dict[Name, Annotated[list[NonNegative], Field(min_length=1)]]
+    eps: dict[Name, Annotated[list[Eps], Field(min_length=1)]]
     examples: Count
     batch_size: Count = 250
     draws: Count = 10
     source: Source | None = None
     defences: list[Name] | None = None
-    seeds: list[Index] | None = None
+    seeds: list[Index] | None = Field(None, min_length=1)
 
 
 class Sweep(_Strict):
@@ -146,7 +147,7 @@ class Sweep(_Strict):
     ratios: list[Ratio] = Field(min_length=1)
     fractions: list[Fraction] = Field(min_length=1)
     attack: Name
-    eps: NonNegative
+    eps: Eps
     examples: Count
     batch_size: Count = 250
 
@@ -160,8 +161,9 @@ class Describe(_Strict):
 class Tables(_Strict):
     """Columns of the main table: title -> evaluation, read at one eps for each base, in 1/255."""
 
-    columns: dict[Name, Name]
-    eps: dict[Name, NonNegative]
+    clean: Name
+    columns: dict[Name, Name] = Field(min_length=1)
+    eps: dict[Name, Eps]
     compare_with: list[Name]
     resamples: Count
 
@@ -171,6 +173,7 @@ class Config(_Strict):
 
     run: Name
     threads: Count
+    device: Literal["cpu", "cuda"] = "cpu"
     seeds: list[Index] = Field(min_length=1)
     data: dict[Name, Data]
     models: dict[Name, Annotated[Plugin, _plugin("model")]]

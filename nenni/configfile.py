@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from nenni import plugins
-from nenni.config import Claims, Config
+from nenni.config import Claims, Config, InjectionChange
 from nenni.errors import UserError
 
 M = TypeVar("M", bound=BaseModel)
@@ -81,10 +81,18 @@ def _contradictions(config: Config) -> Iterator[Problem]:
             if count > 1:
                 yield loc, f"{value} is given {count} times"
 
+    def enough(base: str, split: str, asked: int, *loc: int | str) -> Iterator[Problem]:
+        if base in config.bases and config.bases[base].data in config.data:
+            size = getattr(config.data[config.bases[base].data], split)
+            if asked > size:
+                yield loc, f"should be at most the {size} {split} images of base '{base}'"
+
     if config.run == "reference":
         yield ("run",), "the name 'reference' is reserved for the committed results"
     yield from different(config.seeds, "seeds")
     for name, recipe in config.recipes.items():
+        if recipe.attack is None and recipe.eps > 0:
+            yield ("recipes", name, "eps"), "is given without an attack to train on"
         if recipe.attack is not None:
             yield from known([recipe.attack], config.attacks, "recipes", name, "attack")
             if recipe.eps == 0:
@@ -97,11 +105,8 @@ def _contradictions(config: Config) -> Iterator[Problem]:
         if defence.finetune is not None:
             yield from known([defence.finetune], config.finetunes, "defences", name, "finetune")
         change = defence.injection
-        if change is not None and change.allocate and "fraction" not in change.selection:
-            yield (
-                ("defences", name, "injection", "allocate"),
-                f"selection '{change.selection['name']}' has no fraction to allocate",
-            )
+        if change is not None:
+            yield from _unfit_injection(change, "defences", name, "injection")
         if (
             defence.injection is None
             and defence.finetune in config.finetunes
@@ -134,13 +139,18 @@ def _contradictions(config: Config) -> Iterator[Problem]:
                     "attack should be trained independently",
                 )
         for base_name in evaluation.eps:
-            if base_name in config.bases and config.bases[base_name].data in config.data:
-                size = config.data[config.bases[base_name].data].test
-                if evaluation.examples > size:
-                    yield (*loc, "examples"), f"should be at most the {size} test images"
+            yield from enough(base_name, "test", evaluation.examples, *loc, "examples")
     yield from known([config.sweep.base], config.experiments, "sweep", "base")
     yield from known([str(config.sweep.seed)], list(map(str, config.seeds)), "sweep", "seed")
     yield from known([config.sweep.attack], config.attacks, "sweep", "attack")
+    yield from enough(config.sweep.base, "test", config.sweep.examples, "sweep", "examples")
+    for base_name in config.experiments:
+        yield from enough(base_name, "val", config.describe.examples, "describe", "examples")
+        yield from enough(base_name, "train", config.profile.examples, "profile", "examples")
+        yield from enough(base_name, "train", config.fit.examples, "fit", "examples")
+    yield from different(config.profile.fractions, "profile", "fractions")
+    yield from different(config.profile.noises, "profile", "noises")
+    yield from known([config.tables.clean], config.evaluations, "tables", "clean")
     for base_name in config.experiments:
         if base_name not in config.tables.eps:
             yield ("tables", "eps"), f"has no eps for base '{base_name}'"
@@ -153,6 +163,28 @@ def _contradictions(config: Config) -> Iterator[Problem]:
                 where = ("tables", "eps", base_name)
                 yield where, f"evaluation '{name}' has no eps {eps:g} for this base"
     yield from known(config.tables.compare_with, config.defences, "tables", "compare_with")
+    for name, figure in config.figures.items():
+        shown = {
+            "base": config.experiments,
+            "defence": config.experiments.get(figure.get("base", ""), config.defences),
+            "evaluation": config.evaluations,
+            "column": config.tables.columns,
+        }
+        for key, defined in shown.items():
+            asked = [figure[key]] if key in figure else figure.get(f"{key}s", [])
+            found = key if key in figure else f"{key}s"
+            yield from known(asked, defined, "figures", name, found)
+
+
+def _unfit_injection(change: InjectionChange, *loc: str) -> Iterator[Problem]:
+    selection = change.selection
+    if selection["name"] == "n_m" and selection["n"] > selection["m"]:
+        yield (*loc, "selection", "n"), f"should be at most m = {selection['m']}"
+    if change.allocate and "fraction" not in selection:
+        yield (*loc, "allocate"), f"selection '{selection['name']}' has no fraction to allocate"
+    if change.allocate and change.min_inputs is not None:
+        message = "cannot differ where fractions are allocated: the profile has other layers"
+        yield (*loc, "min_inputs"), message
 
 
 def _bad_claims(claims: Claims, config: Config) -> Iterator[Problem]:

@@ -1,14 +1,15 @@
 """Describe a network layer by layer, as the cost model reads it."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from nenni.errors import UserError
 from nenni.injection import noisy_layers, seed_noise
 from nenni.layers import NoisyLayer
-from nenni.selection.n_m import NM
 
 VERSION = 1
 """Version of the schema of layers.json."""
@@ -97,6 +98,8 @@ def _geometry(
     name: str, layer: nn.Conv2d | nn.Linear, inputs: torch.Size, outputs: torch.Size
 ) -> dict[str, Any]:
     if isinstance(layer, nn.Conv2d):
+        if isinstance(layer.padding, str):
+            raise UserError(f"layer {name}: give its padding as numbers, not '{layer.padding}'")
         shape: dict[str, Any] = {
             "kind": "conv2d",
             "in_channels": layer.in_channels,
@@ -128,6 +131,8 @@ def _geometry(
 
 def _injection(layer: NoisyLayer, measured: float) -> dict[str, Any]:
     selection, projection = layer.selection, layer.spec.projection
+    chosen = asdict(selection)  # type: ignore[call-overload]
+    name = type(selection).__module__.rpartition(".")[2]
     return {
         "projection": type(projection).__module__.rpartition(".")[2],
         "k": layer.W_tilde[0].numel(),
@@ -136,8 +141,8 @@ def _injection(layer: NoisyLayer, measured: float) -> dict[str, Any]:
         "weight_bits": layer.spec.weight_bits,
         "input_bits": layer.spec.input_bits,
         "projected_bits": layer.spec.projected_bits,
-        "selection": type(selection).__module__.rpartition(".")[2],
+        "selection": name,
         "fraction": selection.nominal(),
         "measured_fraction": measured,
-        "n_m": [selection.n, selection.m] if isinstance(selection, NM) else None,
+        "n_m": [chosen["n"], chosen["m"]] if name == "n_m" else None,
     }

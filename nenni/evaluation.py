@@ -61,6 +61,7 @@ def evaluate(
         draws), ``clean_margin`` and ``adv_margin`` (the true logit less the largest other, of the
         first draw), ``linf`` and ``l2`` norm of the perturbation. Not finite logits count as wrong.
     """
+    attacked = model if source is None else source
     passes = draws if is_randomised(model) else 1
     tables: list[dict[str, list[float]]] = checkpoint.load() or []
     work = [(eps, start) for eps in eps_grid for start in range(0, len(images), batch_size)]
@@ -70,10 +71,11 @@ def evaluate(
         x, y = images[start : start + batch_size], labels[start : start + batch_size]
         where = (*purpose, str(eps), start)
         seed_noise(model, *where, "attack")
-        adversarial = attack(source or model, x, y, eps, generator(*where)).detach()
+        adversarial = attack(attacked, x, y, eps, generator(*where)).detach()
         difference = (adversarial - x).flatten(1)
         linf = difference.abs().amax(1)
-        assert float(linf.max()) <= eps + _TOLERANCE, "the attack left its ball"
+        if not float(linf.max()) <= eps + _TOLERANCE:
+            raise RuntimeError("the attack left its ball, or its images are not finite")
         clean = _score(model, x, y, passes, where)
         scored = _score(model, adversarial, y, passes, where)
         table = {

@@ -120,6 +120,7 @@ def error_histogram(
         shares of all neurons, and of the non-essential ones, whose error falls into the bin. The
         outermost bins hold what lies beyond.
     """
+    was_training = noisy.training
     noisy.eval()
     squared = {name: 0.0 for name, _ in noisy_layers(noisy)}
     for captured in _captures(noisy, images.split(batch_size)):
@@ -135,6 +136,7 @@ def error_histogram(
             error = error.clamp(-reach, reach)
             for row, values in enumerate((error, error[~layer.mask(z_tilde)])):
                 counts[name][row] += torch.histogram(values.flatten().cpu(), edges).hist
+    noisy.train(was_training)
     centres = ((edges[1:] + edges[:-1]) / 2).tolist()
     frames = []
     for name, count in counts.items():
@@ -196,7 +198,8 @@ def _solve_ridge(
             moment[name] = moment.get(name, 0) + f.T @ layers[name].rows(z).double()
     for name, layer in layers.items():
         k = len(gram[name]) - 1
-        penalty = torch.full((k + 1,), ridge * float(gram[name].diagonal()[:k].mean()))
+        scale = float(gram[name].diagonal()[:k].mean())
+        penalty = torch.full((k + 1,), max((ridge + 1e-12) * scale, 1e-30))
         penalty[k] = 0
         solution = torch.linalg.solve(gram[name] + torch.diag(penalty.to(gram[name])), moment[name])
         layer.W_tilde.copy_(solution[:k].T.reshape_as(layer.W_tilde))

@@ -104,10 +104,15 @@ def write_manifest(path: Path, files: list[Path]) -> None:
 def check_manifest(path: Path) -> list[str]:
     """One line per file of a manifest that is missing or not what was written."""
     problems = []
-    for line in path.read_text().splitlines():
+    lines = path.read_text().splitlines()
+    if not lines:
+        problems.append(f"{path}: is damaged; {_AGAIN}")
+    for line in lines:
         digest, _, name = line.partition("  ")
         file = Path(name)
-        if not file.exists():
+        if len(digest) != 64 or not name:
+            problems.append(f"{path}: is damaged; {_AGAIN}")
+        elif not file.exists():
             problems.append(f"{file}: is missing; run snakemake again")
         elif sha256(file) != digest:
             problems.append(f"{file}: is not what was written; {_AGAIN}")

@@ -26,7 +26,8 @@ class NoisyLayer(nn.Module):
     path : "injected", "exact" or "approximate"
         Which output the forward pass gives: z', z or z~.
     generator : torch.Generator
-        Source of the draws of a randomised selection; not part of the state.
+        Source of the draws of a randomised selection, on the CPU wherever the layer is, so
+        that draws are the same; not part of the state.
     """
 
     P: Tensor
@@ -49,7 +50,7 @@ class NoisyLayer(nn.Module):
         self.spec = spec
         self.selection = spec.selection_of(name)
         self.path: Path = "injected"
-        self.generator = torch.Generator(wrapped.weight.device).manual_seed(0)
+        self.generator = torch.Generator().manual_seed(0)
         kind: dict[str, Any] = {"device": wrapped.weight.device, "dtype": wrapped.weight.dtype}
         n = wrapped.weight.shape[0]
         self.register_buffer("P", projection.to(**kind))

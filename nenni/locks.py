@@ -28,7 +28,10 @@ def remove_dead_lock(folder: Path) -> str | None:
         return None
     try:
         owner = json.loads((folder / OWNER).read_text())
+        noted = (folder / OWNER).stat().st_mtime
     except (OSError, ValueError):
+        noted = 0.0
+    if noted < max(file.stat().st_mtime for file in locks.iterdir()):
         return f"{locks}: locked, by whom is not known; if nothing runs here: snakemake --unlock"
     if owner["host"] != socket.gethostname():
         return f"{locks}: locked by process {owner['pid']} on {owner['host']}"

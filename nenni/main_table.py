@@ -24,6 +24,7 @@ def main_table(
     accuracy: pd.DataFrame,
     reductions: pd.DataFrame,
     latency: pd.DataFrame,
+    clean: str,
     columns: dict[str, str],
     eps: dict[str, float],
 ) -> pd.DataFrame:
@@ -35,6 +36,8 @@ def main_table(
         From :func:`nenni.accuracy.accuracy_table`.
     reductions, latency : DataFrame
         The cost model's tables of all experiments.
+    clean : str
+        Evaluation whose clean images are counted.
     columns : dict
         Title of an attack's columns -> evaluation.
     eps : dict
@@ -53,8 +56,7 @@ def main_table(
     for base, defence in _pairs(accuracy):
         chosen = accuracy[(accuracy["base"] == base) & (accuracy["defence"] == defence)]
         row: dict[str, Any] = {"base": base, "defence": defence, "eps": eps[base]}
-        first = next(iter(columns.values()))
-        readings = {"clean": (first, 0.0)}
+        readings = {"clean": (clean, 0.0)}
         readings |= {title: (name, eps[base]) for title, name in columns.items()}
         for title, (evaluation, radius) in readings.items():
             at = chosen[(chosen["evaluation"] == evaluation) & (chosen["eps"] == radius)]

@@ -214,7 +214,7 @@ class Plan:
 
     def main(self) -> dict[str, Any]:
         """Slice of the stage ``main``."""
-        return self.config.tables.model_dump(include={"columns", "eps"})
+        return self.config.tables.model_dump(include={"clean", "columns", "eps"})
 
     def figure(self, name: str) -> dict[str, Any]:
         """Slice of the stage ``figure``, with the main table's config where the figure needs it."""
@@ -239,7 +239,12 @@ class Plan:
         }
 
     def _common(self, base: str, seed: int) -> dict[str, Any]:
-        return {"threads": self.config.threads, "seed": seed, "model": self._model(base)}
+        return {
+            "threads": self.config.threads,
+            "device": self.config.device,
+            "seed": seed,
+            "model": self._model(base),
+        }
 
     def _model(self, base: str) -> dict[str, Any]:
         return self.config.models[self.config.bases[base].model]

@@ -66,7 +66,9 @@ def _imports(file: Path) -> tuple[Path, ...]:
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             modules += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module is not None, f"{file}: relative imports are not followed"
+            assert not node.level, f"{file}: relative imports are not followed"
             modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     paths = (ROOT / Path(*m.split(".")) for m in modules if m.split(".")[0] in _FIRST_PARTY)
     return tuple(p.with_suffix(".py") for p in paths if p.with_suffix(".py").exists())

@@ -1,18 +1,31 @@
-"""Make torch deterministic, and choose the device."""
+"""Make torch deterministic, on the device that the config names."""
 
 import os
+from typing import Any
 
 import torch
 
+from nenni.errors import UserError
 
-def prepare(threads: int) -> torch.device:
-    """Fix the number of threads and deterministic algorithms; return the device to work on.
 
-    Results depend on the number of threads in the last bit, and hard masks amplify it: the number
-    comes from the config, never from the machine.
+def prepare(config: dict[str, Any]) -> torch.device:
+    """Fix threads and device as a stage's config says, and make torch deterministic.
+
+    Results depend on the number of threads in the last bit, and hard masks amplify it: threads and
+    device come from the config, never from the machine. On a CPU that is all it takes; the switch
+    for deterministic algorithms, which a GPU needs, loads torch's compiler and costs seconds.
+
+    Raises
+    ------
+    UserError
+        If the config asks for a GPU and there is none.
     """
+    torch.set_num_threads(config["threads"])
+    if config["device"] == "cpu":
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise UserError("device: cuda is asked for, and torch finds none; set device: cpu")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device("cuda")

@@ -144,8 +144,8 @@ def train(
             correct += int((logits.argmax(1) == y).sum())
         if not math.isfinite(total):
             raise UserError(
-                f"the loss is not finite in epoch {epoch + 1} of {recipe.epochs}; lower the rate "
-                f"(lr {recipe.lr:g}); the state after epoch {epoch} is kept"
+                f"the loss is not finite in epoch {epoch + 1} of {recipe.epochs}; lower the "
+                f"recipe's lr ({recipe.lr:g}); the epochs before it are kept"
             )
         seconds.append(time.perf_counter() - started)
         last = (epoch + 1) * steps_per_epoch

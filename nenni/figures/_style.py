@@ -18,6 +18,7 @@ HATCHES = ("", "///", "...", "\\\\\\", "xxx", "++", "ooo", "**")
 
 def prepare() -> None:
     """Set fonts and metadata so that figures are readable in print and bytes repeat."""
+    mpl.rcdefaults()
     mpl.use("agg")
     mpl.rcParams.update(
         {
@@ -46,6 +47,13 @@ def look(names: list[str]) -> dict[str, dict[str, Any]]:
         name: {"color": c, "marker": m, "linestyle": line}
         for name, (c, m, line) in zip(names, styles, strict=False)
     }
+
+
+def bar_style(i: int) -> dict[str, Any]:
+    """Colour and hatch of the i-th kind of bar."""
+    colours = ("#4D4D4D", *COLOURS[1:])
+    look = {"color": colours[i % len(colours)], "hatch": HATCHES[i % len(HATCHES)]}
+    return {**look, "edgecolor": "black", "linewidth": 0.4}
 
 
 def grid(panels: int, width: float, height: float, columns: int = 3) -> tuple[Figure, list[Any]]:

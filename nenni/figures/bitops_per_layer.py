@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from nenni.figures._style import COLOURS, HATCHES, grid
+from nenni.figures._style import bar_style, grid
 
 __all__ = ["bitops_per_layer"]
 
@@ -72,7 +72,7 @@ def _bars(axis: Any, bits: pd.DataFrame, dense: "pd.Series[Any]", shown: tuple[s
     bottom = np.zeros(len(bits))
     for i, term in enumerate(bits.columns):
         values = bits[term].to_numpy() / 1e6
-        axis.bar(x, values, 0.6, bottom, label=term, color=_colour(i), hatch=HATCHES[i],
+        axis.bar(x, values, 0.6, bottom, label=term, color=BAR_COLOURS[i % len(BAR_COLOURS)], hatch=HATCHES[i],
                  edgecolor="black", linewidth=0.4)  # fmt: skip
         bottom += values
     for baseline in shown:
@@ -81,7 +81,3 @@ def _bars(axis: Any, bits: pd.DataFrame, dense: "pd.Series[Any]", shown: tuple[s
     axis.set_xticks(x, bits.index)
     axis.set_ylabel("BitOPs per image (10$^6$)")
     axis.grid(visible=False, axis="x")
-
-
-def _colour(i: int) -> str:
-    return ("#4D4D4D", *COLOURS[1:])[i % len(COLOURS)]

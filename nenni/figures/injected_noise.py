@@ -31,8 +31,9 @@ def injected_noise(
     """
     here = errors[(errors["base"] == base) & errors["defence"].isin(defences)]
     layers = list(dict.fromkeys(here["layer"]))
-    every = f"all of {defences[0]}"
-    styles = look([every, *defences])
+    every = f"all, {defences[0]}"
+    labels = {name: f"non-essential, {name}" for name in defences}
+    styles = look([every, *labels.values()])
     figure, axes = grid(len(layers), width, height, columns=2)
     for axis, layer in zip(axes, layers, strict=True):
         density = (
@@ -41,7 +42,7 @@ def injected_noise(
         bins = density.loc[defences[0]].index.to_numpy()
         step = bins[1] - bins[0]
         lines = {every: density.loc[defences[0], "all"]}
-        lines |= {name: density.loc[name, "injected"] for name in defences}
+        lines |= {labels[name]: density.loc[name, "injected"] for name in defences}
         for label, values in lines.items():
             style = {k: v for k, v in styles[label].items() if k != "marker"}
             axis.plot(bins, values.to_numpy() / step, label=label, **style)
@@ -54,7 +55,7 @@ def injected_noise(
         handles,
         labels,
         loc="outside right upper",
-        title="non-essential\nneurons of",
+        title="neurons",
         handlelength=3,
     )
     return figure

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nenni.figures._style import COLOURS, HATCHES, grid
+from nenni.figures._style import bar_style, grid
 
 __all__ = ["latency_per_layer"]
 
@@ -45,9 +45,8 @@ def latency_per_layer(
         for i, phase in enumerate(_PHASES):
             values = times[f"{phase}_s"].fillna(0).to_numpy()
             place = x + len(shown) / 2 * bar
-            style = {"color": COLOURS[i + 1], "hatch": HATCHES[i]}
-            axis.bar(place, values, bar, bottom, label=f"injected: {phase}",
-                     edgecolor="black", linewidth=0.4, **style)  # fmt: skip
+            label = f"injected: {phase}"
+            axis.bar(place, values, bar, bottom, label=label, **bar_style(i + 1))
             bottom += values
         axis.set_xticks(x, layers)
         axis.set_title(f"{preset}: {defence} on {base}")

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from nenni.figures._style import COLOURS, HATCHES, grid
+from nenni.figures._style import bar_style, grid
 
 __all__ = ["selection_recall"]
 
@@ -34,8 +34,7 @@ def selection_recall(
     for i, defence in enumerate(defences):
         rows = mean.loc[defence].reindex(layers)
         place = x + (i - (len(defences) - 1) / 2) * bar
-        axis.bar(place, 100 * rows["recall"], bar, label=defence, color=_colour(i),
-                 hatch=HATCHES[i % len(HATCHES)], edgecolor="black", linewidth=0.4)  # fmt: skip
+        axis.bar(place, 100 * rows["recall"], bar, label=defence, **bar_style(i))
         chance = 100 * rows["fraction"]
         for colour, thickness in (("white", 4), ("black", 2)):
             axis.hlines(chance, place - bar / 2, place + bar / 2, color=colour, lw=thickness)
@@ -49,7 +48,3 @@ def selection_recall(
     labels.append("by chance")
     figure.legend(handles, labels, loc="outside right upper", title="defence")
     return figure
-
-
-def _colour(i: int) -> str:
-    return ("#4D4D4D", *COLOURS[1:])[i % len(COLOURS)]

@@ -7,7 +7,7 @@ from torch import Tensor
 def largest(score: Tensor, fraction: float) -> Tensor:
     """Mask of the round(fraction * size) largest neurons of each sample of a score (N, ...).
 
-    The count holds exactly whatever the ties. A NaN is never essential.
+    The count holds exactly whatever the ties. A NaN ranks below every number.
     """
     flat = score.detach().flatten(1)
     flat = flat.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)

@@ -40,7 +40,7 @@ class NM:
         positions = score.flatten(2) if score.dim() > 2 else score[..., None]
         padded = F.pad(positions, (0, 0, 0, missing), value=-inf)
         groups = padded.unflatten(1, (-1, self.m)).unbind(2)
-        ranks = [torch.zeros_like(groups[0], dtype=torch.int8) for _ in groups]
+        ranks = [torch.zeros_like(groups[0], dtype=torch.int16) for _ in groups]
         for i in range(self.m):
             for j in range(i + 1, self.m):
                 beaten = groups[j] > groups[i]

@@ -4,6 +4,7 @@ Inputs: BASE/DEFENCE/SEED/EVALUATION (one file of examples each). Outputs: accur
 """
 
 from nenni.accuracy import Experiment, Flags, accuracy_table, flags_of, paired_table
+from nenni.errors import UserError
 from nenni.io import read_csv, write_csv
 from nenni.job import Job
 
@@ -14,7 +15,11 @@ def run(job: Job) -> str:
     flags: dict[Experiment, Flags] = {}
     for name in job.inputs:
         base, defence, seed, evaluation = name.split("/")
-        found = flags_of(evaluation, read_csv(job.input(name)))
+        try:
+            found = flags_of(evaluation, read_csv(job.input(name)))
+        except ValueError as error:
+            file = job.input(name)
+            raise UserError(f"{file}: {error}; delete it and run snakemake again") from error
         flags.setdefault((base, defence, int(seed)), {}).update(found)
     table = accuracy_table(flags, c["resamples"])
     paired = paired_table(flags, c["compare_with"], c["resamples"])

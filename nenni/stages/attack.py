@@ -5,7 +5,7 @@ Inputs: data, weights, and source for a transfer attack. Outputs: examples (CSV)
 
 from functools import partial
 
-import torch
+import numpy as np
 
 from nenni import plugins, runtime
 from nenni.checkpoint import Checkpoint
@@ -14,12 +14,13 @@ from nenni.evaluation import evaluate
 from nenni.io import write_csv
 from nenni.job import Job
 from nenni.modelfile import load_model
+from nenni.scoring import robust
 
 
 def run(job: Job) -> str:
     """Run the stage."""
     c = job.config
-    device = runtime.prepare(c["threads"])
+    device = runtime.prepare(c)
     data, _ = load_data(job.input("data"), ("test",), device)
     images, labels = (part[: c["examples"]] for part in data["test"])
     model, _ = load_model(job.input("weights"), device)
@@ -39,9 +40,9 @@ def run(job: Job) -> str:
         checkpoint=checkpoint,
         progress=job.progress,
     )
-    examples["eps"] = torch.tensor(c["eps"]).repeat_interleave(len(images)).numpy()
+    examples["eps"] = np.repeat(np.array(c["eps"], dtype=float), len(images))
     write_csv(job.output("examples"), examples)
     checkpoint.discard()
-    robust = examples[["clean_correct", "adv_correct"]].min(axis=1).groupby(examples["eps"]).mean()
-    listed = ", ".join(f"{value:.1%} at {eps:g}/255" for eps, value in robust.items())
+    means = robust(examples).groupby(examples["eps"]).mean()
+    listed = ", ".join(f"{value:.1%} at {eps:g}/255" for eps, value in means.items())
     return f"clean {examples['clean_correct'].mean():.1%}; {listed} (n = {len(images)})"

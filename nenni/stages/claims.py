@@ -15,8 +15,7 @@ def run(job: Job) -> str:
         c["claims"],
         read_csv(job.input("paired")),
         read_csv(job.input("reductions")),
-        c["tables"]["columns"],
-        c["tables"]["eps"],
+        c["tables"],
         c["datasets"],
     )
     write_csv(job.output("claims"), table)

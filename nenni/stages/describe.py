@@ -14,7 +14,7 @@ from nenni.modelfile import load_model
 def run(job: Job) -> str:
     """Run the stage."""
     c = job.config
-    device = runtime.prepare(c["threads"])
+    device = runtime.prepare(c)
     data, _ = load_data(job.input("data"), ("val",), device)
     images = data["val"][0][: c["describe"]["examples"]]
     model, meta = load_model(job.input("weights"), device)

@@ -19,7 +19,7 @@ from nenni.training import train
 def run(job: Job) -> str:
     """Run the stage."""
     c = job.config
-    device = runtime.prepare(c["threads"])
+    device = runtime.prepare(c)
     data, _ = load_data(job.input("data"), ("train", "val"), device)
     model, meta = load_model(job.input("weights"), device)
     recipe, attack = read_recipe(c["recipe"])

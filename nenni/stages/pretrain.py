@@ -19,7 +19,7 @@ from nenni.training import train
 def run(job: Job) -> str:
     """Run the stage."""
     c = job.config
-    device = runtime.prepare(c["threads"])
+    device = runtime.prepare(c)
     data, about = load_data(job.input("data"), ("train", "val"), device)
     meta = {
         "model": c["model"],

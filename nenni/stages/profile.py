@@ -15,7 +15,7 @@ from nenni.profiling import channel_importance, output_distribution, sensitiviti
 def run(job: Job) -> str:
     """Run the stage."""
     c = job.config
-    device = runtime.prepare(c["threads"])
+    device = runtime.prepare(c)
     data, _ = load_data(job.input("data"), ("train",), device)
     images, labels = (part[: c["profile"]["examples"]] for part in data["train"])
     model, _ = load_model(job.input("weights"), device)

@@ -22,7 +22,7 @@ from nenni.spec import InjectionSpec
 def run(job: Job) -> str:
     """Run the stage."""
     c = job.config
-    device = runtime.prepare(c["threads"])
+    device = runtime.prepare(c)
     data, _ = load_data(job.input("data"), ("train", "val"), device)
     images = data["train"][0][: c["fit"]["examples"]]
     base, meta = load_model(job.input("weights"), device)

@@ -17,6 +17,7 @@ from nenni.injection import inject, noisy_layers
 from nenni.io import write_csv
 from nenni.job import Job
 from nenni.modelfile import load_model
+from nenni.scoring import robust
 from nenni.seeding import generator
 from nenni.spec import InjectionSpec
 
@@ -25,7 +26,7 @@ def run(job: Job) -> str:
     """Run the stage."""
     c = job.config
     sweep = c["sweep"]
-    device = runtime.prepare(c["threads"])
+    device = runtime.prepare(c)
     data, _ = load_data(job.input("data"), ("train", "test"), device)
     training = data["train"][0][: c["fit"]["examples"]]
     images, labels = (part[: sweep["examples"]] for part in data["test"])
@@ -53,18 +54,18 @@ def run(job: Job) -> str:
                 checkpoint=Checkpoint(),
             )
             clean = examples["clean_correct"].mean()
-            robust = examples[["clean_correct", "adv_correct"]].min(axis=1).mean()
+            robust_share = robust(examples).mean()
             rows.append(
                 {
                     "ratio": ratio,
                     "fraction": fraction,
                     "relative_error": error,
                     "clean": clean,
-                    "robust": robust,
+                    "robust": robust_share,
                     "n": len(images),
                     "eps": sweep["eps"],
                 }
             )
-            job.progress(f"ratio {ratio:g}, fraction {fraction:g}: {clean:.1%}, {robust:.1%}")
+            job.progress(f"ratio {ratio:g}, fraction {fraction:g}: {clean:.1%}, {robust_share:.1%}")
     write_csv(job.output("sweep"), pd.DataFrame(rows))
     return f"{len(rows)} settings on {len(images)} images"

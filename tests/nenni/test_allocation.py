@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nenni.allocation import allocate
+from nenni.errors import UserError
 
 
 def table(rises: dict[str, list[float]]) -> pd.DataFrame:
@@ -60,3 +61,8 @@ def test_no_choice_within_the_budget_is_better(
         if share @ grid[list(choice)] <= budget * 0.998 + 1e-12
     )
     assert found["predicted_rise"].sum() <= best + 1e-9
+
+
+def test_an_error_beyond_the_profile_is_refused() -> None:
+    with pytest.raises(UserError, match=r"layer a: .* 0.30, beyond .* add a larger one"):
+        allocate(table({"a": [10, 5]}), {"a": 0.3}, {"a": 1}, 0.5)

@@ -5,7 +5,7 @@ import pytest
 
 from nenni.claims import judge
 
-COLUMNS, EPS = {"pgd_20": "pgd"}, {"pgd_at": 8.0}
+TABLES = {"clean": "pgd", "columns": {"pgd_20": "pgd"}, "eps": {"pgd_at": 8.0}}
 
 
 def claim(**changes: Any) -> dict[str, dict[str, Any]]:
@@ -17,13 +17,14 @@ def claim(**changes: Any) -> dict[str, dict[str, Any]]:
 
 
 def paired(
-    difference: float, low: float, high: float, seeds: int, eps: float = 8.0
+    difference: float, low: float, high: float, seeds: int, eps: float = 8.0, worst: float = 1.0
 ) -> pd.DataFrame:
     row = {
         "base": "pgd_at", "defence": "topk", "control": "none_ft", "evaluation": "pgd", "eps": eps,
         "seed": "all", "seeds": seeds, "difference": difference, "low": low, "high": high,
     }  # fmt: skip
-    return pd.DataFrame([row])
+    single = {**row, "seed": "0", "seeds": 1, "difference": min(difference, worst)}
+    return pd.DataFrame([single, {**single, "seed": "1", "difference": difference}, row])
 
 
 def reductions(without: float, full: float) -> pd.DataFrame:
@@ -49,7 +50,7 @@ def reductions(without: float, full: float) -> pd.DataFrame:
 def test_verdict_on_a_gain(
     measured: tuple[float, float, float, int], dataset: str, verdict: str, reason: str
 ) -> None:
-    table = judge(claim(), paired(*measured), reductions(0, 0), COLUMNS, EPS, {"pgd_at": dataset})
+    table = judge(claim(), paired(*measured), reductions(0, 0), TABLES, {"pgd_at": dataset})
     (row,) = table.to_dict("records")
     assert row["verdict"] == verdict
     assert reason in row["reason"]
@@ -63,8 +64,7 @@ def test_clean_accuracy_kept_within_the_tolerance() -> None:
             kept,
             paired(-0.002, low, 0.01, 3, eps=0.0),
             reductions(0, 0),
-            COLUMNS,
-            EPS,
+            TABLES,
             {"pgd_at": "cifar10"},
         )
         assert table["verdict"].tolist() == [verdict]
@@ -72,9 +72,7 @@ def test_clean_accuracy_kept_within_the_tolerance() -> None:
 
 def test_bitops_are_judged_with_and_without_overheads() -> None:
     wanted = claim(measure="bitops_reduction", value=0.8, column=None, bits="fp32")
-    table = judge(
-        wanted, paired(0, 0, 0, 3), reductions(0.9, -0.1), COLUMNS, EPS, {"pgd_at": "cifar10"}
-    )
+    table = judge(wanted, paired(0, 0, 0, 3), reductions(0.9, -0.1), TABLES, {"pgd_at": "cifar10"})
     assert table["against"].tolist() == [
         "dense FP32, overheads counted",
         "dense FP32, overheads left out",
@@ -84,6 +82,12 @@ def test_bitops_are_judged_with_and_without_overheads() -> None:
 
 
 def test_what_the_run_lacks_is_not_tested() -> None:
-    table = judge(claim(defence="absent"), paired(0, 0, 0, 3), reductions(0, 0), COLUMNS, EPS, {})
+    table = judge(claim(defence="absent"), paired(0, 0, 0, 3), reductions(0, 0), TABLES, {})
     assert table["verdict"].tolist() == ["not tested here"]
-    assert table["reason"].tolist() == ["no absent on pgd_at in this run"]
+    assert table["reason"].tolist() == ["absent on pgd_at was not measured so in this run"]
+
+
+def test_an_effect_that_one_seed_does_not_show_is_not_reproduced() -> None:
+    table = judge(claim(), paired(0.2, 0.15, 0.25, 3, worst=-0.01), reductions(0, 0), TABLES, {})
+    assert table["verdict"].tolist() == ["not reproduced"]
+    assert "seeds -1.0 to" in table["reason"].iloc[0]

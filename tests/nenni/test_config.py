@@ -56,13 +56,24 @@ def test_the_default_config_and_claims_are_accepted() -> None:
         ("eps: {pgd_at: 76.5, standard: 25.5}\n  compare", "eps: {pgd_at: 7, standard: 25.5}\n  compare", "tables.eps.pgd_at: evaluation 'fgsm' has no eps 7 for this base"),
         ("{name: n_m, n: 2, m: 4}}", "{name: n_m, n: 2, m: 4}, allocate: true}", "defences.nm_2_4.injection.allocate: selection 'n_m' has no fraction to allocate"),
         ("weight_bits: 4", "weight_bits: 9", "injection.weight_bits: should be 2, 3, 4, 5, 6, 7, 8, 16 or 32, got 9"),
+        ("{name: n_m, n: 2, m: 4}", "{name: n_m, n: 4, m: 2}", "defences.nm_2_4.injection.selection.n: should be at most m = 2"),
+        ("column: pgd_20}", "column: pgd_2o}", "figures.robustness_vs_bitops.column: unknown name 'pgd_2o'; defined are: fgsm, pgd_20, transfer"),
+        ("defences: [topk_50, nm_2_4, alloc_50]", "defences: [topk_5o]", "figures.bitops_per_layer.defences: unknown name 'topk_5o'"),
+        ("defence: topk_50}", "defence: topk_9}", "figures.latency_per_layer.defence: unknown name 'topk_9'"),
+        ("describe: {examples: 500}", "describe: {examples: 501}", "describe.examples: should be at most the 500 val images of base 'pgd_at'"),
+        ("lr: 0.003, shift: 2}\n  pgd_at", "lr: 0.003, shift: 2, eps: 8}\n  pgd_at", "recipes.standard.eps: is given without an attack to train on"),
+        ("clean: fgsm", "clean: nothing", "tables.clean: unknown name 'nothing'"),
         ("topk_25: {injection", "topk_50: {injection", "topk_50: the name is given 2 times in the block at line"),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(tmp_path: Path, old: str, new: str, message: str) -> None:
     found = refused(tmp_path, changed(old, new)).splitlines()
     assert any(line.startswith(message) for line in found)
-    expected = {"thread: 1": 2, "eps: {pgd_at: 7, standard: 25.5}\n  compare": 3}
+    expected = {
+        "thread: 1": 2,
+        "describe: {examples: 501}": 2,
+        "eps: {pgd_at: 7, standard: 25.5}\n  compare": 3,
+    }
     assert len(found) == expected.get(new, 1)
 
 

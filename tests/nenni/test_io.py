@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from nenni import io
+from nenni.checkpoint import Checkpoint
 from nenni.errors import UserError
 
 
@@ -92,6 +93,26 @@ def test_manifest_finds_changed_and_missing_files(
         "a: is not what was written; delete it and run snakemake again",
         "b: is missing; run snakemake again",
     ]
+
+
+def test_a_damaged_manifest_is_a_problem(tmp_path: Path) -> None:
+    manifest = tmp_path / "m.sha256"
+    for content in ("", "12ab", "12ab  x"):
+        manifest.write_text(content)
+        assert io.check_manifest(manifest) == [
+            f"{manifest}: is damaged; delete it and run snakemake again"
+        ]
+
+
+def test_a_full_disk_is_explained_for_checkpoints_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(UserError, match="no space is left"):
+        Checkpoint(tmp_path / "c.pt").save({"a": torch.zeros(3)})
 
 
 def test_csv_keeps_eight_digits(tmp_path: Path) -> None:

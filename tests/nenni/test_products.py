@@ -74,7 +74,9 @@ def tables() -> dict[str, pd.DataFrame]:
 
 @pytest.fixture
 def main(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    return main_table(tables["accuracy"], tables["reductions"], tables["latency"], COLUMNS, EPS)
+    return main_table(
+        tables["accuracy"], tables["reductions"], tables["latency"], "pgd", COLUMNS, EPS
+    )
 
 
 def test_main_table_reads_each_base_at_its_eps(main: pd.DataFrame) -> None:

@@ -56,6 +56,11 @@ def test_n_of_m_neighbours(shape: tuple[int, ...], seed: int, n: int, m: int, ti
         assert (lowest_in >= highest_out).all()
 
 
+def test_wide_groups_are_counted_right() -> None:
+    z = scores((2, 512), 0, ties=False)
+    assert (NM(1, 256).mask(z, generator()).sum(1) == 2).all()
+
+
 def test_ties_of_n_m_go_to_the_lower_channel() -> None:
     mask = NM(2, 4).mask(torch.zeros(1, 4, 1, 1), generator())
     assert mask.flatten().tolist() == [True, True, False, False]

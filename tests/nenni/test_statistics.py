@@ -67,3 +67,14 @@ def test_tables() -> None:
     assert paired.loc[("noisy", 8.0, "0"), "difference"] == 0.5
     assert paired.loc[("noisy", 8.0, ALL), "difference"] == 0.5
     assert paired.loc[("noisy", 0.0, ALL), "difference"] == 0.125
+
+
+def test_a_file_cut_short_is_noticed() -> None:
+    whole = pd.concat([examples([1, 1], [1, 0]), examples([1, 1], [0, 0]).assign(eps=9.0)])
+    with pytest.raises(ValueError, match="missing"):
+        flags_of("pgd", whole.iloc[:-1])
+
+
+def test_nothing_to_compare_still_has_columns() -> None:
+    flags = {("b", "none", 0): flags_of("pgd", examples([1], [1]))}
+    assert list(paired_table(flags, [], 10).columns)[:3] == ["base", "defence", "control"]

@@ -96,7 +96,7 @@ CODE_CHANGES = {
         {j for d in EVALUATIONS for j in attacks(d, "fgsm")} | SWEEP | ACCURACY
     ),
     "nenni/attacks/pgd.py": (
-        FROM_PRETRAIN - SWEEP - attacks("none", "fgsm") | SWEEP | attacks("none", "fgsm")
+        FROM_PRETRAIN
     ),
     "nenni/selection/random.py": (
         of("random", "project") | attacks("random") | costs("random")

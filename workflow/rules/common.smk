@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
 import hwmodel
 from nenni.configfile import load_claims, load_config
@@ -10,7 +11,8 @@ from nenni.errors import UserError
 from nenni.locks import note_owner
 from nenni.plan import COLLECTED, Experiment, Plan, canonical, code
 
-shell.prefix(f"PATH={Path(sys.executable).parent}:$PATH; ")
+if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+    shell.prefix(f"PATH={Path(sys.executable).parent}:$PATH; ")
 
 CONFIG_FOLDER = Path(workflow.basedir).parent / "config"
 
@@ -85,7 +87,8 @@ def hardware_sources():
 
 def table_files():
     """All tables of the run."""
-    names = [*COLLECTED, "accuracy", "paired", "main", "claims", "sweep"]
+    names = [table for table in COLLECTED if experiments_with(table)]
+    names += ["accuracy", "paired", "main", "claims", "sweep"]
     return [f"{R}/tables/{name}.csv" for name in names]
 
 

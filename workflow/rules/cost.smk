@@ -11,8 +11,6 @@ rule describe_experiment:
         manifest=f"{R}/manifests/describe/{{base}}/{{defence}}/seed{{seed}}.sha256",
     log:
         f"logs/{C.run}/describe/{{base}}/{{defence}}/seed{{seed}}.log",
-    benchmark:
-        f"benchmarks/{C.run}/describe/{{base}}/{{defence}}/seed{{seed}}.tsv"
     conda:
         "../envs/nenni.yaml"
     threads: C.threads
@@ -37,8 +35,6 @@ rule cost_experiment:
         manifest=f"{R}/manifests/hardware/{{base}}/{{defence}}/seed{{seed}}.sha256",
     log:
         f"logs/{C.run}/hardware/{{base}}/{{defence}}/seed{{seed}}.log",
-    benchmark:
-        f"benchmarks/{C.run}/hardware/{{base}}/{{defence}}/seed{{seed}}.tsv"
     conda:
         "../envs/nenni.yaml"
     params:

@@ -14,8 +14,6 @@ rule fit_defence:
         manifest=f"{R}/manifests/project/{{base}}/{{defence}}/seed{{seed}}.sha256",
     log:
         f"logs/{C.run}/project/{{base}}/{{defence}}/seed{{seed}}.log",
-    benchmark:
-        f"benchmarks/{C.run}/project/{{base}}/{{defence}}/seed{{seed}}.tsv"
     priority: 10
     conda:
         "../envs/nenni.yaml"
@@ -45,8 +43,6 @@ rule finetune_defence:
         manifest=f"{R}/manifests/finetune/{{base}}/{{defence}}/seed{{seed}}.sha256",
     log:
         f"logs/{C.run}/finetune/{{base}}/{{defence}}/seed{{seed}}.log",
-    benchmark:
-        f"benchmarks/{C.run}/finetune/{{base}}/{{defence}}/seed{{seed}}.tsv"
     priority: 10
     conda:
         "../envs/nenni.yaml"

@@ -12,8 +12,6 @@ rule attack_experiment:
         manifest=f"{R}/manifests/attack/{{base}}/{{defence}}/seed{{seed}}/{{evaluation}}.sha256",
     log:
         f"logs/{C.run}/attack/{{base}}/{{defence}}/seed{{seed}}/{{evaluation}}.log",
-    benchmark:
-        f"benchmarks/{C.run}/attack/{{base}}/{{defence}}/seed{{seed}}/{{evaluation}}.tsv"
     conda:
         "../envs/nenni.yaml"
     threads: C.threads
@@ -38,8 +36,6 @@ rule sweep_noise:
         manifest=f"{R}/manifests/sweep.sha256",
     log:
         f"logs/{C.run}/sweep.log",
-    benchmark:
-        f"benchmarks/{C.run}/sweep.tsv"
     priority: 15
     conda:
         "../envs/nenni.yaml"

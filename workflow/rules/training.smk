@@ -9,8 +9,6 @@ rule decode_data:
         manifest=f"{R}/manifests/data/{{data}}.sha256",
     log:
         f"logs/{C.run}/data/{{data}}.log",
-    benchmark:
-        f"benchmarks/{C.run}/data/{{data}}.tsv"
     conda:
         "../envs/nenni.yaml"
     params:
@@ -32,8 +30,6 @@ rule train_base:
         manifest=f"{R}/manifests/pretrain/{{base}}/seed{{seed}}.sha256",
     log:
         f"logs/{C.run}/pretrain/{{base}}/seed{{seed}}.log",
-    benchmark:
-        f"benchmarks/{C.run}/pretrain/{{base}}/seed{{seed}}.tsv"
     priority: 20
     conda:
         "../envs/nenni.yaml"
@@ -60,8 +56,6 @@ rule profile_base:
         manifest=f"{R}/manifests/profile/{{base}}/seed{{seed}}.sha256",
     log:
         f"logs/{C.run}/profile/{{base}}/seed{{seed}}.log",
-    benchmark:
-        f"benchmarks/{C.run}/profile/{{base}}/seed{{seed}}.tsv"
     conda:
         "../envs/nenni.yaml"
     threads: C.threads
