@@ -72,8 +72,7 @@ def _bars(axis: Any, bits: pd.DataFrame, dense: "pd.Series[Any]", shown: tuple[s
     bottom = np.zeros(len(bits))
     for i, term in enumerate(bits.columns):
         values = bits[term].to_numpy() / 1e6
-        axis.bar(x, values, 0.6, bottom, label=term, color=BAR_COLOURS[i % len(BAR_COLOURS)], hatch=HATCHES[i],
-                 edgecolor="black", linewidth=0.4)  # fmt: skip
+        axis.bar(x, values, 0.6, bottom, label=term, **bar_style(i))
         bottom += values
     for baseline in shown:
         level = dense.loc[baseline].reindex(bits.index) / 1e6
