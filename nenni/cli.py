@@ -142,7 +142,7 @@ def _show(parsed: argparse.Namespace) -> None:
     shown = display(table, [title for title in titles if title != "clean"])
     print(shown.to_string(index=False))  # noqa: T201
     print(  # noqa: T201
-        "\n".join(("", *LEGEND)),
+        "\n".join(("", *LEGEND)) + "\n"
         f"\ntables    {results / 'tables'}, claims.csv among them"
         f"\nfigures   {results / 'figures'}"
         f"\ntimes     {Path('benchmarks') / run}"
