@@ -138,10 +138,13 @@ def rounding_term(layer: Layer, injection: Injection, exact_bits: int) -> Term:
 
 
 def selection_term(layer: Layer, injection: Injection, exact_bits: int) -> Term:
-    """Cost of choosing the essential neurons, at the width of the scores."""
+    """Cost of choosing the essential neurons, at the width of the scores.
+
+    A normalised score is scaled by a constant of the same width.
+    """
     count = op_count.selection(layer, injection)
     width = score_bits(layer, injection, exact_bits)
-    bitops = (count.comparisons + count.additions) * width
+    bitops = (count.comparisons + count.additions) * width + count.macs * width * width
     return _term(layer, "selection", count, str(width), bitops)
 
 

@@ -48,6 +48,8 @@ class Injection(StrictModel):
         Share of neurons computed exactly, measured on real masks: the share the cost uses.
     n_m
         N and M of an N:M selection; null for the others.
+    normalise
+        Whether the score is z~ scaled and shifted per channel, in a copy of its own.
     """
 
     projection: Projection
@@ -61,6 +63,7 @@ class Injection(StrictModel):
     fraction: Fraction
     measured_fraction: Fraction
     n_m: tuple[NonNegativeInt, PositiveInt] | None = Field(default=None, validate_default=True)
+    normalise: bool = False
 
     @field_validator("k_c")
     @classmethod

@@ -147,20 +147,21 @@ def selection(layer: Layer, injection: Injection) -> Operations:
 
     Top-k by quickselect takes about 3 comparisons a neuron, inverting its mask none; N:M compares
     all pairs of a group, (M - 1) / 2 a neuron; a threshold 1. Blocks and channels add each neuron
-    to its block's score; the top-k over these few scores is neglected, as are drawing a ``random``
-    mask and the means and deviations that normalise a score (folded into per-channel constants).
+    to its block's score; the top-k over these few scores is neglected, as is drawing a ``random``
+    mask. A normalised score is a scaled and shifted copy of z~: one MAC a neuron.
     """
     neurons = layer.M * layer.n
+    scaled = neurons if injection.normalise else 0
     match injection.selection:
         case "topk" | "inverted" | "oracle":
-            return Operations(comparisons=_QUICKSELECT_COMPARISONS * neurons)
+            return Operations(macs=scaled, comparisons=_QUICKSELECT_COMPARISONS * neurons)
         case "threshold":
-            return Operations(comparisons=neurons)
+            return Operations(macs=scaled, comparisons=neurons)
         case "n_m":
             assert injection.n_m is not None
-            return Operations(comparisons=neurons * (injection.n_m[1] - 1) / 2)
+            return Operations(macs=scaled, comparisons=neurons * (injection.n_m[1] - 1) / 2)
         case "block" | "channel":
-            return Operations(additions=neurons)
+            return Operations(macs=scaled, additions=neurons)
         case "random" | "all" | "none":
             return Operations()
 

@@ -159,7 +159,7 @@ def approximation_phase(layer: Layer, injection: Injection, preset: Preset) -> P
 def selection_phase(layer: Layer, injection: Injection, preset: Preset) -> Phase:
     """Time judging z~, stored like the layer's outputs, and writing the mask."""
     count = op_count.selection(layer, injection)
-    compute_s = irregular_seconds(preset, count.comparisons + count.additions)
+    compute_s = irregular_seconds(preset, count.macs + count.comparisons + count.additions)
     score_bits = _run_bits(preset, layer.exact_bits)
     return _phase(preset, compute_s, traffic.selection_traffic(layer, injection, score_bits))
 

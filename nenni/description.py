@@ -145,4 +145,5 @@ def _injection(layer: NoisyLayer, measured: float) -> dict[str, Any]:
         "fraction": selection.nominal(),
         "measured_fraction": measured,
         "n_m": [chosen["n"], chosen["m"]] if name == "n_m" else None,
+        "normalise": layer.spec.normalise,
     }

@@ -50,6 +50,16 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
+def read_json(path: Path) -> Any:
+    """Read a file written by :func:`write_json`."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: is missing; run snakemake again") from error
+    except ValueError as error:
+        raise UserError(f"{path}: is damaged ({error}); {_AGAIN}") from error
+
+
 def write_csv(path: Path, table: "pd.DataFrame") -> None:
     """Write a table without its index, numbers to 8 significant digits."""
     write_text(path, table.to_csv(index=False, float_format="%.8g", lineterminator="\n"))

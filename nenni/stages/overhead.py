@@ -3,11 +3,9 @@
 Inputs: BASE/DEFENCE/SEED (one timing each). Outputs: table (CSV, under benchmarks/).
 """
 
-import json
-
 import pandas as pd
 
-from nenni.io import write_csv
+from nenni.io import read_json, write_csv
 from nenni.job import Job
 
 
@@ -16,7 +14,7 @@ def run(job: Job) -> str:
     rows = []
     for name in job.inputs:
         base, defence, seed = name.split("/")
-        timing = json.loads(job.input(name).read_text())
+        timing = read_json(job.input(name))
         if not timing["seconds_per_epoch"]:
             continue
         fastest = min(timing["seconds_per_epoch"])
@@ -28,4 +26,5 @@ def run(job: Job) -> str:
     table["over_control"] = table["ms_per_example"].to_numpy() / plain.reindex(index).to_numpy()
     write_csv(job.output("table"), table)
     worst = table["over_control"].max()
-    return f"{len(table)} timings; at most {worst:.1f} times {control}"
+    compared = f"at most {worst:.1f} times {control}" if plain.size else "nothing to compare with"
+    return f"{len(table)} timings; {compared}"

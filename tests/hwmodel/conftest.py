@@ -22,6 +22,7 @@ INJECTION: dict[str, Any] = {
     "fraction": 0.5,
     "measured_fraction": 0.5,
     "n_m": None,
+    "normalise": False,
 }
 
 CONV: dict[str, Any] = {

@@ -53,6 +53,8 @@ def test_block_scores_are_additions_at_the_width_of_the_scores(make_layer: Any) 
 
 
 def test_oracle_compares_exact_scores(make_layer: Any) -> None:
+    scaled = by_term(make_layer({"normalise": True}))["selection"]
+    assert scaled.bitops == 244_608 + 6272 * 13 * 13
     layer = make_layer({"selection": "oracle"})
     assert by_term(layer, 8)["selection"].bits == "24"
     assert by_term(layer, 32)["selection"].bits == "32"

@@ -105,6 +105,8 @@ def test_projected_values_are_per_group_and_shared_between_taps(make_layer: Any)
         ({"selection": "threshold"}, Operations(comparisons=6272)),
         ({"selection": "n_m", "n_m": [2, 4]}, Operations(comparisons=1.5 * 6272)),
         ({"selection": "n_m", "n_m": [4, 8]}, Operations(comparisons=3.5 * 6272)),
+        ({"normalise": True}, Operations(macs=6272, comparisons=3 * 6272)),
+        ({"selection": "random", "normalise": True}, Operations()),
         ({"selection": "block"}, Operations(additions=6272)),
         ({"selection": "channel"}, Operations(additions=6272)),
         ({"selection": "random"}, Operations()),
