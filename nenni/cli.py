@@ -73,7 +73,12 @@ def _pair(text: str) -> tuple[str, Path]:
 
 
 def _run_stage(parsed: argparse.Namespace) -> None:
-    config = json.loads(parsed.config)
+    try:
+        config = json.loads(parsed.config)
+    except ValueError as error:
+        raise UserError(
+            f"{parsed.stage}: --config should be a slice of a config as JSON"
+        ) from error
     if "threads" in config:
         for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             os.environ[variable] = str(config["threads"])

@@ -48,6 +48,11 @@ def test_a_stage_asks_for_what_it_needs(capsys: pytest.CaptureFixture[str], tmp_
     assert capsys.readouterr().err == "nenni: main: needs one --input accuracy=FILE\n"
 
 
+def test_a_config_that_is_no_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["collect", "--config", "{", "--output", "table=t"]) == 2
+    assert capsys.readouterr().err.startswith("nenni: collect: --config should be a slice")
+
+
 def test_words_that_are_no_pairs(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["collect", "--config", "{}", "--input", "x", "--output", "table=t"])
