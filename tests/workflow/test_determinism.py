@@ -14,21 +14,25 @@ from workflow_project import Project
 pytestmark = pytest.mark.xdist_group("workflow")
 
 
-def kill_a_stage_in_its_middle(project: Project, run: subprocess.Popen[str], stage: str) -> None:
-    """SIGKILL the first process of a stage that has kept a part of its work."""
+def kill_in_its_middle(project: Project, run: subprocess.Popen[str], output: str) -> None:
+    """SIGKILL the stage that writes an output, once it has kept a part of its work.
+
+    On one core no other stage runs at the time, so a checkpoint that is there is this stage's.
+    """
     checkpoints = project.folder / ".nenni" / "checkpoints"
     while run.poll() is None:
-        if any(checkpoints.glob(f"{stage}-*.pt")):
-            for process in psutil.Process(run.pid).children(recursive=True):
-                try:
-                    words = process.cmdline()
-                except psutil.Error:
-                    continue
-                if words[1:4] == ["-m", "nenni", stage]:
-                    process.kill()
-                    return
-        time.sleep(0.002)
-    raise AssertionError(f"no {stage} was caught in its middle")
+        for process in psutil.Process(run.pid).children(recursive=True):
+            try:
+                words = process.cmdline()
+            except psutil.Error:
+                continue
+            if words[1:3] == ["-m", "nenni"] and any(output in word for word in words):
+                while process.is_running() and not any(checkpoints.glob("*.pt")):
+                    time.sleep(0.001)
+                process.kill()
+                return
+        time.sleep(0.01)
+    raise AssertionError(f"nothing that writes {output} was caught")
 
 
 def test_another_folder_one_core_and_two_kills_give_the_same_bytes(
@@ -38,13 +42,13 @@ def test_another_folder_one_core_and_two_kills_give_the_same_bytes(
     project = Project.copy(tmp_path / "killed")
 
     stopped = project.start("--cores", "1")
-    kill_a_stage_in_its_middle(project, stopped, "pretrain")
+    kill_in_its_middle(project, stopped, "bases/at/seed0/weights.safetensors")
     output, _ = stopped.communicate()
     assert stopped.returncode != 0
     assert "Error in rule train_base" in output
 
     again = project.start("--cores", "1")
-    kill_a_stage_in_its_middle(project, again, "attack")
+    kill_in_its_middle(project, again, "attacks/pgd.csv")
     os.killpg(again.pid, signal.SIGKILL)  # a power cut takes Snakemake too
     again.communicate()
     assert "removed, process" in project.run("nenni", "unlock").stdout
