@@ -1,5 +1,6 @@
 """The two-path layers: z' = m * z + (1 - m) * z~ around an unchanged layer."""
 
+from abc import ABC, abstractmethod
 from typing import Any, Literal
 
 import torch
@@ -12,7 +13,7 @@ from nenni.spec import InjectionSpec
 Path = Literal["injected", "exact", "approximate"]
 
 
-class NoisyLayer(nn.Module):
+class NoisyLayer(nn.Module, ABC):
     """What convolutions and linear layers have in common; see `NoisyConv2d` and `NoisyLinear`.
 
     Attributes
@@ -102,19 +103,19 @@ class NoisyLayer(nn.Module):
             return z_tilde
         return torch.where(self.mask(z_tilde), self.exact(x), z_tilde)
 
+    @abstractmethod
     def features(self, x: Tensor) -> Tensor:
         """Rows of Q_p(P Q_a(x)) that W~ multiplies: (positions, k), for the closed-form fit."""
-        raise NotImplementedError
 
     def rows(self, z: Tensor) -> Tensor:
         """An output z as rows (positions, n)."""
         return self._channels_second(z).movedim(1, -1).flatten(0, -2)
 
-    def _project(self, x: Tensor) -> Tensor:
-        raise NotImplementedError
+    @abstractmethod
+    def _project(self, x: Tensor) -> Tensor: ...
 
-    def _combine(self, p: Tensor, weight: Tensor) -> Tensor:
-        raise NotImplementedError
+    @abstractmethod
+    def _combine(self, p: Tensor, weight: Tensor) -> Tensor: ...
 
     def _channels_second(self, z: Tensor) -> Tensor:
         return z
