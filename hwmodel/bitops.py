@@ -14,7 +14,7 @@ from hwmodel.layer_spec import Layer, Network
 
 _WIDEST_ACCUMULATOR = 32
 GAUSSIAN_BITS = 32
-"""Bits of a Gaussian P's entries: real numbers that nothing quantises."""
+"""Bits of the entries of a Gaussian or learned P: real numbers that nothing quantises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class Term:
     layer
         Name of the layer.
     term
-        ``exact``, ``approximation``, ``projection``, ``rounding``, ``selection`` or ``mask``.
+        ``exact``, ``approximation``, ``projection``, ``rounding``, ``selection``, ``mask`` or
+        ``noise``.
     macs, additions, comparisons, roundings
         Operations, for one input.
     bits
@@ -55,9 +56,9 @@ def sum_bits(injection: Injection) -> int:
     """Width of the projection's additions, in bits.
 
     b_a + ceil(log2(non-zeros per row of P)), the true mean in place of the expected d / 3; rows of
-    fewer than two non-zeros count as two. For a Gaussian P the accumulator's 32 bits.
+    fewer than two non-zeros count as two. For a P of real numbers the accumulator's 32 bits.
     """
-    if injection.projection == "gaussian":
+    if injection.real_projection:
         return _WIDEST_ACCUMULATOR
     rows = injection.k_c if injection.k_c is not None else injection.k
     per_row = max(2, -(-injection.nonzeros // rows))
@@ -69,13 +70,18 @@ def accumulator_bits(weight_bits: int, activation_bits: int, terms: int) -> int:
     return min(_WIDEST_ACCUMULATOR, weight_bits + activation_bits + ceil_log2(terms))
 
 
+def exact_sum_bits(layer: Layer, exact_bits: int) -> int:
+    """Width of the exact z, in bits."""
+    return accumulator_bits(exact_bits, exact_bits, layer.d)
+
+
 def score_bits(layer: Layer, injection: Injection, exact_bits: int) -> int:
     """Width of the scores that the selection compares, in bits.
 
     That of z~, or of the exact z for the ``oracle``. The growth of a block's sum is neglected.
     """
     if injection.selection == "oracle":
-        return accumulator_bits(exact_bits, exact_bits, layer.d)
+        return exact_sum_bits(layer, exact_bits)
     return accumulator_bits(injection.weight_bits, injection.projected_bits, injection.k)
 
 
@@ -116,9 +122,9 @@ def approximation_term(layer: Layer, injection: Injection) -> Term:
 
 
 def projection_term(layer: Layer, injection: Injection) -> Term:
-    """Cost of P x: additions at the width of the sums, or MACs at 32 x input bits if Gaussian."""
+    """Cost of P x: additions at the width of the sums, or MACs at 32 x input bits if P is real."""
     count = op_count.projection(layer, injection)
-    if injection.projection == "gaussian":
+    if injection.real_projection:
         bits, width = f"{GAUSSIAN_BITS}x{injection.input_bits}", 0
     else:
         width = sum_bits(injection)
@@ -154,6 +160,13 @@ def mask_term(layer: Layer, injection: Injection) -> Term:
     return _term(layer, "mask", count, "1", count.mask_bits)
 
 
+def noise_term(layer: Layer, injection: Injection, exact_bits: int) -> Term:
+    """Cost of adding noise to exact values, at their width."""
+    count = op_count.noise(layer, injection)
+    width = exact_sum_bits(layer, exact_bits)
+    return _term(layer, "noise", count, str(width), count.additions * width)
+
+
 def layer_terms(layer: Layer, exact_bits: int) -> tuple[Term, ...]:
     """All terms of a layer, its exact path at `exact_bits`.
 
@@ -167,13 +180,14 @@ def layer_terms(layer: Layer, exact_bits: int) -> tuple[Term, ...]:
     Returns
     -------
     tuple of Term
-        ``exact`` alone for a layer without injection, else all six.
+        ``exact`` alone for a layer without injection, else six, and ``noise`` where it is added to
+        exact values.
     """
     injection = layer.injection
     exact = exact_term(layer, exact_bits)
     if injection is None:
         return (exact,)
-    return (
+    terms = (
         exact,
         approximation_term(layer, injection),
         projection_term(layer, injection),
@@ -181,6 +195,9 @@ def layer_terms(layer: Layer, exact_bits: int) -> tuple[Term, ...]:
         selection_term(layer, injection, exact_bits),
         mask_term(layer, injection),
     )
+    if op_count.adds_noise(injection):
+        return (*terms, noise_term(layer, injection, exact_bits))
+    return terms
 
 
 def count_operations(network: Network) -> list[Term]:

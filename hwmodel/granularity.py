@@ -1,13 +1,14 @@
 """How much of a layer runs on hardware that can only skip whole tiles of outputs.
 
 A tile is t neighbouring output channels at one position (a vector, a row of a multiplier array): it
-is skipped only if none of its t neurons is essential.
+is skipped only if none of its t neurons is essential. Edges of a layer are neglected.
 """
 
-from math import comb
+from math import comb, gcd
+from statistics import fmean
 
 from hwmodel.injection_spec import Injection
-from hwmodel.op_count import exact_fraction
+from hwmodel.op_count import adds_noise, exact_fraction
 
 
 def scattered_fraction(fraction: float, tile: int) -> float:
@@ -43,11 +44,40 @@ def n_m_fraction(n: int, m: int, tile: int) -> float:
     return 1 - comb(m - min(tile, m), n) / comb(m, n)
 
 
+def block_fraction(fraction: float, channels: int, tile: int) -> float:
+    """Share of tiles that touch an essential block, if each block is one independently.
+
+    The mean of 1 - (1 - f)^j over the tiles of a period, of which each touches its own number j of
+    blocks; tiles and blocks both start at channel 0. So f where t divides the block's channels c,
+    1 - (1 - f)^(t / c) where c divides t, and in between where tiles straddle blocks.
+
+    Parameters
+    ----------
+    fraction
+        Share of essential blocks.
+    channels
+        Neighbouring channels in a block. How many positions it has makes no difference to a tile,
+        which lies at one.
+    tile
+        Outputs in a tile.
+
+    Notes
+    -----
+    Independence is an assumption, as in `scattered_fraction`: a ranking takes a fixed number of
+    blocks, and neighbours tend to be alike.
+    """
+    offsets = range(0, channels, gcd(channels, tile))
+    touched = [(offset + tile - 1) // channels + 1 for offset in offsets]
+    return fmean(scattered_fraction(fraction, blocks) for blocks in touched)
+
+
 def effective_fraction(injection: Injection, tile: int) -> float:
     """Share of the exact work that tiled hardware executes.
 
-    Blocks and channels keep their fraction (taken to be no smaller than a tile); so do masks that
-    treat all neurons alike, and the ``oracle``, which runs everything.
+    Blocks of a multiple of the tile's channels keep their fraction. So do channels: the same ones are
+    chosen at all positions of an input, and their weights can be gathered into full tiles first
+    (for one input at a time, and the last tile's rest neglected). Masks that treat all neurons
+    alike keep their fraction; the ``oracle`` and noise added to exact values run everything.
 
     Parameters
     ----------
@@ -57,11 +87,16 @@ def effective_fraction(injection: Injection, tile: int) -> float:
         Outputs in a tile.
     """
     fraction = exact_fraction(injection)
+    if adds_noise(injection):
+        return fraction
     match injection.selection:
         case "topk" | "threshold" | "random" | "inverted":
             return scattered_fraction(fraction, tile)
         case "n_m":
             assert injection.n_m is not None
             return n_m_fraction(*injection.n_m, tile)
-        case "block" | "channel" | "oracle" | "all" | "none":
+        case "block":
+            assert injection.block is not None
+            return block_fraction(fraction, injection.block[0], tile)
+        case "channel" | "oracle" | "all" | "none":
             return fraction

@@ -47,6 +47,24 @@ def input_positions(layer: Layer) -> int:
     return min(height * width, layer.M * layer.kernel_size[0] * layer.kernel_size[1])
 
 
+def needs_approximation(injection: Injection) -> bool:
+    """Whether z~, and with it P, W~ and their roundings, must be computed at all.
+
+    It must where the selection judges it or non-essential neurons get it. ``random``, ``all`` and
+    ``none`` judge nothing and the ``oracle`` judges the exact z; ``gaussian``, ``uniform`` and
+    ``zero`` noise do without it, and with ``all`` no neuron gets any noise. So ``random`` with
+    ``zero`` needs neither P nor W~, and ``all`` nothing but the exact part.
+    """
+    is_judged = injection.selection not in ("oracle", "random", "all", "none")
+    is_injected = injection.noise in ("approximation", "resample") and injection.selection != "all"
+    return is_judged or is_injected
+
+
+def adds_noise(injection: Injection) -> bool:
+    """Whether noise is added to the exact values of non-essential neurons."""
+    return injection.noise in ("gaussian", "uniform")
+
+
 def sparse_additions(layer: Layer, injection: Injection) -> int:
     """Additions of a sparse ternary P: M times its non-zeros."""
     return layer.M * injection.nonzeros * layer.groups
@@ -70,25 +88,22 @@ def expected_tap_shared_additions(layer: Layer, k_c: int) -> float:
     return input_positions(layer) * k_c * layer.in_channels / 3
 
 
-def gaussian_macs(layer: Layer, injection: Injection) -> int:
-    """MACs of a dense Gaussian P: M k d."""
-    return layer.M * injection.k * layer.d * layer.groups
-
-
 def count_sketch_additions(layer: Layer) -> int:
     """Additions of a count sketch, one for each input of a patch: M d."""
     return layer.M * layer.d * layer.groups
 
 
 def projection(layer: Layer, injection: Injection) -> Operations:
-    """Operations of P x, by the kind of P."""
+    """Operations of P x, by the kind of P; none where z~ is not needed."""
+    if not needs_approximation(injection):
+        return Operations()
     match injection.projection:
         case "sparse":
             return Operations(additions=sparse_additions(layer, injection))
         case "tap_shared":
             return Operations(additions=tap_shared_additions(layer, injection))
-        case "gaussian":
-            return Operations(macs=gaussian_macs(layer, injection))
+        case "gaussian" | "tap_shared_pca":
+            return Operations(macs=projection_as_matrix_macs(layer, injection))
         case "count_sketch":
             return Operations(additions=count_sketch_additions(layer))
 
@@ -96,15 +111,18 @@ def projection(layer: Layer, injection: Injection) -> Operations:
 def projection_as_matrix_macs(layer: Layer, injection: Injection) -> int:
     """MACs of P x where zeros are not skipped: M k d, or one k_c x C_in product per input position.
 
-    This is what a multiplier array without support for unstructured sparsity executes.
+    This is what a multiplier array without support for unstructured sparsity executes, and what a P
+    of real numbers needs anywhere.
     """
     if injection.k_c is not None:
         return input_positions(layer) * injection.k_c * layer.in_channels
-    return gaussian_macs(layer, injection)
+    return layer.M * injection.k * layer.d * layer.groups
 
 
 def approximation(layer: Layer, injection: Injection) -> Operations:
-    """Operations of W~ times the projected inputs: M n k MACs."""
+    """Operations of W~ times the projected inputs: M n k MACs, none where z~ is not needed."""
+    if not needs_approximation(injection):
+        return Operations()
     return Operations(macs=layer.M * layer.n * injection.k)
 
 
@@ -123,23 +141,30 @@ def input_values(layer: Layer) -> int:
 def input_roundings(layer: Layer, injection: Injection, exact_bits: int) -> int:
     """Count Q_a, once per input number, not at all where the exact path's inputs are as coarse.
 
-    The protocol's table leaves Q_a out; it is counted here so that no step goes uncounted.
+    Nor where z~ is not needed. The protocol's table leaves Q_a out; it is counted here so that no
+    step goes uncounted.
     """
-    return input_values(layer) if injection.input_bits < exact_bits else 0
+    is_rounded = needs_approximation(injection) and injection.input_bits < exact_bits
+    return input_values(layer) if is_rounded else 0
 
 
 def projected_roundings(layer: Layer, injection: Injection, sum_bits: int) -> int:
-    """Count Q_p, once per projected number, not at all where the sums are as narrow."""
-    return projected_values(layer, injection) if injection.projected_bits < sum_bits else 0
+    """Count Q_p, once per projected number, not at all where the sums are as narrow.
+
+    Nor where z~ is not needed.
+    """
+    is_rounded = needs_approximation(injection) and injection.projected_bits < sum_bits
+    return projected_values(layer, injection) if is_rounded else 0
 
 
 def exact_fraction(injection: Injection) -> float:
     """Share of neurons whose exact value must be computed.
 
     The measured share of the masks; 1 for the ``oracle``, which judges exact values of all neurons
-    before it knows which of them are essential.
+    before it knows which of them are essential, and for noise that is added to exact values.
     """
-    return 1.0 if injection.selection == "oracle" else injection.measured_fraction
+    computes_all = injection.selection == "oracle" or adds_noise(injection)
+    return 1.0 if computes_all else injection.measured_fraction
 
 
 def selection(layer: Layer, injection: Injection) -> Operations:
@@ -169,6 +194,16 @@ def selection(layer: Layer, injection: Injection) -> Operations:
 def exact_part(layer: Layer, injection: Injection) -> Operations:
     """Operations of the essential neurons' dot products: f M n d MACs."""
     return Operations(macs=exact_fraction(injection) * dense_macs(layer))
+
+
+def noise(layer: Layer, injection: Injection) -> Operations:
+    """Operations that put noise on exact values: (1 - f) M n additions, none for other noise.
+
+    Drawing and scaling the random numbers is neglected, to the advantage of these controls.
+    """
+    if not adds_noise(injection):
+        return Operations()
+    return Operations(additions=(1 - injection.measured_fraction) * layer.M * layer.n)
 
 
 def mask(layer: Layer, injection: Injection) -> Operations:

@@ -1,8 +1,9 @@
 """BitOPs against dense FP32, FP16 and INT8, with and without the overheads.
 
 Layers that stay exact are on both sides. "Without" is what papers usually count, the exact part and
-the approximation; "with" adds the projection, the roundings, the selection and the mask. A negative
-reduction is a loss and is reported as it is. Source: NENNI cost protocol.
+the approximation; "with" adds the projection, the roundings, the selection, the mask and noise that
+is added to exact values. A negative reduction is a loss and is reported as it is. Source: NENNI
+cost protocol.
 """
 
 from collections.abc import Iterable

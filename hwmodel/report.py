@@ -133,7 +133,7 @@ def full_report(
         f"{network.model}, one input of {shape}",
         "Operations, exact path at the bits that were evaluated\n" + operations_table(terms),
         "Saved BitOPs (negative: a loss); 'without' counts the exact part and the approximation"
-        " only,\n'with overheads' also projection, roundings, selection and mask\n"
+        " only,\n'with overheads' also projection, roundings, selection, mask and added noise\n"
         + reductions_table(reductions),
     ]
     sections += [

@@ -1,10 +1,11 @@
 """Latency of one input by a roofline: t = max(operations / rate, bytes / bandwidth) + overhead.
 
 An injected layer runs four phases one after the other, projection (with the roundings),
-approximation, selection and exact; another layer runs one. Phases do not overlap and share no
-cache. A precision below what the platform supports runs at its lowest supported one: four bits gain
-no speed where hardware has none. A precision above the highest supported one cannot run, and the
-latency is then unknown (None). Source: NENNI cost protocol; constants from the preset.
+approximation, selection and exact (with the noise added to exact values), the first two only where
+z~ is needed; another layer runs one. Phases do not overlap and share no cache. A precision below
+what the platform supports runs at its lowest supported one: four bits gain no speed where hardware
+has none. A precision above the highest supported one cannot run, and the latency is then unknown
+(None). Source: NENNI cost protocol; constants from the preset.
 """
 
 from collections.abc import Sequence
@@ -53,6 +54,9 @@ class Phase:
         if not max(self.compute_s, self.memory_s):
             return ""
         return "compute" if self.compute_s >= self.memory_s else "memory"
+
+
+_NOTHING = Phase(0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +127,13 @@ def dense_phase(layer: Layer, preset: Preset, bits: int) -> Phase:
 
 
 def _projection_seconds(layer: Layer, injection: Injection, preset: Preset) -> float:
-    if injection.projection == "gaussian":
-        run_bits = _run_bits(preset, max(GAUSSIAN_BITS, injection.input_bits))
-        return mac_seconds(preset, op_count.gaussian_macs(layer, injection), run_bits)
-    if preset.skips_zeros.value:
+    if injection.real_projection:
+        operand_bits = max(GAUSSIAN_BITS, injection.input_bits)
+    elif preset.skips_zeros.value:
         return irregular_seconds(preset, op_count.projection(layer, injection).additions)
-    run_bits = _run_bits(preset, injection.input_bits)
+    else:
+        operand_bits = injection.input_bits
+    run_bits = _run_bits(preset, operand_bits)
     return mac_seconds(preset, op_count.projection_as_matrix_macs(layer, injection), run_bits)
 
 
@@ -136,8 +141,10 @@ def projection_phase(layer: Layer, injection: Injection, preset: Preset) -> Phas
     """Time Q_a, P x and Q_p.
 
     A sparse P costs its non-zeros where zeros can be skipped, else as a dense matrix on the
-    multipliers at the width of its inputs.
+    multipliers at the width of its inputs; a P of real numbers runs as one at 32 bits.
     """
+    if not op_count.needs_approximation(injection):
+        return _NOTHING
     roundings = op_count.input_roundings(layer, injection, layer.exact_bits)
     roundings += op_count.projected_roundings(layer, injection, sum_bits(injection))
     compute_s = _projection_seconds(layer, injection, preset) + regular_seconds(preset, roundings)
@@ -149,6 +156,8 @@ def projection_phase(layer: Layer, injection: Injection, preset: Preset) -> Phas
 
 def approximation_phase(layer: Layer, injection: Injection, preset: Preset) -> Phase:
     """Time W~ times the projected inputs; both operands at the wider one's supported width."""
+    if not op_count.needs_approximation(injection):
+        return _NOTHING
     run_bits = _run_bits(preset, max(injection.weight_bits, injection.projected_bits))
     compute_s = mac_seconds(preset, op_count.approximation(layer, injection).macs, run_bits)
     output_bits = _run_bits(preset, layer.exact_bits)
@@ -165,10 +174,11 @@ def selection_phase(layer: Layer, injection: Injection, preset: Preset) -> Phase
 
 
 def exact_phase(layer: Layer, injection: Injection, preset: Preset) -> Phase:
-    """Time the essential neurons and those that share a tile with one."""
+    """Time the essential neurons and those that share a tile with one, and noise added to z."""
     run_bits = _run_bits(preset, layer.exact_bits)
     fraction = effective_fraction(injection, preset.tile_outputs.value)
     compute_s = mac_seconds(preset, fraction * op_count.dense_macs(layer), run_bits)
+    compute_s += irregular_seconds(preset, op_count.noise(layer, injection).additions)
     return _phase(preset, compute_s, traffic.exact_traffic(layer, injection, run_bits, fraction))
 
 
@@ -184,8 +194,7 @@ def _phases(layer: Layer, preset: Preset) -> tuple[Phase, Phase, Phase, Phase] |
     injection = layer.injection
     try:
         if injection is None:
-            nothing = Phase(0.0, 0.0, 0.0)
-            return nothing, nothing, nothing, dense_phase(layer, preset, layer.exact_bits)
+            return _NOTHING, _NOTHING, _NOTHING, dense_phase(layer, preset, layer.exact_bits)
         return (
             projection_phase(layer, injection, preset),
             approximation_phase(layer, injection, preset),

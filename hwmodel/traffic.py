@@ -1,8 +1,10 @@
 """Bytes that each phase of a layer moves, for one input.
 
 Every phase reads its weights once, reads its inputs once and writes its outputs once; a phase's
-output is read again by the next. Caches that keep data between phases are not modelled. Widths are
-arguments, since hardware may store a number wider than it was rounded to.
+output is read again by the next. Caches that keep data between phases are not modelled, nor those
+that keep weights between inferences: of a pool of approximations each inference reads one, as it
+would read the only one. Widths are arguments, since hardware may store a number wider than it was
+rounded to.
 """
 
 from dataclasses import dataclass
@@ -39,14 +41,17 @@ def dense_traffic(layer: Layer, bits: int) -> Traffic:
 
 
 def projection_matrix_bits(layer: Layer, injection: Injection) -> int:
-    """Bits that store P: 32 an entry if Gaussian, else an index and a sign for each non-zero.
+    """Bits that store P: 32 an entry if it is real, else an index and a sign for each non-zero.
 
     The index is a column's for ``sparse`` and ``tap_shared``, a row's for ``count_sketch``.
     """
-    if injection.projection == "gaussian":
-        return injection.k * layer.d * layer.groups * GAUSSIAN_BITS
-    columns = layer.in_channels // layer.groups if injection.k_c is not None else layer.d
-    indexed = injection.k if injection.projection == "count_sketch" else columns
+    if injection.k_c is not None:
+        rows, columns = injection.k_c, layer.in_channels // layer.groups
+    else:
+        rows, columns = injection.k, layer.d
+    if injection.real_projection:
+        return rows * columns * layer.groups * GAUSSIAN_BITS
+    indexed = rows if injection.projection == "count_sketch" else columns
     return injection.nonzeros * layer.groups * (ceil_log2(indexed) + 1)
 
 
@@ -82,16 +87,20 @@ def selection_traffic(layer: Layer, injection: Injection, score_bits: int) -> Tr
 def weight_rows_fraction(layer: Layer, injection: Injection, fraction: float) -> float:
     """Share of the weight rows that some position needs, where a tile runs with chance `fraction`.
 
-    Channels are skipped at all positions at once; other selections are taken as independent between
-    positions, 1 - (1 - f)^M, an upper bound for blocks.
+    Channels are skipped at all positions at once. Other selections are taken as independent between
+    positions, 1 - (1 - f)^M, and blocks of p positions between blocks, 1 - (1 - f)^ceil(M / p).
     """
     if injection.selection == "channel":
         return fraction
-    return 1 - (1 - fraction) ** layer.M
+    shared_positions = 1 if injection.block is None else injection.block[1]
+    return 1 - (1 - fraction) ** -(-layer.M // shared_positions)
 
 
 def exact_traffic(layer: Layer, injection: Injection, bits: int, fraction: float) -> Traffic:
     """Bytes of the essential neurons: weight rows needed, all inputs, the mask, f M n outputs.
+
+    With noise ``zero`` the zeros are written too, M n outputs in all. Exact values that get noise
+    get it before they are written.
 
     Parameters
     ----------
@@ -100,13 +109,15 @@ def exact_traffic(layer: Layer, injection: Injection, bits: int, fraction: float
     bits
         Of weights, inputs and outputs.
     fraction
-        Share of the neurons that the hardware runs; with 0 nothing moves.
+        Share of the neurons that the hardware runs; with 0 nothing moves but zeros.
     """
+    written = 1.0 if injection.noise == "zero" else fraction
+    output_bits = written * layer.M * layer.n * bits
     if fraction == 0:
-        return Traffic()
+        return _in_bytes(0, 0, output_bits)
     rows = weight_rows_fraction(layer, injection, fraction)
     return _in_bytes(
         rows * layer.n * layer.d * bits,
         input_values(layer) * bits + mask(layer, injection).mask_bits,
-        fraction * layer.M * layer.n * bits,
+        output_bits,
     )

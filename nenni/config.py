@@ -6,10 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from nenni import plugins
-from nenni.types import Count, Fraction, Index, NonNegative, Positive, Ratio
+from nenni.types import Bits, Count, Fraction, Index, NonNegative, Positive, Ratio
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
-Bits = Literal[2, 3, 4, 5, 6, 7, 8, 16, 32]
 Eps = Annotated[float, Field(ge=0, le=255)]
 Plugin = dict[str, Any]
 
@@ -63,16 +62,35 @@ class Profile(_Strict):
     noises: list[Positive] = Field(min_length=1)
 
 
+class Choices(_Strict):
+    """Choices for some layers, in place of the shared ones: :class:`nenni.spec.Choices`."""
+
+    selection: Annotated[Plugin, _plugin("selection")] | None = None
+    fraction: Fraction | None = None
+    projection: Annotated[Plugin, _plugin("projection")] | None = None
+    noise: Annotated[Plugin, _plugin("noise")] | None = None
+    weight_bits: Bits | None = None
+    input_bits: Bits | None = None
+    projected_bits: Bits | None = None
+    exact_bits: Bits | None = None
+    score: Literal["signed", "magnitude"] | None = None
+    normalise: bool | None = None
+
+
 class Injection(_Strict):
     """Choices that defences share unless they say otherwise: :class:`nenni.spec.InjectionSpec`."""
 
     projection: Annotated[Plugin, _plugin("projection")]
+    noise: Annotated[Plugin, _plugin("noise")] = Field({"name": "approximation"})
     weight_bits: Bits
     input_bits: Bits
     projected_bits: Bits
+    exact_bits: Bits = 32
     score: Literal["signed", "magnitude"]
     normalise: bool
+    layers: list[str] = []
     min_inputs: Count
+    overrides: dict[str, Choices] = {}
 
 
 class InjectionChange(_Strict):
@@ -85,12 +103,16 @@ class InjectionChange(_Strict):
     selection: Annotated[Plugin, _plugin("selection")]
     allocate: bool = False
     projection: Annotated[Plugin, _plugin("projection")] | None = None
+    noise: Annotated[Plugin, _plugin("noise")] | None = None
     weight_bits: Bits | None = None
     input_bits: Bits | None = None
     projected_bits: Bits | None = None
+    exact_bits: Bits | None = None
     score: Literal["signed", "magnitude"] | None = None
     normalise: bool | None = None
+    layers: list[str] | None = None
     min_inputs: Count | None = None
+    overrides: dict[str, Choices] | None = None
 
 
 class Fit(_Strict):

@@ -182,9 +182,10 @@ def _unfit_injection(change: InjectionChange, *loc: str) -> Iterator[Problem]:
         yield (*loc, "selection", "n"), f"should be at most m = {selection['m']}"
     if change.allocate and "fraction" not in selection:
         yield (*loc, "allocate"), f"selection '{selection['name']}' has no fraction to allocate"
-    if change.allocate and change.min_inputs is not None:
-        message = "cannot differ where fractions are allocated: the profile has other layers"
-        yield (*loc, "min_inputs"), message
+    for key in ("min_inputs", "layers"):
+        if change.allocate and getattr(change, key) is not None:
+            message = "cannot differ where fractions are allocated: the profile has other layers"
+            yield (*loc, key), message
 
 
 def _bad_claims(claims: Claims, config: Config) -> Iterator[Problem]:

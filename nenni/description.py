@@ -1,7 +1,6 @@
 """Describe a network layer by layer, as the cost model reads it."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -69,6 +68,7 @@ def describe(
         if outer in noisy:
             essential, total = counts[outer]
             entry["injection"] = _injection(noisy[outer], essential / total)
+            entry["exact_bits"] = noisy[outer].choices.exact_bits
         layers.append(entry)
     return {
         "version": VERSION,
@@ -87,7 +87,9 @@ def _shape_hook(shapes: dict[str, tuple[torch.Size, torch.Size]], name: str) -> 
 
 def _mask_hook(count: list[int]) -> Callable[..., None]:
     def hook(layer: NoisyLayer, inputs: tuple[Tensor, ...], _: Tensor) -> None:
-        mask = layer.mask(layer.approximate(inputs[0]))
+        x = inputs[0]
+        exact = layer.choices.selection.judges_exact
+        mask = layer.mask(layer.essential(x) if exact else layer.approximate(x))
         count[0] += int(mask.sum())
         count[1] += mask.numel()
 
@@ -130,20 +132,23 @@ def _geometry(
 
 
 def _injection(layer: NoisyLayer, measured: float) -> dict[str, Any]:
-    selection, projection = layer.selection, layer.spec.projection
-    chosen = asdict(selection)  # type: ignore[call-overload]
-    name = type(selection).__module__.rpartition(".")[2]
+    choices = layer.choices.to_config()
+    selection, projection, noise = (choices[kind] for kind in ("selection", "projection", "noise"))
+    name = selection["name"]
     return {
-        "projection": type(projection).__module__.rpartition(".")[2],
-        "k": layer.W_tilde[0].numel(),
-        "k_c": layer.P.shape[0] if projection.shared_taps else None,
-        "nonzeros": int(layer.P.count_nonzero()),
-        "weight_bits": layer.spec.weight_bits,
-        "input_bits": layer.spec.input_bits,
-        "projected_bits": layer.spec.projected_bits,
+        "projection": projection["name"],
+        "k": layer.W_tilde[0, 0].numel(),
+        "k_c": layer.P.shape[1] if layer.choices.projection.shared_taps else None,
+        "nonzeros": round(int(layer.P.count_nonzero()) / layer.pool),
+        "weight_bits": choices["weight_bits"],
+        "input_bits": choices["input_bits"],
+        "projected_bits": choices["projected_bits"],
         "selection": name,
-        "fraction": selection.nominal(),
+        "fraction": layer.choices.selection.nominal(),
         "measured_fraction": measured,
-        "n_m": [chosen["n"], chosen["m"]] if name == "n_m" else None,
-        "normalise": layer.spec.normalise,
+        "n_m": [selection["n"], selection["m"]] if name == "n_m" else None,
+        "block": [selection["channels"], selection["positions"]] if name == "block" else None,
+        "normalise": choices["normalise"],
+        "noise": noise["name"],
+        "pool": layer.pool,
     }

@@ -1,266 +1,238 @@
 """Fit the approximate path: min over W~, b~ of 1/B ||(W x + b) - z~||^2, with P fixed.
 
-Each layer is fitted to the inputs it has in the exact network. The ridge solution of the rounded
-features comes first (the rounding of W~ is not in it), then a few epochs of Adam on the same error
-through all roundings, with straight-through gradients.
+Each layer is fitted to the inputs it has in the exact network.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from nenni import quantise
-from nenni.injection import noisy_layers, set_path
+from nenni.capturing import Images, batches_of, device_of, visit_exact
+from nenni.injection import noisy_layers
 from nenni.layers import NoisyLayer
-from nenni.selection._ranking import largest
 
-Captured = dict[str, tuple[Tensor, Tensor]]
-"""Layer name -> its input x and its exact output z, on one batch."""
+_SAMPLED_SCORES = 100_000
+"""Scores of each layer and batch from which a threshold is read."""
 
 
 def fit(
     noisy: nn.Module,
-    images: Tensor,
+    data: Images,
     *,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
     ridge: float = 1e-4,
-    epochs: int = 2,
+    epochs: int = 0,
     lr: float = 1e-3,
     batch_size: int = 128,
     progress: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Fit W~, b~ and the scales of the roundings of every injected layer, in place.
+    """Fit W~, b~, the scales of the roundings and the thresholds of every injected layer, in place.
 
     Parameters
     ----------
     noisy : Module
         From :func:`nenni.inject`.
-    images : Tensor
-        Training images (N, C, H, W); the first batch also calibrates the scales.
+    data : Tensor or iterable
+        Training images (N, C, H, W), or a loader of batches, which may hold labels too. The first
+        batch also calibrates the scales.
     generator : Generator
-        Order of the images in the epochs of Adam.
+        Order of the images in the epochs of Adam, where `data` is a tensor.
     ridge : float
         Penalty on W~, in units of the mean square of the features.
     epochs, lr, batch_size
-        Of Adam; the rate falls to 0 along a cosine. 0 epochs: the closed form alone.
+        Of Adam, after the closed form; the rate falls to 0 along a cosine.
     progress : callable
         Receives one line per step of the work.
+
+    Raises
+    ------
+    UserError
+        If the data can be gone through only once, or has no batch.
     """
-    was_training = noisy.training
-    noisy.eval()
-    layers = dict(noisy_layers(noisy))
-    batches = images.split(batch_size)
-    _calibrate(noisy, layers, batches[0])
-    _solve_ridge(noisy, layers, batches, ridge)
-    progress(f"ridge solution of {len(layers)} layers on {len(images)} images")
-    _refine(noisy, layers, images, generator, epochs, lr, batch_size, progress)
-    _measure_scores(noisy, layers, batches)
-    noisy.train(was_training)
+    device = device_of(noisy)
 
+    def batches() -> Iterable[Tensor]:
+        return batches_of(data, batch_size, device)
 
-@torch.no_grad()
-def report(noisy: nn.Module, images: Tensor, batch_size: int = 128) -> pd.DataFrame:
-    """How well each layer's approximation does, on given images.
-
-    Returns
-    -------
-    DataFrame
-        One row per injected layer: ``relative_error`` = rms(z~ - z) / rms(z); ``fraction`` of
-        neurons that the mask really selects; ``recall``, the share of the truly largest neurons
-        (by the exact z, as many as selected) that are selected; ``neurons`` per sample and
-        ``error_bias``, the mean of z~ - z over rms(z).
-    """
-    was_training = noisy.training
-    noisy.eval()
-    sums: dict[str, Tensor] = {}
-    neurons = {}
-    for captured in _captures(noisy, images.split(batch_size)):
-        for name, layer in noisy_layers(noisy):
-            x, z = captured[name]
-            z_tilde = layer.approximate(x)
-            mask = layer._channels_second(layer.mask(z_tilde)).flatten(1)
-            share = float(mask.float().mean())
-            truth = largest(layer.score(z), share).flatten(1)
-            values = [(z_tilde - z).square().sum(), z.square().sum(), (z_tilde - z).sum()]
-            values += [mask.sum(), (mask & truth).sum(), truth.sum()]
-            parts = torch.stack([v.double() for v in values])
-            sums[name] = sums.get(name, torch.zeros_like(parts)) + parts
-            neurons[name] = mask.shape[1]
-    noisy.train(was_training)
-    rows = []
-    for name, parts in sums.items():
-        squared_error, squared, error, selected, hit, wanted = parts.tolist()
-        total = neurons[name] * len(images)
-        rows.append(
-            {
-                "layer": name,
-                "neurons": neurons[name],
-                "relative_error": (squared_error / squared) ** 0.5 if squared else float("nan"),
-                "error_bias": error / total / (squared / total) ** 0.5 if squared else float("nan"),
-                "fraction": selected / total,
-                "recall": hit / wanted if wanted else float("nan"),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-@torch.no_grad()
-def error_histogram(
-    noisy: nn.Module, images: Tensor, batch_size: int = 128, bins: int = 81, reach: float = 2.0
-) -> pd.DataFrame:
-    """Distribution of z~ - z per layer: the noise that is injected into non-essential neurons.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``layer``, ``bin`` (its centre, in units of rms(z)), ``all`` and ``injected``: the
-        shares of all neurons, and of the non-essential ones, whose error falls into the bin. The
-        outermost bins hold what lies beyond.
-    """
-    was_training = noisy.training
-    noisy.eval()
-    squared = {name: 0.0 for name, _ in noisy_layers(noisy)}
-    for captured in _captures(noisy, images.split(batch_size)):
-        for name, (_, z) in captured.items():
-            squared[name] += float(z.square().sum()) / z[0].numel()
-    edges = torch.linspace(-reach, reach, bins + 1)
-    counts = {name: torch.zeros(2, bins) for name in squared}
-    for captured in _captures(noisy, images.split(batch_size)):
-        for name, layer in noisy_layers(noisy):
-            x, z = captured[name]
-            z_tilde = layer.approximate(x)
-            error = (z_tilde - z) / (squared[name] / len(images)) ** 0.5
-            error = error.clamp(-reach, reach)
-            for row, values in enumerate((error, error[~layer.mask(z_tilde)])):
-                counts[name][row] += torch.histogram(values.flatten().cpu(), edges).hist
-    noisy.train(was_training)
-    centres = ((edges[1:] + edges[:-1]) / 2).tolist()
-    frames = []
-    for name, count in counts.items():
-        share = count / count.sum(1, keepdim=True).clamp_min(1)
-        frame = pd.DataFrame({"layer": name, "bin": centres})
-        frames.append(frame.assign(all=share[0].tolist(), injected=share[1].tolist()))
-    return pd.concat(frames, ignore_index=True)
-
-
-@contextmanager
-def _hooked(noisy: nn.Module) -> Iterator[Captured]:
-    captured: Captured = {}
-
-    def keep(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
-        def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            captured[name] = (inputs[0].detach(), output.detach())
-
-        return hook
-
-    handles = [layer.register_forward_hook(keep(name)) for name, layer in noisy_layers(noisy)]
-    set_path(noisy, "exact")
-    try:
-        yield captured
-    finally:
-        set_path(noisy, "injected")
-        for handle in handles:
-            handle.remove()
-
-
-def _captures(noisy: nn.Module, batches: tuple[Tensor, ...]) -> Iterator[Captured]:
-    """Inputs and exact outputs of every injected layer of the exact network, batch by batch."""
-    for batch in batches:
-        with _hooked(noisy) as captured, torch.no_grad():
-            noisy(batch)
-        yield captured
-
-
-def _calibrate(noisy: nn.Module, layers: dict[str, NoisyLayer], batch: Tensor) -> None:
-    for captured in _captures(noisy, (batch,)):
-        for name, layer in layers.items():
-            x, _ = captured[name]
-            layer.input_scale.copy_(quantise.mse_scale(x, layer.spec.input_bits))
-            p = layer.projected(x)
-            layer.projected_scale.copy_(quantise.mse_scale(p, layer.spec.projected_bits))
-
-
-@torch.no_grad()
-def _solve_ridge(
-    noisy: nn.Module, layers: dict[str, NoisyLayer], batches: tuple[Tensor, ...], ridge: float
-) -> None:
-    """Normal equations of [features, 1] -> z, summed in float64; the bias is not penalised."""
-    gram: dict[str, Tensor] = {}
-    moment: dict[str, Tensor] = {}
-    for captured in _captures(noisy, batches):
-        for name, (x, z) in captured.items():
-            f = layers[name].features(x).double()
-            f = torch.cat([f, f.new_ones(len(f), 1)], 1)
-            gram[name] = gram.get(name, 0) + f.T @ f
-            moment[name] = moment.get(name, 0) + f.T @ layers[name].rows(z).double()
-    for name, layer in layers.items():
-        k = len(gram[name]) - 1
-        scale = float(gram[name].diagonal()[:k].mean())
-        penalty = torch.full((k + 1,), max((ridge + 1e-12) * scale, 1e-30))
-        penalty[k] = 0
-        solution = torch.linalg.solve(gram[name] + torch.diag(penalty.to(gram[name])), moment[name])
-        layer.W_tilde.copy_(solution[:k].T.reshape_as(layer.W_tilde))
-        layer.b_tilde.copy_(solution[k])
-
-
-def _refine(
-    noisy: nn.Module,
-    layers: dict[str, NoisyLayer],
-    images: Tensor,
-    generator: torch.Generator,
-    epochs: int,
-    lr: float,
-    batch_size: int,
-    progress: Callable[[str], None],
-) -> None:
-    """Adam on the summed relative squared errors; the layers do not see each other's errors."""
-    parameters = [p for layer in layers.values() for p in (layer.W_tilde, layer.b_tilde)]
-    steps = epochs * -(-len(images) // batch_size)
-    if not steps:
-        return
-    optimiser = torch.optim.Adam(parameters, lr)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    learn_projections(noisy, batches())
+    calibrate_scales(noisy, next(iter(batches())))
+    images = solve_ridge(noisy, batches(), ridge)
+    progress(f"ridge solution of {len(dict(noisy_layers(noisy)))} layers on {images} images")
+    draws = torch.Generator().manual_seed(0) if generator is None else generator
+    total = epochs * -(-images // batch_size)
+    optimiser, schedule = adam(noisy, lr, total)
     for epoch in range(epochs):
-        total, seen = 0.0, 0
-        order = torch.randperm(len(images), generator=generator)
-        for indices in order.split(batch_size):
-            with _hooked(noisy) as captured, torch.no_grad():
-                noisy(images[indices])
-            error = torch.stack(
-                [
-                    (layer.approximate(captured[name][0]) - captured[name][1]).square().mean()
-                    / captured[name][1].square().mean().clamp_min(1e-12)
-                    for name, layer in layers.items()
-                ]
-            ).sum()
-            optimiser.zero_grad()
-            error.backward()
-            optimiser.step()
-            schedule.step()
-            total, seen = total + float(error.detach()) * len(indices), seen + len(indices)
-        mean = total / seen / len(layers)
-        progress(f"fit epoch {epoch + 1}/{epochs}: mean relative squared error {mean:.4f}")
-    for p in parameters:
-        p.grad = None
+        order = torch.randperm(images, generator=draws) if isinstance(data, Tensor) else None
+        shuffled = data if order is None else data[order]  # type: ignore[index]
+        error = descend(noisy, batches_of(shuffled, batch_size, device), optimiser, schedule)
+        progress(f"fit epoch {epoch + 1}/{epochs}: mean relative squared error {error:.4f}")
+    measure_scores(noisy, batches())
+    set_thresholds(noisy, batches())
 
 
-@torch.no_grad()
-def _measure_scores(
-    noisy: nn.Module, layers: dict[str, NoisyLayer], batches: tuple[Tensor, ...]
-) -> None:
-    """Mean and deviation of z~ per channel, for the normalised score."""
+def learn_projections(noisy: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Give each layer whose projection is learned the one for the covariance of its inputs."""
+    if not any(layer.choices.projection.learned for _, layer in noisy_layers(noisy)):
+        return
     sums: dict[str, Tensor] = {}
-    for captured in _captures(noisy, batches):
-        for name, layer in layers.items():
-            rows = layer.rows(layer.approximate(captured[name][0])).double()
+
+    def visit(name: str, layer: NoisyLayer, x: Tensor, _: Tensor) -> None:
+        if layer.choices.projection.learned:
+            rows = layer.inputs(x).double()
+            rows = torch.cat([rows, rows.new_ones(len(rows), 1)], 1)
+            sums[name] = sums.get(name, 0) + rows.T @ rows
+
+    visit_exact(noisy, batches, visit)
+    for name, layer in noisy_layers(noisy):
+        if name in sums:
+            moments = sums[name] / sums[name][-1, -1]
+            mean = moments[-1, :-1]
+            covariance = moments[:-1, :-1] - mean[:, None] * mean
+            learned = layer.choices.projection.learn(layer.P.shape[1], covariance)  # type: ignore[attr-defined]
+            layer.P.copy_(learned.view_as(layer.P[0]).expand_as(layer.P))
+
+
+def calibrate_scales(noisy: nn.Module, batch: Tensor) -> None:
+    """Set the steps of Q_a, Q_p and of the exact path's inputs, from one batch of images."""
+
+    def visit(_: str, layer: NoisyLayer, x: Tensor, __: Tensor) -> None:
+        choices = layer.choices
+        layer.exact_scale.copy_(quantise.mse_scale(x, choices.exact_bits))
+        layer.input_scale.copy_(quantise.mse_scale(x, choices.input_bits))
+        for i in range(layer.pool):
+            projected = layer.projected(x, i)
+            layer.projected_scale[i] = quantise.mse_scale(projected, choices.projected_bits)
+
+    visit_exact(noisy, [batch], visit)
+
+
+def solve_ridge(noisy: nn.Module, batches: Iterable[Tensor], ridge: float) -> int:
+    """Set W~, b~ to the closed-form solution for the rounded features; returns the images seen.
+
+    The normal equations of [features, 1] -> z, summed in float64; the bias is not penalised. The
+    rounding of W~ is not in it.
+    """
+    gram: dict[tuple[str, int], Tensor] = {}
+    moment: dict[tuple[str, int], Tensor] = {}
+
+    def visit(name: str, layer: NoisyLayer, x: Tensor, z: Tensor) -> None:
+        target = layer.rows(z).double()
+        for i in range(layer.pool):
+            f = layer.features(layer.projected_rounded(x, i)).double()
+            f = torch.cat([f, f.new_ones(len(f), 1)], 1)
+            gram[name, i] = gram.get((name, i), 0) + f.T @ f
+            moment[name, i] = moment.get((name, i), 0) + f.T @ target
+
+    images = visit_exact(noisy, batches, visit)
+    layers = dict(noisy_layers(noisy))
+    with torch.no_grad():
+        for (name, i), products in gram.items():
+            k = len(products) - 1
+            scale = float(products.diagonal()[:k].mean())
+            penalty = torch.full((k + 1,), max((ridge + 1e-12) * scale, 1e-30))
+            penalty[k] = 0
+            regular = products + torch.diag(penalty.to(products))
+            solution = torch.linalg.solve(regular, moment[name, i])
+            W_tilde = layers[name].W_tilde[i]
+            W_tilde.copy_(solution[:k].T.reshape_as(W_tilde))
+            layers[name].b_tilde[i] = solution[k]
+    return images
+
+
+def adam(
+    noisy: nn.Module, lr: float, steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """Adam on all W~ and b~, and its cosine schedule to 0."""
+    parameters = [p for _, layer in noisy_layers(noisy) for p in (layer.W_tilde, layer.b_tilde)]
+    optimiser = torch.optim.Adam(parameters, lr)
+    return optimiser, torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, steps))
+
+
+def descend(
+    noisy: nn.Module,
+    batches: Iterable[Tensor],
+    optimiser: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+) -> float:
+    """Adam on the layers' relative squared errors, through all roundings, one step per batch.
+
+    Straight-through gradients; no layer sees another's error. Returns the mean error.
+    """
+    errors: list[Tensor] = []
+
+    def visit(_: str, layer: NoisyLayer, x: Tensor, z: Tensor) -> None:
+        with torch.enable_grad():
+            for i in range(layer.pool):
+                squared = (layer.approximate(x, i) - z).square().mean()
+                error = squared / z.square().mean().clamp_min(1e-12)
+                error.backward()
+                errors.append(error.detach())
+
+    for batch in batches:
+        optimiser.zero_grad()
+        visit_exact(noisy, [batch], visit)
+        optimiser.step()
+        schedule.step()
+    optimiser.zero_grad()
+    return float(torch.stack(errors).mean())
+
+
+def measure_scores(noisy: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Set each layer's mean and variance of z~ per channel, and the deviation of z~ - z."""
+    sums: dict[str, Tensor] = {}
+    errors: dict[str, Tensor] = {}
+
+    def visit(name: str, layer: NoisyLayer, x: Tensor, z: Tensor) -> None:
+        for i in range(layer.pool):
+            z_tilde = layer.approximate(x, i)
+            error = (z_tilde - z).double()
+            parts = torch.stack([error.new_tensor(z.numel()), error.sum(), error.square().sum()])
+            errors[name] = errors.get(name, 0) + parts
+            rows = layer.rows(z_tilde).double()
             parts = torch.stack([torch.ones_like(rows).sum(0), rows.sum(0), rows.square().sum(0)])
-            sums[name] = sums.get(name, torch.zeros_like(parts)) + parts
-    for name, layer in layers.items():
-        count, first, second = sums[name]
-        mean = first / count
-        deviation = (second / count - mean.square()).clamp_min(0).sqrt()
+            sums[name] = sums.get(name, 0) + parts
+
+    visit_exact(noisy, batches, visit)
+    for name, layer in noisy_layers(noisy):
+        mean, variance = _moments(sums[name])
         layer.score_mean.copy_(mean)
-        layer.score_std.copy_(torch.where(deviation > 0, deviation, torch.ones_like(deviation)))
+        layer.score_variance.copy_(torch.where(variance > 0, variance, 1.0))
+        layer.error_deviation.copy_(_moments(errors[name])[1].sqrt())
+
+
+def set_thresholds(noisy: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Set the thresholds of calibrated selections so that their nominal fraction lies above."""
+    scores: dict[str, list[Tensor]] = {
+        name: [] for name, layer in noisy_layers(noisy) if layer.choices.selection.calibrated
+    }
+    if not scores:
+        return
+    for name, layer in noisy_layers(noisy):
+        if name in scores:
+            layer.threshold.zero_()
+
+    def visit(name: str, layer: NoisyLayer, x: Tensor, _: Tensor) -> None:
+        if name in scores:
+            for i in range(layer.pool):
+                score = layer.score(layer.approximate(x, i)).flatten()
+                scores[name].append(score[:: -(-score.numel() // _SAMPLED_SCORES)])
+
+    visit_exact(noisy, batches, visit)
+    for name, layer in noisy_layers(noisy):
+        if name in scores:
+            sample = torch.cat(scores[name])
+            fraction = layer.choices.selection.nominal()
+            below = round((1 - fraction) * len(sample))
+            if below in (0, len(sample)):
+                layer.threshold.fill_(torch.inf if below else -torch.inf)
+            else:
+                layer.threshold.copy_(sample.kthvalue(below).values)
+
+
+def _moments(sums: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance from the count, the sum and the sum of squares."""
+    count, first, second = sums
+    mean = first / count
+    return mean, (second / count - mean.square()).clamp_min(0)

@@ -1,15 +1,19 @@
 """Put NENNI into a trained network, and take it out again."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
+from nenni.attention import make_attention_explicit, pack_attention
 from nenni.errors import UserError
 from nenni.layers import NoisyConv2d, NoisyLayer, NoisyLinear, Path
+from nenni.modes import evaluating
 from nenni.seeding import derive_seed, generator
-from nenni.spec import InjectionSpec
+from nenni.spec import InjectionSpec, matches, with_fraction
+from nenni.tracing import trace
 
 
 def inject(
@@ -17,9 +21,8 @@ def inject(
 ) -> nn.Module:
     """Copy of a network whose layers compute only their essential neurons exactly.
 
-    Every convolution and linear layer but the first and the last is wrapped; those with fewer than
-    ``spec.min_inputs`` inputs, with groups, or with padding other than zeros stay exact. W~ is
-    zero until :func:`nenni.fit` has run.
+    The spec says which layers are wrapped. Attention is rewritten first, so that its linear layers
+    can be. W~ is zero until :func:`nenni.fit` has run.
 
     Parameters
     ----------
@@ -28,54 +31,69 @@ def inject(
     spec : InjectionSpec
         The choices of the method.
     example_input : Tensor
-        A batch (N, C, H, W) that the model accepts, to see that each wrapped layer runs.
+        A batch (N, C, H, W) that the model accepts: one pass shows the order of the layers and
+        the batch norms that follow them.
     seed : int
         Seed of P: the same seed and layer name give the same P, whatever else differs.
 
     Raises
     ------
     UserError
-        If no layer qualifies, if a wrapped layer does not run on the example input, or if the
-        spec gives a fraction for a layer that is not wrapped.
+        If no layer qualifies, a chosen one does not run on the example input or cannot be wrapped,
+        or a pattern of the spec matches nothing.
     """
     noisy = copy.deepcopy(model)
-    chosen = injectable(noisy, spec.min_inputs)
-    if not chosen:
-        raise UserError(
-            f"no layer of {type(model).__name__} qualifies for injection: between the first and the"
-            f" last, none has {spec.min_inputs} inputs or more"
-        )
-    if unknown := sorted(set(spec.fractions) - set(chosen)):
-        raise UserError(f"fractions name layers that are not injected: {', '.join(unknown)}")
+    make_attention_explicit(noisy)
+    found = trace(noisy, example_input)
+    chosen = _chosen(noisy, spec.layers, spec.min_inputs, found.order)
+    _check_overrides(noisy, spec, chosen)
     for name in chosen:
         layer = noisy.get_submodule(name)
         kind = NoisyConv2d if isinstance(layer, nn.Conv2d) else NoisyLinear
-        wrapper = kind(layer, name, spec, generator(seed, "projection", name))  # type: ignore[arg-type]
+        choices = spec.of(name, _kind(layer))
+        draws = generator(seed, "projection", name)
+        wrapper = kind(layer, choices, draws, found.batch_norms.get(name))  # type: ignore[arg-type]
         wrapper.train(layer.training)
-        noisy.set_submodule(name, wrapper)
-    _check_all_run(noisy, example_input)
+        for alias, module in list(noisy.named_modules(remove_duplicate=False)):
+            if module is layer:
+                noisy.set_submodule(alias, wrapper)
+    pack_attention(noisy)
+    _check_shapes(noisy, example_input)
     return noisy
 
 
 def remove(noisy: nn.Module) -> nn.Module:
     """Plain copy of an injected network: the wrapped layers with their current weights."""
     plain = copy.deepcopy(noisy)
-    for name, layer in list(noisy_layers(plain)):
-        plain.set_submodule(name, layer.wrapped)
+    for name, layer in list(plain.named_modules(remove_duplicate=False)):
+        if isinstance(layer, NoisyLayer):
+            plain.set_submodule(name, layer.wrapped)
+    pack_attention(plain)
     return plain
 
 
-def injectable(model: nn.Module, min_inputs: int) -> list[str]:
-    """Names of the layers that :func:`inject` wraps, in the order of their definition."""
-    layers = [
-        (name, m) for name, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)
-    ]
-    return [
-        name
-        for name, layer in layers[1:-1]
-        if layer.weight[0].numel() >= min_inputs
-        and (isinstance(layer, nn.Linear) or _plain_convolution(layer))
-    ]
+def injectable(
+    model: nn.Module, layers: Sequence[str], min_inputs: int, example_input: Tensor
+) -> list[str]:
+    """Names of the layers that :func:`inject` wraps, in the order in which they run.
+
+    Parameters
+    ----------
+    model : Module
+        A plain network.
+    layers, min_inputs
+        See :class:`nenni.spec.InjectionSpec`.
+    example_input : Tensor
+        A batch that the model accepts.
+
+    Raises
+    ------
+    UserError
+        As :func:`inject` does for layers that cannot be chosen.
+    """
+    explicit = copy.deepcopy(model)
+    make_attention_explicit(explicit)
+    return _chosen(explicit, layers, min_inputs, trace(explicit, example_input).order)
 
 
 def noisy_layers(model: nn.Module) -> Iterator[tuple[str, NoisyLayer]]:
@@ -83,44 +101,118 @@ def noisy_layers(model: nn.Module) -> Iterator[tuple[str, NoisyLayer]]:
     return ((name, m) for name, m in model.named_modules() if isinstance(m, NoisyLayer))
 
 
-def set_path(model: nn.Module, path: Path) -> None:
-    """Let every injected layer give z' ("injected"), z ("exact") or z~ ("approximate")."""
+def set_path(model: nn.Module, path: Path, temperature: float = 0.1) -> None:
+    """Let every injected layer give z' ("injected"), z, z~, or z' with a soft mask.
+
+    Parameters
+    ----------
+    model : Module
+        From :func:`inject`.
+    path : "injected", "exact", "approximate" or "soft"
+        The output.
+    temperature : float
+        Width of the soft mask, in standard deviations of a sample's scores.
+    """
     for _, layer in noisy_layers(model):
         layer.path = path
+        layer.temperature = temperature
+
+
+def set_fractions(model: nn.Module, fractions: Mapping[str, float]) -> None:
+    """Change the fraction of some layers' selections, by name.
+
+    A selection with a calibrated threshold needs :func:`nenni.fitting.set_thresholds` afterwards.
+
+    Raises
+    ------
+    UserError
+        For a layer that is not injected.
+    """
+    layers = dict(noisy_layers(model))
+    for name, fraction in fractions.items():
+        if name not in layers:
+            raise UserError(f"{name} is no injected layer; those are: {', '.join(layers)}")
+        choices = layers[name].choices
+        layers[name].choices = replace(choices, selection=with_fraction(choices, fraction, name))
 
 
 def is_randomised(model: nn.Module) -> bool:
     """Whether two forward passes on the same input may differ."""
-    return any(layer.selection.randomised for _, layer in noisy_layers(model))
+    return any(layer.randomised for _, layer in noisy_layers(model))
 
 
 def seed_noise(model: nn.Module, *purpose: int | str) -> None:
-    """Restart the draws of a randomised selection, so that what follows is reproducible."""
+    """Restart the draws of a randomised defence, so that what follows is reproducible."""
     for name, layer in noisy_layers(model):
-        layer.generator.manual_seed(derive_seed(*purpose, name))
+        layer.seed(derive_seed(*purpose, name))
 
 
-def _plain_convolution(layer: nn.Conv2d) -> bool:
-    return (
-        layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
-    )
+def _chosen(
+    model: nn.Module, patterns: Sequence[str], min_inputs: int, order: list[str]
+) -> list[str]:
+    """Names of the layers to wrap, in the order in which they run."""
+    layers = {name: m for name, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+    wanted = set(layers) - {*order[:1], *order[-1:]}
+    if patterns and not patterns[0].startswith("!"):
+        wanted = set()
+    for pattern in patterns:
+        hits = {n for n in layers if matches(pattern.removeprefix("!"), n, _kind(layers[n]))}
+        if not hits:
+            raise UserError(f"layers: '{pattern}' matches none of: {', '.join(layers)}")
+        wanted = wanted - hits if pattern.startswith("!") else wanted | hits
+    chosen = [name for name in layers if name in wanted and _fits(layers[name], min_inputs)]
+    if not chosen:
+        raise UserError(
+            f"no layer of {type(model).__name__} qualifies for injection: of the chosen ones, none "
+            f"is ungrouped with {min_inputs} inputs or more"
+        )
+    if idle := [name for name in chosen if name not in order]:
+        raise UserError(
+            f"layers that did not run as modules on the example input: {', '.join(idle)}; exclude "
+            f"them, e.g. layers=('!{idle[0]}',)"
+        )
+    return sorted(chosen, key=order.index)
 
 
-def _check_all_run(noisy: nn.Module, example_input: Tensor) -> None:
-    idle = {name for name, _ in noisy_layers(noisy)}
-    hooks = [
-        layer.register_forward_hook(lambda *_, name=name: idle.discard(name))
+def _check_overrides(model: nn.Module, spec: InjectionSpec, chosen: list[str]) -> None:
+    for pattern in spec.overrides:
+        kinds = {name: _kind(model.get_submodule(name)) for name in chosen}
+        if not any(matches(pattern, name, kind) for name, kind in kinds.items()):
+            listed = ", ".join(chosen)
+            raise UserError(f"overrides: '{pattern}' matches none of the injected: {listed}")
+
+
+def _kind(layer: nn.Module) -> str:
+    return type(layer).__name__
+
+
+def _fits(layer: nn.Conv2d | nn.Linear, min_inputs: int) -> bool:
+    grouped = isinstance(layer, nn.Conv2d) and layer.groups > 1
+    return not grouped and layer.weight[0].numel() >= min_inputs
+
+
+@torch.no_grad()
+def _check_shapes(noisy: nn.Module, example_input: Tensor) -> None:
+    """Refuse layers whose own geometry, that of a subclass, is not what their attributes say."""
+
+    def check(name: str, layer: NoisyLayer, x: Tensor) -> None:
+        exact, approximate = layer.exact(x), layer.approximate(x)
+        if exact.shape != approximate.shape:
+            raise UserError(
+                f"layer {name} ({type(layer.wrapped).__name__}) gives {tuple(exact.shape)} where "
+                f"its attributes say {tuple(approximate.shape)}: leave it exact, "
+                f"layers=('!{name}',)"
+            )
+
+    handles = [
+        layer.register_forward_pre_hook(lambda m, x, name=name: check(name, m, x[0]))
         for name, layer in noisy_layers(noisy)
     ]
-    was_training = noisy.training
+    set_path(noisy, "exact")
     try:
-        with torch.no_grad():
-            noisy.eval()(example_input)
+        with evaluating(noisy):
+            noisy(example_input)
     finally:
-        noisy.train(was_training)
-        for hook in hooks:
-            hook.remove()
-    if idle:
-        raise UserError(
-            f"injected layers that did not run on the example input: {', '.join(sorted(idle))}"
-        )
+        set_path(noisy, "injected")
+        for handle in handles:
+            handle.remove()

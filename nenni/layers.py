@@ -1,4 +1,4 @@
-"""The two-path layers: z' = m * z + (1 - m) * z~ around an unchanged layer."""
+"""The two-path layers: z' = m z + (1 - m) z~ around an unchanged layer."""
 
 from abc import ABC, abstractmethod
 from typing import Any, Literal
@@ -8,9 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nenni import quantise
-from nenni.spec import InjectionSpec
+from nenni.mixing import mix
+from nenni.spec import Choices
 
-Path = Literal["injected", "exact", "approximate"]
+Path = Literal["injected", "exact", "approximate", "soft"]
+BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
 
 
 class NoisyLayer(nn.Module, ABC):
@@ -20,154 +22,291 @@ class NoisyLayer(nn.Module, ABC):
     ----------
     wrapped : Module
         The original layer, computing z = W x + b.
+    choices : Choices
+        Those of the method for this layer.
     P : Tensor
-        The projection, fixed, as a kernel (k, C_in, kh, kw) or a matrix (k, d).
+        The projections, fixed, as kernels (R, k, C_in, kh, kw) or matrices (R, k, d); R is 1 but
+        for a noise that draws one of several.
     W_tilde, b_tilde : Parameter
-        The approximation's weights (n, k, ...) and bias (n,), learned.
-    path : "injected", "exact" or "approximate"
-        Which output the forward pass gives: z', z or z~.
-    generator : torch.Generator
-        Source of the draws of a randomised selection, on the CPU wherever the layer is, so
-        that draws are the same; not part of the state.
+        The approximations' weights (R, n, k, ...) and biases (R, n), learned.
+    path : "injected", "exact", "approximate" or "soft"
+        What the forward pass gives: z', z, z~, or z' with a soft mask.
+    temperature : float
+        Width of the soft mask, in standard deviations of a sample's scores.
+    batch_norm : tuple
+        The batch norm that follows the layer, or nothing.
     """
 
     P: Tensor
     input_scale: Tensor
     projected_scale: Tensor
+    exact_scale: Tensor
     score_mean: Tensor
-    score_std: Tensor
+    score_variance: Tensor
+    threshold: Tensor
+    error_deviation: Tensor
     wrapped: nn.Conv2d | nn.Linear
 
     def __init__(
         self,
         wrapped: nn.Conv2d | nn.Linear,
-        name: str,
-        spec: InjectionSpec,
-        projection: Tensor,
-        approximation: tuple[int, ...],
+        choices: Choices,
+        generator: torch.Generator,
+        batch_norm: BatchNorm | None = None,
     ) -> None:
         super().__init__()
         self.wrapped = wrapped
-        self.spec = spec
-        self.selection = spec.selection_of(name)
+        self.choices = choices
         self.path: Path = "injected"
-        self.generator = torch.Generator().manual_seed(0)
+        self.temperature = 0.1
+        self.batch_norm = () if batch_norm is None else (batch_norm,)
+        self._generator = torch.Generator().manual_seed(0)
         kind: dict[str, Any] = {"device": wrapped.weight.device, "dtype": wrapped.weight.dtype}
-        n = wrapped.weight.shape[0]
-        self.register_buffer("P", projection.to(**kind))
-        self.W_tilde = nn.Parameter(torch.zeros(approximation, **kind))
-        self.b_tilde = nn.Parameter(torch.zeros(n, **kind))
+        n, pool = wrapped.weight.shape[0], choices.noise.approximations()
+        projections = torch.stack([self._draw(generator) for _ in range(pool)])
+        self.register_buffer("P", projections.to(**kind))
+        self.W_tilde = nn.Parameter(torch.zeros(pool, n, *self._features_shape(), **kind))
+        self.b_tilde = nn.Parameter(torch.zeros(pool, n, **kind))
         self.register_buffer("input_scale", torch.ones((), **kind))
-        self.register_buffer("projected_scale", torch.ones((), **kind))
+        self.register_buffer("projected_scale", torch.ones(pool, **kind))
+        self.register_buffer("exact_scale", torch.ones((), **kind))
         self.register_buffer("score_mean", torch.zeros(n, **kind))
-        self.register_buffer("score_std", torch.ones(n, **kind))
+        self.register_buffer("score_variance", torch.ones(n, **kind))
+        self.register_buffer("threshold", torch.zeros((), **kind))
+        self.register_buffer("error_deviation", torch.zeros((), **kind))
+
+    @property
+    def pool(self) -> int:
+        """Number of approximations."""
+        return self.P.shape[0]
+
+    @property
+    def randomised(self) -> bool:
+        """Whether two forward passes on the same input may differ."""
+        return self.choices.selection.randomised or self.choices.noise.randomised
+
+    def seed(self, seed: int) -> None:
+        """Restart the draws of a randomised selection or noise."""
+        self._generator.manual_seed(seed)
+
+    def generator(self) -> torch.Generator:
+        """Source of the draws, on the layer's device; not part of the state."""
+        device = self.P.device
+        if self._generator.device != device:
+            seed = self._generator.initial_seed()
+            self._generator = torch.Generator(device).manual_seed(seed)
+        return self._generator
 
     def exact(self, x: Tensor) -> Tensor:
         """Compute z = W x + b, by the wrapped module itself."""
         return self.wrapped(x)  # type: ignore[no-any-return]
 
-    def projected(self, x: Tensor) -> Tensor:
+    def essential(self, x: Tensor) -> Tensor:
+        """Compute z at the bits of the exact path: Q(W) Q(x) + b, or z itself at 32."""
+        bits = self.choices.exact_bits
+        if bits >= quantise.NOT_ROUNDED:
+            return self.exact(x)
+        weight = quantise.quantise_weight(self.wrapped.weight, bits)
+        return self._operate(
+            quantise.quantise(x, self.exact_scale, bits), weight, self.wrapped.bias
+        )
+
+    def projected(self, x: Tensor, index: int = 0) -> Tensor:
         """P Q_a(x), before its own rounding."""
-        return self._project(quantise.quantise(x, self.input_scale, self.spec.input_bits))
+        x = quantise.quantise(x, self.input_scale, self.choices.input_bits)
+        return self._project(x, self.P[index])
 
-    def projected_rounded(self, x: Tensor) -> Tensor:
+    def projected_rounded(self, x: Tensor, index: int = 0) -> Tensor:
         """Q_p(P Q_a(x))."""
-        p = self.projected(x)
-        return quantise.quantise(p, self.projected_scale, self.spec.projected_bits)
+        scale = self.projected_scale[index]
+        return quantise.quantise(self.projected(x, index), scale, self.choices.projected_bits)
 
-    def approximate(self, x: Tensor) -> Tensor:
-        """z~ = Q_w(W~) Q_p(P Q_a(x)) + b~ (NENNI, section 3)."""
-        weight = quantise.quantise_weight(self.W_tilde, self.spec.weight_bits)
-        return self._combine(self.projected_rounded(x), weight)
+    def approximate(self, x: Tensor, index: int = 0) -> Tensor:
+        """z~ = Q_w(W~) Q_p(P Q_a(x)) + b~ (NENNI, section 3), by one of the approximations.
 
-    @torch.no_grad()
+        Where nothing is rounded after the projection and it costs less, P and W~ act as one
+        matrix, Q_w(W~) P, of the size of W.
+        """
+        weight = quantise.quantise_weight(self.W_tilde[index], self.choices.weight_bits)
+        bias = self.b_tilde[index]
+        if self.composes:
+            x = quantise.quantise(x, self.input_scale, self.choices.input_bits)
+            return self._operate(x, self._compose(weight, self.P[index]), bias)
+        return self._combine(self.projected_rounded(x, index), weight, bias)
+
+    @property
+    def composes(self) -> bool:
+        """Whether Q_w(W~) P is applied as one matrix: M n d against M k d + M n k products."""
+        n, k = self.W_tilde.shape[1:3]
+        rounded = self.choices.projected_bits < quantise.NOT_ROUNDED
+        d = self.wrapped.weight[0].numel()
+        return not rounded and not self.choices.projection.shared_taps and n * d < k * (n + d)
+
     def score(self, z: Tensor) -> Tensor:
         """What the selection ranks, from z~ (or from z, for an oracle); shape (N, C, ...)."""
-        z = self._channels_second(z)
-        if self.spec.normalise:
-            shape = (1, -1, *(1,) * (z.dim() - 2))
-            z = (z - self.score_mean.view(shape)) / self.score_std.view(shape)
-        return z.abs() if self.spec.score == "magnitude" else z
+        score = self._normalised(self._channels_second(z))
+        if self.choices.score == "magnitude":
+            score = score.abs()
+        return score - self.threshold if self.choices.selection.calibrated else score
 
     @torch.no_grad()
-    def mask(self, z_tilde: Tensor) -> Tensor:
-        """m, True where a neuron is essential, judged on z~ alone and constant in backward."""
-        return self._restore(self.selection.mask(self.score(z_tilde), self.generator))
+    def mask(self, z: Tensor) -> Tensor:
+        """m, True where a neuron is essential, constant in the backward pass.
+
+        Parameters
+        ----------
+        z : Tensor
+            z~, or the exact z where the selection judges that.
+        """
+        mask = self.choices.selection.mask(self.score(z.detach()), self.generator())
+        return self._channels_restored(mask)
+
+    def soft_mask(self, z: Tensor) -> Tensor:
+        """Sigmoid of the score's distance from the border of m, in place of the step.
+
+        Differentiable. Where no score changes the mask it is the mask itself.
+        """
+        score = self.score(z)
+        selection = self.choices.selection
+        mask = selection.mask(score.detach(), self.generator())
+        margin = selection.margin(score, mask)
+        if margin is None:
+            return self._channels_restored(mask.to(z))
+        rows = score.detach().flatten(1)
+        width = self.temperature * rows.std(1, correction=0).clamp_min(torch.finfo(z.dtype).tiny)
+        return self._channels_restored(
+            torch.sigmoid(margin / width.view(-1, *(1,) * (score.dim() - 1)))
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Z' = m * z + (1 - m) * z~, or one of the two paths alone."""
+        """Z' = m z + (1 - m) z~, or what `path` says."""
         if self.path == "exact":
             return self.exact(x)
-        z_tilde = self.approximate(x)
+        index = self._drawn_index()
+        z_tilde = self.approximate(x, index)
         if self.path == "approximate":
             return z_tilde
-        return torch.where(self.mask(z_tilde), self.exact(x), z_tilde)
-
-    @abstractmethod
-    def features(self, x: Tensor) -> Tensor:
-        """Rows of Q_p(P Q_a(x)) that W~ multiplies: (positions, k), for the closed-form fit."""
+        z = self.essential(x)
+        selection, noise = self.choices.selection, self.choices.noise
+        judged = z if selection.judges_exact else z_tilde
+        other = noise.value(z, z_tilde, self.error_deviation, self.generator())
+        if self.path == "soft":
+            m = self.soft_mask(judged)
+            return m * z + (1 - m) * other
+        return mix(z, other, self.mask(judged))
 
     def rows(self, z: Tensor) -> Tensor:
         """An output z as rows (positions, n)."""
         return self._channels_second(z).movedim(1, -1).flatten(0, -2)
 
     @abstractmethod
-    def _project(self, x: Tensor) -> Tensor: ...
+    def features(self, p: Tensor) -> Tensor:
+        """Rows (positions, k) that W~ multiplies, from Q_p(P Q_a(x)), for the closed-form fit."""
 
     @abstractmethod
-    def _combine(self, p: Tensor, weight: Tensor) -> Tensor: ...
+    def inputs(self, x: Tensor) -> Tensor:
+        """An input x as rows of what P multiplies, for a projection that is learned."""
+
+    @abstractmethod
+    def _draw(self, generator: torch.Generator) -> Tensor:
+        """A projection in the shape the layer needs."""
+
+    @abstractmethod
+    def _features_shape(self) -> tuple[int, ...]:
+        """Shape of one neuron's weights in W~."""
+
+    @abstractmethod
+    def _project(self, x: Tensor, projection: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _combine(self, p: Tensor, weight: Tensor, bias: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _compose(self, weight: Tensor, projection: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _operate(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The wrapped layer's operation with other weights."""
+
+    def _normalised(self, z: Tensor) -> Tensor:
+        """Z (N, C, ...) through the batch norm that follows, or by the calibrated statistics."""
+        if not self.choices.normalise:
+            return z
+        if self.batch_norm:
+            (bn,) = self.batch_norm
+            assert bn.running_mean is not None
+            assert bn.running_var is not None
+            statistics = bn.running_mean, bn.running_var
+            weight = None if bn.weight is None else bn.weight.detach()
+            bias = None if bn.bias is None else bn.bias.detach()
+            return F.batch_norm(z, *statistics, weight, bias, False, 0.0, bn.eps)
+        return F.batch_norm(z, self.score_mean, self.score_variance, None, None, False, 0.0, 0.0)
+
+    def _drawn_index(self) -> int:
+        if self.pool == 1:
+            return 0
+        draws = self.generator()
+        return int(torch.randint(self.pool, (), generator=draws, device=draws.device))
 
     def _channels_second(self, z: Tensor) -> Tensor:
         return z
 
-    def _restore(self, mask: Tensor) -> Tensor:
+    def _channels_restored(self, mask: Tensor) -> Tensor:
         return mask
 
 
 class NoisyConv2d(NoisyLayer):
     """A 2-d convolution with an approximate path.
 
-    With ``shared_taps`` the projection is a 1x1 convolution and W~ has the layer's own geometry;
-    otherwise the projection has the layer's geometry and W~ is 1x1.
+    Where the taps are shared the projection is a 1x1 convolution and W~ has the layer's own
+    geometry; otherwise the projection has the layer's geometry and W~ is 1x1.
     """
 
     wrapped: nn.Conv2d
 
-    def __init__(
-        self, wrapped: nn.Conv2d, name: str, spec: InjectionSpec, generator: torch.Generator
-    ) -> None:
-        n, channels, *taps = wrapped.weight.shape
-        if spec.projection.shared_taps:
-            k = spec.projection.rows(channels)
-            matrix = spec.projection.sample(k, channels, generator)[:, :, None, None]
-            approximation = (n, k, *taps)
-        else:
-            d = wrapped.weight[0].numel()
-            k = spec.projection.rows(d)
-            matrix = spec.projection.sample(k, d, generator).view(k, channels, *taps)
-            approximation = (n, k, 1, 1)
-        super().__init__(wrapped, name, spec, matrix, approximation)
-
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, p: Tensor) -> Tensor:
         """Rows (positions, k) that W~ multiplies."""
-        p = self.projected_rounded(x)
-        if not self.spec.projection.shared_taps:
-            return p.movedim(1, -1).flatten(0, -2)
+        return self._patches(p) if self.choices.projection.shared_taps else self.rows(p)
+
+    def inputs(self, x: Tensor) -> Tensor:
+        """Pixels (positions, C_in), or patches (positions, d) where P has the layer's geometry."""
+        return self.rows(x) if self.choices.projection.shared_taps else self._patches(x)
+
+    def _patches(self, x: Tensor) -> Tensor:
         w = self.wrapped
-        columns = F.unfold(p, w.kernel_size, w.dilation, _as_int_pair(w.padding), w.stride)
+        mode = "constant" if w.padding_mode == "zeros" else w.padding_mode
+        x = F.pad(x, w._reversed_padding_repeated_twice, mode=mode)
+        columns = F.unfold(x, w.kernel_size, w.dilation, 0, w.stride)
         return columns.transpose(1, 2).flatten(0, 1)
 
-    def _project(self, x: Tensor) -> Tensor:
-        return self._convolve(x, self.P, None, not self.spec.projection.shared_taps)
+    def _draw(self, generator: torch.Generator) -> Tensor:
+        _, channels, *taps = self.wrapped.weight.shape
+        projection = self.choices.projection
+        if projection.shared_taps:
+            matrix = projection.sample(projection.rows(channels), channels, generator)
+            return matrix[:, :, None, None]
+        d = self.wrapped.weight[0].numel()
+        return projection.sample(projection.rows(d), d, generator).view(-1, channels, *taps)
 
-    def _combine(self, p: Tensor, weight: Tensor) -> Tensor:
-        return self._convolve(p, weight, self.b_tilde, self.spec.projection.shared_taps)
+    def _features_shape(self) -> tuple[int, ...]:
+        shared = self.choices.projection.shared_taps
+        return (self.P.shape[1], *(self.wrapped.kernel_size if shared else (1, 1)))
 
-    def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, geometry: bool) -> Tensor:
-        if not geometry:
-            return F.conv2d(x, weight, bias)
-        w = self.wrapped
-        return F.conv2d(x, weight, bias, w.stride, w.padding, w.dilation)
+    def _project(self, x: Tensor, projection: Tensor) -> Tensor:
+        if self.choices.projection.shared_taps:
+            return F.conv2d(x, projection)
+        return self._operate(x, projection, None)
+
+    def _combine(self, p: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        if self.choices.projection.shared_taps:
+            return self._operate(p, weight, bias)
+        return F.conv2d(p, weight, bias)
+
+    def _compose(self, weight: Tensor, projection: Tensor) -> Tensor:
+        return torch.einsum("nk,kchw->nchw", weight[:, :, 0, 0], projection)
+
+    def _operate(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return self.wrapped._conv_forward(x, weight, bias)  # type: ignore[no-any-return]
 
 
 class NoisyLinear(NoisyLayer):
@@ -175,30 +314,35 @@ class NoisyLinear(NoisyLayer):
 
     wrapped: nn.Linear
 
-    def __init__(
-        self, wrapped: nn.Linear, name: str, spec: InjectionSpec, generator: torch.Generator
-    ) -> None:
-        n, d = wrapped.weight.shape
-        k = spec.projection.rows(d)
-        super().__init__(wrapped, name, spec, spec.projection.sample(k, d, generator), (n, k))
-
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, p: Tensor) -> Tensor:
         """Rows (positions, k) that W~ multiplies."""
-        return self.projected_rounded(x).flatten(0, -2)
+        return p.flatten(0, -2)
 
-    def _project(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.P)
+    def inputs(self, x: Tensor) -> Tensor:
+        """Rows (positions, d)."""
+        return x.flatten(0, -2)
 
-    def _combine(self, p: Tensor, weight: Tensor) -> Tensor:
-        return F.linear(p, weight, self.b_tilde)
+    def _draw(self, generator: torch.Generator) -> Tensor:
+        d = self.wrapped.weight.shape[1]
+        return self.choices.projection.sample(self.choices.projection.rows(d), d, generator)
+
+    def _features_shape(self) -> tuple[int, ...]:
+        return (self.P.shape[1],)
+
+    def _project(self, x: Tensor, projection: Tensor) -> Tensor:
+        return F.linear(x, projection)
+
+    def _combine(self, p: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return F.linear(p, weight, bias)
+
+    def _compose(self, weight: Tensor, projection: Tensor) -> Tensor:
+        return weight @ projection
+
+    def _operate(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return F.linear(x, weight, bias)
 
     def _channels_second(self, z: Tensor) -> Tensor:
         return z.movedim(-1, 1)
 
-    def _restore(self, mask: Tensor) -> Tensor:
+    def _channels_restored(self, mask: Tensor) -> Tensor:
         return mask.movedim(1, -1)
-
-
-def _as_int_pair(padding: str | tuple[int, ...]) -> tuple[int, ...]:
-    assert not isinstance(padding, str), "inject() leaves layers with named padding exact"
-    return padding

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from nenni import plugins
-from nenni.errors import UserError
 from nenni.injection import inject
 from nenni.io import read_tensors, write_tensors
+from nenni.saving import load_tensors
 from nenni.spec import InjectionSpec
 
 
@@ -46,11 +46,5 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> tuple[nn.Modul
     """
     tensors, meta = read_tensors(path)
     model = build(meta)
-    wanted = model.state_dict()
-    for name in sorted(wanted.keys() | tensors.keys()):
-        found = tuple(tensors[name].shape) if name in tensors else "nothing"
-        expected = tuple(wanted[name].shape) if name in wanted else "nothing"
-        if found != expected:
-            raise UserError(f"{path}: does not fit: {name} should be {expected}, is {found}")
-    model.load_state_dict(tensors)
+    load_tensors(model, tensors, path)
     return model.to(device), meta

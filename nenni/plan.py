@@ -138,6 +138,7 @@ class Plan:
             **self._common(base, seed),
             "profile": c.profile.model_dump(),
             "min_inputs": c.injection.min_inputs,
+            "layers": c.injection.layers,
         }
 
     def project(self, e: Experiment) -> dict[str, Any]:
@@ -189,7 +190,7 @@ class Plan:
     def sweep(self) -> dict[str, Any]:
         """Slice of the stage ``sweep``."""
         c = self.config
-        shared = c.injection.model_dump()
+        shared = c.injection.model_dump(exclude_none=True)
         selection = {"name": "topk", "fraction": 0.5}
         return {
             **self._common(c.sweep.base, c.sweep.seed),
@@ -258,7 +259,8 @@ class Plan:
         change = self.config.defences[defence].injection
         if change is None:
             return None
-        return {**self.config.injection.model_dump(), **change.model_dump(exclude_none=True)}
+        shared = self.config.injection.model_dump(exclude_none=True)
+        return {**shared, **change.model_dump(exclude_none=True)}
 
 
 def canonical(slice_: dict[str, Any]) -> str:

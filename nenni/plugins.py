@@ -23,6 +23,7 @@ PACKAGES = {
     "attack": "attacks",
     "selection": "selection",
     "projection": "projection",
+    "noise": "noise",
     "figure": "figures",
 }
 """Key under which a config names a plugin -> package of :mod:`nenni` that holds it."""

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-NOT_ROUNDED = 16
-"""From this number of bits on, values are left as they are."""
+NOT_ROUNDED = 32
+"""At this number of bits values are left as they are."""
 
 
 def levels(bits: int) -> int:
@@ -29,7 +29,7 @@ def quantise(x: Tensor, scale: Tensor, bits: int) -> Tensor:
     scale : Tensor
         The step between two codes, one positive number, constant in the backward pass.
     bits : int
-        Width of the code; 16 or more leaves `x` as it is.
+        Width of the code; 32 leaves `x` as it is.
     """
     if bits >= NOT_ROUNDED:
         return x
@@ -40,11 +40,14 @@ def quantise_weight(weight: Tensor, bits: int) -> Tensor:
     """Round weights (n, ...) with one scale per output neuron, Q_w: the largest weight is exact."""
     if bits >= NOT_ROUNDED:
         return weight
-    q = levels(bits)
-    with torch.no_grad():
-        largest = weight.flatten(1).abs().amax(1).clamp_min(torch.finfo(weight.dtype).tiny)
-        scale = (largest / q).view(-1, *(1,) * (weight.dim() - 1))
-    return _round(weight, scale, q)
+    return _round(weight, weight_scale(weight, bits), levels(bits))
+
+
+@torch.no_grad()
+def weight_scale(weight: Tensor, bits: int) -> Tensor:
+    """Step of :func:`quantise_weight`, (n, 1, ...): the largest weight over the largest code."""
+    largest = weight.flatten(1).abs().amax(1).clamp_min(torch.finfo(weight.dtype).tiny)
+    return (largest / levels(bits)).view(-1, *(1,) * (weight.dim() - 1))
 
 
 @torch.no_grad()
@@ -65,18 +68,22 @@ def mse_scale(x: Tensor, bits: int, candidates: int = 40) -> Tensor:
 
 
 class _StraightThrough(torch.autograd.Function):
-    """scale * clip(round(x / scale), -q, q); the gradient passes where nothing was clipped."""
+    """scale * clip(round(x / scale), -q, q); the gradient passes where nothing was clipped.
+
+    What was clipped is found again from x, which costs no memory where a layer keeps x anyway.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, q: int) -> Tensor:
-        codes = (x / scale).round_()
-        ctx.save_for_backward(codes.abs() <= q)
-        return codes.clamp_(-q, q).mul_(scale)
+        ctx.save_for_backward(x, scale)
+        ctx.limit = q + 0.5
+        return (x / scale).round_().clamp_(-q, q).mul_(scale)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        (inside,) = ctx.saved_tensors
-        return torch.where(inside, gradients[0], 0), None, None
+        x, scale = ctx.saved_tensors
+        inside = torch.ops.aten.hardtanh_backward(gradients[0], x / scale, -ctx.limit, ctx.limit)
+        return inside, None, None
 
 
 def _round(x: Tensor, scale: Tensor, q: int) -> Tensor:

@@ -5,7 +5,7 @@ list): :mod:`nenni.plugins` reads the annotations from the source and refuses wh
 before any job starts.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -21,3 +21,5 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 """A share, from 0 to 1."""
 Ratio = Annotated[float, Field(gt=0, le=1)]
 """A share above 0, up to 1."""
+Bits = Literal[2, 3, 4, 5, 6, 7, 8, 16, 32]
+"""Width of a number; 32 stands for no rounding."""

@@ -1,19 +1,18 @@
 """The projection of the paper: sparse and ternary over all d inputs."""
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import torch
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from nenni.projection._achlioptas import ternary
+from nenni.projection._base import Drawn
 from nenni.types import Ratio
 
 __all__ = ["Sparse"]
 
 
 @dataclass(frozen=True)
-class Sparse:
+class Sparse(Drawn):
     """P in sqrt(3/k) {-1, 0, +1}^(k x d), independent at every input (NENNI, section 3).
 
     Costs M k d / 3 additions per layer in expectation. With ratio 1/8 and as many output as input
@@ -26,11 +25,6 @@ class Sparse:
     """
 
     ratio: Ratio
-    shared_taps: ClassVar[bool] = False
-
-    def rows(self, d: int) -> int:
-        """Rows k of P for d inputs, at least 1."""
-        return max(1, round(self.ratio * d))
 
     def sample(self, k: int, d: int, generator: torch.Generator) -> Tensor:
         """Draw P, (k, d)."""

@@ -1,19 +1,20 @@
 """A cheaper projection: over the channels only, the same at every tap of the kernel."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from nenni.projection._achlioptas import ternary
+from nenni.projection._base import Drawn
 from nenni.types import Ratio
 
 __all__ = ["TapShared"]
 
 
 @dataclass(frozen=True)
-class TapShared:
+class TapShared(Drawn):
     """A 1x1 ternary convolution to k_c = ratio C_in channels; W~ is then kh x kw over those.
 
     As a matrix over all inputs it is block diagonal, one copy of the k_c x C_in matrix per tap, so
@@ -28,10 +29,6 @@ class TapShared:
 
     ratio: Ratio
     shared_taps: ClassVar[bool] = True
-
-    def rows(self, d: int) -> int:
-        """Channels k_c for d = C_in input channels, at least 1."""
-        return max(1, round(self.ratio * d))
 
     def sample(self, k: int, d: int, generator: torch.Generator) -> Tensor:
         """Draw the channel matrix, (k_c, C_in)."""

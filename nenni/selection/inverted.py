@@ -1,19 +1,18 @@
 """Control: the noise goes into the essential neurons."""
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import torch
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from nenni.selection._ranking import largest
+from nenni.selection._base import Deterministic
+from nenni.selection.topk import TopK
 from nenni.types import Fraction
 
 __all__ = ["Inverted"]
 
 
 @dataclass(frozen=True)
-class Inverted:
+class Inverted(Deterministic):
     """m = 1 on the given fraction of neurons with the *smallest* score.
 
     The opposite of ``topk`` at the same cost. A defence whose benefit comes from sparing the
@@ -26,11 +25,14 @@ class Inverted:
     """
 
     fraction: Fraction
-    randomised: ClassVar[bool] = False
 
     def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
         """Neurons to compute exactly, of a score (N, C, ...)."""
-        return largest(-score, self.fraction)
+        return TopK(self.fraction).mask(-score, generator)
+
+    def margin(self, score: Tensor, mask: Tensor) -> Tensor:
+        """Value that parts the neurons computed exactly from the others, less the score."""
+        return TopK(self.fraction).margin(-score, mask)
 
     def nominal(self) -> float:
         """Fraction of neurons computed exactly."""

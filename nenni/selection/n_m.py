@@ -1,19 +1,22 @@
 """N:M structured selection: N of every M neighbouring channels are essential."""
 
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import Self
 
 import torch
 import torch.nn.functional as F
+from pydantic import model_validator
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from nenni.selection._base import Deterministic
+from nenni.selection._ranking import midpoint
 from nenni.types import Count
 
 __all__ = ["NM"]
 
 
 @dataclass(frozen=True)
-class NM:
+class NM(Deterministic):
     """m = 1 on the N largest of every M neighbouring channels, at each position.
 
     The rank of a neuron in its group is the number of neighbours that beat it; ties go to the
@@ -29,26 +32,43 @@ class NM:
 
     n: Count
     m: Count
-    randomised: ClassVar[bool] = False
+
+    @model_validator(mode="after")
+    def _n_within_m(self) -> Self:
+        if self.n > self.m:
+            raise ValueError(f"n should be at most m = {self.m}, got {self.n}")
+        return self
 
     def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
         """Essential neurons of a score (N, C, ...)."""
         inf = torch.inf
         score = score.detach().nan_to_num(nan=-inf, posinf=inf, neginf=-inf)
-        channels = score.shape[1]
-        missing = -channels % self.m
-        positions = score.flatten(2) if score.dim() > 2 else score[..., None]
-        padded = F.pad(positions, (0, 0, 0, missing), value=-inf)
-        groups = padded.unflatten(1, (-1, self.m)).unbind(2)
-        ranks = [torch.zeros_like(groups[0], dtype=torch.int16) for _ in groups]
+        groups = self._groups(score).unbind(2)
+        counter = torch.uint8 if self.m < 256 else torch.int32
+        ranks = [torch.zeros_like(groups[0], dtype=counter) for _ in groups]
         for i in range(self.m):
             for j in range(i + 1, self.m):
                 beaten = groups[j] > groups[i]
-                ranks[i] += beaten
-                ranks[j] += ~beaten
-        mask = torch.stack(ranks, 2).flatten(1, 2)[:, :channels] < self.n
-        return mask.view(score.shape)
+                ranks[i] += beaten.view(torch.uint8)
+                ranks[j] += beaten.logical_not_().view(torch.uint8)
+        return self._ungroup(torch.stack(ranks, 2) < self.n, score)
+
+    def margin(self, score: Tensor, mask: Tensor) -> Tensor:
+        """Score less the value that parts each group's essential neurons from the others."""
+        groups = self._groups(score)
+        border = midpoint(groups, self._groups(mask.to(score)) > 0.5, 2)
+        return self._ungroup(groups - border, score)
 
     def nominal(self) -> float:
         """Fraction of essential neurons where M divides the channels."""
-        return min(1.0, self.n / self.m)
+        return self.n / self.m
+
+    def _groups(self, score: Tensor) -> Tensor:
+        """Neighbouring channels side by side: (N, groups, M, positions), filled up with -inf."""
+        positions = score.flatten(2) if score.dim() > 2 else score[..., None]
+        padded = F.pad(positions, (0, 0, 0, -score.shape[1] % self.m), value=-torch.inf)
+        groups: Tensor = padded.unflatten(1, (-1, self.m))
+        return groups
+
+    def _ungroup(self, groups: Tensor, score: Tensor) -> Tensor:
+        return groups.flatten(1, 2)[:, : score.shape[1]].reshape(score.shape)

@@ -1,11 +1,12 @@
 """Control: a random selection, drawn afresh at each forward pass."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from nenni.selection._base import Deterministic
 from nenni.selection._ranking import largest
 from nenni.types import Fraction
 
@@ -13,7 +14,7 @@ __all__ = ["Random"]
 
 
 @dataclass(frozen=True)
-class Random:
+class Random(Deterministic):
     """m = 1 on a fraction of neurons chosen without looking at them.
 
     If it does as well as ``topk``, then which neurons are exact does not matter. It is a randomised
@@ -32,6 +33,10 @@ class Random:
         """Essential neurons for a score (N, C, ...), of which only the shape matters."""
         noise = torch.rand(score.shape, generator=generator, device=generator.device)
         return largest(noise.to(score.device), self.fraction)
+
+    def margin(self, score: Tensor, mask: Tensor) -> None:
+        """No score changes the mask."""
+        return None
 
     def nominal(self) -> float:
         """Fraction of essential neurons."""

@@ -1,19 +1,18 @@
 """Top-k per sample: the largest neurons of a layer are essential."""
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import torch
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from nenni.selection._ranking import largest
+from nenni.selection._base import Deterministic
+from nenni.selection._ranking import largest, midpoint
 from nenni.types import Fraction
 
 __all__ = ["TopK"]
 
 
 @dataclass(frozen=True)
-class TopK:
+class TopK(Deterministic):
     """m = 1 on the given fraction of neurons with the largest score (NENNI, section 3).
 
     Costs about 3 comparisons per neuron by quickselect.
@@ -25,11 +24,15 @@ class TopK:
     """
 
     fraction: Fraction
-    randomised: ClassVar[bool] = False
 
     def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
         """Essential neurons of a score (N, C, ...)."""
         return largest(score, self.fraction)
+
+    def margin(self, score: Tensor, mask: Tensor) -> Tensor:
+        """Score less the value that parts each sample's essential neurons from the others."""
+        rows = score.flatten(1)
+        return (rows - midpoint(rows, mask.flatten(1), 1)).view_as(score)
 
     def nominal(self) -> float:
         """Fraction of essential neurons."""

@@ -19,7 +19,7 @@ def run(job: Job) -> str:
     data, _ = load_data(job.input("data"), ("train",), device)
     images, labels = (part[: c["profile"]["examples"]] for part in data["train"])
     model, _ = load_model(job.input("weights"), device)
-    layers = injectable(model, c["min_inputs"])
+    layers = injectable(model, c["layers"], c["min_inputs"], images[:1])
     write_csv(job.output("distribution"), output_distribution(model, layers, images))
     job.progress(f"distribution of z in {len(layers)} layers on {len(images)} images")
     importance = channel_importance(model, layers, images, labels, c["profile"]["checked_channels"])

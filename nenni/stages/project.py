@@ -10,11 +10,12 @@ import torch
 from nenni import runtime
 from nenni.allocation import allocate
 from nenni.dataset import load_data
-from nenni.fitting import error_histogram, fit, report
-from nenni.injection import inject, noisy_layers, seed_noise
+from nenni.fitting import fit, set_thresholds
+from nenni.injection import inject, seed_noise, set_fractions
 from nenni.io import read_csv, write_csv
 from nenni.job import Job
 from nenni.modelfile import load_model, save_model
+from nenni.reporting import error_histogram, report
 from nenni.seeding import generator
 from nenni.spec import InjectionSpec
 
@@ -36,9 +37,8 @@ def run(job: Job) -> str:
     if c["injection"]["allocate"]:
         allocation = _allocate(job, noisy, images)
         fractions = dict(zip(allocation["layer"], allocation["fraction"], strict=True))
-        spec = InjectionSpec.from_config(c["injection"], fractions)
-        for name, layer in noisy_layers(noisy):
-            layer.selection = spec.selection_of(name)
+        set_fractions(noisy, fractions)
+        set_thresholds(noisy, images.split(c["fit"]["batch_size"]))
     meta |= {"injection": c["injection"], "fractions": fractions, "seed": c["seed"]}
     save_model(job.output("weights"), noisy, meta)
     seed_noise(noisy, c["seed"], "report")

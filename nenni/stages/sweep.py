@@ -3,7 +3,6 @@
 Inputs: data, weights. Outputs: sweep (CSV).
 """
 
-from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -12,11 +11,12 @@ from nenni import plugins, runtime
 from nenni.checkpoint import Checkpoint
 from nenni.dataset import load_data
 from nenni.evaluation import evaluate
-from nenni.fitting import fit, report
-from nenni.injection import inject, noisy_layers
+from nenni.fitting import fit
+from nenni.injection import inject, noisy_layers, set_fractions
 from nenni.io import write_csv
 from nenni.job import Job
 from nenni.modelfile import load_model
+from nenni.reporting import report
 from nenni.scoring import robust
 from nenni.seeding import generator
 from nenni.spec import InjectionSpec
@@ -41,8 +41,7 @@ def run(job: Job) -> str:
         fit(noisy, training, generator=generator(c["seed"], "fit"), **settings)
         error = report(noisy, images)["relative_error"].mean()
         for fraction in sweep["fractions"]:
-            for _, layer in noisy_layers(noisy):
-                layer.selection = replace(spec.selection, fraction=fraction)  # type: ignore[type-var]
+            set_fractions(noisy, {name: fraction for name, _ in noisy_layers(noisy)})
             examples = evaluate(
                 noisy,
                 images,

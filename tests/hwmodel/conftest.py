@@ -23,6 +23,9 @@ INJECTION: dict[str, Any] = {
     "measured_fraction": 0.5,
     "n_m": None,
     "normalise": False,
+    "noise": "approximation",
+    "pool": 1,
+    "block": None,
 }
 
 CONV: dict[str, Any] = {

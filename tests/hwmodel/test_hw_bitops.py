@@ -41,6 +41,59 @@ def test_gaussian_projection_multiplies_at_32_bits(make_layer: Any) -> None:
     assert terms["rounding"].roundings == 12_544 + 3_528
 
 
+def test_learned_projection_multiplies_channels_at_32_bits(make_layer: Any) -> None:
+    """784 input positions, 2 x 16 entries; real sums are rounded to 4 bits at each position."""
+    pca = {"projection": "tap_shared_pca", "k_c": 2, "nonzeros": 31}
+    terms = by_term(make_layer(pca))
+    assert terms["projection"] == Term(
+        "conv", "projection", 25_088, 0, 0, 0, "32x4", 25_088 * 32 * 4
+    )
+    assert terms["approximation"].macs == 112_896
+    assert terms["rounding"].bitops == (12_544 + 1_568) * 4
+    barely_rounded = by_term(make_layer({**pca, "projected_bits": 16}))
+    assert barely_rounded["rounding"].roundings == 12_544 + 1_568
+    unrounded = by_term(make_layer({**pca, "projected_bits": 32}))
+    assert unrounded["rounding"].roundings == 12_544
+
+
+@pytest.mark.parametrize("noise", ["gaussian", "uniform"])
+def test_hand_computed_noise_on_exact_values(make_layer: Any, noise: str) -> None:
+    """All 903168 MACs, and a quarter of 6272 neurons gets noise, at 32 bits or 8 + 8 + 8."""
+    plain = make_layer({"measured_fraction": 0.75})
+    layer = make_layer({"measured_fraction": 0.75, "noise": noise})
+    exact, *overheads, added = bitops.layer_terms(layer, 32)
+    assert exact == bitops.exact_term(make_layer(), 32)
+    assert tuple(overheads) == bitops.layer_terms(plain, 32)[1:]
+    assert added == Term("conv", "noise", 0, 1_568, 0, 0, "32", 1_568 * 32)
+    assert by_term(layer, 8)["noise"].bitops == 1_568 * 24
+
+
+@pytest.mark.parametrize("noise", ["zero", "resample"])
+def test_other_noise_on_a_judged_layer_costs_what_the_approximation_costs(
+    make_layer: Any, noise: str
+) -> None:
+    assert bitops.layer_terms(make_layer({"noise": noise}), 32) == bitops.layer_terms(
+        make_layer({}), 32
+    )
+
+
+def test_injected_layer_is_costed_at_the_exact_bits_that_were_evaluated(
+    make_network: Any, layer_dict: Any
+) -> None:
+    """Half of 903168 MACs at 8 x 8; inputs that the exact path has at 8 bits are not rounded."""
+    injection = {"input_bits": 8, "noise": "gaussian", "measured_fraction": 0.5}
+    network = make_network(
+        layer_dict({}, name="a", exact_bits=8),
+        layer_dict(injection, name="b", exact_bits=8),
+    )
+    terms = {(term.layer, term.term): term for term in bitops.count_operations(network)}
+    assert terms["a", "exact"] == Term("a", "exact", 451_584, 0, 0, 0, "8x8", 451_584 * 64)
+    assert terms["a", "rounding"].roundings == 12_544 + 3_528
+    assert terms["b", "exact"] == Term("b", "exact", 903_168, 0, 0, 0, "8x8", 903_168 * 64)
+    assert terms["b", "rounding"].roundings == 3_528
+    assert terms["b", "noise"].bitops == 3_136 * 24
+
+
 def test_roundings_count_the_bits_they_yield(make_layer: Any) -> None:
     terms = by_term(make_layer({"input_bits": 8, "projected_bits": 3}))
     assert terms["rounding"].bits == "8+3"
@@ -48,7 +101,7 @@ def test_roundings_count_the_bits_they_yield(make_layer: Any) -> None:
 
 
 def test_block_scores_are_additions_at_the_width_of_the_scores(make_layer: Any) -> None:
-    terms = by_term(make_layer({"selection": "block"}))
+    terms = by_term(make_layer({"selection": "block", "block": [4, 2]}))
     assert (terms["selection"].additions, terms["selection"].bitops) == (6272, 6272 * 13)
 
 
@@ -79,6 +132,7 @@ def test_ceil_log2(value: int, expected: int) -> None:
         ({"input_bits": 16}, 22),
         ({"projection": "tap_shared", "k_c": 2, "nonzeros": 32}, 8),
         ({"projection": "gaussian"}, 32),
+        ({"projection": "tap_shared_pca", "k_c": 2, "nonzeros": 32}, 32),
         ({"projection": "count_sketch", "nonzeros": 144}, 7),
     ],
 )

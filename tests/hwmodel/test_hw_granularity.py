@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.granularity import effective_fraction, n_m_fraction, scattered_fraction
+from hwmodel.granularity import (
+    block_fraction,
+    effective_fraction,
+    n_m_fraction,
+    scattered_fraction,
+)
 
 
 def test_quarter_scattered_over_tiles_of_sixteen_runs_nearly_all() -> None:
@@ -38,6 +43,54 @@ def test_n_m_in_tiles_of_whole_groups_runs_everything() -> None:
 
 
 @pytest.mark.parametrize(
+    ("channels", "tile", "expected"),
+    [
+        (16, 16, 0.25),
+        (32, 16, 0.25),
+        (8, 16, 1 - 0.75**2),
+        (4, 16, 1 - 0.75**4),
+        (1, 16, 1 - 0.75**16),
+        # tiles 0-3, 4-7, 8-11 on blocks 0-5, 6-11: the second straddles
+        (6, 4, (0.25 + 0.4375 + 0.25) / 3),
+        # tiles 0-3, 4-7, 8-11 on blocks of three: two blocks each
+        (3, 4, 0.4375),
+        # tiles 0-4 and 5-9 on blocks of two: three blocks each
+        (2, 5, 1 - 0.75**3),
+    ],
+)
+def test_blocks_in_tiles(channels: int, tile: int, expected: float) -> None:
+    assert block_fraction(0.25, channels, tile) == pytest.approx(expected)
+
+
+@given(st.floats(0, 1), st.integers(1, 40), st.integers(1, 40))
+def test_blocks_in_tiles_agree_with_laying_them_out(
+    fraction: float, channels: int, tile: int
+) -> None:
+    touched = [
+        len({channel // channels for channel in range(start, start + tile)})
+        for start in range(0, channels * tile, tile)
+    ]
+    expected = sum(1 - (1 - fraction) ** blocks for blocks in touched) / len(touched)
+    found = block_fraction(fraction, channels, tile)
+    assert found == pytest.approx(expected, abs=1e-12)
+    assert fraction - 1e-12 <= found <= scattered_fraction(fraction, tile) + 1e-12
+
+
+@given(st.floats(0, 1), st.integers(1, 16), st.integers(1, 16))
+def test_blocks_of_whole_tiles_keep_their_fraction_and_parts_scatter(
+    fraction: float, tile: int, times: int
+) -> None:
+    assert block_fraction(fraction, tile * times, tile) == pytest.approx(fraction)
+    scattered = scattered_fraction(fraction, times)
+    assert block_fraction(fraction, tile, tile * times) == pytest.approx(scattered)
+
+
+def test_channels_keep_their_fraction(make_layer: Any) -> None:
+    injection = make_layer({"selection": "channel", "measured_fraction": 0.25}).injection
+    assert [effective_fraction(injection, t) for t in (1, 4, 16)] == [0.25] * 3
+
+
+@pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({"selection": "topk"}, 1 - 0.75**4),
@@ -45,8 +98,18 @@ def test_n_m_in_tiles_of_whole_groups_runs_everything() -> None:
         ({"selection": "random"}, 1 - 0.75**4),
         ({"selection": "inverted"}, 1 - 0.75**4),
         ({"selection": "n_m", "n_m": [1, 8]}, 0.5),
-        ({"selection": "block"}, 0.25),
+        ({"selection": "block", "block": [4, 1]}, 0.25),
+        ({"selection": "block", "block": [8, 7]}, 0.25),
+        ({"selection": "block", "block": [2, 7]}, 1 - 0.75**2),
+        ({"selection": "block", "block": [1, 1]}, 1 - 0.75**4),
         ({"selection": "channel"}, 0.25),
+        ({"selection": "topk", "noise": "zero"}, 1 - 0.75**4),
+        ({"selection": "topk", "noise": "resample", "pool": 3}, 1 - 0.75**4),
+        ({"selection": "topk", "noise": "gaussian"}, 1),
+        ({"selection": "n_m", "n_m": [1, 8], "noise": "uniform"}, 1),
+        ({"selection": "block", "block": [4, 1], "noise": "gaussian"}, 1),
+        ({"selection": "channel", "noise": "uniform"}, 1),
+        ({"selection": "none", "measured_fraction": 0.0, "noise": "gaussian"}, 1),
         ({"selection": "oracle"}, 1),
         ({"selection": "all", "measured_fraction": 1.0}, 1),
         ({"selection": "none", "measured_fraction": 0.0}, 0),

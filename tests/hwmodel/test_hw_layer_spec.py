@@ -57,14 +57,16 @@ def test_sizes_of_a_grouped_dilated_convolution(make_layer: Any) -> None:
 
 def test_optional_keys_may_be_left_out(tmp_path: Path, example: dict[str, Any]) -> None:
     delete_at(example, ("layers", 0, "injection"))
-    delete_at(example, ("layers", 1, "injection", "k_c"))
-    delete_at(example, ("layers", 1, "injection", "n_m"))
+    for key in ("k_c", "n_m", "normalise", "noise", "pool", "block"):
+        delete_at(example, ("layers", 1, "injection", key))
     path = tmp_path / "layers.json"
     path.write_text(json.dumps(example))
     network = hwmodel.load(path)
     assert network.layers[0].injection is None
-    assert network.layers[1].injection is not None
-    assert network.layers[1].injection.k_c is None
+    injection = network.layers[1].injection
+    assert injection is not None
+    assert (injection.k_c, injection.n_m, injection.normalise) == (None, None, False)
+    assert (injection.noise, injection.pool, injection.block) == ("approximation", 1, None)
 
 
 INJ = ("layers", 1, "injection")
@@ -110,6 +112,11 @@ BAD_VALUES: list[tuple[Path_, Any, str]] = [
     ((*INJ, "selection"), "best", "layers[1].injection.selection: should be 'topk', 'threshold'"),
     ((*INJ, "selection"), "all", "layers[1].injection.measured_fraction: should be 1.0 for this"),
     ((*INJ, "selection"), "none", "layers[1].injection.measured_fraction: should be 0.0 for this"),
+    ((*INJ, "noise"), "laplace", "layers[1].injection.noise: should be 'approximation', 'gauss"),
+    ((*INJ, "pool"), 2, "layers[1].injection.pool: should be 1 for this noise, got 2"),
+    ((*INJ, "pool"), 0, "layers[1].injection.pool: should be greater than 0, got 0"),
+    ((*INJ, "block"), [4, 4], "layers[1].injection.block: should be null for this selection"),
+    ((*INJ, "selection"), "block", "layers[1].injection.block: should be given for this selection"),
     ((*INJ, "extra"), 1, "layers[1].injection.extra: is not a known key"),
 ]
 
@@ -161,6 +168,16 @@ INCONSISTENT: list[tuple[dict[str, Any], str]] = [
         {"projection": "count_sketch", "nonzeros": 143},
         "nonzeros: should be one for each input of a neuron, 144, in a count sketch, got 143",
     ),
+    ({"projection": "tap_shared_pca"}, "k_c: should be given for this projection, got null"),
+    (
+        {"projection": "tap_shared_pca", "k_c": 2, "nonzeros": 33},
+        "nonzeros: should be at most the entries of P, 32, got 33",
+    ),
+    ({"noise": "zero", "pool": 3}, "pool: should be 1 for this noise, got 3"),
+    (
+        {"selection": "block", "block": [4, 0]},
+        "block[1]: should be greater than 0, got 0",
+    ),
     ({"selection": "n_m", "n_m": [3, 2]}, "n_m: should be [N, M] with N at most M, got [3, 2]"),
 ]
 
@@ -183,6 +200,11 @@ def test_inconsistent_injection_is_named(
         {"nonzeros": 0},
         {"selection": "n_m", "n_m": [4, 4]},
         {"projection": "count_sketch", "nonzeros": 144},
+        {"projection": "tap_shared_pca", "k_c": 2, "nonzeros": 32},
+        {"noise": "resample"},
+        {"noise": "resample", "pool": 8},
+        {"noise": "gaussian", "pool": 1},
+        {"selection": "block", "block": [64, 1000]},
     ],
 )
 def test_limits_are_allowed(make_layer: Callable[..., Any], changes: dict[str, Any]) -> None:

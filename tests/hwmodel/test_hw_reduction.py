@@ -64,16 +64,26 @@ def test_total_is_evaluated_only_if_every_layer_is(make_network: Any, layer_dict
     assert flags["int8", "exact_at_baseline"]
 
 
-INJECTIONS = st.fixed_dictionaries(
+SELECTIONS = ["topk", "threshold", "channel", "random", "oracle"]
+NOISES = ["approximation", "gaussian", "uniform", "zero", "resample"]
+
+
+def with_block(injection: dict[str, Any]) -> dict[str, Any]:
+    return {**injection, "selection": "block", "block": [4, 2]}
+
+
+ANY_SELECTION = st.fixed_dictionaries(
     {
         "weight_bits": st.sampled_from([2, 4, 8, 16, 32]),
         "input_bits": st.sampled_from([2, 4, 8, 16, 32]),
         "projected_bits": st.sampled_from([2, 4, 8, 16, 32]),
-        "selection": st.sampled_from(["topk", "threshold", "block", "random", "oracle"]),
+        "selection": st.sampled_from(SELECTIONS),
+        "noise": st.sampled_from(NOISES),
         "nonzeros": st.integers(0, 2592),
         "measured_fraction": st.floats(0, 1),
     }
 )
+INJECTIONS = ANY_SELECTION | ANY_SELECTION.map(with_block)
 
 
 @given(INJECTIONS, st.sampled_from([2, 4, 8, 16, 32]))
@@ -115,14 +125,56 @@ def test_oracle_saves_nothing(make_layer: Any, fraction: float, baseline: str) -
     assert row.reduction_with < row.reduction_without < 0
 
 
-def test_random_and_all_still_pay_for_the_approximation(make_layer: Any) -> None:
+def test_random_still_pays_for_the_approximation(make_layer: Any) -> None:
     random = make_layer({"selection": "random"})
     assert layer_reduction(random, "fp32", "as_evaluated").bitops_with == (
         451_584 * 1024 + APPROXIMATION + OVERHEADS - 244_608
     )
-    everything = make_layer({"selection": "all", "measured_fraction": 1.0})
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_all_exact_costs_what_dense_costs(make_layer: Any, noise: str) -> None:
+    everything = make_layer({"selection": "all", "measured_fraction": 1.0, "noise": noise})
     row = layer_reduction(everything, "fp32", "as_evaluated")
-    assert row.bitops_with == dense_bitops(everything, 32) + APPROXIMATION + 1_693_440 + 64_288
+    assert row.bitops_with == row.bitops_without == dense_bitops(everything, 32)
+    assert row.reduction_with == 0
+
+
+@given(ANY_SELECTION | ANY_SELECTION.map(with_block), st.sampled_from(["gaussian", "uniform"]))
+def test_noise_added_to_exact_values_saves_nothing(
+    make_layer: Any, injection: Any, noise: str
+) -> None:
+    row = layer_reduction(make_layer({**injection, "noise": noise}), "int8", "exact_at_baseline")
+    assert row.reduction_with < 0
+    assert row.reduction_without <= 0
+
+
+def test_hand_computed_gaussian_noise(make_layer: Any) -> None:
+    """At INT8 exact values have 8 + 8 + 8 bits; 0.75 of 6272 neurons get noise."""
+    layer = make_layer({"noise": "gaussian", "measured_fraction": 0.25})
+    row = layer_reduction(layer, "int8", "exact_at_baseline")
+    assert row.bitops_without == 903_168 * 64 + APPROXIMATION
+    assert row.bitops_with == row.bitops_without + OVERHEADS + 4_704 * 24
+
+
+def test_zero_noise_without_a_score_is_the_exact_part_alone(make_layer: Any) -> None:
+    random = make_layer({"selection": "random", "noise": "zero", "measured_fraction": 0.25})
+    row = layer_reduction(random, "fp32", "as_evaluated")
+    assert row.bitops_without == 225_792 * 1024
+    assert row.bitops_with == row.bitops_without + 6_272
+    scored = layer_reduction(make_layer({"noise": "zero"}), "fp32", "as_evaluated")
+    assert scored.bitops_with == 451_584 * 1024 + APPROXIMATION + OVERHEADS
+
+
+@given(ANY_SELECTION, st.integers(1, 50))
+def test_resampling_costs_what_one_approximation_costs(
+    make_layer: Any, injection: Any, pool: int
+) -> None:
+    one, many = (
+        layer_reduction(make_layer({**injection, **changes}), "fp32", "as_evaluated")
+        for changes in ({"noise": "approximation"}, {"noise": "resample", "pool": pool})
+    )
+    assert one == many
 
 
 def test_nothing_exact_leaves_approximation_and_projection(make_layer: Any) -> None:

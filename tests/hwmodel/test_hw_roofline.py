@@ -88,18 +88,64 @@ def test_gaussian_projection_runs_at_32_bits(make_layer: Any, make_preset: Any) 
     assert phase.compute_s == pytest.approx(196 * 18 * 144 / 100 + 16_072 / 25)
 
 
+def test_learned_projection_runs_at_32_bits(make_layer: Any, make_preset: Any) -> None:
+    layer = make_layer({"projection": "tap_shared_pca", "k_c": 2, "nonzeros": 31})
+    phase = roofline.projection_phase(layer, layer.injection, make_preset())
+    assert phase.compute_s == pytest.approx(784 * 2 * 16 / 100 + (12_544 + 1_568) / 25)
+    assert phase.memory_s == (2 * 16 * 4 + 16 * 784 * 4 + 784 * 2) / 1000
+
+
+@pytest.mark.parametrize("noise", ["gaussian", "uniform"])
+@pytest.mark.parametrize("selection", ["topk", "random", "channel"])
+def test_noise_on_exact_values_is_slower_than_dense(
+    make_layer: Any, make_preset: Any, selection: str, noise: str
+) -> None:
+    """All MACs at 100 a second, three quarters of 6272 additions at 10."""
+    layer = make_layer({"selection": selection, "noise": noise, "measured_fraction": 0.25})
+    preset = make_preset()
+    phase = roofline.exact_phase(layer, layer.injection, preset)
+    assert phase.compute_s == pytest.approx(DENSE_MACS / 100 + 4_704 / 10)
+    assert phase.memory_s == pytest.approx((4 * DENSE_BYTES + 784) / 1000)
+    row = layer_latency(layer, preset)
+    assert row.injected_s > row.dense_fp32_s
+    assert (row.approximation_s == 0) == (row.projection_s == 0) == (selection == "random")
+
+
+@pytest.mark.parametrize("noise", ["approximation", "gaussian", "uniform", "zero", "resample"])
+def test_all_exact_runs_as_dense(make_layer: Any, make_preset: Any, noise: str) -> None:
+    layer = make_layer({"selection": "all", "measured_fraction": 1.0, "noise": noise})
+    row = layer_latency(layer, make_preset())
+    assert row.injected_s == row.exact_s == row.dense_fp32_s
+    assert row.projection_s == row.approximation_s == row.selection_s == 0
+
+
+def test_approximation_that_is_not_needed_needs_no_precision(
+    make_layer: Any, make_preset: Any
+) -> None:
+    preset = make_preset({"8": 100.0, "16": 40.0})
+    zeroed = {"selection": "random", "noise": "zero", "projected_bits": 32}
+    assert layer_latency(make_layer(zeroed, exact_bits=8), preset).injected_s is not None
+    judged = make_layer({**zeroed, "selection": "topk"}, exact_bits=8)
+    assert layer_latency(judged, preset).injected_s is None
+
+
+def test_pool_makes_no_difference(make_layer: Any, make_preset: Any) -> None:
+    pool = make_layer({"noise": "resample", "pool": 8})
+    assert layer_latency(pool, make_preset()) == layer_latency(make_layer({}), make_preset())
+
+
 def test_selection(make_layer: Any, make_preset: Any) -> None:
     layer = make_layer({})
     phase = roofline.selection_phase(layer, layer.injection, make_preset())
     assert phase == Phase(18_816 / 10, (6272 * 4 + 784) / 1000, 0.25)
-    block = make_layer({"selection": "block"})
+    block = make_layer({"selection": "block", "block": [4, 4]})
     phase = roofline.selection_phase(block, block.injection, make_preset())
     assert phase.compute_s == 6272 / 10
 
 
 def test_exact_phase_runs_whole_tiles(make_layer: Any, make_preset: Any) -> None:
     preset = make_preset(**FAST_MEMORY)
-    scattered, blocks = make_layer({}), make_layer({"selection": "block"})
+    scattered, blocks = make_layer({}), make_layer({"selection": "block", "block": [4, 4]})
     phase = roofline.exact_phase(scattered, scattered.injection, preset)
     assert phase.compute_s == pytest.approx((1 - 0.5**4) * DENSE_MACS / 100)
     phase = roofline.exact_phase(blocks, blocks.injection, preset)

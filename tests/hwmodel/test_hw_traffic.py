@@ -29,6 +29,7 @@ def test_dense(make_layer: Any) -> None:
         ({"k": 6, "nonzeros": 50}, 50 * 2 * (6 + 1)),
         (TAP, 3 * 2 * (2 + 1)),
         ({"projection": "gaussian", "k": 6, "nonzeros": 216}, 6 * 36 * 2 * 32),
+        ({**TAP, "projection": "tap_shared_pca"}, 2 * 4 * 2 * 32),
         ({"projection": "count_sketch", "k": 6, "nonzeros": 36}, 36 * 2 * (3 + 1)),
     ],
 )
@@ -82,6 +83,33 @@ def test_exact_skips_the_rows_of_skipped_channels(make_layer: Any) -> None:
     layer = make_layer({"selection": "channel"})
     moved = traffic.exact_traffic(layer, layer.injection, 8, 0.5)
     assert moved.weights == 0.5 * 32 * 144
+
+
+@pytest.mark.parametrize(("positions", "units"), [(1, 9), (2, 5), (3, 3), (9, 1), (50, 1)])
+def test_exact_shares_rows_between_the_positions_of_a_block(
+    make_layer: Any, positions: int, units: int
+) -> None:
+    layer = make_layer(
+        {"selection": "block", "block": [4, positions]}, in_size=[3, 3], stride=[1, 1]
+    )
+    moved = traffic.exact_traffic(layer, layer.injection, 8, 0.25)
+    assert moved.weights == pytest.approx((1 - 0.75**units) * 32 * 144)
+
+
+def test_zeros_are_written(make_layer: Any) -> None:
+    approximated, zeroed = make_layer({}), make_layer({"noise": "zero"})
+    usual = traffic.exact_traffic(approximated, approximated.injection, 8, 0.25)
+    moved = traffic.exact_traffic(zeroed, zeroed.injection, 8, 0.25)
+    assert (usual.outputs, moved.outputs) == (1_568, 6_272)
+    assert (usual.weights, usual.inputs) == (moved.weights, moved.inputs)
+    assert traffic.exact_traffic(zeroed, zeroed.injection, 8, 0) == Traffic(outputs=6_272)
+
+
+def test_one_of_the_pool_is_read(make_layer: Any) -> None:
+    one = make_layer({})
+    pool = make_layer({"noise": "resample", "pool": 8})
+    for moved in (traffic.projection_traffic, traffic.approximation_traffic):
+        assert moved(pool, pool.injection, 8, 8) == moved(one, one.injection, 8, 8)
 
 
 def test_limits_of_the_fraction(make_layer: Any) -> None:

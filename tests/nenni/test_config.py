@@ -45,7 +45,7 @@ def test_the_default_config_and_claims_are_accepted() -> None:
         ("attack: pgd_7, eps: 76.5", "attack: pgd_7, eps: 0", "recipes.pgd_at.eps: should be above 0 where the recipe has an attack"),
         ("{name: topk, fraction: 0.25}", "{name: topk, fraction: 1.25}", "defences.topk_25.injection.selection.fraction: should be less than or equal to 1, got 1.25"),
         ("{name: topk, fraction: 0.25}", "{name: topk}", "defences.topk_25.injection.selection.fraction: is missing"),
-        ("{name: topk, fraction: 0.25}", "{name: best}", "defences.topk_25.injection.selection.name: unknown selection 'best'; known are: inverted, n_m, random, topk"),
+        ("{name: topk, fraction: 0.25}", "{name: best}", "defences.topk_25.injection.selection.name: unknown selection 'best'; known are: all, block, channel, inverted, n_m, none, oracle, random, threshold, topk"),
         ("pgd_7: {name: pgd, steps: 7}", "pgd_7: {name: pgd, stpes: 7}", "attacks.pgd_7.stpes: unknown key"),
         ("pgd_7: {name: pgd, steps: 7}", "pgd_7: {name: pdg}", "attacks.pgd_7.name: unknown attack 'pdg'; known are: fgsm, pgd"),
         ("pgd_7: {name: pgd, steps: 7}", "pgd_7: {name: ../pgd}", "attacks.pgd_7.name: unknown attack '../pgd'; known are: fgsm, pgd"),

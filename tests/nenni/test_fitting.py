@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nenni.fitting import error_histogram, fit, report
+from nenni.fitting import fit
 from nenni.injection import inject, noisy_layers, set_path
 from nenni.projection.sparse import Sparse
 from nenni.projection.tap_shared import TapShared
+from nenni.reporting import error_histogram, report
 from nenni.selection.inverted import Inverted
 from nenni.selection.random import Random
 from nenni.selection.topk import TopK
@@ -31,7 +32,7 @@ def test_closed_form_is_least_squares(
     fit(noisy, x, generator=draws(), epochs=0, ridge=0, batch_size=64)
     inputs = torch.relu(trained.get_submodule("conv1")(x))
     layer = dict(noisy_layers(noisy))["conv2"]
-    features = layer.features(inputs).double()
+    features = layer.features(layer.projected_rounded(inputs)).double()
     design = torch.cat([features, torch.ones(len(features), 1, dtype=torch.float64)], 1)
     target = layer.rows(layer.exact(inputs)).double()
     expected = torch.linalg.lstsq(design, target).solution

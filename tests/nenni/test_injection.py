@@ -33,8 +33,9 @@ def fitted(model: nn.Module, spec: InjectionSpec, images: Tensor) -> nn.Module:
 
 
 def test_first_last_and_narrow_layers_stay_exact(trained: nn.Module) -> None:
-    assert injectable(trained, 64) == ["conv2", "conv3", "conv4", "fc1"]
-    assert injectable(trained, 73) == ["conv4", "fc1"]
+    x = torch.zeros(1, 1, 28, 28)
+    assert injectable(trained, (), 64, x) == ["conv2", "conv3", "conv4", "fc1"]
+    assert injectable(trained, (), 73, x) == ["conv4", "fc1"]
 
 
 def test_exact_path_and_removal_are_bit_identical(
@@ -85,18 +86,18 @@ def test_approximation_is_the_formula(noisy: nn.Module) -> None:
     nn.init.normal_(layer.b_tilde)
     layer.input_scale.fill_(0.1)
     layer.projected_scale.fill_(0.2)
-    x = torch.rand(5, layer.P.shape[1])
+    x = torch.rand(5, layer.P.shape[2])
     xq = (x / 0.1).round().clamp(-7, 7) * 0.1
-    p = ((xq @ layer.P.T) / 0.2).round().clamp(-7, 7) * 0.2
-    step = layer.W_tilde.abs().amax(1, keepdim=True) / 7
-    w = (layer.W_tilde / step).round() * step
-    torch.testing.assert_close(layer.approximate(x), p @ w.T + layer.b_tilde)
+    p = ((xq @ layer.P[0].T) / 0.2).round().clamp(-7, 7) * 0.2
+    step = layer.W_tilde[0].abs().amax(1, keepdim=True) / 7
+    w = (layer.W_tilde[0] / step).round() * step
+    torch.testing.assert_close(layer.approximate(x), p @ w.T + layer.b_tilde[0])
 
 
 def test_mask_sees_the_approximation_alone(noisy: nn.Module) -> None:
     layer = dict(noisy_layers(noisy))["fc1"]
     nn.init.normal_(layer.W_tilde)
-    x = torch.rand(5, layer.P.shape[1])
+    x = torch.rand(5, layer.P.shape[2])
     before = layer.mask(layer.approximate(x))
     nn.init.normal_(layer.wrapped.weight)
     assert torch.equal(layer.mask(layer.approximate(x)), before)
@@ -130,7 +131,7 @@ def test_magnitude_and_normalised_scores(trained: nn.Module, make_spec: MakeSpec
         "fc1"
     ]
     layer.score_mean.fill_(1.0)
-    layer.score_std.fill_(2.0)
+    layer.score_variance.fill_(4.0)
     z = torch.tensor([[-5.0, 1.0, 7.0]]).repeat(1, 11)[:, :32]
     assert layer.score(z)[0, :3].tolist() == [3, 0, 3]
 
@@ -168,7 +169,7 @@ def test_layers_that_do_not_run_are_an_error(make_spec: MakeSpec) -> None:
         def forward(self, x: Tensor) -> Tensor:
             return self.c(self.a(x))
 
-    with pytest.raises(UserError, match=r"did not run.*: b$"):
+    with pytest.raises(UserError, match=r"did not run.*: b; exclude"):
         inject(Idle(), make_spec(), torch.zeros(2, 100))
 
 
@@ -177,9 +178,11 @@ def test_a_network_without_wide_layers_is_an_error(make_spec: MakeSpec) -> None:
         inject(nn.Linear(9, 2), make_spec(), torch.zeros(1, 9))
 
 
-def test_unknown_layer_in_fractions_is_an_error(trained: nn.Module, make_spec: MakeSpec) -> None:
+def test_an_override_of_no_layer_is_an_error(trained: nn.Module, make_spec: MakeSpec) -> None:
     with pytest.raises(UserError, match="conv9"):
-        inject(trained, make_spec(fractions={"conv9": 0.5}), torch.zeros(1, 1, 28, 28))
+        inject(
+            trained, make_spec(overrides={"conv9": {"fraction": 0.5}}), torch.zeros(1, 1, 28, 28)
+        )
 
 
 def test_empty_batch(noisy: nn.Module) -> None:

@@ -17,7 +17,8 @@ INJECTION = {
     "selection": {"name": "topk", "fraction": 0.5},
     "projection": {"name": "sparse", "ratio": 0.25},
     "weight_bits": 4, "input_bits": 4, "projected_bits": 4,
-    "score": "signed", "normalise": False, "min_inputs": 64, "allocate": False,
+    "exact_bits": 32, "noise": {"name": "approximation"}, "score": "signed", "normalise": False,
+    "layers": [], "overrides": {}, "min_inputs": 64, "allocate": False,
 }  # fmt: skip
 META: dict[str, Any] = {
     "model": {"name": "small_cnn", "channels": [8, 8, 16, 16], "hidden": 32},
@@ -48,7 +49,8 @@ def test_the_first_tensor_that_differs_is_named(file: Path) -> None:
     tensors, meta = read_tensors(file)
     write_tensors(file, tensors | {"fc2.bias": torch.zeros(9)}, meta)
     with pytest.raises(
-        UserError, match=r"m.safetensors: does not fit: fc2.bias should be \(10,\), is \(9,\)"
+        UserError,
+        match=r"m.safetensors: does not fit: fc2.bias should be \(10,\) of float32, is \(9,\) of float32",
     ):
         load_model(file)
     tensors.pop("conv2.P")

@@ -51,11 +51,13 @@ def test_tap_shared_equals_its_expanded_matrix(
 ) -> None:
     conv = nn.Conv2d(16, 8, 3, stride, padding, dilation).double()
     spec = InjectionSpec(TopK(0.5), TapShared(0.25), 32, 32, 32)
-    layer = NoisyConv2d(conv, "conv", spec, draws())
+    layer = NoisyConv2d(conv, spec, draws())
     nn.init.normal_(layer.W_tilde)
     x = torch.randn(3, 16, 9, 9, dtype=torch.float64)
     columns = F.unfold(x, 3, dilation, padding, stride)  # (N, 16 * 9, M)
-    expanded = torch.kron(layer.P[:, :, 0, 0], torch.eye(9, dtype=torch.float64))  # (4 * 9, 16 * 9)
-    z = layer.W_tilde.flatten(1) @ (expanded @ columns)
-    expected = z.view_as(conv(x)) + layer.b_tilde.view(1, -1, 1, 1)
+    expanded = torch.kron(
+        layer.P[0, :, :, 0, 0], torch.eye(9, dtype=torch.float64)
+    )  # (4 * 9, 16 * 9)
+    z = layer.W_tilde[0].flatten(1) @ (expanded @ columns)
+    expected = z.view_as(conv(x)) + layer.b_tilde[0].view(1, -1, 1, 1)
     torch.testing.assert_close(layer.approximate(x), expected)

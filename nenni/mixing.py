@@ -1,0 +1,42 @@
+"""z' = m z + (1 - m) z~, with a mask that is constant in the backward pass."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def mix(z: Tensor, noise: Tensor, mask: Tensor) -> Tensor:
+    """Each neuron of `z` where the mask is True, of `noise` where it is not.
+
+    Equal to ``torch.where(mask, z, noise)`` for finite values, bit by bit, and several times as
+    fast on a CPU; what is not finite in either stays visible in the result.
+
+    Parameters
+    ----------
+    z, noise : Tensor
+        Of one shape and type.
+    mask : Tensor
+        Boolean, of the same shape.
+    """
+    mixed: Tensor = _Mix.apply(z, noise, mask)
+    return mixed
+
+
+class _Mix(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, noise: Tensor, mask: Tensor) -> Tensor:
+        ctx.save_for_backward(mask)
+        return torch.lerp(noise, z, _as_numbers(mask, z))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        (mask,) = ctx.saved_tensors
+        (gradient,) = gradients
+        to_z = gradient * _as_numbers(mask, gradient)
+        return to_z, gradient - to_z if ctx.needs_input_grad[1] else None, None
+
+
+def _as_numbers(mask: Tensor, like: Tensor) -> Tensor:
+    """A boolean mask as 0 and 1; through bytes, which convert faster than booleans."""
+    return mask.view(torch.uint8).to(like.dtype)
