@@ -5,7 +5,7 @@ CONFIG ?= config/config.yaml
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: reproduce test lint format verify clean
+.PHONY: reproduce test test-slow lint docs format verify clean
 
 reproduce: $(INSTALLED)
 	@$(BIN)/python -m nenni check $(CONFIG)
@@ -18,12 +18,18 @@ reproduce: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-lint: $(INSTALLED)
+test-slow: $(INSTALLED)
+	$(BIN)/python -m pytest -n 2 -m slow
+
+lint: $(INSTALLED) docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check workflow
 	$(BIN)/snakemake --lint
+
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .
@@ -34,7 +40,7 @@ verify: $(INSTALLED)
 	$(BIN)/python -m nenni verify $(dir $(wildcard results/*/manifests))
 
 clean:
-	rm -rf .venv .snakemake .nenni build *.egg-info
+	rm -rf .venv .snakemake .nenni build site *.egg-info
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'

@@ -32,8 +32,12 @@ class Layer(StrictModel):
         ``conv2d`` or ``linear``.
     in_channels, out_channels
         Channels, or features of a linear layer.
-    kernel_size, stride, padding, dilation, groups
-        As in a convolution; ones, and zeros for padding, in a linear layer.
+    kernel_size, stride, dilation
+        As in a convolution; ones in a linear layer.
+    padding
+        As in a convolution; zeros in a linear layer.
+    groups
+        As in a convolution; 1 in a linear layer.
     in_size, out_size
         Height and width; ``[1, positions]`` for both in a linear layer.
     exact_bits

@@ -50,9 +50,13 @@ class ExplicitAttention(nn.Module):
         )
         has_bias = packed.out_proj.bias is not None
         self.out = nn.Linear(packed.embed_dim, packed.embed_dim, bias=has_bias, **kind)
+        with torch.enable_grad():  # views of frozen parameters are frozen, those of others not
+            parts = _unpacked(packed)
         with torch.no_grad():
-            for name, tensor in _unpacked(packed).items():
-                self.get_parameter(name).copy_(tensor)
+            for name, tensor in parts.items():
+                parameter = self.get_parameter(name)
+                parameter.copy_(tensor)
+                parameter.requires_grad_(tensor.requires_grad)
         self.train(packed.training)
 
     def forward(
@@ -67,6 +71,8 @@ class ExplicitAttention(nn.Module):
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """Attend, with the arguments and results of ``nn.MultiheadAttention``."""
+        if is_causal and attn_mask is None:
+            raise UserError("is_causal is a hint about attn_mask, which is to be given too")
         batched = query.dim() == 3
         query, key, value = (self._samples_first(x, batched) for x in (query, key, value))
         q, k, v = (
@@ -104,6 +110,11 @@ class ExplicitAttention(nn.Module):
         with torch.no_grad():
             for name, tensor in _unpacked(attention).items():
                 tensor.copy_(self.get_parameter(name))
+        for name, parameter in attention.named_parameters():
+            layers = {"o": self.out, "k": self.k, "v": self.v}  # else q_proj_weight or in_proj_...
+            kind = "bias" if name.endswith("bias") else "weight"
+            own = layers.get(name[0], self.q).get_parameter(kind)
+            parameter.requires_grad_(own.requires_grad)
         return attention.train(self.training)
 
     def _samples_first(self, x: Tensor, batched: bool) -> Tensor:
@@ -114,18 +125,34 @@ class ExplicitAttention(nn.Module):
 
 def make_attention_explicit(model: nn.Module) -> None:
     """Replace every ``nn.MultiheadAttention`` of a model, in place."""
-    for name, module in list(model.named_modules()):
+    for module in model.modules():
+        if isinstance(module, nn.TransformerEncoder):
+            module.use_nested_tensor = False  # reads the packed weights
+    explicit: dict[nn.Module, ExplicitAttention] = {}
+    for name, module in list(model.named_modules(remove_duplicate=False)):
         if isinstance(module, nn.MultiheadAttention):
-            model.set_submodule(name, ExplicitAttention(module))
+            if module not in explicit:
+                explicit[module] = ExplicitAttention(module)
+            model.set_submodule(name, explicit[module])
 
 
 def pack_attention(model: nn.Module) -> None:
-    """Undo :func:`make_attention_explicit` where all four layers are plain, in place."""
-    for name, module in list(model.named_modules()):
+    """Undo :func:`make_attention_explicit` where all four layers are plain, in place.
+
+    Within an ``nn.TransformerEncoderLayer`` its other linear layers have to be plain too: beside
+    packed attention a fused kernel would read their weights and never call them.
+    """
+    packed: dict[nn.Module, nn.MultiheadAttention] = {}
+    for name, module in list(model.named_modules(remove_duplicate=False)):
         if isinstance(module, ExplicitAttention):
-            layers = (module.q, module.k, module.v, module.out)
+            layers = [module.q, module.k, module.v, module.out]
+            parent = model.get_submodule(name.rpartition(".")[0])
+            if isinstance(parent, nn.TransformerEncoderLayer):
+                layers += [parent.linear1, parent.linear2]
             if all(type(layer) is nn.Linear for layer in layers):
-                model.set_submodule(name, module.packed())
+                if module not in packed:
+                    packed[module] = module.packed()
+                model.set_submodule(name, packed[module])
 
 
 def _unpacked(packed: nn.MultiheadAttention) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nenni.errors import UserError
-from nenni.injection import noisy_layers, set_path
+from nenni.injection import noisy_layers
 from nenni.layers import NoisyLayer
 from nenni.modes import evaluating
 
@@ -25,6 +25,8 @@ def batches_of(data: Images, batch_size: int, device: torch.device) -> Iterator[
         If the data can be gone through only once, or has no batch.
     """
     if isinstance(data, Tensor):
+        if not len(data):
+            raise UserError("there are no images: the tensor is empty")
         yield from (batch.to(device) for batch in data.split(batch_size))
         return
     if isinstance(data, Iterator):
@@ -43,30 +45,25 @@ def device_of(model: nn.Module) -> torch.device:
 
 
 @torch.no_grad()
-def visit_exact(noisy: nn.Module, batches: Iterable[Tensor], visit: Visit) -> int:
+def visit_exact(noisy: nn.Module, batches: Iterable[Tensor], visit: Visit) -> None:
     """Run the exact network in eval mode and call `visit` at each call of an injected layer.
 
     Nothing is kept from one layer to the next, so that memory does not grow with the depth.
-
-    Returns
-    -------
-    int
-        Number of images.
     """
 
     def hook_for(name: str) -> Callable[[NoisyLayer, tuple[Tensor, ...], Tensor], None]:
         return lambda layer, inputs, z: visit(name, layer, inputs[0], z)
 
     handles = [layer.register_forward_hook(hook_for(name)) for name, layer in noisy_layers(noisy)]
-    images = 0
-    set_path(noisy, "exact")
+    paths = [(layer, layer.path) for _, layer in noisy_layers(noisy)]
     try:
+        for layer, _ in paths:
+            layer.path = "exact"
         with evaluating(noisy):
             for batch in batches:
                 noisy(batch)
-                images += len(batch)
     finally:
-        set_path(noisy, "injected")
+        for layer, path in paths:
+            layer.path = path
         for handle in handles:
             handle.remove()
-    return images

@@ -1,11 +1,13 @@
 """Describe a network layer by layer, as the cost model reads it."""
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from nenni.attention import make_attention_explicit
 from nenni.errors import UserError
 from nenni.injection import noisy_layers, seed_noise
 from nenni.layers import NoisyLayer
@@ -19,6 +21,9 @@ def describe(
     model: nn.Module, images: Tensor, name: str, seed: int, batch_size: int = 250
 ) -> dict[str, Any]:
     """Shapes, bits, projections and measured fractions of every convolution and linear layer.
+
+    Layers stand in the order in which they run; one that runs again has an entry for each time,
+    ``name#2`` and so on. Those that do not run cost nothing and are left out.
 
     Parameters
     ----------
@@ -38,38 +43,41 @@ def describe(
     dict
         The content of ``layers.json``.
     """
+    model = copy.deepcopy(model)
+    make_attention_explicit(model)
     seed_noise(model, seed, "describe")
-    noisy = dict(noisy_layers(model))
-    plain = {
+    found = {
         layer_name: layer
         for layer_name, layer in model.named_modules()
-        if isinstance(layer, nn.Conv2d | nn.Linear)
+        if isinstance(layer, NoisyLayer | nn.Conv2d | nn.Linear)
+        and not layer_name.endswith(".wrapped")
     }
-    shapes: dict[str, tuple[torch.Size, torch.Size]] = {}
+    shapes = _shapes(model, found, images[:1])
+    noisy = dict(noisy_layers(model))
     counts: dict[str, list[int]] = {layer_name: [0, 0] for layer_name in noisy}
     handles = [
-        layer.register_forward_hook(_shape_hook(shapes, layer_name))
-        for layer_name, layer in plain.items()
-    ]
-    handles += [
         layer.register_forward_hook(_mask_hook(counts[layer_name]))
         for layer_name, layer in noisy.items()
     ]
     try:
-        for batch in images.split(batch_size):
+        for batch in images.split(batch_size) if noisy else ():
             model(batch)
     finally:
         for handle in handles:
             handle.remove()
     layers = []
-    for layer_name, layer in plain.items():
-        outer = layer_name.removesuffix(".wrapped")
-        entry = _geometry(outer, layer, *shapes[layer_name])
-        if outer in noisy:
-            essential, total = counts[outer]
-            entry["injection"] = _injection(noisy[outer], essential / total)
-            entry["exact_bits"] = noisy[outer].choices.exact_bits
-        layers.append(entry)
+    for layer_name, calls in shapes.items():
+        layer = found[layer_name]
+        for call, (inputs, outputs) in enumerate(calls, 1):
+            label = layer_name if call == 1 else f"{layer_name}#{call}"
+            if isinstance(layer, NoisyLayer):
+                entry = _geometry(label, layer.wrapped, inputs, outputs)
+                essential, total = counts[layer_name]
+                entry["injection"] = _injection(layer, essential / total)
+                entry["exact_bits"] = layer.choices.exact_bits
+            else:
+                entry = _geometry(label, layer, inputs, outputs)
+            layers.append(entry)
     return {
         "version": VERSION,
         "model": name,
@@ -78,11 +86,25 @@ def describe(
     }
 
 
-def _shape_hook(shapes: dict[str, tuple[torch.Size, torch.Size]], name: str) -> Callable[..., None]:
-    def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        shapes[name] = (inputs[0].shape, output.shape)
+def _shapes(
+    model: nn.Module, layers: Mapping[str, nn.Module], image: Tensor
+) -> dict[str, list[tuple[torch.Size, torch.Size]]]:
+    """Shapes of the input and the output of each layer at each of its calls, in order."""
+    shapes: dict[str, list[tuple[torch.Size, torch.Size]]] = {}
 
-    return hook
+    def hook_for(name: str) -> Callable[..., None]:
+        def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            shapes.setdefault(name, []).append((inputs[0].shape, output.shape))
+
+        return hook
+
+    handles = [layer.register_forward_hook(hook_for(name)) for name, layer in layers.items()]
+    try:
+        model(image)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return shapes
 
 
 def _mask_hook(count: list[int]) -> Callable[..., None]:
@@ -100,15 +122,13 @@ def _geometry(
     name: str, layer: nn.Conv2d | nn.Linear, inputs: torch.Size, outputs: torch.Size
 ) -> dict[str, Any]:
     if isinstance(layer, nn.Conv2d):
-        if isinstance(layer.padding, str):
-            raise UserError(f"layer {name}: give its padding as numbers, not '{layer.padding}'")
         shape: dict[str, Any] = {
             "kind": "conv2d",
             "in_channels": layer.in_channels,
             "out_channels": layer.out_channels,
             "kernel_size": list(layer.kernel_size),
             "stride": list(layer.stride),
-            "padding": list(layer.padding),
+            "padding": _padding(name, layer),
             "dilation": list(layer.dilation),
             "groups": layer.groups,
             "in_size": list(inputs[2:]),
@@ -129,6 +149,16 @@ def _geometry(
             "out_size": [1, positions],
         }
     return {"name": name, **shape, "exact_bits": 32, "injection": None}
+
+
+def _padding(name: str, layer: nn.Conv2d) -> list[int]:
+    left, right, top, bottom = layer._reversed_padding_repeated_twice
+    if (left, top) != (right, bottom):
+        raise UserError(
+            f"layer {name}: its padding '{layer.padding}' differs between the sides, for which the "
+            "cost model has no place"
+        )
+    return [top, left]
 
 
 def _injection(layer: NoisyLayer, measured: float) -> dict[str, Any]:

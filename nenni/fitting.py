@@ -3,7 +3,7 @@
 Each layer is fitted to the inputs it has in the exact network.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +13,8 @@ from nenni.capturing import Images, batches_of, device_of, visit_exact
 from nenni.injection import noisy_layers
 from nenni.layers import NoisyLayer
 
-_SAMPLED_SCORES = 100_000
-"""Scores of each layer and batch from which a threshold is read."""
+_SAMPLED_SCORES = 1000
+"""Scores of each layer and image from which a threshold is read."""
 
 
 def fit(
@@ -41,8 +41,12 @@ def fit(
         Order of the images in the epochs of Adam, where `data` is a tensor.
     ridge : float
         Penalty on W~, in units of the mean square of the features.
-    epochs, lr, batch_size
-        Of Adam, after the closed form; the rate falls to 0 along a cosine.
+    epochs : int
+        Of Adam, after the closed form.
+    lr : float
+        Its rate at the start; it falls to 0 along a cosine.
+    batch_size : int
+        Of a tensor of images; a loader has its own.
     progress : callable
         Receives one line per step of the work.
 
@@ -56,13 +60,20 @@ def fit(
     def batches() -> Iterable[Tensor]:
         return batches_of(data, batch_size, device)
 
+    sizes: list[int] = []
+
+    def counted() -> Iterator[Tensor]:
+        for batch in batches():
+            sizes.append(len(batch))
+            yield batch
+
     learn_projections(noisy, batches())
     calibrate_scales(noisy, next(iter(batches())))
-    images = solve_ridge(noisy, batches(), ridge)
+    solve_ridge(noisy, counted(), ridge)
+    images = sum(sizes)
     progress(f"ridge solution of {len(dict(noisy_layers(noisy)))} layers on {images} images")
     draws = torch.Generator().manual_seed(0) if generator is None else generator
-    total = epochs * -(-images // batch_size)
-    optimiser, schedule = adam(noisy, lr, total)
+    optimiser, schedule = adam(noisy, lr, epochs * len(sizes))
     for epoch in range(epochs):
         order = torch.randperm(images, generator=draws) if isinstance(data, Tensor) else None
         shuffled = data if order is None else data[order]  # type: ignore[index]
@@ -108,8 +119,8 @@ def calibrate_scales(noisy: nn.Module, batch: Tensor) -> None:
     visit_exact(noisy, [batch], visit)
 
 
-def solve_ridge(noisy: nn.Module, batches: Iterable[Tensor], ridge: float) -> int:
-    """Set W~, b~ to the closed-form solution for the rounded features; returns the images seen.
+def solve_ridge(noisy: nn.Module, batches: Iterable[Tensor], ridge: float) -> None:
+    """Set W~, b~ to the closed-form solution for the rounded features.
 
     The normal equations of [features, 1] -> z, summed in float64; the bias is not penalised. The
     rounding of W~ is not in it.
@@ -125,7 +136,7 @@ def solve_ridge(noisy: nn.Module, batches: Iterable[Tensor], ridge: float) -> in
             gram[name, i] = gram.get((name, i), 0) + f.T @ f
             moment[name, i] = moment.get((name, i), 0) + f.T @ target
 
-    images = visit_exact(noisy, batches, visit)
+    visit_exact(noisy, batches, visit)
     layers = dict(noisy_layers(noisy))
     with torch.no_grad():
         for (name, i), products in gram.items():
@@ -138,7 +149,6 @@ def solve_ridge(noisy: nn.Module, batches: Iterable[Tensor], ridge: float) -> in
             W_tilde = layers[name].W_tilde[i]
             W_tilde.copy_(solution[:k].T.reshape_as(W_tilde))
             layers[name].b_tilde[i] = solution[k]
-    return images
 
 
 def adam(
@@ -213,11 +223,16 @@ def set_thresholds(noisy: nn.Module, batches: Iterable[Tensor]) -> None:
         if name in scores:
             layer.threshold.zero_()
 
+    draws = torch.Generator().manual_seed(0)  # a stride may keep step with the rows of an image
+
     def visit(name: str, layer: NoisyLayer, x: Tensor, _: Tensor) -> None:
         if name in scores:
             for i in range(layer.pool):
                 score = layer.score(layer.approximate(x, i)).flatten()
-                scores[name].append(score[:: -(-score.numel() // _SAMPLED_SCORES)])
+                if score.numel() > (count := _SAMPLED_SCORES * len(x)):
+                    chosen = torch.randint(score.numel(), (count,), generator=draws)
+                    score = score[chosen.to(score.device)]
+                scores[name].append(score)
 
     visit_exact(noisy, batches, visit)
     for name, layer in noisy_layers(noisy):

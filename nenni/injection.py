@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from nenni.attention import make_attention_explicit, pack_attention
 from nenni.errors import UserError
 from nenni.layers import NoisyConv2d, NoisyLayer, NoisyLinear, Path
 from nenni.modes import evaluating
+from nenni.quantise import NOT_ROUNDED
 from nenni.seeding import derive_seed, generator
 from nenni.spec import InjectionSpec, matches, with_fraction
 from nenni.tracing import trace
@@ -39,9 +41,11 @@ def inject(
     Raises
     ------
     UserError
-        If no layer qualifies, a chosen one does not run on the example input or cannot be wrapped,
-        or a pattern of the spec matches nothing.
+        If the network is injected already, no layer qualifies, a chosen one does not run on the
+        example input or cannot be wrapped, or a pattern of the spec matches nothing.
     """
+    if any(noisy_layers(model)):
+        raise UserError("the network is injected already: inject the plain one, or remove() first")
     noisy = copy.deepcopy(model)
     make_attention_explicit(noisy)
     found = trace(noisy, example_input)
@@ -58,7 +62,7 @@ def inject(
             if module is layer:
                 noisy.set_submodule(alias, wrapper)
     pack_attention(noisy)
-    _check_shapes(noisy, example_input)
+    _check_layers(noisy, example_input)
     return noisy
 
 
@@ -81,7 +85,9 @@ def injectable(
     ----------
     model : Module
         A plain network.
-    layers, min_inputs
+    layers : sequence of str
+        See :class:`nenni.spec.InjectionSpec`.
+    min_inputs : int
         See :class:`nenni.spec.InjectionSpec`.
     example_input : Tensor
         A batch that the model accepts.
@@ -112,7 +118,14 @@ def set_path(model: nn.Module, path: Path, temperature: float = 0.1) -> None:
         The output.
     temperature : float
         Width of the soft mask, in standard deviations of a sample's scores.
+
+    Raises
+    ------
+    UserError
+        For a path that does not exist.
     """
+    if path not in get_args(Path):
+        raise UserError(f"path should be one of {', '.join(get_args(Path))}, got {path!r}")
     for _, layer in noisy_layers(model):
         layer.path = path
         layer.temperature = temperature
@@ -192,16 +205,30 @@ def _fits(layer: nn.Conv2d | nn.Linear, min_inputs: int) -> bool:
 
 
 @torch.no_grad()
-def _check_shapes(noisy: nn.Module, example_input: Tensor) -> None:
-    """Refuse layers whose own geometry, that of a subclass, is not what their attributes say."""
+def _check_layers(noisy: nn.Module, example_input: Tensor) -> None:
+    """Refuse layers that do not compute what their attributes say, or do not see samples.
+
+    The geometry of a subclass, or the weights that it uses, may be its own. Where the first
+    dimension does not grow with the batch, a mask would depend on more than one sample.
+    """
+    sizes: dict[str, list[int]] = {}
 
     def check(name: str, layer: NoisyLayer, x: Tensor) -> None:
+        sizes.setdefault(name, []).append(len(x))
         exact, approximate = layer.exact(x), layer.approximate(x)
         if exact.shape != approximate.shape:
             raise UserError(
                 f"layer {name} ({type(layer.wrapped).__name__}) gives {tuple(exact.shape)} where "
                 f"its attributes say {tuple(approximate.shape)}: leave it exact, "
                 f"layers=('!{name}',)"
+            )
+        if layer.choices.exact_bits < NOT_ROUNDED and not torch.allclose(
+            exact, layer._operate(x, layer.wrapped.weight, layer.wrapped.bias), equal_nan=True
+        ):
+            raise UserError(
+                f"layer {name} ({type(layer.wrapped).__name__}) does not apply its weight as it "
+                f"is, so that rounding it to {layer.choices.exact_bits} bits means nothing: leave "
+                f"it exact, layers=('!{name}',), or its exact_bits at {NOT_ROUNDED}"
             )
 
     handles = [
@@ -212,7 +239,16 @@ def _check_shapes(noisy: nn.Module, example_input: Tensor) -> None:
     try:
         with evaluating(noisy):
             noisy(example_input)
+            once = dict(sizes)
+            sizes.clear()
+            noisy(torch.cat([example_input, example_input]))
     finally:
         set_path(noisy, "injected")
         for handle in handles:
             handle.remove()
+    for name, counts in once.items():
+        if sizes[name] != [2 * count for count in counts]:
+            raise UserError(
+                f"layer {name} does not have the samples in the first dimension of its input (a "
+                f"transformer with batch_first=False?): leave it exact, layers=('!{name}',)"
+            )

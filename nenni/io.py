@@ -79,9 +79,13 @@ def read_csv(path: Path) -> "pd.DataFrame":
 
 def write_tensors(path: Path, tensors: dict[str, "Tensor"], meta: dict[str, Any]) -> None:
     """Write safetensors whose metadata is one key with sorted JSON, so that bytes repeat."""
+    import torch
     from safetensors.torch import save
 
-    packed = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    packed = {  # copies, as safetensors refuses tensors that share memory (tied layers)
+        name: t.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, t in tensors.items()
+    }
     data = save(packed, {"nenni": json.dumps(meta, sort_keys=True)})
     write_atomically(path, lambda temporary: temporary.write_bytes(data))
 

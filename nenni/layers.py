@@ -1,7 +1,8 @@
 """The two-path layers: z' = m z + (1 - m) z~ around an unchanged layer."""
 
 from abc import ABC, abstractmethod
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -103,18 +104,24 @@ class NoisyLayer(nn.Module, ABC):
 
     def essential(self, x: Tensor) -> Tensor:
         """Compute z at the bits of the exact path: Q(W) Q(x) + b, or z itself at 32."""
-        bits = self.choices.exact_bits
+        bits, bias = self.choices.exact_bits, self.wrapped.bias
         if bits >= quantise.NOT_ROUNDED:
             return self.exact(x)
         weight = quantise.quantise_weight(self.wrapped.weight, bits)
-        return self._operate(
-            quantise.quantise(x, self.exact_scale, bits), weight, self.wrapped.bias
-        )
+
+        def operate(rounded: Tensor) -> Tensor:
+            return self._operate(rounded, weight, bias)
+
+        return quantise.on_rounded(operate, x, self.exact_scale, bits, weight.requires_grad)
 
     def projected(self, x: Tensor, index: int = 0) -> Tensor:
         """P Q_a(x), before its own rounding."""
-        x = quantise.quantise(x, self.input_scale, self.choices.input_bits)
-        return self._project(x, self.P[index])
+
+        def project(rounded: Tensor) -> Tensor:
+            return self._project(rounded, self.P[index])
+
+        bits = self.choices.input_bits
+        return quantise.on_rounded(project, x, self.input_scale, bits, values=False)
 
     def projected_rounded(self, x: Tensor, index: int = 0) -> Tensor:
         """Q_p(P Q_a(x))."""
@@ -129,10 +136,19 @@ class NoisyLayer(nn.Module, ABC):
         """
         weight = quantise.quantise_weight(self.W_tilde[index], self.choices.weight_bits)
         bias = self.b_tilde[index]
-        if self.composes:
-            x = quantise.quantise(x, self.input_scale, self.choices.input_bits)
-            return self._operate(x, self._compose(weight, self.P[index]), bias)
-        return self._combine(self.projected_rounded(x, index), weight, bias)
+        composed = self._compose(weight, self.P[index]) if self.composes else None
+
+        def combine(rounded: Tensor) -> Tensor:
+            if composed is not None:
+                return self._operate(rounded, composed, bias)
+            return self._combine(rounded, weight, bias)
+
+        if composed is not None:
+            bits, scale = self.choices.input_bits, self.input_scale
+        else:
+            bits, scale = self.choices.projected_bits, self.projected_scale[index]
+            x = self.projected(x, index)
+        return quantise.on_rounded(combine, x, scale, bits, weight.requires_grad)
 
     @property
     def composes(self) -> bool:
@@ -172,8 +188,8 @@ class NoisyLayer(nn.Module, ABC):
         margin = selection.margin(score, mask)
         if margin is None:
             return self._channels_restored(mask.to(z))
-        rows = score.detach().flatten(1)
-        width = self.temperature * rows.std(1, correction=0).clamp_min(torch.finfo(z.dtype).tiny)
+        deviation = score.detach().flatten(1).std(1, correction=0).nan_to_num(nan=0.0)
+        width = self.temperature * deviation.clamp_min(torch.finfo(z.dtype).tiny)
         return self._channels_restored(
             torch.sigmoid(margin / width.view(-1, *(1,) * (score.dim() - 1)))
         )
@@ -241,6 +257,14 @@ class NoisyLayer(nn.Module, ABC):
             bias = None if bn.bias is None else bn.bias.detach()
             return F.batch_norm(z, *statistics, weight, bias, False, 0.0, bn.eps)
         return F.batch_norm(z, self.score_mean, self.score_variance, None, None, False, 0.0, 0.0)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move or convert; a pool of kernels as one kernel, which has a format channels_last."""
+
+        def as_kernel(x: Tensor) -> Tensor:
+            return fn(x.flatten(0, 1)).unflatten(0, x.shape[:2]) if x.dim() == 5 else fn(x)
+
+        return super()._apply(as_kernel, recurse)  # type: ignore[no-any-return, no-untyped-call]
 
     def _drawn_index(self) -> int:
         if self.pool == 1:

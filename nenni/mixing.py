@@ -9,8 +9,8 @@ from torch import Tensor
 def mix(z: Tensor, noise: Tensor, mask: Tensor) -> Tensor:
     """Each neuron of `z` where the mask is True, of `noise` where it is not.
 
-    Equal to ``torch.where(mask, z, noise)`` for finite values, bit by bit, and several times as
-    fast on a CPU; what is not finite in either stays visible in the result.
+    Equal to ``torch.where(mask, z, noise)`` where both and their difference are finite, bit by bit,
+    and several times as fast on a CPU; what is not finite in either stays visible in the result.
 
     Parameters
     ----------

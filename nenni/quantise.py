@@ -5,10 +5,12 @@ are a hazard of this very step: without the straight-through estimator a network
 because its gradient is zero (Athalye, Carlini, Wagner, ICML 2018).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
 
 NOT_ROUNDED = 32
 """At this number of bits values are left as they are."""
@@ -34,6 +36,48 @@ def quantise(x: Tensor, scale: Tensor, bits: int) -> Tensor:
     if bits >= NOT_ROUNDED:
         return x
     return _round(x, scale, levels(bits))
+
+
+def on_rounded(
+    operation: Callable[[Tensor], Tensor], x: Tensor, scale: Tensor, bits: int, values: bool
+) -> Tensor:
+    """Apply an operation to the rounded values, keeping only `x` for its backward pass.
+
+    What a layer has rounded is found again from `x`, which it keeps anyway: two paths then take
+    little more memory than one.
+
+    Parameters
+    ----------
+    operation : callable
+        Linear in its input, such as a convolution.
+    x, scale, bits
+        As in :func:`quantise`.
+    values : bool
+        Whether the backward pass needs the rounded values, for a gradient of the weights, or just
+        their shape.
+    """
+    rounded = quantise(x, scale, bits)
+    if rounded is x or not torch.is_grad_enabled():
+        return operation(rounded)
+    place, size, kept = rounded.data_ptr(), rounded.numel(), x.detach()
+    version = kept._version
+
+    def pack(tensor: Tensor) -> Tensor | torch.Size:
+        saved = tensor.data_ptr() == place and tensor.numel() == size
+        return tensor.shape if saved else tensor
+
+    def unpack(packed: Tensor | torch.Size) -> Tensor:
+        if isinstance(packed, Tensor):
+            return packed
+        if values and kept._version != version:
+            raise RuntimeError(
+                "the input of a layer was modified in place before its backward pass"
+            )
+        again = quantise(kept, scale, bits) if values else kept
+        return again.view(packed)
+
+    with saved_tensors_hooks(pack, unpack):
+        return operation(rounded)
 
 
 def quantise_weight(weight: Tensor, bits: int) -> Tensor:

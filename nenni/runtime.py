@@ -1,11 +1,16 @@
 """Make torch deterministic, on the device that the config names."""
 
+import ctypes
 import os
+import sys
 from typing import Any
 
 import torch
 
 from nenni.errors import UserError
+
+_M_MMAP_MAX, _M_TRIM_THRESHOLD = -4, -1
+"""Parameters of mallopt, from glibc's malloc.h."""
 
 
 def prepare(config: dict[str, Any]) -> torch.device:
@@ -20,6 +25,7 @@ def prepare(config: dict[str, Any]) -> torch.device:
     UserError
         If the config asks for a GPU and there is none.
     """
+    keep_freed_memory()
     torch.set_num_threads(config["threads"])
     if config["device"] == "cpu":
         return torch.device("cpu")
@@ -29,3 +35,16 @@ def prepare(config: dict[str, Any]) -> torch.device:
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False
     return torch.device("cuda")
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep freed memory for the next tensor, which saves a fault on each of its pages.
+
+    Large tensors are otherwise mapped and unmapped one by one; on small networks that is a good
+    part of the time. Does nothing with another C library.
+    """
+    if sys.platform == "linux":
+        allocator = getattr(ctypes.CDLL(None), "mallopt", None)
+        if allocator is not None:
+            allocator(_M_MMAP_MAX, 0)
+            allocator(_M_TRIM_THRESHOLD, 2**31 - 1)

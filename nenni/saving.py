@@ -2,13 +2,15 @@
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
+from nenni import plugins
 from nenni.errors import UserError
 from nenni.injection import inject, noisy_layers
 from nenni.io import read_tensors, write_tensors
-from nenni.spec import Choices, InjectionSpec
+from nenni.spec import PLUGINS, Choices, InjectionSpec
 
 _FORMAT = 1
 
@@ -48,17 +50,17 @@ def load(path: str | Path, model: nn.Module, example_input: Tensor) -> nn.Module
     """
     file = Path(path)
     tensors, meta = read_tensors(file)
-    if meta.get("format") != _FORMAT or not isinstance(meta.get("layers"), dict):
+    layers = (
+        meta.get("layers") if isinstance(meta, dict) and meta.get("format") == _FORMAT else None
+    )
+    if not isinstance(layers, dict) or not layers:
         raise UserError(f"{path}: was not written by nenni.save, or by a newer version")
-    known = {f.name for f in fields(Choices)}
     try:
-        overrides = {name: Choices.read(config) for name, config in meta["layers"].items()}
-        if any(choices.keys() != known for choices in overrides.values()):
-            raise ValueError("choices are missing or unknown")
+        overrides = {name: _choices(config) for name, config in layers.items()}
         first = next(iter(overrides.values()))
         per_layer = {_literal(name): choices for name, choices in overrides.items()}
         spec = InjectionSpec(**first, layers=tuple(per_layer), min_inputs=1, overrides=per_layer)
-    except (ValueError, TypeError, KeyError, OSError) as error:
+    except (ValueError, TypeError) as error:
         raise UserError(f"{path}: its choices cannot be read ({error})") from error
     noisy = inject(model, spec, example_input)
     load_tensors(noisy, tensors, file)
@@ -85,6 +87,13 @@ def load_tensors(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> No
         if found != expected:
             raise UserError(f"{path}: does not fit: {name} should be {expected}, is {found}")
     model.load_state_dict(tensors)
+
+
+def _choices(config: Any) -> dict[str, Any]:
+    """Choices of a layer from a file; a ValueError if one is missing, unknown or no plugin."""
+    if not isinstance(config, dict) or config.keys() != {f.name for f in fields(Choices)}:
+        raise ValueError("choices are missing or unknown")
+    return Choices.read(config | {kind: plugins.validate(kind, config[kind]) for kind in PLUGINS})
 
 
 def _literal(name: str) -> str:

@@ -1,6 +1,6 @@
 """What is injected and how: the choices of the method, for a network and for each of its layers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, Self, get_args
@@ -13,6 +13,7 @@ from nenni.types import Bits
 
 PLUGINS = ("selection", "projection", "noise")
 """Choices that are plugins; the others are plain values."""
+_EXAMPLES = {"selection": "TopK(0.5)", "projection": "Sparse(0.125)", "noise": "Approximation()"}
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,10 @@ class Choices:
 
     Parameters
     ----------
-    selection, projection
-        See :mod:`nenni.selection` and :mod:`nenni.projection`.
+    selection
+        Which neurons are essential, see :mod:`nenni.selection`.
+    projection
+        The kind of P, see :mod:`nenni.projection`.
     weight_bits, input_bits, projected_bits : int
         Widths of Q_w, Q_a and Q_p in z~ = Q_w(W~) Q_p(P Q_a(x)) + b~; 32: no rounding.
     exact_bits : int
@@ -39,7 +42,7 @@ class Choices:
     Raises
     ------
     UserError
-        For a width or a score that does not exist.
+        For a width or a score that does not exist, or a pool of learned projections.
     """
 
     selection: Selection
@@ -53,12 +56,23 @@ class Choices:
     noise: Noise = field(default_factory=Approximation)
 
     def __post_init__(self) -> None:
+        for kind, method in (("selection", "mask"), ("projection", "sample"), ("noise", "value")):
+            if not callable(getattr(getattr(self, kind), method, None)):
+                raise UserError(
+                    f"{kind} should be an object such as nenni.{_EXAMPLES[kind]}, got "
+                    f"{getattr(self, kind)!r}"
+                )
         for name in ("weight_bits", "input_bits", "projected_bits", "exact_bits"):
             if getattr(self, name) not in get_args(Bits):
                 known = ", ".join(map(str, get_args(Bits)))
                 raise UserError(f"{name} should be one of {known}, got {getattr(self, name)!r}")
         if self.score not in ("signed", "magnitude"):
             raise UserError(f"score should be 'signed' or 'magnitude', got {self.score!r}")
+        if self.projection.learned and self.noise.approximations() > 1:
+            raise UserError(
+                f"{self.noise} draws one of several projections, and those learned by "
+                f"{self.projection} are all the same"
+            )
 
     def to_config(self) -> dict[str, Any]:
         """The choices as plain values, as a config or a file holds them."""
@@ -97,12 +111,14 @@ class InjectionSpec(Choices):
         For an override of what is no choice.
     """
 
-    layers: tuple[str, ...] = ()
+    layers: Sequence[str] = ()
     min_inputs: int = 64
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if isinstance(self.layers, str):
+            raise UserError(f"layers should be a sequence of patterns, such as ({self.layers!r},)")
         known = [f.name for f in fields(Choices)] + ["fraction"]
         for pattern, changes in self.overrides.items():
             for key in changes.keys() - set(known):
@@ -110,6 +126,7 @@ class InjectionSpec(Choices):
                     f"overrides: '{pattern}' changes '{key}', which is no choice of a layer; "
                     f"those are: {', '.join(known)}"
                 )
+            replace(self._own(), **{k: v for k, v in changes.items() if k != "fraction"})
 
     @classmethod
     def paper(cls, selection: Selection, projection: Projection) -> Self:
@@ -117,7 +134,7 @@ class InjectionSpec(Choices):
 
         It leaves open what is to be given here, the fraction of essential neurons (top-k or N:M)
         and the ratio of its sparse projection, and further the bits of the inputs (4 here, as for
-        the weights), the layers, the loss of the fit's data and any normalisation of the score.
+        the weights), the layers, the data of the fit and any normalisation of the score.
         """
         return cls(selection, projection, normalise=False)
 
@@ -140,9 +157,12 @@ class InjectionSpec(Choices):
         rest = {k: v for k, v in config.items() if k not in ("layers", "overrides", "allocate")}
         return cls(**Choices.read(rest), layers=tuple(config["layers"]), overrides=overrides)
 
+    def _own(self) -> Choices:
+        return Choices(**{f.name: getattr(self, f.name) for f in fields(Choices)})
+
     def of(self, name: str, kind: str) -> Choices:
         """Choices of one layer, by its name and the name of its type."""
-        choices = Choices(**{f.name: getattr(self, f.name) for f in fields(Choices)})
+        choices = self._own()
         for pattern, changes in self.overrides.items():
             if matches(pattern, name, kind):
                 rest = {key: value for key, value in changes.items() if key != "fraction"}

@@ -1,6 +1,5 @@
 """Run a network once and see which layers run, in which order, and what follows them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -30,33 +29,27 @@ class Trace:
 def trace(model: nn.Module, example_input: Tensor) -> Trace:
     """Trace a forward pass in eval mode.
 
-    A batch norm belongs to a layer if it is given the very tensor that the layer returned, at each
-    call, and keeps running statistics; names and the order of definition do not matter.
+    A batch norm belongs to a layer if it is given the very tensor that the layer returned, not
+    changed in place since, at each call, and keeps running statistics of the layer's channels;
+    names and the order of definition do not matter.
     """
     found = Trace()
-    outputs: dict[str, Tensor] = {}
-    owners: dict[str, set[BatchNorm | None]] = {}
-
-    def after_layer(name: str) -> Callable[..., None]:
-        def hook(_: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> None:
-            if name not in outputs:
-                found.order.append(name)
-            outputs[name] = output
-            owners.setdefault(name, set()).add(None)
-
-        return hook
+    calls: list[_Call] = []
 
     def before_norm(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         assert isinstance(norm, BatchNorm)
-        for name, output in outputs.items():
-            if inputs[0] is output:
-                owners[name].discard(None)
-                owners[name].add(norm)
+        for call in calls:
+            if inputs[0] is call.output and _version(inputs[0]) == call.version:
+                call.norms.add(norm)
 
-    handles = []
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            handles.append(module.register_forward_hook(after_layer(name)))
+    names = {m: n for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+    handles = [
+        layer.register_forward_hook(
+            lambda layer, _, output: calls.append(_Call(layer, output, _version(output)))
+        )
+        for layer in names
+    ]
+    for module in model.modules():
         if isinstance(module, BatchNorm) and module.running_mean is not None:
             handles.append(module.register_forward_pre_hook(before_norm))
     try:
@@ -65,8 +58,29 @@ def trace(model: nn.Module, example_input: Tensor) -> Trace:
     finally:
         for handle in handles:
             handle.remove()
-    for name, norms in owners.items():
+    owners: dict[nn.Conv2d | nn.Linear, set[BatchNorm | None]] = {}
+    for call in calls:
+        channels_second = isinstance(call.layer, nn.Conv2d) or call.output.dim() == 2
+        known = call.norms if call.norms and channels_second else {None}
+        owners.setdefault(call.layer, set()).update(known)
+    for layer, norms in owners.items():
+        found.order.append(names[layer])
         (owner,) = norms if len(norms) == 1 else (None,)
         if owner is not None:
-            found.batch_norms[name] = owner
+            found.batch_norms[names[layer]] = owner
     return found
+
+
+@dataclass
+class _Call:
+    """One call of a layer, and the batch norms that its output went into."""
+
+    layer: nn.Conv2d | nn.Linear
+    output: Tensor
+    version: int
+    norms: set[BatchNorm] = field(default_factory=set)
+
+
+def _version(x: Tensor) -> int:
+    """How often a tensor was changed in place, which inference mode does not count."""
+    return 0 if x.is_inference() else x._version

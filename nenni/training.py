@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from nenni.checkpoint import Checkpoint
 from nenni.errors import UserError
 from nenni.injection import seed_noise
+from nenni.modes import evaluating
 from nenni.protocols import Attack
 from nenni.seeding import generator
 
@@ -74,9 +75,10 @@ def train(
 ) -> tuple[pd.DataFrame, list[float]]:
     """Train in place; with an attack, on its images (Madry et al., ICLR 2018, eq. 2.1).
 
-    Every random choice depends on the purpose and the epoch alone: a run resumed from its
-    checkpoint ends in the same bytes, and networks that differ in one choice see the same data in
-    the same order.
+    The attack sees the network in eval mode, so that it leaves batch statistics alone and treats
+    each image by itself. Every random choice depends on the purpose and the epoch alone: a run
+    resumed from its checkpoint ends in the same bytes, and networks that differ in one choice see
+    the same data in the same order.
 
     Parameters
     ----------
@@ -132,7 +134,8 @@ def train(
             step = epoch * steps_per_epoch + i
             x, y = random_shift(images[indices], recipe.shift, draws["shift"]), labels[indices]
             if attack is not None:
-                x = attack(model, x, y, recipe.radius(step, steps), draws["attack"])
+                with evaluating(model):
+                    x = attack(model, x, y, recipe.radius(step, steps), draws["attack"])
             for group in optimiser.param_groups:
                 group["lr"] = recipe.lr * recipe.rate(step, steps)
             logits = model(x)

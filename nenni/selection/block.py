@@ -17,15 +17,17 @@ class Block(Deterministic):
     """m = 1 on the fraction of tiles with the largest mean score, tile by tile.
 
     A tile holds neighbouring channels at neighbouring positions, counted row by row; those at the
-    border are smaller. Only such a selection leaves whole tiles of a matrix unit idle. Costs 1
+    border are smaller. Such a selection leaves whole tiles of a matrix unit idle. Costs 1
     addition per neuron and a top-k over the few tiles.
 
     Parameters
     ----------
     fraction : float
         Share of essential tiles of each sample in the layer, in [0, 1].
-    channels, positions : int
-        Size of a tile.
+    channels : int
+        Neighbouring channels in a tile.
+    positions : int
+        Neighbouring positions in a tile.
     """
 
     fraction: Fraction
@@ -61,7 +63,7 @@ class Block(Deterministic):
 
     def _spread(self, tiles: Tensor, score: Tensor) -> Tensor:
         """The value of its tile for every neuron, in the shape of the score."""
-        positions = score[0, 0].numel()
+        positions = score.shape[2:].numel()
         wide = tiles.repeat_interleave(min(self.channels, score.shape[1]), 1)
         wide = wide.repeat_interleave(min(self.positions, positions), 2)
         return wide[:, : score.shape[1], :positions].reshape(score.shape)
