@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from nenni.attention import make_attention_explicit, pack_attention
 from nenni.errors import UserError
-from nenni.layers import NoisyConv2d, NoisyLayer, NoisyLinear, Path
+from nenni.layers import NoisyLayer, Path
 from nenni.modes import evaluating
+from nenni.noisy_conv2d import NoisyConv2d
+from nenni.noisy_linear import NoisyLinear
 from nenni.quantise import NOT_ROUNDED
 from nenni.seeding import derive_seed, generator
 from nenni.spec import InjectionSpec, matches, with_fraction

@@ -1,4 +1,4 @@
-"""The two-path layers: z' = m z + (1 - m) z~ around an unchanged layer."""
+"""What the two-path layers share: z' = m z + (1 - m) z~ around an unchanged layer."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -17,7 +17,9 @@ BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
 
 
 class NoisyLayer(nn.Module, ABC):
-    """What convolutions and linear layers have in common; see `NoisyConv2d` and `NoisyLinear`.
+    """What convolutions and linear layers have in common.
+
+    See :mod:`nenni.noisy_conv2d` and :mod:`nenni.noisy_linear`.
 
     Attributes
     ----------
@@ -277,96 +279,3 @@ class NoisyLayer(nn.Module, ABC):
 
     def _channels_restored(self, mask: Tensor) -> Tensor:
         return mask
-
-
-class NoisyConv2d(NoisyLayer):
-    """A 2-d convolution with an approximate path.
-
-    Where the taps are shared the projection is a 1x1 convolution and W~ has the layer's own
-    geometry; otherwise the projection has the layer's geometry and W~ is 1x1.
-    """
-
-    wrapped: nn.Conv2d
-
-    def features(self, p: Tensor) -> Tensor:
-        """Rows (positions, k) that W~ multiplies."""
-        return self._patches(p) if self.choices.projection.shared_taps else self.rows(p)
-
-    def inputs(self, x: Tensor) -> Tensor:
-        """Pixels (positions, C_in), or patches (positions, d) where P has the layer's geometry."""
-        return self.rows(x) if self.choices.projection.shared_taps else self._patches(x)
-
-    def _patches(self, x: Tensor) -> Tensor:
-        w = self.wrapped
-        mode = "constant" if w.padding_mode == "zeros" else w.padding_mode
-        x = F.pad(x, w._reversed_padding_repeated_twice, mode=mode)
-        columns = F.unfold(x, w.kernel_size, w.dilation, 0, w.stride)
-        return columns.transpose(1, 2).flatten(0, 1)
-
-    def _draw(self, generator: torch.Generator) -> Tensor:
-        _, channels, *taps = self.wrapped.weight.shape
-        projection = self.choices.projection
-        if projection.shared_taps:
-            matrix = projection.sample(projection.rows(channels), channels, generator)
-            return matrix[:, :, None, None]
-        d = self.wrapped.weight[0].numel()
-        return projection.sample(projection.rows(d), d, generator).view(-1, channels, *taps)
-
-    def _features_shape(self) -> tuple[int, ...]:
-        shared = self.choices.projection.shared_taps
-        return (self.P.shape[1], *(self.wrapped.kernel_size if shared else (1, 1)))
-
-    def _project(self, x: Tensor, projection: Tensor) -> Tensor:
-        if self.choices.projection.shared_taps:
-            return F.conv2d(x, projection)
-        return self._operate(x, projection, None)
-
-    def _combine(self, p: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        if self.choices.projection.shared_taps:
-            return self._operate(p, weight, bias)
-        return F.conv2d(p, weight, bias)
-
-    def _compose(self, weight: Tensor, projection: Tensor) -> Tensor:
-        return torch.einsum("nk,kchw->nchw", weight[:, :, 0, 0], projection)
-
-    def _operate(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return self.wrapped._conv_forward(x, weight, bias)  # type: ignore[no-any-return]
-
-
-class NoisyLinear(NoisyLayer):
-    """A linear layer with an approximate path; the last dimension holds the features."""
-
-    wrapped: nn.Linear
-
-    def features(self, p: Tensor) -> Tensor:
-        """Rows (positions, k) that W~ multiplies."""
-        return p.flatten(0, -2)
-
-    def inputs(self, x: Tensor) -> Tensor:
-        """Rows (positions, d)."""
-        return x.flatten(0, -2)
-
-    def _draw(self, generator: torch.Generator) -> Tensor:
-        d = self.wrapped.weight.shape[1]
-        return self.choices.projection.sample(self.choices.projection.rows(d), d, generator)
-
-    def _features_shape(self) -> tuple[int, ...]:
-        return (self.P.shape[1],)
-
-    def _project(self, x: Tensor, projection: Tensor) -> Tensor:
-        return F.linear(x, projection)
-
-    def _combine(self, p: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        return F.linear(p, weight, bias)
-
-    def _compose(self, weight: Tensor, projection: Tensor) -> Tensor:
-        return weight @ projection
-
-    def _operate(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return F.linear(x, weight, bias)
-
-    def _channels_second(self, z: Tensor) -> Tensor:
-        return z.movedim(-1, 1)
-
-    def _channels_restored(self, mask: Tensor) -> Tensor:
-        return mask.movedim(1, -1)

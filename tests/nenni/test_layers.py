@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from nenni.errors import UserError
 from nenni.injection import inject, noisy_layers, set_path
-from nenni.layers import NoisyConv2d, NoisyLayer, NoisyLinear
+from nenni.layers import NoisyLayer
 from nenni.mixing import mix
 from nenni.noise.zero import Zero
+from nenni.noisy_conv2d import NoisyConv2d
+from nenni.noisy_linear import NoisyLinear
 from nenni.projection.count_sketch import CountSketch
 from nenni.projection.gaussian import Gaussian
 from nenni.projection.sparse import Sparse

@@ -14,12 +14,14 @@ from nenni.capturing import visit_exact
 from nenni.errors import UserError
 from nenni.fitting import fit
 from nenni.injection import inject, is_randomised, noisy_layers, seed_noise, set_path
-from nenni.layers import NoisyConv2d, NoisyLayer, NoisyLinear
+from nenni.layers import NoisyLayer
 from nenni.noise.approximation import Approximation
 from nenni.noise.gaussian import GaussianNoise
 from nenni.noise.resample import Resample
 from nenni.noise.uniform import UniformNoise
 from nenni.noise.zero import Zero
+from nenni.noisy_conv2d import NoisyConv2d
+from nenni.noisy_linear import NoisyLinear
 from nenni.projection.gaussian import Gaussian
 from nenni.projection.sparse import Sparse
 from nenni.projection.tap_shared_pca import TapSharedPCA

@@ -50,7 +50,7 @@ def slices(p: Plan) -> dict[str, str]:
     [
         ("pgd_20: {name: pgd, steps: 20}", "pgd_20: {name: pgd, steps: 30}", {"attack", "attack alloc", "sweep"}),
         ("pgd_7: {name: pgd, steps: 7}", "pgd_7: {name: pgd, steps: 8}", {"pretrain", "finetune", "finetune alloc"}),
-        ("epochs: 1, lr: 0.001, batch_size: 128", "epochs: 1, lr: 0.002, batch_size: 128", {"project", "project alloc", "sweep"}),
+        ("epochs: 0, lr: 0.001, batch_size: 128", "epochs: 0, lr: 0.002, batch_size: 128", {"project", "project alloc", "sweep"}),
         ("epochs: 2, lr: 0.001, parameters", "epochs: 2, lr: 0.002, parameters", {"finetune", "finetune alloc"}),
         ("{name: topk, fraction: 0.5}, allocate", "{name: topk, fraction: 0.4}, allocate", {"project alloc", "finetune alloc", "attack alloc"}),
         ("noise_intensity: {name: noise_intensity}", "noise_intensity: {name: noise_intensity, width: 5}", {"figure"}),

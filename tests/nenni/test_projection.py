@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from nenni.fitting import fit
 from nenni.injection import inject, noisy_layers
-from nenni.layers import NoisyConv2d
 from nenni.noise.resample import Resample
+from nenni.noisy_conv2d import NoisyConv2d
 from nenni.projection.count_sketch import CountSketch
 from nenni.projection.gaussian import Gaussian
 from nenni.projection.sparse import Sparse
