@@ -90,8 +90,8 @@ def quantise_weight(weight: Tensor, bits: int) -> Tensor:
 @torch.no_grad()
 def weight_scale(weight: Tensor, bits: int) -> Tensor:
     """Step of :func:`quantise_weight`, (n, 1, ...): the largest weight over the largest code."""
-    largest = weight.flatten(1).abs().amax(1).clamp_min(torch.finfo(weight.dtype).tiny)
-    return (largest / levels(bits)).view(-1, *(1,) * (weight.dim() - 1))
+    scale = weight.flatten(1).abs().amax(1) / levels(bits)
+    return scale.clamp_min_(torch.finfo(weight.dtype).tiny).view(-1, *(1,) * (weight.dim() - 1))
 
 
 @torch.no_grad()
@@ -101,11 +101,12 @@ def mse_scale(x: Tensor, bits: int, candidates: int = 40) -> Tensor:
     Clipping a few large values costs less than coarse steps for all the others; the search is over
     `candidates` equal parts of the largest magnitude.
     """
-    largest = x.abs().amax().clamp_min(torch.finfo(x.dtype).tiny)
+    largest = x.abs().amax()
     if bits >= NOT_ROUNDED:
         return largest
     scales = [
-        largest * (i / candidates) / levels(bits) for i in range(candidates // 8, candidates + 1)
+        (largest * (i / candidates) / levels(bits)).clamp_min(torch.finfo(x.dtype).tiny)
+        for i in range(candidates // 8, candidates + 1)
     ]
     errors = torch.stack([(quantise(x, scale, bits) - x).square().mean() for scale in scales])
     return scales[int(errors.argmin())]
@@ -126,8 +127,13 @@ class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         x, scale = ctx.saved_tensors
-        inside = torch.ops.aten.hardtanh_backward(gradients[0], x / scale, -ctx.limit, ctx.limit)
-        return inside, None, None
+        codes, limits = x / scale, (-ctx.limit, ctx.limit)
+        if torch.is_grad_enabled():  # second derivatives are asked for
+            inside = torch.ops.aten.hardtanh_backward(gradients[0], codes, *limits)
+            return inside, None, None
+        codes = codes.to(gradients[0].dtype)
+        clip_gradient = torch.ops.aten.hardtanh_backward.grad_input
+        return clip_gradient(gradients[0], codes, *limits, grad_input=codes), None, None
 
 
 def _round(x: Tensor, scale: Tensor, q: int) -> Tensor:
