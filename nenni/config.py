@@ -97,7 +97,7 @@ class InjectionChange(_Strict):
     """The selection of a defence, and what it changes of the shared choices.
 
     With ``allocate`` the selection's fraction is a budget: the share of the injected layers' exact
-    multiply-accumulates, spent on the layers where the profile says it matters most.
+    multiply-accumulates, spent on the layers where it lowers the loss most.
     """
 
     selection: Annotated[Plugin, _plugin("selection")]

@@ -132,4 +132,5 @@ def _count(mask: Tensor) -> Tensor:
     if mask.shape[1] % 1024:
         return mask.sum(1, dtype=torch.int32)
     words = mask.view(torch.int64).unflatten(1, (-1, 128)).sum(2)  # no byte exceeds 128
-    return words.view(torch.uint8).sum(1, dtype=torch.int32)
+    counts: Tensor = words.view(torch.uint8).sum(1, dtype=torch.int32)
+    return counts

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nenni.allocation import allocate
+from nenni.allocation import allocate, rises_at
 from nenni.errors import UserError
 
 
@@ -22,17 +22,26 @@ def table(rises: dict[str, list[float]]) -> pd.DataFrame:
 
 
 def test_budget_goes_to_the_sensitive_layer() -> None:
-    found = allocate(
-        table({"a": [10, 5], "b": [0.1, 0.05]}), {"a": 0.2, "b": 0.2}, {"a": 1, "b": 1}, 0.5
-    ).set_index("layer")
+    rises = rises_at(table({"a": [10, 5], "b": [0.1, 0.05]}), {"a": 0.2, "b": 0.2})
+    found = allocate(rises, {"a": 1, "b": 1}, 0.5).set_index("layer")
     assert found["fraction"].to_dict() == {"a": 1.0, "b": 0.0}
     assert found["predicted_rise"].to_dict() == pytest.approx({"a": 0, "b": 0.1})
-    assert found["uniform_rise"].to_dict() == pytest.approx({"a": 5, "b": 0.05})
 
 
 def test_rise_is_read_at_the_relative_error() -> None:
-    found = allocate(table({"a": [10, 5]}), {"a": 0.05}, {"a": 1}, 0.5)
+    found = allocate(rises_at(table({"a": [10, 5]}), {"a": 0.05}), {"a": 1}, 0.5)
     assert found["predicted_rise"].tolist() == pytest.approx([5 * 0.25])
+
+
+def test_no_fraction_beyond_the_measured_is_taken() -> None:
+    rises = pd.DataFrame(
+        [("a", 0.25, 1.0), ("a", 0.75, -1.0), ("b", 0.25, 0.1), ("b", 0.75, -0.1)],
+        columns=["layer", "fraction", "rise"],
+    )
+    found = allocate(rises, {"a": 1, "b": 1}, 0.5).set_index("layer")
+    assert found["fraction"].to_dict() == {"a": 0.75, "b": 0.25}
+    with pytest.raises(UserError, match="no fractions among those that were measured cost"):
+        allocate(rises, {"a": 1, "b": 1}, 0.2)
 
 
 @settings(deadline=None, max_examples=40)
@@ -46,10 +55,9 @@ def test_no_choice_within_the_budget_is_better(
 ) -> None:
     names = ["a", "b", "c"]
     costs = dict(zip(names, macs, strict=True))
-    found = allocate(
-        table(dict(zip(names, map(list, rises), strict=True))),
-        dict.fromkeys(names, 0.2), costs, budget,
-    ).set_index("layer")  # fmt: skip
+    profile = table(dict(zip(names, map(list, rises), strict=True)))
+    found = allocate(rises_at(profile, dict.fromkeys(names, 0.2)), costs, budget)
+    found = found.set_index("layer")
     spent = sum(found.loc[n, "fraction"] * costs[n] for n in names) / sum(macs)
     assert spent <= budget + 1e-9
     grid = np.arange(17) / 16
@@ -65,4 +73,4 @@ def test_no_choice_within_the_budget_is_better(
 
 def test_an_error_beyond_the_profile_is_refused() -> None:
     with pytest.raises(UserError, match=r"layer a: .* 0.30, beyond .* add a larger one"):
-        allocate(table({"a": [10, 5]}), {"a": 0.3}, {"a": 1}, 0.5)
+        rises_at(table({"a": [10, 5]}), {"a": 0.3})

@@ -67,8 +67,7 @@ def profile_inputs(wildcards):
     """What the profile tells a defence that allocates a budget."""
     if not PLAN.allocates(wildcards.defence):
         return {}
-    folder = f"{R}/bases/{wildcards.base}/seed{wildcards.seed}"
-    return {name: f"{folder}/{name}.csv" for name in ("distribution", "sensitivities")}
+    return {"distribution": f"{R}/bases/{wildcards.base}/seed{wildcards.seed}/distribution.csv"}
 
 
 def source_input(wildcards):

@@ -1,9 +1,11 @@
-"""Fractions allocated over the layers against one for all, at equal cost, after training.
+"""Fractions allocated over the layers, in two ways, against one for all at equal cost.
 
     python workflow/scripts/allocation_study.py --weights DIR --data DIR
 
-Fit and profile see the first training images, the comparison the last 5,000, which neither saw.
-Folders as for post_training.py.
+"profile": by the sensitivities of single layers in the exact network, which the workflow's profile
+measures; "measured": by the injected network's own loss around one fraction for all, as the
+workflow allocates. Both and the fit see the first training images, the comparison the last 5,000,
+which neither saw (the networks themselves were trained on them). Folders as for post_training.py.
 """
 
 import argparse
@@ -18,14 +20,15 @@ from torch import Tensor, nn
 
 import nenni
 from nenni import runtime
-from nenni.allocation import allocate
+from nenni.allocation import allocate, rises_at
 from nenni.errors import UserError
 from nenni.fitting import fit
 from nenni.injection import inject, noisy_layers, set_fractions
 from nenni.io import write_csv
 from nenni.profiling import output_distribution, sensitivities
 from nenni.reporting import report
-from nenni.statistics import mcnemar
+from nenni.statistics import mcnemar, wilson
+from nenni.working_point import spend
 
 FIT, PROFILE, VALIDATION, BATCH = 1000, 500, 5000, 250
 FRACTIONS, NOISES = [0.0, 0.125, 0.25, 0.5, 0.75], [0.1, 0.2, 0.4, 0.8, 1.2]
@@ -59,29 +62,46 @@ def main() -> None:
     held_out = images[-VALIDATION:], labels[-VALIDATION:]
     rows = []
     for budget in arguments.budgets:
-        table = allocate(rises, errors, macs, budget)
-        set_fractions(noisy, dict(zip(table["layer"], table["fraction"], strict=True)))
-        allocated, allocated_loss = judge(noisy, *held_out)
         set_fractions(noisy, dict.fromkeys(names, budget))
-        uniform, uniform_loss = judge(noisy, *held_out)
-        spent = sum(macs[r.layer] * r.fraction for r in table.itertuples()) / sum(macs.values())
-        rows.append(
-            {
-                "network": arguments.network,
-                "budget": budget,
-                "spent": spent,
-                "n": VALIDATION,
-                "accuracy_allocated": float(allocated.mean()),
-                "accuracy_uniform": float(uniform.mean()),
-                "mcnemar_p": mcnemar(allocated.numpy(), uniform.numpy()),
-                "loss_allocated": allocated_loss,
-                "loss_uniform": uniform_loss,
-                "lowest_fraction": table["fraction"].min(),
-                "highest_fraction": table["fraction"].max(),
-            }
-        )
-        print(rows[-1], flush=True)
+        uniform, loss = judge(noisy, *held_out)
+        rows.append(row(arguments.network, budget, "uniform", {}, uniform, loss, uniform))
+        by_profile = allocate(rises_at(rises, errors), macs, budget)
+        by_measurement = spend(noisy, images[:PROFILE], labels[:PROFILE], macs, budget)
+        for name, table in (("profile", by_profile), ("measured", by_measurement)):
+            fractions = dict(zip(table["layer"], table["fraction"], strict=True))
+            set_fractions(noisy, fractions)
+            correct, loss = judge(noisy, *held_out)
+            rows.append(row(arguments.network, budget, name, fractions, correct, loss, uniform))
+            rows[-1]["spent"] = sum(macs[k] * f for k, f in fractions.items()) / sum(macs.values())
+        print(pd.DataFrame(rows[-3:]).to_string(index=False), flush=True)
         write_csv(arguments.out, pd.DataFrame(rows))
+
+
+def row(
+    network: str,
+    budget: float,
+    allocation: str,
+    fractions: dict[str, float],
+    correct: Tensor,
+    loss: float,
+    uniform: Tensor,
+) -> dict[str, object]:
+    """One allocation's accuracy and loss, and its paired test against one fraction for all."""
+    low, high = wilson(float(correct.sum()), len(correct))
+    return {
+        "network": network,
+        "budget": budget,
+        "allocation": allocation,
+        "spent": budget,
+        "n": len(correct),
+        "accuracy": float(correct.mean()),
+        "low": low,
+        "high": high,
+        "loss": loss,
+        "mcnemar_p": mcnemar(correct.numpy(), uniform.numpy()),
+        "lowest_fraction": min(fractions.values(), default=budget),
+        "highest_fraction": max(fractions.values(), default=budget),
+    }
 
 
 @torch.no_grad()
