@@ -190,7 +190,8 @@ class NoisyLayer(nn.Module, ABC):
         margin = selection.margin(score, mask)
         if margin is None:
             return self._channels_restored(mask.to(z))
-        deviation = score.detach().flatten(1).std(1, correction=0).nan_to_num(nan=0.0)
+        rows = score.detach().flatten(1)
+        deviation = (rows - rows.mean(1, keepdim=True)).square().mean(1).sqrt().nan_to_num(nan=0.0)
         width = self.temperature * deviation.clamp_min(torch.finfo(z.dtype).tiny)
         return self._channels_restored(
             torch.sigmoid(margin / width.view(-1, *(1,) * (score.dim() - 1)))

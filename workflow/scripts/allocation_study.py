@@ -30,8 +30,8 @@ from nenni.reporting import report
 from nenni.statistics import mcnemar, wilson
 from nenni.working_point import spend
 
-FIT, PROFILE, VALIDATION, BATCH = 1000, 500, 5000, 250
-FRACTIONS, NOISES = [0.0, 0.125, 0.25, 0.5, 0.75], [0.1, 0.2, 0.4, 0.8, 1.2]
+FIT, PROFILE, VALIDATION, BATCH = 1000, 250, 5000, 250
+FRACTIONS, NOISES = [0.0, 0.25, 0.5, 0.75], [0.2, 0.4, 0.8, 1.2]
 
 
 def main() -> None:
