@@ -10,7 +10,6 @@ process of its own each, less what is there before the step. Run it with nothing
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -76,11 +75,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/reference/speed.csv"))
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    runtime.keep_freed_memory()
     torch.set_num_threads(1)
     if arguments.memory_of is not None:
         print(json.dumps(peak_memory(arguments.memory_of, arguments.batch)))
         return
+    runtime.keep_freed_memory()
     plain_memory = _memory_in_own_process("plain", arguments.batch)
     rows = []
     for name in arguments.settings:
@@ -178,9 +177,17 @@ def peak_memory(name: str, batch: int) -> float:
     model, noisy, images, labels = networks(first, batch)
     network = model if name == "plain" else noisy
     training_step(network, images[:2], labels[:2])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak_kib()
     training_step(network, images, labels)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return (_peak_kib() - before) / 1024
+
+
+def _peak_kib() -> int:
+    """Largest resident set so far; Linux's own, since getrusage's counts the parent process's."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1])
+    raise RuntimeError("/proc/self/status has no VmHWM: memory is measured on Linux alone")
 
 
 def _memory_in_own_process(name: str, batch: int) -> float:
