@@ -108,13 +108,10 @@ class ExplicitAttention(nn.Module):
             dtype=self.out.weight.dtype,
         )
         with torch.no_grad():
-            for name, tensor in _unpacked(attention).items():
-                tensor.copy_(self.get_parameter(name))
-        for name, parameter in attention.named_parameters():
-            layers = {"o": self.out, "k": self.k, "v": self.v}  # else q_proj_weight or in_proj_...
-            kind = "bias" if name.endswith("bias") else "weight"
-            own = layers.get(name[0], self.q).get_parameter(kind)
-            parameter.requires_grad_(own.requires_grad)
+            for name, part in _unpacked(attention).items():
+                own = self.get_parameter(name)
+                part.copy_(own)
+                (part if part._base is None else part._base).requires_grad_(own.requires_grad)
         return attention.train(self.training)
 
     def _samples_first(self, x: Tensor, batched: bool) -> Tensor:

@@ -62,11 +62,9 @@ class Profile(_Strict):
     noises: list[Positive] = Field(min_length=1)
 
 
-class Choices(_Strict):
-    """Choices for some layers, in place of the shared ones: :class:`nenni.spec.Choices`."""
+class _Change(_Strict):
+    """What may differ from the shared choices, for a defence or for some of its layers."""
 
-    selection: Annotated[Plugin, _plugin("selection")] | None = None
-    fraction: Fraction | None = None
     projection: Annotated[Plugin, _plugin("projection")] | None = None
     noise: Annotated[Plugin, _plugin("noise")] | None = None
     weight_bits: Bits | None = None
@@ -75,6 +73,13 @@ class Choices(_Strict):
     exact_bits: Bits | None = None
     score: Literal["signed", "magnitude"] | None = None
     normalise: bool | None = None
+
+
+class Choices(_Change):
+    """Choices for some layers, in place of the shared ones: :class:`nenni.spec.Choices`."""
+
+    selection: Annotated[Plugin, _plugin("selection")] | None = None
+    fraction: Fraction | None = None
 
 
 class Injection(_Strict):
@@ -93,7 +98,7 @@ class Injection(_Strict):
     overrides: dict[str, Choices] = {}
 
 
-class InjectionChange(_Strict):
+class InjectionChange(_Change):
     """The selection of a defence, and what it changes of the shared choices.
 
     With ``allocate`` the selection's fraction is a budget: the share of the injected layers' exact
@@ -102,14 +107,6 @@ class InjectionChange(_Strict):
 
     selection: Annotated[Plugin, _plugin("selection")]
     allocate: bool = False
-    projection: Annotated[Plugin, _plugin("projection")] | None = None
-    noise: Annotated[Plugin, _plugin("noise")] | None = None
-    weight_bits: Bits | None = None
-    input_bits: Bits | None = None
-    projected_bits: Bits | None = None
-    exact_bits: Bits | None = None
-    score: Literal["signed", "magnitude"] | None = None
-    normalise: bool | None = None
     layers: list[str] | None = None
     min_inputs: Count | None = None
     overrides: dict[str, Choices] | None = None

@@ -64,7 +64,7 @@ def inject(
             if module is layer:
                 noisy.set_submodule(alias, wrapper)
     pack_attention(noisy)
-    _check_layers(noisy, example_input)
+    _check_layers(noisy, example_input, found.sizes)
     return noisy
 
 
@@ -207,11 +207,12 @@ def _fits(layer: nn.Conv2d | nn.Linear, min_inputs: int) -> bool:
 
 
 @torch.no_grad()
-def _check_layers(noisy: nn.Module, example_input: Tensor) -> None:
+def _check_layers(noisy: nn.Module, example_input: Tensor, once: dict[str, list[int]]) -> None:
     """Refuse layers that do not compute what their attributes say, or do not see samples.
 
     The geometry of a subclass, or the weights that it uses, may be its own. Where the first
-    dimension does not grow with the batch, a mask would depend on more than one sample.
+    dimension does not grow with the batch, from those it had `once` to twice as many, a mask would
+    depend on more than one sample.
     """
     sizes: dict[str, list[int]] = {}
 
@@ -240,16 +241,13 @@ def _check_layers(noisy: nn.Module, example_input: Tensor) -> None:
     set_path(noisy, "exact")
     try:
         with evaluating(noisy):
-            noisy(example_input)
-            once = dict(sizes)
-            sizes.clear()
             noisy(torch.cat([example_input, example_input]))
     finally:
         set_path(noisy, "injected")
         for handle in handles:
             handle.remove()
-    for name, counts in once.items():
-        if sizes[name] != [2 * count for count in counts]:
+    for name, counts in sizes.items():
+        if counts != [2 * count for count in once[name]]:
             raise UserError(
                 f"layer {name} does not have the samples in the first dimension of its input (a "
                 f"transformer with batch_first=False?): leave it exact, layers=('!{name}',)"

@@ -19,10 +19,13 @@ class Trace:
         Names of the convolutions and linear layers that ran, in the order of their first call.
     batch_norms : dict
         Layer -> the batch norm that its output goes into directly.
+    sizes : dict
+        Layer -> first dimension of its input, at each call.
     """
 
     order: list[str] = field(default_factory=list)
     batch_norms: dict[str, BatchNorm] = field(default_factory=dict)
+    sizes: dict[str, list[int]] = field(default_factory=dict)
 
 
 @torch.no_grad()
@@ -45,7 +48,9 @@ def trace(model: nn.Module, example_input: Tensor) -> Trace:
     names = {m: n for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
     handles = [
         layer.register_forward_hook(
-            lambda layer, _, output: calls.append(_Call(layer, output, _version(output)))
+            lambda layer, inputs, output: calls.append(
+                _Call(layer, len(inputs[0]), output, _version(output))
+            )
         )
         for layer in names
     ]
@@ -63,6 +68,7 @@ def trace(model: nn.Module, example_input: Tensor) -> Trace:
         channels_second = isinstance(call.layer, nn.Conv2d) or call.output.dim() == 2
         known = call.norms if call.norms and channels_second else {None}
         owners.setdefault(call.layer, set()).update(known)
+        found.sizes.setdefault(names[call.layer], []).append(call.size)
     for layer, norms in owners.items():
         found.order.append(names[layer])
         (owner,) = norms if len(norms) == 1 else (None,)
@@ -76,6 +82,7 @@ class _Call:
     """One call of a layer, and the batch norms that its output went into."""
 
     layer: nn.Conv2d | nn.Linear
+    size: int
     output: Tensor
     version: int
     norms: set[BatchNorm] = field(default_factory=set)

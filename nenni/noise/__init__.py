@@ -1,6 +1,7 @@
 """Noises, what the non-essential neurons get, one per file.
 
-A noise is a frozen dataclass whose fields are its config, with
+A noise is a frozen dataclass whose fields are its config; most derive from
+:class:`nenni.noise._base.Single`. It has
 
 ``value(z, z_tilde, deviation, generator)``
     tensor of the shape of z (N, C, ...): what stands in for z on the non-essential neurons;

@@ -6,11 +6,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from nenni.noise._base import Single
+
 __all__ = ["GaussianNoise"]
 
 
 @dataclass(frozen=True)
-class GaussianNoise:
+class GaussianNoise(Single):
     """z' = m z + (1 - m) (z + s e), e ~ N(0, 1) afresh at each forward pass.
 
     s is the deviation of z~ - z in the layer, so the noise has the variance of the paper's but
@@ -25,7 +27,3 @@ class GaussianNoise:
         """Z with noise, of the shape of z."""
         noise = torch.randn(z.shape, generator=generator, device=generator.device)
         return z + noise.to(z) * deviation
-
-    def approximations(self) -> int:
-        """One per layer, for the selection."""
-        return 1

@@ -7,11 +7,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from nenni.noise._base import Single
+
 __all__ = ["UniformNoise"]
 
 
 @dataclass(frozen=True)
-class UniformNoise:
+class UniformNoise(Single):
     """z' = m z + (1 - m) (z + sqrt(3) s u), u ~ U(-1, 1) afresh at each forward pass.
 
     s is the deviation of z~ - z in the layer, so the noise has the variance of the paper's but
@@ -26,7 +28,3 @@ class UniformNoise:
         """Z with noise, of the shape of z."""
         noise = torch.rand(z.shape, generator=generator, device=generator.device) * 2 - 1
         return z + noise.to(z) * (math.sqrt(3) * deviation)
-
-    def approximations(self) -> int:
-        """One per layer, for the selection."""
-        return 1

@@ -1,21 +1,14 @@
-from collections.abc import Callable
+"""Selections on given scores."""
+
 from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from selection_cases import generator, scores, seeds
 
-from nenni import fitting
-from nenni.capturing import visit_exact
-from nenni.fitting import fit, set_thresholds
-from nenni.injection import inject, noisy_layers, set_fractions
-from nenni.layers import NoisyLayer
 from nenni.protocols import Selection
-from nenni.reporting import report
-from nenni.selection._ranking import top_k
 from nenni.selection.all import All
 from nenni.selection.block import Block
 from nenni.selection.channel import Channel
@@ -26,22 +19,11 @@ from nenni.selection.oracle import Oracle
 from nenni.selection.random import Random
 from nenni.selection.threshold import Threshold
 from nenni.selection.topk import TopK
-from nenni.spec import InjectionSpec
-
-MakeSpec = Callable[..., InjectionSpec]
 
 shapes = st.sampled_from([(3, 7), (2, 8, 5, 3), (1, 5, 1, 1), (4, 6, 2, 2), (0, 4, 3, 3)])
-seeds = st.integers(0, 2**31 - 1)
+
+
 fractions = st.floats(0, 1)
-
-
-def scores(shape: tuple[int, ...], seed: int, ties: bool) -> Tensor:
-    z = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-    return z.round() if ties else z
-
-
-def generator() -> torch.Generator:
-    return torch.Generator().manual_seed(0)
 
 
 @given(shapes, seeds, fractions, st.booleans())
@@ -127,76 +109,6 @@ def test_random_ignores_the_score_and_differs_between_draws() -> None:
     assert torch.equal(first, Random(0.3).mask(-z, generator()))
     assert Random.randomised
     assert not TopK.randomised
-
-
-KINDS = ["normal", "ties", "constant", "relu", "skewed", "steps", "infinite", "nan", "all nan"]
-
-
-def long_rows(kind: str, rows: int, n: int, seed: int) -> Tensor:
-    """Rows of every awkward kind."""
-    z = torch.randn(rows, n, generator=torch.Generator().manual_seed(seed))
-    special = torch.rand(rows, n, generator=torch.Generator().manual_seed(seed + 1)) < 0.2
-    return {
-        "normal": z,
-        "ties": z.round(decimals=1),
-        "constant": torch.full_like(z, 3.25),
-        "relu": z.relu(),
-        "skewed": z.mul(6).exp(),
-        "steps": z.sort(1).values.sign() * 1e30,
-        "infinite": z.masked_fill(special, torch.inf).masked_fill(z < -1.5, -torch.inf),
-        "nan": z.masked_fill(special, torch.nan),
-        "all nan": torch.full_like(z, torch.nan),
-    }[kind]
-
-
-@settings(max_examples=120, deadline=None)
-@given(
-    st.lists(st.sampled_from(KINDS), min_size=1, max_size=3),
-    st.sampled_from([8191, 8192, 8193, 20_001]),
-    st.one_of(st.floats(0, 1), st.sampled_from([1e-4, 0.1, 0.5, 0.9, 0.9999])),
-    seeds,
-    st.sampled_from([torch.float32, torch.float64, torch.bfloat16]),
-)
-def test_long_rows_hold_the_count_and_keep_the_largest(
-    kinds: list[str], n: int, fraction: float, seed: int, dtype: torch.dtype
-) -> None:
-    """Above 8,191 neurons the search is narrowed down first; rows of all kinds share a batch."""
-    rows = torch.cat([long_rows(kind, 1, n, seed + i) for i, kind in enumerate(kinds)]).to(dtype)
-    mask = top_k(rows, fraction)
-    k = round(fraction * n)
-    assert mask.sum(1).tolist() == [k] * len(rows)
-    ranked = rows.masked_fill(rows.isnan(), -torch.inf)
-    for row, chosen in zip(ranked, mask, strict=True):
-        expected = row.sort(descending=True).values[:k]
-        assert torch.equal(row[chosen].sort(descending=True).values, expected)
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    st.sampled_from([40, 9000]), st.floats(0, 1), seeds, st.sampled_from(["ties", "relu", "nan"])
-)
-def test_rows_are_ranked_one_by_one(n: int, fraction: float, seed: int, kind: str) -> None:
-    rows = torch.cat([long_rows(kind, 1, n, seed), long_rows("skewed", 2, n, seed)])
-    assert torch.equal(top_k(rows, fraction)[:1], top_k(rows[:1], fraction))
-
-
-def test_the_layout_in_memory_changes_no_mask() -> None:
-    for shape in ((3, 8, 5, 7), (2, 32, 20, 20)):
-        z = scores(shape, 0, ties=False)
-        mask = TopK(0.3).mask(z, generator())
-        last = TopK(0.3).mask(z.to(memory_format=torch.channels_last), generator())
-        assert torch.equal(last, mask)
-        assert last.is_contiguous(memory_format=torch.channels_last)
-        assert mask.is_contiguous()
-        swapped = TopK(0.3).mask(z.transpose(2, 3), generator())
-        assert torch.equal(swapped, mask.transpose(2, 3))
-
-
-def test_random_holds_the_fraction_in_long_rows_and_draws_evenly() -> None:
-    mask = Random(0.3).mask(torch.zeros(60, 40, 16, 16), generator()).flatten(1)
-    assert (mask.sum(1) == round(0.3 * 40 * 256)).all()
-    shares = mask.float().mean(0)
-    assert (shares - 0.3).abs().max() < 5.5 * (0.3 * 0.7 / 60) ** 0.5
 
 
 @given(shapes, seeds, st.floats(0, 1), st.integers(1, 5), st.integers(1, 6))
@@ -320,111 +232,3 @@ def test_margins_move_with_the_score(selection: Selection) -> None:
         expected = torch.zeros_like(gradient)
         expected[:, 3] = sign * finite
         torch.testing.assert_close(gradient, expected)
-
-
-@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.5, 0.83, 1.0])
-@pytest.mark.parametrize("normalise", [True, False])
-def test_thresholds_hold_the_fraction_on_the_images_of_the_fit(
-    trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor], fraction: float,
-    normalise: bool,
-) -> None:  # fmt: skip
-    """Where scores tie with the threshold, the fraction lies between those beyond and those at it."""
-    spec = make_spec(selection=Threshold(fraction), normalise=normalise, score="magnitude")
-    noisy = inject(trained, spec, digits[0][:1])
-    batches = digits[0][:300].split(130)
-    fit(noisy, batches)
-    scores: dict[str, list[Tensor]] = {name: [] for name, _ in noisy_layers(noisy)}
-
-    def visit(name: str, layer: NoisyLayer, x: Tensor, _: Tensor) -> None:
-        scores[name].append(layer.score(layer.approximate(x)).flatten())
-
-    visit_exact(noisy, batches, visit)
-    found = report(noisy, batches).set_index("layer")["fraction"]
-    for name, parts in scores.items():
-        beyond, at_least = ((torch.cat(parts) > 0), (torch.cat(parts) >= 0))
-        assert beyond.double().mean() <= fraction + 0.005
-        assert at_least.double().mean() >= fraction - 0.005
-        assert found[name] == pytest.approx(float(beyond.double().mean()), abs=1e-9)
-        assert found[name] == pytest.approx(fraction, abs=0 if fraction in (0, 1) else 0.03)
-    assert (report(noisy, digits[0][300:600])["fraction"] - fraction).abs().max() < 0.06
-
-
-def test_thresholds_follow_a_change_of_fraction(
-    trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor]
-) -> None:
-    noisy = inject(trained, make_spec(selection=Threshold(0.5)), digits[0][:1])
-    fit(noisy, digits[0][:300])
-    set_fractions(noisy, {"conv3": 0.2})
-    set_thresholds(noisy, [digits[0][:300]])
-    found = report(noisy, digits[0][:300]).set_index("layer")["fraction"]
-    assert found["conv3"] == pytest.approx(0.2, abs=0.01)
-    assert found["conv2"] == pytest.approx(0.5, abs=0.01)
-
-
-def test_thresholds_are_read_from_all_parts_of_an_image(
-    make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A sample at regular steps may fall on one column alone, e.g. on the border."""
-    monkeypatch.setattr(fitting, "_SAMPLED_SCORES", 8 * 16)  # of 8 x 16 x 16: every 16th
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 2, 1))
-    x = torch.randn(60, 3, 16, 16, generator=generator()) * torch.linspace(0.1, 3, 16)
-    spec = make_spec(selection=Threshold(0.3), score="magnitude", min_inputs=1)
-    noisy = inject(model, spec, x[:1])
-    fit(noisy, x)
-    assert report(noisy, x)["fraction"].item() == pytest.approx(0.3, abs=0.03)
-
-
-def test_every_image_counts_the_same_for_a_threshold(
-    make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A small last batch weighs no more than its images."""
-    monkeypatch.setattr(fitting, "_SAMPLED_SCORES", 64)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 2, 1))
-    x = torch.randn(110, 3, 16, 16, generator=generator())
-    x[100:] *= 10
-    spec = make_spec(selection=Threshold(0.3), score="magnitude", min_inputs=1)
-    noisy = inject(model, spec, x[:1])
-    fit(noisy, x, batch_size=100)
-    assert report(noisy, x)["fraction"].item() == pytest.approx(0.3, abs=0.03)
-
-
-def test_the_oracle_finds_the_truly_largest(
-    trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor]
-) -> None:
-    """Judged on the exact z in the report, in the layers and in their soft masks."""
-    noisy = inject(trained, make_spec(selection=Oracle(0.3)), digits[0][:1])
-    fit(noisy, digits[0][:200])
-    assert (report(noisy, digits[0][200:300])["recall"] == 1).all()
-    layer = dict(noisy_layers(noisy))["conv2"]
-    x = torch.rand(6, 8, 14, 14, generator=generator())
-    z, z_tilde = layer.exact(x), layer.approximate(x)
-    mask = TopK(0.3).mask(z, generator())
-    assert not torch.equal(mask, TopK(0.3).mask(z_tilde, generator()))
-    assert torch.equal(layer(x), torch.where(mask, z, z_tilde))
-    layer.path, layer.temperature = "soft", 1e-7
-    torch.testing.assert_close(layer(x), torch.where(mask, z, z_tilde), rtol=0, atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    "selection", [Block(0.25, 4, 4), Channel(0.25), NM(1, 4), TopK(0.25), Oracle(0.25)], ids=str
-)
-def test_fractions_hold_in_a_network(
-    trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor], selection: Selection
-) -> None:
-    noisy = inject(trained, make_spec(selection=selection), digits[0][:1])
-    fit(noisy, digits[0][:100])
-    table = report(noisy, digits[0][:50])
-    assert (table["fraction"] - selection.nominal()).abs().max() < 0.05
-    assert (table["recall"] > 0.25).all()
-
-
-def test_the_score_is_what_follows_the_layer() -> None:
-    """relu(z) has as many ties as zeros: the count holds, and no zero comes before a positive."""
-    z = F.relu(scores((4, 8, 6, 6), 0, ties=False))
-    mask = TopK(0.7).mask(z, generator())
-    assert (mask.flatten(1).sum(1) == round(0.7 * 288)).all()
-    assert mask[z > 0].all()
