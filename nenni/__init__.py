@@ -39,6 +39,8 @@ _EXPORTS = {
     "save": "nenni.saving",
     "load": "nenni.saving",
     "describe": "nenni.description",
+    "evaluate": "nenni.evaluation",
+    "diagnose": "nenni.diagnostics",
     "fgsm": "nenni.attacks.fgsm",
     "pgd": "nenni.attacks.pgd",
 }

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from nenni import plugins
-from nenni.types import Bits, Count, Fraction, Index, NonNegative, Positive, Ratio
+from nenni.types import Bits, Count, Fraction, Index, NonNegative, Norm, Positive, Ratio
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Eps = Annotated[float, Field(ge=0, le=255)]
+Radius = Annotated[float, Field(gt=0, le=255)]
 Plugin = dict[str, Any]
 
 
@@ -158,6 +159,34 @@ class Evaluation(_Strict):
     seeds: list[Index] | None = Field(None, min_length=1)
 
 
+class Suite(_Strict):
+    """Several attacks on the same images, of which the least per image counts.
+
+    Radii by base and norm, L-inf in 1/255 and L2 in units of the [0, 1] input; `subsets` lists
+    attacks that get fewer examples.
+    """
+
+    attacks: list[Name] = Field(min_length=1)
+    eps: dict[Name, dict[Norm, Radius]]
+    examples: Count
+    subsets: dict[Name, Count] = {}
+    batch_size: Count = 250
+    draws: Count = 10
+    defences: list[Name] | None = None
+    seeds: list[Index] | None = Field(None, min_length=1)
+
+
+class Diagnose(_Strict):
+    """Which experiments are looked at for masked gradients, and how. Eps is L-inf, in 1/255."""
+
+    eps: dict[Name, Radius]
+    examples: Count
+    source: Source | None = None
+    draws: Count = 10
+    defences: list[Name] | None = None
+    seeds: list[Index] | None = Field(None, min_length=1)
+
+
 class Sweep(_Strict):
     """Noise intensity swept on one base, after training. Eps is in 1/255."""
 
@@ -206,6 +235,8 @@ class Config(_Strict):
     defences: dict[Name, Defence]
     experiments: dict[Name, list[Name]]
     evaluations: dict[Name, Evaluation]
+    suites: dict[Name, Suite] = {}
+    diagnose: Diagnose | None = None
     sweep: Sweep
     describe: Describe
     presets: list[Name] = Field(min_length=1)

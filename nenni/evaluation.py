@@ -1,121 +1,274 @@
-"""Score a network under an attack, one row per example."""
+"""``nenni.evaluate``: a classifier and a suite of attacks in, a table out."""
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from nenni.attack_choice import AttackChoice
+from nenni.attacking import attack_images, varies
 from nenni.checkpoint import Checkpoint
-from nenni.injection import is_randomised, seed_noise
-from nenni.protocols import Attack
-from nenni.seeding import generator
+from nenni.errors import UserError
+from nenni.injection import noisy_layers
+from nenni.preconditions import check_classifier, check_data
+from nenni.scoring import robust
+from nenni.statistics import wilson
+from nenni.suites import applicable, read_suite
+from nenni.types import Norm
 
-_TOLERANCE = 1e-6
+Loader = Iterable[Sequence[Tensor]] | tuple[Tensor, Tensor]
+"""Batches of images (N, C, H, W) in [0, 1] and labels (N,), or the two tensors themselves."""
+CLEAN, WORST, TRANSFER = "clean", "all attacks", "transfer"
+COLUMNS = ["attack", "norm", "eps", "n", "accuracy", "low", "high", "worst_draw", "notes"]
+_BATCH = 250
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a suite found.
+
+    Attributes
+    ----------
+    summary : DataFrame
+        One row for the clean images, one per attack, one for the least over all attacks per
+        example: ``attack``, ``norm``, ``eps``, ``n``, ``accuracy`` with a 95 % Wilson interval
+        ``low``, ``high``, ``worst_draw`` (the share that is right on every draw) and ``notes``.
+    examples : DataFrame
+        One row per attack and image: see :func:`nenni.attacking.attack_images`.
+    """
+
+    summary: pd.DataFrame
+    examples: pd.DataFrame
+
+    @property
+    def robust_accuracy(self) -> float:
+        """Share of images that are classified correctly under every attack."""
+        return float(self.summary.loc[self.summary["attack"] == WORST, "accuracy"].min())
 
 
 def evaluate(
     model: nn.Module,
-    images: Tensor,
-    labels: Tensor,
-    attack: Attack,
-    eps_grid: list[float],
-    purpose: tuple[int | str, ...],
+    loader: Loader,
+    suite: str | Mapping[str, dict[str, Any]] = "standard",
     *,
+    eps: float = 8 / 255,
+    norm: Norm = "linf",
     source: nn.Module | None = None,
-    batch_size: int = 250,
+    examples: int | None = None,
+    seed: int = 0,
     draws: int = 10,
-    checkpoint: Checkpoint,
+    resume: str | Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
-) -> pd.DataFrame:
-    """Attack each image at each eps and score the result in a pass of its own.
+) -> Evaluation:
+    """Attack a classifier by a suite, and score it by rules that reward no luck.
+
+    Every attack's images go through the model again. A model whose passes differ is randomised: its
+    gradients are averaged where the attack can, and its images judged on several fresh draws, the
+    same for every attack. An image counts as correct by its least mean over the attacks.
 
     Parameters
     ----------
     model : Module
-        The classifier that is judged, in eval mode.
-    images, labels : Tensor
-        Test images (N, C, H, W) in [0, 1] and their classes (N,).
-    attack : callable
-        See :mod:`nenni.attacks`.
-    eps_grid : list of float
-        Radii in units of the [0, 1] input.
-    purpose : tuple
-        Root of the random choices; each batch and eps has its own.
+        Any classifier in eval mode, giving logits (N, classes); with the suite ``labels``, labels
+        (N,) are enough. Its normalisation belongs inside.
+    loader : iterable or (images, labels)
+        Batches of images (N, C, H, W) in [0, 1] and labels (N,). They go to the model's device.
+    suite : str or mapping
+        A name of :data:`nenni.suites.SUITES`, or attacks by name as a config has them.
+    eps : float
+        Radius in units of the [0, 1] input.
+    norm : "linf" or "l2"
+        What it bounds.
     source : Module or None
-        Network whose gradients the attack uses, for transfer; None is the model itself.
-    batch_size : int
-        Images per attack.
+        An independently trained network; the suite then has a transfer attack from it.
+    examples : int or None
+        Only the first so many images.
+    seed : int
+        Root of all random choices.
     draws : int
-        A randomised model's images are scored on so many fresh draws; others once.
-    checkpoint : Checkpoint
-        Keeps the finished batches.
+        Passes on which a randomised model is judged, and over which its gradients are averaged.
+    resume : path or None
+        File for the work done so far: a call that was killed continues from it.
     progress : callable
-        Receives one line per batch.
+        Receives one line per attack and batch.
 
-    Returns
-    -------
-    DataFrame
-        Columns ``eps``, ``index`` (row of `images`), ``label``, ``clean_pred``, ``clean_correct``
-        (mean over the draws), ``adv_pred``, ``adv_correct`` (mean), ``adv_worst`` (over the
-        draws), ``clean_margin`` and ``adv_margin`` (the true logit less the largest other, of the
-        first draw), ``linf`` and ``l2`` norm of the perturbation. Not finite logits count as wrong.
+    Raises
+    ------
+    UserError
+        If model, data and suite do not go together.
     """
-    attacked = model if source is None else source
-    passes = draws if is_randomised(model) else 1
-    tables: list[dict[str, list[float]]] = checkpoint.load() or []
-    work = [(eps, start) for eps in eps_grid for start in range(0, len(images), batch_size)]
-    if tables:
-        progress(f"resumed after batch {len(tables)}/{len(work)}")
-    for done, (eps, start) in list(enumerate(work, 1))[len(tables) :]:
-        x, y = images[start : start + batch_size], labels[start : start + batch_size]
-        where = (*purpose, str(eps), start)
-        seed_noise(model, *where, "attack")
-        adversarial = attack(attacked, x, y, eps, generator(*where)).detach()
-        difference = (adversarial - x).flatten(1)
-        linf = difference.abs().amax(1)
-        if not float(linf.max()) <= eps + _TOLERANCE:
-            raise RuntimeError("the attack left its ball, or its images are not finite")
-        clean = _score(model, x, y, passes, where)
-        scored = _score(model, adversarial, y, passes, where)
-        table = {
-            "eps": torch.full((len(y),), eps, dtype=torch.float64),
-            "index": torch.arange(start, start + len(y)),
-            "label": y,
-            "clean_pred": clean["pred"],
-            "clean_correct": clean["correct"],
-            "adv_pred": scored["pred"],
-            "adv_correct": scored["correct"],
-            "adv_worst": scored["worst"],
-            "clean_margin": clean["margin"],
-            "adv_margin": scored["margin"],
-            "linf": linf,
-            "l2": difference.norm(dim=1),
-        }
-        tables.append({name: column.tolist() for name, column in table.items()})
-        checkpoint.save(tables)
-        robust = float(torch.minimum(clean["correct"], scored["correct"]).mean())
-        progress(f"batch {done}/{len(work)}: eps {eps * 255:g}/255, {robust:.1%} correct")
-    return pd.concat([pd.DataFrame(table) for table in tables], ignore_index=True)
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    batches = _batches(loader, examples, device)
+    head = next(batches, None)
+    if head is None:
+        raise UserError("there are no images: the loader has no batch")
+    classes = check_classifier(model, head[1][:1])
+    attacks = _attacks(model, head[1], suite, norm, source, draws)
+    key = _key(model, source, attacks, eps, seed, draws)
+    parts = _Parts(Checkpoint(None if resume is None else Path(resume)), key, progress)
+    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in attacks}
+    notes: dict[str, list[str]] = {name: [] for name in attacks}
+    for first, x, y in chain([head], batches):
+        check_data(x, y, classes)
+        for name, attack in attacks.items():
+            run = partial(
+                attack_images, model, x, y, attack, [eps], seed=seed, name=name, first=first,
+                source=source if name == TRANSFER else None, batch_size=len(x), draws=draws,
+                checkpoint=Checkpoint(), progress=partial(_named, progress, name),
+            )  # fmt: skip
+            table, said = parts.get(_digest([x, y]), run)
+            tables[name].append(table)
+            notes[name] += [note for note in said if note not in notes[name]]
+    whole = {name: pd.concat(found, ignore_index=True) for name, found in tables.items()}
+    parts.checkpoint.discard()
+    return Evaluation(
+        summary(whole, notes, norm),
+        pd.concat([t.assign(attack=name) for name, t in whole.items()], ignore_index=True),
+    )
 
 
-@torch.no_grad()
-def _score(
-    model: nn.Module, x: Tensor, y: Tensor, passes: int, where: tuple[int | str, ...]
-) -> dict[str, Tensor]:
-    predictions, margins = [], []
-    for draw in range(passes):
-        seed_noise(model, *where, "draw", draw)
-        logits = model(x)
-        usable = logits.isfinite().all(1)
-        predictions.append(torch.where(usable, logits.argmax(1), -1))
-        true = logits.gather(1, y[:, None])[:, 0]
-        others = logits.scatter(1, y[:, None], -torch.inf).amax(1)
-        margins.append(true - others)
-    correct = (torch.stack(predictions) == y).double()
+def summary(
+    tables: Mapping[str, pd.DataFrame], notes: Mapping[str, list[str]], norm: Norm
+) -> pd.DataFrame:
+    """Accuracy on clean images, under each attack and under all of them; see :class:`Evaluation`.
+
+    An attack may have fewer images than others, the first so many: there is then a row for all
+    attacks on those images beside the one for the attacks on all of them.
+
+    Parameters
+    ----------
+    tables : mapping
+        Attack -> examples at one eps.
+    notes : mapping
+        Attack -> what should be known.
+    norm : "linf" or "l2"
+        What eps bounds.
+    """
+    sizes = sorted({len(table) for table in tables.values()}, reverse=True)
+    most = next(table for table in tables.values() if len(table) == sizes[0])
+    eps = float(most["eps"].iloc[0])
+    rows = [_row(CLEAN, 0.0, most["clean_correct"], most["clean_correct"] >= 1)]
+    for name, table in tables.items():
+        said = "; ".join(notes.get(name, []))
+        rows.append(_row(name, eps, robust(table), _on_every_draw(table), said))
+    for n in sizes:
+        shared = [table.iloc[:n] for table in tables.values() if len(table) >= n]
+        least = pd.concat([robust(table) for table in shared], axis=1).min(axis=1)
+        always = pd.concat([_on_every_draw(table) for table in shared], axis=1).all(axis=1)
+        rows.append(_row(WORST, eps, least, always))
+    return pd.DataFrame(rows).assign(norm=norm)[COLUMNS]
+
+
+def _on_every_draw(table: pd.DataFrame) -> "pd.Series[bool]":
+    return (table["clean_correct"] >= 1) & (table["adv_worst"] >= 1)
+
+
+def _row(
+    attack: str, eps: float, share: "pd.Series[float]", always: "pd.Series[bool]", notes: str = ""
+) -> dict[str, Any]:
+    low, high = wilson(share.sum(), len(share))
     return {
-        "pred": predictions[0],
-        "correct": correct.mean(0),
-        "worst": correct.amin(0),
-        "margin": margins[0],
+        "attack": attack,
+        "eps": eps,
+        "n": len(share),
+        "accuracy": share.mean(),
+        "low": low,
+        "high": high,
+        "worst_draw": always.mean(),
+        "notes": notes,
     }
+
+
+class _Parts:
+    """Finished parts of the work in their order, kept between calls."""
+
+    def __init__(self, checkpoint: Checkpoint, key: str, progress: Callable[[str], None]) -> None:
+        self.checkpoint, self.done = checkpoint, 0
+        self.state: dict[str, Any] = {"key": key, "parts": []}
+        kept = checkpoint.load()
+        if isinstance(kept, dict) and kept.get("key") == key:
+            self.state = kept
+            progress(f"resumed after {len(kept['parts'])} parts")
+
+    def get(
+        self, data: str, run: Callable[[], tuple[pd.DataFrame, list[str]]]
+    ) -> tuple[pd.DataFrame, list[str]]:
+        """The next part: the one that was kept, if it is of the same data, or a new one."""
+        parts = self.state["parts"]
+        if self.done < len(parts) and parts[self.done]["data"] != data:
+            del parts[self.done :]
+        if self.done == len(parts):
+            table, notes = run()
+            parts.append({"data": data, "table": table.to_dict("list"), "notes": notes})
+            self.checkpoint.save(self.state)
+        part = parts[self.done]
+        self.done += 1
+        return pd.DataFrame(part["table"]), part["notes"]
+
+
+def _attacks(
+    model: nn.Module,
+    images: Tensor,
+    suite: str | Mapping[str, dict[str, Any]],
+    norm: Norm,
+    source: nn.Module | None,
+    draws: int,
+) -> dict[str, AttackChoice]:
+    attacks = read_suite(suite, norm)
+    if source is not None:
+        attacks |= read_suite({TRANSFER: {"name": "pgd"}}, norm)
+    injected = any(noisy_layers(model))
+    randomised = varies(model, images)
+    return applicable(attacks, injected=injected, randomised=randomised, samples=draws)
+
+
+def _named(progress: Callable[[str], None], name: str, line: str) -> None:
+    progress(f"{name}: {line}")
+
+
+def _batches(
+    loader: Loader, examples: int | None, device: torch.device
+) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Index of the first image, images and labels of each batch, up to a number of images."""
+    if isinstance(loader, tuple):
+        loader = zip(*(part.split(_BATCH) for part in loader), strict=True)
+    first = 0
+    for item in loader:
+        x, y = item[0], item[1]
+        left = len(x) if examples is None else examples - first
+        if left <= 0:
+            return
+        if len(x):
+            yield first, x[:left].to(device), y[:left].to(device)
+        first += len(x)
+
+
+def _key(
+    model: nn.Module,
+    source: nn.Module | None,
+    attacks: Mapping[str, AttackChoice],
+    eps: float,
+    seed: int,
+    draws: int,
+) -> str:
+    """Name of a piece of work: what a part kept by another call must have been part of."""
+    asked = {name: asdict(attack) for name, attack in attacks.items()}
+    settings = json.dumps([asked, eps, seed, draws], sort_keys=True).encode()
+    networks = [model] if source is None else [model, source]
+    tensors = [tensor for network in networks for tensor in network.state_dict().values()]
+    return hashlib.sha256(settings + _digest(tensors).encode()).hexdigest()
+
+
+def _digest(tensors: Iterable[Tensor]) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()

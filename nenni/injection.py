@@ -110,14 +110,14 @@ def noisy_layers(model: nn.Module) -> Iterator[tuple[str, NoisyLayer]]:
 
 
 def set_path(model: nn.Module, path: Path, temperature: float = 0.1) -> None:
-    """Let every injected layer give z' ("injected"), z, z~, or z' with a soft mask.
+    """Let every injected layer give z' ("injected"), z, z~, or z' with another gradient.
 
     Parameters
     ----------
     model : Module
         From :func:`inject`.
-    path : "injected", "exact", "approximate" or "soft"
-        The output.
+    path : "injected", "exact", "approximate", "soft" or "bpda"
+        The output: see :class:`nenni.layers.NoisyLayer`.
     temperature : float
         Width of the soft mask, in standard deviations of a sample's scores.
 

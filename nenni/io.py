@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import pickle
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -102,6 +103,43 @@ def read_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
         raise UserError(f"{path}: is missing; run snakemake again") from error
     except (SafetensorError, TypeError, KeyError, ValueError) as error:
         raise UserError(f"{path}: is damaged ({error}); {_AGAIN}") from error
+
+
+def read_meta(path: Path) -> Any:
+    """Metadata of a file of :func:`write_tensors`; None if it is none."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return json.loads((file.metadata() or {}).get("nenni", "null"))
+    except (SafetensorError, OSError, ValueError):
+        return None
+
+
+def foreign_tensors(path: Path) -> dict[str, "Tensor"]:
+    """Tensors that another program wrote, as safetensors or by torch.save; runs nothing of theirs.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, damaged, or holds more than tensors.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: is missing") from error
+    except (SafetensorError, OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        raise UserError(f"{path}: holds no tensors, or more than tensors alone") from error
+    found = found.get("state_dict", found) if isinstance(found, dict) else found
+    if not isinstance(found, dict) or not all(isinstance(t, torch.Tensor) for t in found.values()):
+        raise UserError(f"{path}: should hold tensors by name, as model.state_dict() does")
+    return found
 
 
 def sha256(path: Path) -> str:

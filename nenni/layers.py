@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nenni import quantise
-from nenni.mixing import mix
+from nenni.mixing import mix, with_gradient_of
 from nenni.spec import Choices
 
-Path = Literal["injected", "exact", "approximate", "soft"]
+Path = Literal["injected", "exact", "approximate", "soft", "bpda"]
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
 
 
@@ -32,8 +32,9 @@ class NoisyLayer(nn.Module, ABC):
         for a noise that draws one of several.
     W_tilde, b_tilde : Parameter
         The approximations' weights (R, n, k, ...) and biases (R, n), learned.
-    path : "injected", "exact", "approximate" or "soft"
-        What the forward pass gives: z', z, z~, or z' with a soft mask.
+    path : "injected", "exact", "approximate", "soft" or "bpda"
+        What the forward pass gives: z', z, z~, z' with a soft mask, or z' whose gradient is that
+        of z.
     temperature : float
         Width of the soft mask, in standard deviations of a sample's scores.
     batch_norm : tuple
@@ -201,18 +202,29 @@ class NoisyLayer(nn.Module, ABC):
         """Z' = m z + (1 - m) z~, or what `path` says."""
         if self.path == "exact":
             return self.exact(x)
+        if self.path == "bpda":
+            with torch.no_grad():
+                value = self._two_paths(x)
+            return with_gradient_of(self.exact(x), value)
+        return self._two_paths(x)
+
+    def _two_paths(self, x: Tensor) -> Tensor:
         index = self._drawn_index()
         z_tilde = self.approximate(x, index)
         if self.path == "approximate":
             return z_tilde
         z = self.essential(x)
-        selection, noise = self.choices.selection, self.choices.noise
-        judged = z if selection.judges_exact else z_tilde
+        judged = z if self.choices.selection.judges_exact else z_tilde
+        noise = self.choices.noise
         other = noise.value(z, z_tilde, self.error_deviation, self.generator())
         if self.path == "soft":
             m = self.soft_mask(judged)
             return m * z + (1 - m) * other
         return mix(z, other, self.mask(judged))
+
+    def judged(self, x: Tensor) -> Tensor:
+        """What the selection judges, from the input of the layer: z~, or z for an oracle."""
+        return self.essential(x) if self.choices.selection.judges_exact else self.approximate(x)
 
     def rows(self, z: Tensor) -> Tensor:
         """An output z as rows (positions, n)."""

@@ -23,6 +23,26 @@ def mix(z: Tensor, noise: Tensor, mask: Tensor) -> Tensor:
     return mixed
 
 
+def with_gradient_of(z: Tensor, value: Tensor) -> Tensor:
+    """`value`, whose gradient goes to `z` as if it were z.
+
+    Athalye, Carlini, Wagner: Obfuscated gradients give a false sense of security, ICML 2018,
+    section 4.1: backward pass differentiable approximation.
+    """
+    approximated: Tensor = _GradientOf.apply(z, value.detach())
+    return approximated
+
+
+class _GradientOf(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, value: Tensor) -> Tensor:
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0], None
+
+
 class _Mix(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor, noise: Tensor, mask: Tensor) -> Tensor:

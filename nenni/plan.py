@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from nenni import plugins, provenance
-from nenni.config import Claims, Config, Evaluation
+from nenni.battery_attacks import ATTACKS
+from nenni.config import Claims, Config, Diagnose, Evaluation, Source
+from nenni.types import Norm
 
 COLLECTED = {
     "fit": "fit.csv",
@@ -18,6 +20,8 @@ COLLECTED = {
     "operations": "cost/operations.csv",
     "reductions": "cost/reductions.csv",
     "latency": "cost/latency.csv",
+    "diagnostics": "diagnose/checks.csv",
+    "diagnostic_curves": "diagnose/curves.csv",
 }
 """Table of a run -> file of each experiment that is collected into it."""
 
@@ -55,6 +59,11 @@ class Plan:
     def __init__(self, config: Config, claims: Claims) -> None:
         self.config = config
         self.claims = claims
+        self.all_evaluations = config.evaluations | {
+            name: evaluation
+            for suite in config.suites
+            for name, evaluation in self._members(suite).items()
+        }
 
     @property
     def results(self) -> str:
@@ -81,18 +90,37 @@ class Plan:
         """All (base, seed) to train, with the sources of transfer attacks."""
         c = self.config
         found = [(base, seed) for base in c.experiments for seed in c.seeds]
-        found += [(e.source.base, e.source.seed) for e in c.evaluations.values() if e.source]
+        sources = [e.source for e in c.evaluations.values()]
+        sources += [c.diagnose.source] if c.diagnose else []
+        found += [(source.base, source.seed) for source in sources if source]
         return list(dict.fromkeys(found))
 
     def evaluations(self, experiment: Experiment) -> list[str]:
-        """Names of the evaluations of an experiment."""
+        """Names of the evaluations of an experiment, those of suites among them.
+
+        Attacks on injected networks are left out where nothing is injected.
+        """
         return [
             name
-            for name, e in self.config.evaluations.items()
-            if experiment.base in e.eps
-            and (e.defences is None or experiment.defence in e.defences)
-            and (e.seeds is None or experiment.seed in e.seeds)
+            for name, e in self.all_evaluations.items()
+            if _covers(e, experiment)
+            and (self.injected(experiment.defence) or not self._on_injected(e.attack))
         ]
+
+    def suite_inputs(self) -> dict[str, tuple[Experiment, str]]:
+        """What the table of suites is made of: BASE/DEFENCE/SEED/SUITE/ATTACK -> evaluation."""
+        return {
+            f"{e.key}/{suite}/{self.all_evaluations[name].attack}": (e, name)
+            for e in self.experiments()
+            for suite in self.config.suites
+            for name in self._members(suite)
+            if name in self.evaluations(e)
+        }
+
+    def diagnosed(self) -> list[Experiment]:
+        """The experiments that are looked at for masked gradients."""
+        settings = self.config.diagnose
+        return [e for e in self.experiments() if settings and _covers(settings, e)]
 
     def injected(self, defence: str) -> bool:
         """Whether a defence injects noise."""
@@ -162,11 +190,7 @@ class Plan:
 
     def attack(self, e: Experiment, evaluation: str) -> dict[str, Any]:
         """Slice of the stage ``attack``."""
-        settings: Evaluation = self.config.evaluations[evaluation]
-        source = settings.source and {
-            **settings.source.model_dump(),
-            "model": self._model(settings.source.base),
-        }
+        settings = self.all_evaluations[evaluation]
         return {
             **self._common(e.base, e.seed),
             "injection": self._injection(e.defence),
@@ -176,7 +200,21 @@ class Plan:
             "examples": settings.examples,
             "batch_size": settings.batch_size,
             "draws": settings.draws,
-            "source": source,
+            "source": self._source(settings.source),
+        }
+
+    def diagnose(self, e: Experiment) -> dict[str, Any]:
+        """Slice of the stage ``diagnose``."""
+        settings = self.config.diagnose
+        assert settings is not None
+        return {
+            **self._common(e.base, e.seed),
+            "injection": self._injection(e.defence),
+            "eps": settings.eps[e.base],
+            "examples": settings.examples,
+            "draws": settings.draws,
+            "source": self._source(settings.source),
+            "battery": [{"attack": attack} for attack in ATTACKS.values()],  # their code is read
         }
 
     def describe(self, e: Experiment) -> dict[str, Any]:
@@ -247,6 +285,33 @@ class Plan:
             "model": self._model(base),
         }
 
+    def _members(self, suite: str) -> dict[str, Evaluation]:
+        """The evaluations that a suite stands for, one per attack."""
+        s = self.config.suites[suite]
+        shared = s.model_dump(include={"batch_size", "draws", "defences", "seeds"})
+        return {
+            f"{suite}_{attack}": Evaluation(
+                attack=attack,
+                eps={base: [radii[self._norm(attack)]] for base, radii in s.eps.items()},
+                examples=s.subsets.get(attack, s.examples),
+                **shared,
+            )
+            for attack in s.attacks
+        }
+
+    def _norm(self, attack: str) -> Norm:
+        norm: Norm = self.config.attacks[attack]["norm"]
+        return norm
+
+    def _on_injected(self, attack: str) -> bool:
+        settings = self.config.attacks[attack]
+        return plugins.injected_only(settings["name"], settings.get("surrogate"))
+
+    def _source(self, source: Source | None) -> dict[str, Any] | None:
+        if source is None:
+            return None
+        return {**source.model_dump(), "model": self._model(source.base)}
+
     def _model(self, base: str) -> dict[str, Any]:
         return self.config.models[self.config.bases[base].model]
 
@@ -261,6 +326,14 @@ class Plan:
             return None
         shared = self.config.injection.model_dump(exclude_none=True)
         return {**shared, **change.model_dump(exclude_none=True)}
+
+
+def _covers(settings: Evaluation | Diagnose, e: Experiment) -> bool:
+    return (
+        e.base in settings.eps
+        and (settings.defences is None or e.defence in settings.defences)
+        and (settings.seeds is None or e.seed in settings.seeds)
+    )
 
 
 def canonical(slice_: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ PACKAGES = {
     "selection": "selection",
     "projection": "projection",
     "noise": "noise",
+    "surrogate": "surrogates",
     "figure": "figures",
 }
 """Key under which a config names a plugin -> package of :mod:`nenni` that holds it."""
@@ -65,8 +66,22 @@ def build(kind: str, ref: dict[str, Any]) -> Any:
 
 
 def arguments(ref: dict[str, Any]) -> dict[str, Any]:
-    """The parameters in a plugin's config, without its name."""
-    return {key: value for key, value in ref.items() if key != "name"}
+    """The parameters in a plugin's config, without its name and the surrogate of an attack."""
+    return {key: value for key, value in ref.items() if key not in ("name", "surrogate")}
+
+
+def injected_only(attack: str, surrogate: dict[str, Any] | None) -> bool:
+    """Whether an attack is one on injected networks: by its surrogate, or by its own nature.
+
+    The latter is a line ``INJECTED_ONLY = True`` in its file.
+    """
+    if surrogate is not None:
+        return True
+    tree = ast.parse(path("attack", attack).read_text())
+    return any(
+        isinstance(node, ast.Assign) and ast.unparse(node) == "INJECTED_ONLY = True"
+        for node in tree.body
+    )
 
 
 def validate(kind: str, value: Any) -> dict[str, Any]:
@@ -84,11 +99,19 @@ def validate(kind: str, value: Any) -> dict[str, Any]:
         raise _problems(
             [(("name",), f"unknown {kind} '{value['name']}'; known are: {', '.join(known)}")]
         )
+    rest = {key: given for key, given in value.items() if key != "name"}
+    inner: dict[str, Any] = {}
+    if kind == "attack" and rest.get("surrogate") is not None:
+        try:
+            inner["surrogate"] = validate("surrogate", rest.pop("surrogate"))
+        except PydanticCustomError as error:
+            found = (error.context or {})["problems"]
+            raise _problems([(("surrogate", *loc), message) for loc, message in found]) from None
     try:
-        parameters = schema(kind, value["name"]).model_validate(arguments(value))
+        parameters = schema(kind, value["name"]).model_validate(rest)
     except ValidationError as error:
         raise _problems([(e["loc"], describe(dict(e))) for e in error.errors()]) from None
-    return {"name": value["name"], **parameters.model_dump()}
+    return {"name": value["name"], **parameters.model_dump(), **inner}
 
 
 def describe(error: dict[str, Any]) -> str:

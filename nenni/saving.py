@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from nenni import plugins
 from nenni.errors import UserError
 from nenni.injection import inject, noisy_layers
-from nenni.io import read_tensors, write_tensors
+from nenni.io import read_meta, read_tensors, write_tensors
 from nenni.spec import PLUGINS, Choices, InjectionSpec
 
 _FORMAT = 1
@@ -29,6 +29,12 @@ def save(noisy: nn.Module, path: str | Path) -> None:
     if not layers:
         raise UserError(f"{path}: the network has no injected layer to save")
     write_tensors(Path(path), noisy.state_dict(), {"format": _FORMAT, "layers": layers})
+
+
+def is_saved(path: Path) -> bool:
+    """Whether a file was written by :func:`save`."""
+    meta = read_meta(path)
+    return isinstance(meta, dict) and "format" in meta
 
 
 def load(path: str | Path, model: nn.Module, example_input: Tensor) -> nn.Module:

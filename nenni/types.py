@@ -23,3 +23,13 @@ Ratio = Annotated[float, Field(gt=0, le=1)]
 """A share above 0, up to 1."""
 Bits = Literal[2, 3, 4, 5, 6, 7, 8, 16, 32]
 """Width of a number; 32 stands for no rounding."""
+Norm = Literal["linf", "l2"]
+"""What bounds a perturbation: its largest component, or its Euclidean length."""
+LInf = Literal["linf"]
+"""For an attack that knows this norm only."""
+L2 = Literal["l2"]
+"""For an attack that knows this norm only."""
+Loss = Literal["ce", "margin", "dlr"]
+"""What an attack raises: see :mod:`nenni.attacks._losses`."""
+AutoAttackVersion = Literal["standard", "rand"]
+"""See :mod:`nenni.attacks.autoattack`."""

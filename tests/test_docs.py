@@ -19,6 +19,14 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
+PRINTED = {
+    "README.md": ("relative_error", "fp32"),
+    "inject.md": ("relative_error", "fp32"),
+    "attack.md": ("worst_draw", "all checks", "%"),
+}
+"""Page -> what its code prints, among other things."""
+
+
 def blocks(page: Path, language: str) -> Iterator[tuple[str, str]]:
     """(title, code) of all blocks; the code is on the page's own lines, for tracebacks."""
     text = page.read_text()
@@ -42,9 +50,10 @@ def test_python_of_a_page_runs(
     for code in untitled(page):
         exec(compile(code, str(page), "exec"), namespace)
     out = capsys.readouterr().out
-    assert "relative_error" in out
-    assert "fp32" in out
-    assert json.loads((tmp_path / "layers.json").read_text())["layers"]
+    for word in PRINTED[page.name]:
+        assert word in out
+    if "fp32" in PRINTED[page.name]:
+        assert json.loads((tmp_path / "layers.json").read_text())["layers"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -3,30 +3,38 @@
 import torch
 from torch import Tensor, nn
 
-from nenni.attacks._linf import ball, frozen, loss_gradient
+from nenni.attacks._ball import Ball, unit
+from nenni.attacks._gradient import ascent, frozen
+from nenni.attacks._losses import objective
+from nenni.types import Loss, Norm
 
 __all__ = ["fgsm"]
 
 
 def fgsm(
-    model: nn.Module, inputs: Tensor, labels: Tensor, eps: float, generator: torch.Generator
+    model: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    eps: float,
+    generator: torch.Generator,
+    *,
+    norm: Norm = "linf",
+    targeted: bool = False,
+    loss: Loss = "ce",
 ) -> Tensor:
-    """X' = x + eps sign(dL/dx), L the cross entropy.
+    """X' = x + eps sign(dL/dx), or x + eps g / |g| for L2 with g = dL/dx.
 
     Goodfellow, Shlens, Szegedy: Explaining and harnessing adversarial examples, ICLR 2015, eq. 1.
 
     Parameters
     ----------
-    model : Module
-        Classifier of images (N, C, H, W) in [0, 1], giving logits (N, classes).
-    inputs, labels : Tensor
-        Images and their classes (N,).
-    eps : float
-        L-inf radius, in units of the [0, 1] input.
+    model, inputs, labels, eps, norm, targeted
+        See :mod:`nenni.attacks`.
     generator : Generator
         Not used: the attack is deterministic.
+    loss : "ce", "margin" or "dlr"
+        What rises: see :mod:`nenni.attacks._losses`.
     """
-    low, high = ball(inputs, eps)
     with frozen(model):
-        step = eps * loss_gradient(model, inputs, labels).sign()
-    return torch.minimum(torch.maximum(inputs + step, low), high)
+        gradient, _ = ascent(model, inputs, objective(labels, loss, targeted))
+    return Ball(inputs, eps, norm).project(inputs + eps * unit(gradient, norm))

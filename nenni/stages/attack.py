@@ -1,17 +1,17 @@
 """Score the final network of an experiment under one attack, one row per test image and eps.
 
-Inputs: data, weights, and source for a transfer attack. Outputs: examples (CSV).
+Inputs: data, weights, and source for a transfer attack. Outputs: examples (CSV), and about (JSON):
+the attack's norm, and notes on what its numbers do not say.
 """
-
-from functools import partial
 
 import numpy as np
 
-from nenni import plugins, runtime
+from nenni import runtime
+from nenni.attack_choice import AttackChoice
+from nenni.attacking import attack_images
 from nenni.checkpoint import Checkpoint
 from nenni.dataset import load_data
-from nenni.evaluation import evaluate
-from nenni.io import write_csv
+from nenni.io import write_csv, write_json
 from nenni.job import Job
 from nenni.modelfile import load_model
 from nenni.scoring import robust
@@ -25,15 +25,16 @@ def run(job: Job) -> str:
     images, labels = (part[: c["examples"]] for part in data["test"])
     model, _ = load_model(job.input("weights"), device)
     source = load_model(job.input("source"), device)[0] if c["source"] else None
-    attack = plugins.load("attack", c["attack"]["name"])
+    attack = AttackChoice.from_config(c["attack"])
     checkpoint = Checkpoint(job.checkpoint_file())
-    examples = evaluate(
+    examples, notes = attack_images(
         model,
         images,
         labels,
-        partial(attack, **plugins.arguments(c["attack"])),
-        [eps / 255 for eps in c["eps"]],
-        (c["seed"], "attack", c["evaluation"]),
+        attack,
+        [attack.radius(eps) for eps in c["eps"]],
+        seed=c["seed"],
+        name=c["evaluation"],
         source=source,
         batch_size=c["batch_size"],
         draws=c["draws"],
@@ -42,7 +43,10 @@ def run(job: Job) -> str:
     )
     examples["eps"] = np.repeat(np.array(c["eps"], dtype=float), len(images))
     write_csv(job.output("examples"), examples)
+    write_json(job.output("about"), {"norm": attack.norm, "notes": notes})
     checkpoint.discard()
     means = robust(examples).groupby(examples["eps"]).mean()
-    listed = ", ".join(f"{value:.1%} at {eps:g}/255" for eps, value in means.items())
-    return f"clean {examples['clean_correct'].mean():.1%}; {listed} (n = {len(images)})"
+    mark = "/255" if attack.norm == "linf" else " (L2)"
+    listed = ", ".join(f"{value:.1%} at {eps:g}{mark}" for eps, value in means.items())
+    said = "".join(f"; {note}" for note in notes)
+    return f"clean {examples['clean_correct'].mean():.1%}; {listed} (n = {len(images)}){said}"

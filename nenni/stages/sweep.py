@@ -3,14 +3,13 @@
 Inputs: data, weights. Outputs: sweep (CSV).
 """
 
-from functools import partial
-
 import pandas as pd
 
-from nenni import plugins, runtime
+from nenni import runtime
+from nenni.attack_choice import AttackChoice
+from nenni.attacking import attack_images
 from nenni.checkpoint import Checkpoint
 from nenni.dataset import load_data
-from nenni.evaluation import evaluate
 from nenni.fitting import fit
 from nenni.injection import inject, noisy_layers, set_fractions
 from nenni.io import write_csv
@@ -31,7 +30,7 @@ def run(job: Job) -> str:
     training = data["train"][0][: c["fit"]["examples"]]
     images, labels = (part[: sweep["examples"]] for part in data["test"])
     base, _ = load_model(job.input("weights"), device)
-    attack = plugins.load("attack", c["attack"]["name"])
+    attack = AttackChoice.from_config(c["attack"])
     settings = {key: value for key, value in c["fit"].items() if key != "examples"}
     rows = []
     for ratio in sweep["ratios"]:
@@ -42,13 +41,14 @@ def run(job: Job) -> str:
         error = report(noisy, images)["relative_error"].mean()
         for fraction in sweep["fractions"]:
             set_fractions(noisy, {name: fraction for name, _ in noisy_layers(noisy)})
-            examples = evaluate(
+            examples, _ = attack_images(
                 noisy,
                 images,
                 labels,
-                partial(attack, **plugins.arguments(c["attack"])),
-                [sweep["eps"] / 255],
-                (c["seed"], "sweep"),
+                attack,
+                [attack.radius(sweep["eps"])],
+                seed=c["seed"],
+                name="sweep",
                 batch_size=sweep["batch_size"],
                 checkpoint=Checkpoint(),
             )

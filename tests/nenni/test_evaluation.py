@@ -1,114 +1,179 @@
+"""``nenni.evaluate``: suites on any classifier, scored without luck."""
+
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+import pandas as pd
 import pytest
-import torch
 from torch import Tensor, nn
 
-from nenni.attacks.fgsm import fgsm
-from nenni.attacks.pgd import pgd
-from nenni.checkpoint import Checkpoint
-from nenni.evaluation import evaluate
+import nenni
+from nenni.errors import UserError
+from nenni.evaluation import summary
 from nenni.fitting import fit
 from nenni.injection import inject
 from nenni.selection.random import Random
 from nenni.spec import InjectionSpec
+from nenni.statistics import wilson
+from nenni.suites import SUITES, applicable, read_suite
 
-PURPOSE = (0, "attack", "test")
-MakeSpec = Callable[..., InjectionSpec]
-
-
-def run(model: nn.Module, digits: tuple[Tensor, Tensor], **kwargs: Any) -> Any:
-    settings = {"attack": fgsm, "eps_grid": [0.05, 0.2], "purpose": PURPOSE, "batch_size": 30}
-    settings |= {"checkpoint": Checkpoint()} | kwargs
-    return evaluate(model, digits[0][800:890], digits[1][800:890], **settings)
+Digits = tuple[Tensor, Tensor]
+SMALL = {"fgsm": {"name": "fgsm"}, "pgd": {"name": "pgd", "steps": 5}, "ddn": {"name": "ddn"}}
 
 
-def test_rows_agree_with_the_model(trained: nn.Module, digits: tuple[Tensor, Tensor]) -> None:
-    table = run(trained, digits)
-    x, y = digits[0][800:890], digits[1][800:890]
-    assert len(table) == 180
-    assert table["index"].tolist() == [*range(90)] * 2
-    first = table.iloc[:90]
-    assert first["clean_pred"].tolist() == trained(x).argmax(1).tolist()
-    adversarial = fgsm(trained, x, y, 0.05, torch.Generator())
-    logits = trained(adversarial)
-    assert first["adv_pred"].tolist() == logits.argmax(1).tolist()
-    assert (first["adv_correct"] == (first["adv_pred"] == first["label"])).all()
-    ordered = logits.sort(1, descending=True).values
-    margin = (ordered[:, 0] - ordered[:, 1]) * torch.where(logits.argmax(1) == y, 1, -1)
-    right = (logits.argmax(1) == y).tolist()
-    found = torch.tensor(first["adv_margin"].tolist())
-    torch.testing.assert_close(found[right], margin[right].detach(), rtol=1e-4, atol=1e-4)
-    assert ((found > 0) == torch.tensor(right)).all()
-    assert first["linf"].max() == pytest.approx(0.05, abs=1e-6)
-    assert table["l2"].iloc[90:].mean() > first["l2"].mean()
+@pytest.fixture
+def held_out(digits: Digits) -> Digits:
+    return digits[0][800:860], digits[1][800:860]
 
 
-def test_transfer_uses_the_source_for_gradients_only(
-    trained: nn.Module, digits: tuple[Tensor, Tensor]
+def loader(data: Digits, size: int = 25) -> list[tuple[Tensor, Tensor]]:
+    return list(zip(data[0].split(size), data[1].split(size), strict=True))
+
+
+def test_least_over_the_attacks_per_image(trained: nn.Module, held_out: Digits) -> None:
+    found = nenni.evaluate(trained, loader(held_out), SMALL, eps=0.1)
+    table = found.summary.set_index("attack")
+    assert list(table.index) == ["clean", "fgsm", "pgd", "all attacks"]
+    assert len(found.examples) == 120
+    flags = found.examples.pivot_table(index="index", columns="attack", values="adv_correct")
+    assert table.loc["all attacks", "accuracy"] == flags.min(axis=1).mean() == found.robust_accuracy
+    clean = (trained(held_out[0]).argmax(1) == held_out[1]).double().mean()
+    assert table.loc["clean", "accuracy"] == pytest.approx(float(clean))
+    low, high = wilson(60 * table.loc["pgd", "accuracy"], 60)
+    assert (table.loc["pgd", "low"], table.loc["pgd", "high"]) == (low, high)
+    in_one = nenni.evaluate(trained, held_out, {"fgsm": {"name": "fgsm"}}, eps=0.1)
+    assert in_one.summary["accuracy"].iloc[1] == table.loc["fgsm", "accuracy"]
+
+
+def test_norms_choose_among_the_attacks(trained: nn.Module, held_out: Digits) -> None:
+    found = nenni.evaluate(trained, held_out, SMALL, eps=1.0, norm="l2", examples=20)
+    assert list(found.summary["attack"]) == ["clean", "fgsm", "pgd", "ddn", "all attacks"]
+    assert set(found.summary["n"]) == {20}
+    assert found.examples["l2"].max() <= 1 + 1e-6
+    with pytest.raises(UserError, match="no attack of the suite keeps the norm linf"):
+        nenni.evaluate(trained, held_out, {"ddn": {"name": "ddn"}})
+
+
+def test_injected_networks_get_the_adaptive_attacks(
+    trained: nn.Module, noisy: nn.Module, held_out: Digits
 ) -> None:
-    constant = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
-    nn.init.zeros_(constant[1].weight)
-    direct, moved = run(trained, digits), run(trained, digits, source=constant)
-    assert moved["adv_correct"].mean() > direct["adv_correct"].mean()
-    assert (moved["linf"] == 0).all()
-    assert (moved["adv_pred"] == moved["clean_pred"]).all()
+    fit(noisy, held_out[0])
+    suite = {k: SUITES["standard"][k] for k in ("fgsm", "soft_mask", "bpda", "mask_flip")}
+    plain = nenni.evaluate(trained, held_out, suite, eps=0.1, examples=10)
+    injected = nenni.evaluate(noisy, held_out, suite, eps=0.1, examples=10, source=trained)
+    assert list(plain.summary["attack"]) == ["clean", "fgsm", "all attacks"]
+    assert list(injected.summary["attack"])[1:-1] == [*suite, "transfer"]
 
 
-def test_killed_evaluation_resumes_to_the_same_rows(
-    trained: nn.Module, digits: tuple[Tensor, Tensor], tmp_path: Path
+def test_randomised_networks_get_averaged_gradients(
+    trained: nn.Module, held_out: Digits, make_spec: Callable[..., InjectionSpec]
 ) -> None:
-    expected = run(trained, digits, attack=pgd)
+    noisy = inject(trained, make_spec(selection=Random(0.2)), held_out[0][:1])
+    fit(noisy, held_out[0])
+    found = nenni.evaluate(noisy, held_out, {"pgd": {"name": "pgd", "steps": 2}}, draws=4, eps=0.05)
+    shares = 4 * found.examples["adv_correct"]
+    assert (shares == shares.round()).all()
+    assert shares.nunique() > 2
+    worst = found.summary.set_index("attack").loc["pgd"]
+    assert worst["worst_draw"] < worst["accuracy"]
+    attacks = read_suite("full", "linf")
+    expecting = applicable(attacks, injected=True, randomised=True, samples=7)
+    assert expecting["fgsm"].arguments == attacks["fgsm"].arguments
+    assert expecting["pgd_margin"].arguments["samples"] == 7
+    assert not expecting["pgd_margin"].arguments["leave_broken"]
+    assert expecting["smoothed"].arguments["samples"] == 10
+    assert expecting["autoattack"].arguments["version"] == "rand"
+
+
+def test_a_killed_evaluation_goes_on(trained: nn.Module, held_out: Digits, tmp_path: Path) -> None:
+    expected = nenni.evaluate(trained, loader(held_out), SMALL, eps=0.1)
+    file = tmp_path / "evaluation.pt"
 
     def kill(line: str) -> None:
-        if line.startswith("batch 4/6"):
+        nonlocal left
+        left -= 1
+        if not left:
+            raise KeyboardInterrupt
+
+    left = 4
+    with pytest.raises(KeyboardInterrupt):
+        nenni.evaluate(trained, loader(held_out), SMALL, eps=0.1, resume=file, progress=kill)
+    lines: list[str] = []
+    again = nenni.evaluate(
+        trained, loader(held_out), SMALL, eps=0.1, resume=file, progress=lines.append
+    )
+    assert lines[0] == "resumed after 3 parts"
+    assert len(lines) == 4
+    pd.testing.assert_frame_equal(again.summary, expected.summary)
+    pd.testing.assert_frame_equal(again.examples, expected.examples)
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("change", ["eps", "weights", "images"])
+def test_work_of_another_kind_is_not_resumed(
+    change: str, trained: nn.Module, held_out: Digits, tmp_path: Path
+) -> None:
+    file = tmp_path / "evaluation.pt"
+
+    def kill(line: str) -> None:
+        if line.startswith("pgd"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(trained, digits, attack=pgd, checkpoint=Checkpoint(tmp_path / "s"), progress=kill)
-    lines: list[str] = []
-    again = run(
-        trained, digits, attack=pgd, checkpoint=Checkpoint(tmp_path / "s"), progress=lines.append
+        nenni.evaluate(trained, held_out, SMALL, eps=0.1, resume=file, progress=kill)
+    images, labels = held_out
+    other = nn.Sequential(trained, nn.Linear(10, 10)).eval() if change == "weights" else trained
+    if change == "images":
+        images = images.flip(3)
+    eps = 0.2 if change == "eps" else 0.1
+    found = nenni.evaluate(other, (images, labels), SMALL, eps=eps, resume=file)
+    pd.testing.assert_frame_equal(
+        found.summary, nenni.evaluate(other, (images, labels), SMALL, eps=eps).summary
     )
-    assert lines[0] == "resumed after batch 4/6"
-    assert again.equals(expected)
 
 
-def test_batches_draw_their_own_numbers(trained: nn.Module, digits: tuple[Tensor, Tensor]) -> None:
-    """A radius that is added to the grid changes no other row."""
-    both = run(trained, digits, attack=pgd)
-    alone = run(trained, digits, attack=pgd, eps_grid=[0.2])
-    assert both.iloc[90:].reset_index(drop=True).equals(alone)
+def test_attacks_on_fewer_images_have_a_row_of_their_own() -> None:
+    def examples(correct: list[float]) -> pd.DataFrame:
+        return pd.DataFrame(
+            {"clean_correct": 1.0, "adv_correct": correct, "adv_worst": correct, "eps": 8.0}
+        )
+
+    table = summary({"a": examples([1, 1, 0, 1]), "b": examples([0, 1])}, {"b": ["said"]}, "linf")
+    rows = table[["attack", "n", "accuracy", "notes"]].to_numpy().tolist()
+    assert rows == [
+        ["clean", 4, 1.0, ""],
+        ["a", 4, 0.75, ""],
+        ["b", 2, 0.5, "said"],
+        ["all attacks", 4, 0.75, ""],
+        ["all attacks", 2, 0.5, ""],
+    ]
 
 
-def test_randomised_models_are_scored_on_several_draws(
-    trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor]
+@pytest.mark.parametrize(
+    ("suite", "message"),
+    [
+        ("strong", "unknown suite 'strong'; known are: quick, standard, full, labels"),
+        ({"a": {"name": "pgd", "stpes": 3}}, "suite: a.stpes: unknown key"),
+        ({"a": {"name": "pgdd"}}, "suite: a.name: unknown attack 'pgdd'"),
+        ({"a": {"name": "pgd", "surrogate": {"name": "x"}}}, "suite: a.surrogate.name: unknown"),
+    ],
+)
+def test_mistakes_in_a_suite(
+    suite: object, message: str, trained: nn.Module, held_out: Digits
 ) -> None:
-    noisy = inject(trained, make_spec(selection=Random(0.1)), digits[0][:1])
-    fit(noisy, digits[0][:200], generator=torch.Generator().manual_seed(0), epochs=0)
-    table = run(noisy, digits, draws=8, eps_grid=[0.1])
-    shares = table["adv_correct"] * 8
-    assert (shares == shares.round()).all()
-    assert shares.nunique() > 2
-    assert (table["adv_worst"] == (table["adv_correct"] == 1)).all()
-    assert table.equals(run(noisy, digits, draws=8, eps_grid=[0.1]))
+    with pytest.raises(UserError, match=message):
+        nenni.evaluate(trained, held_out, suite)  # type: ignore[arg-type]
 
 
-def test_logits_that_are_not_finite_count_as_wrong(
-    trained: nn.Module, digits: tuple[Tensor, Tensor]
-) -> None:
-    class Broken(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return trained(x) * torch.where(x.flatten(1)[:, :1] == 0, torch.nan, 1.0)
-
-    table = run(Broken(), digits, attack=lambda m, x, *_: x)
-    assert not table["clean_correct"].any()
+def test_an_empty_loader_is_an_error(trained: nn.Module, held_out: Digits) -> None:
+    for empty in ([], (held_out[0][:0], held_out[1][:0])):
+        with pytest.raises(UserError, match="there are no images"):
+            nenni.evaluate(trained, empty, SMALL)  # type: ignore[arg-type]
 
 
-def test_an_attack_that_leaves_its_ball_is_caught(
-    trained: nn.Module, digits: tuple[Tensor, Tensor]
-) -> None:
-    with pytest.raises(RuntimeError, match="left its ball"):
-        run(trained, digits, attack=lambda m, x, y, eps, g: x + 2 * eps)
+def test_every_suite_reads_for_both_norms() -> None:
+    for name in SUITES:
+        for norm in ("linf", "l2"):
+            attacks = read_suite(name, norm)  # type: ignore[arg-type]
+            assert {attack.norm for attack in attacks.values()} == {norm}
+    assert {a.name for a in read_suite("full", "l2").values()} >= {"ddn", "cw_l2", "autoattack"}

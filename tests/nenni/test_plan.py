@@ -35,6 +35,8 @@ def slices(p: Plan) -> dict[str, str]:
         "attack": p.attack(TOPK, "pgd_20"),
         "attack alloc": p.attack(ALLOC, "pgd_20"),
         "attack fgsm": p.attack(TOPK, "fgsm"),
+        "attack suite": p.attack(TOPK, "full_square"),
+        "diagnose": p.diagnose(TOPK),
         "describe": p.describe(TOPK),
         "sweep": p.sweep(),
         "main": p.main(),
@@ -55,6 +57,9 @@ def slices(p: Plan) -> dict[str, str]:
         ("{name: topk, fraction: 0.5}, allocate", "{name: topk, fraction: 0.4}, allocate", {"project alloc", "finetune alloc", "attack alloc"}),
         ("noise_intensity: {name: noise_intensity}", "noise_intensity: {name: noise_intensity, width: 5}", {"figure"}),
         ("seeds: [0, 1]", "seeds: [0, 1, 2]", set()),
+        ("square, queries: 1000", "square, queries: 900", {"attack suite"}),
+        ("    examples: 200\n    subsets", "    examples: 100\n    subsets", {"attack suite"}),
+        ("examples: 100\n  source", "examples: 90\n  source", {"diagnose"}),
         ("noises: [0.1,", "noises: [0.15,", {"profile"}),
         ("threads: 1", "threads:   1   # spelt otherwise", set()),
         ("pgd_20: {name: pgd, steps: 20}", "pgd_20: {steps: 20, relative_step: 2.5, name: pgd}", set()),
@@ -77,7 +82,17 @@ def test_jobs_of_the_default_run(tmp_path: Path) -> None:
         ("standard", 1),
         ("standard", 100),
     ]
-    assert p.evaluations(TOPK) == ["fgsm", "pgd_20", "pgd_20_curve", "transfer"]
+    members = [f"full_{attack}" for attack in p.config.suites["full"].attacks]
+    assert p.evaluations(TOPK) == ["fgsm", "pgd_20", "pgd_20_curve", "transfer", *members]
+    plain = p.evaluations(Experiment("pgd_at", "none", 0))
+    assert set(p.evaluations(TOPK)) - set(plain) == {"full_soft_mask", "full_bpda"}
+    assert p.evaluations(Experiment("pgd_at", "topk_50", 1)) == ["fgsm", "pgd_20", "transfer"]
+    assert p.attack(TOPK, "full_autoattack")["examples"] == 50
+    assert p.attack(TOPK, "full_ddn")["eps"] == [2.0]
+    assert p.attack(TOPK, "full_square")["eps"] == [76.5]
+    assert p.diagnosed() == [
+        Experiment("pgd_at", name, 0) for name in ("none", "none_ft", "topk_50", "inverted_50")
+    ]
     assert "pgd_20_curve" not in p.evaluations(Experiment("pgd_at", "topk_50", 1))
     assert p.final_weights(Experiment("pgd_at", "none", 0)) == p.base_weights("pgd_at", 0)
     assert p.final_weights(TOPK).endswith("pgd_at/topk_50/seed0/finetuned.safetensors")
@@ -91,7 +106,7 @@ def test_code_of_a_stage_has_its_plugins_and_no_others(tmp_path: Path) -> None:
         return any(f.endswith(part) for f in attack)
 
     assert has("nenni/attacks/pgd.py")
-    assert has("nenni/attacks/_linf.py")
+    assert has("nenni/attacks/_ball.py")
     assert has("nenni/selection/topk.py")
     assert has("nenni/selection/_ranking.py")
     assert has("nenni/models/small_cnn.py")

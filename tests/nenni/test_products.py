@@ -65,7 +65,23 @@ def tables() -> dict[str, pd.DataFrame]:
         {"ratio": r, "fraction": f, "relative_error": 0.3 * r, "clean": 0.9, "robust": 0.5, "n": 9, "eps": 8}
         for r in (0.1, 0.2) for f in (0, 0.5, 1)
     ]  # fmt: skip
+    attacks = ("clean", "pgd", "all attacks")
+    suites = [
+        {**row, "seed": 0, "suite": "full", "attack": a, "norm": norm, "eps": 8.0, "n": n,
+         "accuracy": 0.5, "low": 0.4, "high": 0.6, "worst_draw": 0.5, "notes": ""}
+        for row in rows() for norm in ("linf", "l2") for a, n in zip(attacks, (9, 9, 4), strict=True)
+    ]  # fmt: skip
+    diagnostics = [
+        {**row, "seed": 0, "name": name, "value": 0.1, "threshold": 0.1, "verdict": verdict}
+        for row in rows()
+        for name, verdict in (("black box", "pass"), ("transfer", "fail"), ("noise", "note"))
+    ]
+    diagnostic_curves = [
+        {**row, "seed": 0, "curve": curve, "x": x, "y": 0.5 * x}
+        for row in rows() for curve in ("eps", "steps", "path") for x in (1, 2)
+    ]  # fmt: skip
     named = {
+        "suites": suites, "diagnostics": diagnostics, "diagnostic_curves": diagnostic_curves,
         "accuracy": accuracy, "reductions": reductions, "latency": latency, "sweep": sweep,
         "operations": operations, "errors": errors, "fit": fit,
     }  # fmt: skip
@@ -113,6 +129,9 @@ STYLE: dict[str, dict[str, Any]] = {
     "latency_per_layer": {"base": "pgd_at", "defence": "topk_50"},
     "injected_noise": {"base": "pgd_at", "defences": ["topk_50", "nm_2_4"]},
     "selection_recall": {"base": "pgd_at"},
+    "attack_suite": {"suite": "full"},
+    "diagnostic_curves": {"base": "pgd_at"},
+    "diagnostic_checks": {"base": "pgd_at"},
 }
 
 

@@ -9,9 +9,14 @@ pytestmark = pytest.mark.xdist_group("workflow")
 
 COLLECTED = {"operations", "reductions", "latency", "fit", "errors"}
 ACCURACY = {"accuracy", "main", "claims", "figure accuracy_vs_eps"}
+SUITES = {"suites", "figure attack_suite"}
+DIAGNOSED = {
+    "diagnose at/topk/seed0", "collect diagnostics", "collect diagnostic_curves",
+    "figure diagnostic_checks",
+}  # fmt: skip
 EVALUATIONS = {
     "none": ["fgsm", "pgd"],
-    "topk": ["fgsm", "pgd", "transfer"],
+    "topk": ["fgsm", "pgd", "transfer", "few_pgd_3", "few_bpda", "few_ddn"],
     "alloc": ["fgsm", "pgd"],
     "random": ["pgd"],
 }
@@ -37,7 +42,7 @@ def costs(*defences: str, seed: int = 0) -> set[str]:
 SWEEP = {"sweep", "figure noise_intensity"}
 FROM_TOPK = (
     of("topk", "project", "finetune") | attacks("topk") | costs("topk")
-    | collect(*COLLECTED) | ACCURACY | {"overhead"}
+    | collect(*COLLECTED) | ACCURACY | SUITES | DIAGNOSED | {"overhead"}
 )  # fmt: skip
 FROM_PROJECT = (
     FROM_TOPK | of("alloc", "project") | of("random", "project") | attacks("alloc")
@@ -52,13 +57,15 @@ NEW_SEED = (
     | of("topk", "project", "finetune", seed=1) | of("alloc", "project", seed=1)
     | of("random", "project", seed=1) | costs("none", "topk", "alloc", "random", seed=1)
     | {j for d in EVALUATIONS for j in attacks(d, seed=1)}
-    | collect(*COLLECTED) | ACCURACY | {"overhead"}
+    | collect(*COLLECTED) | ACCURACY | SUITES | {"overhead"}
+    | {job.replace("seed0", "seed1") for job in DIAGNOSED}
 )  # fmt: skip
 
 CONFIG_CHANGES = {
     "an attack's steps": (
         "pgd_3: {name: pgd, steps: 3}", "pgd_3: {name: pgd, steps: 4}",
-        {j for d in EVALUATIONS for j in attacks(d, "pgd", "transfer")} | ACCURACY,
+        {j for d in EVALUATIONS for j in attacks(d, "pgd", "transfer", "few_pgd_3")}
+        | ACCURACY | SUITES,
     ),
     "the steps of the attack in training": (
         "pgd_2: {name: pgd, steps: 2}", "pgd_2: {name: pgd, steps: 3}", FROM_PRETRAIN,
@@ -81,6 +88,11 @@ CONFIG_CHANGES = {
         "noise_intensity: {name: noise_intensity, width: 5}",
         {"figure noise_intensity"},
     ),
+    "a surrogate of an attack": (
+        "surrogate: {name: bpda}", "surrogate: {name: exact_path}",
+        attacks("topk", "few_bpda") | ACCURACY | SUITES,
+    ),
+    "the diagnostics' examples": ("examples: 5, source", "examples: 6, source", DIAGNOSED),
     "two numbers swapped": (
         "eps: {at: [2.55, 12.75]}", "eps: {at: [12.75, 2.55]}",
         {j for d in EVALUATIONS for j in attacks(d, "pgd")} | ACCURACY,
@@ -93,8 +105,13 @@ CONFIG_CHANGES = {
 
 CODE_CHANGES = {
     "nenni/attacks/fgsm.py": (
-        {j for d in EVALUATIONS for j in attacks(d, "fgsm")} | SWEEP | ACCURACY
+        {j for d in EVALUATIONS for j in attacks(d, "fgsm")} | SWEEP | ACCURACY | DIAGNOSED
     ),
+    "nenni/attacks/ddn.py": (
+        {j for d in EVALUATIONS for j in attacks(d, "few_ddn")} | ACCURACY | SUITES
+    ),
+    "nenni/attacks/square.py": DIAGNOSED,
+    "nenni/surrogates/bpda.py": attacks("topk", "few_bpda") | ACCURACY | SUITES | DIAGNOSED,
     "nenni/attacks/pgd.py": (
         FROM_PRETRAIN
     ),
@@ -104,7 +121,8 @@ CODE_CHANGES = {
     ),
     "nenni/figures/noise_intensity.py": {"figure noise_intensity"},
     "nenni/figures/_style.py": {
-        f"figure {name}" for name in ("noise_intensity", "accuracy_vs_eps")
+        f"figure {name}"
+        for name in ("noise_intensity", "accuracy_vs_eps", "attack_suite", "diagnostic_checks")
     },
     "hwmodel/presets/edge_npu.toml": (
         {j for d in EVALUATIONS for j in of(d, "hardware")}

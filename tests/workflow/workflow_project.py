@@ -55,7 +55,9 @@ class Project:
         return {job for job in jobs if not job.startswith("all of")}
 
     def results(self) -> dict[str, bytes]:
-        folder = self.folder / "results"
-        return {
-            str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()
-        }
+        return contents(self.folder / "results")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files below a folder."""
+    return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}

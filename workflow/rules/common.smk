@@ -59,6 +59,8 @@ def experiment(wildcards):
 
 def experiments_with(table):
     """The experiments that a collected table has rows of."""
+    if table.startswith("diagnostic"):
+        return PLAN.diagnosed()
     fitted = table in ("fit", "errors")
     return [e for e in PLAN.experiments() if not fitted or PLAN.injected(e.defence)]
 
@@ -72,7 +74,16 @@ def profile_inputs(wildcards):
 
 def source_input(wildcards):
     """The independently trained network of a transfer attack."""
-    source = C.evaluations[wildcards.evaluation].source
+    return source_weights(PLAN.all_evaluations[wildcards.evaluation].source)
+
+
+def diagnose_source(wildcards):
+    """The same for the diagnostics."""
+    return source_weights(C.diagnose.source)
+
+
+def source_weights(source):
+    """Weights of a source, as a named input."""
     return {"source": PLAN.base_weights(source.base, source.seed)} if source else {}
 
 
@@ -88,6 +99,7 @@ def table_files():
     """All tables of the run."""
     names = [table for table in COLLECTED if experiments_with(table)]
     names += ["accuracy", "paired", "main", "claims", "sweep"]
+    names += ["suites"] if PLAN.suite_inputs() else []
     return [f"{R}/tables/{name}.csv" for name in names]
 
 
@@ -96,8 +108,13 @@ def figure_files():
     return [f"{R}/figures/{name}.{kind}" for name in C.figures for kind in ("pdf", "png")]
 
 
+def attacked(experiment, evaluation, kind):
+    """What an attack found: its examples (csv), or notes on it (json)."""
+    return f"{R}/experiments/{experiment.folder}/attacks/{evaluation}.{kind}"
+
+
 ATTACKED = {
-    f"{e.key}/{evaluation}": f"{R}/experiments/{e.folder}/attacks/{evaluation}.csv"
+    f"{e.key}/{evaluation}": attacked(e, evaluation, "csv")
     for e in PLAN.experiments()
     for evaluation in PLAN.evaluations(e)
 }
@@ -115,9 +132,11 @@ def slice_of(stage):
         "project": lambda w: PLAN.project(experiment(w)),
         "finetune": lambda w: PLAN.finetune(experiment(w)),
         "attack": lambda w: PLAN.attack(experiment(w), w.evaluation),
+        "diagnose": lambda w: PLAN.diagnose(experiment(w)),
         "describe": lambda w: PLAN.describe(experiment(w)),
         "sweep": lambda w: PLAN.sweep(),
         "collect": lambda w: {},
+        "suites": lambda w: {},
         "accuracy": lambda w: PLAN.accuracy(),
         "main": lambda w: PLAN.main(),
         "claims": lambda w: PLAN.claims_slice(),
@@ -135,6 +154,11 @@ def cfg(stage):
 def sources(stage):
     """The source files that a rule depends on, compared by checksum."""
     return lambda wildcards: code(stage, slice_of(stage)(wildcards))
+
+
+def named(inputs, *names):
+    """Some of a job's inputs, where it has them, as NAME=FILE words."""
+    return pairs({name: file for name, file in inputs.items() if name in names})
 
 
 def pairs(files):

@@ -20,9 +20,7 @@ rule fit_defence:
     threads: C.threads
     params:
         cfg=cfg("project"),
-        inputs=lambda w, input: pairs(
-            {k: v for k, v in input.items() if k not in ("code", "data", "weights")}
-        ),
+        inputs=lambda w, input: named(input, "distribution"),
     message:
         "project {wildcards.base}/{wildcards.defence}/seed{wildcards.seed}"
     shell:

@@ -59,6 +59,36 @@ rule sum_up_accuracy:
         " --output accuracy={output.accuracy} paired={output.paired} 2> {log}"
 
 
+rule sum_up_suites:
+    input:
+        examples=[attacked(e, name, "csv") for e, name in PLAN.suite_inputs().values()],
+        about=[attacked(e, name, "json") for e, name in PLAN.suite_inputs().values()],
+        code=sources("suites"),
+    output:
+        suites=report(
+            f"{R}/tables/suites.csv",
+            caption="../report/suites.rst",
+            category="Tables",
+            labels={"table": "suites of attacks"},
+        ),
+        manifest=f"{R}/manifests/tables/suites.sha256",
+    log:
+        f"logs/{C.run}/tables/suites.log",
+    conda:
+        "../envs/nenni.yaml"
+    params:
+        cfg=cfg("suites"),
+        inputs=lambda w, input: pairs(
+            dict(zip(PLAN.suite_inputs(), input.examples))
+            | {f"{n}/about": f for n, f in zip(PLAN.suite_inputs(), input.about)}
+        ),
+    message:
+        "suites"
+    shell:
+        "python -m nenni suites --config {params.cfg:q} --manifest {output.manifest}"
+        " --input {params.inputs} --output suites={output.suites} 2> {log}"
+
+
 rule make_main_table:
     input:
         accuracy=f"{R}/tables/accuracy.csv",

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from _cifar import DEPTHS, read_images, read_network
+from _networks import DEPTHS, read_images, read_network
 from torch import Tensor, nn
 
 import nenni

@@ -1,0 +1,207 @@
+"""Attack images, and score what comes out in passes of its own: one row per example."""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from nenni.attack_choice import AttackChoice
+from nenni.attacks._ball import Ball, length
+from nenni.attacks._losses import DLR_CLASSES, margin
+from nenni.attacks._outputs import classes
+from nenni.checkpoint import Checkpoint
+from nenni.injection import is_randomised, seed_noise
+from nenni.preconditions import check_classifier, check_data
+from nenni.seeding import derive_seed, generator
+
+
+def attack_images(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    attack: AttackChoice,
+    eps_grid: Sequence[float],
+    *,
+    seed: int,
+    name: str,
+    first: int = 0,
+    source: nn.Module | None = None,
+    batch_size: int = 250,
+    draws: int = 10,
+    checkpoint: Checkpoint,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Attack each image that is classified correctly, at each eps, and score all images anew.
+
+    What an attack says of itself is not believed: its images go through the model again, those of
+    a randomised model on several draws, which are the same for every attack.
+
+    Parameters
+    ----------
+    model : Module
+        The classifier that is judged, in eval mode.
+    images, labels : Tensor
+        Test images (N, C, H, W) in [0, 1] and their classes (N,).
+    attack : AttackChoice
+        The attack.
+    eps_grid : sequence of float
+        Radii in units of the [0, 1] input.
+    seed, name : int, str
+        Root of the random choices; each batch and eps has its own, and the draws on which a
+        randomised model is judged depend on the seed alone.
+    first : int
+        Index of the first image, in a table of several calls.
+    source : Module or None
+        Network whose gradients the attack uses, for transfer; None is the model itself.
+    batch_size : int
+        Images per attack.
+    draws : int
+        A randomised model's images are scored on so many fresh draws; others once.
+    checkpoint : Checkpoint
+        Keeps the finished batches.
+    progress : callable
+        Receives one line per batch and eps.
+
+    Returns
+    -------
+    examples : DataFrame
+        Columns ``eps``, ``index`` (row of `images`), ``label``, ``clean_pred``, ``clean_correct``
+        (mean over the draws), ``adv_pred``, ``adv_correct`` (mean), ``adv_worst`` (over the
+        draws), ``clean_margin`` and ``adv_margin`` (the true logit less the largest other, of the
+        first draw), ``linf`` and ``l2`` norm of the perturbation. Logits that are not finite count
+        as wrong.
+    notes : list of str
+        What should be known about the numbers: the attack's warnings, logits that are not finite.
+
+    Raises
+    ------
+    UserError
+        If model and data do not go together (:mod:`nenni.preconditions`), or the attack needs a
+        gradient that the model does not give.
+    """
+    state = checkpoint.load() or {"tables": [], "notes": []}
+    tables: list[dict[str, list[float]]] = state["tables"]
+    notes: list[str] = state["notes"]
+    batches = range(0, len(images), batch_size)
+    steps = len(batches) * len(eps_grid)
+    if tables:
+        progress(f"resumed after batch {len(tables)}/{steps}")
+    count = check_classifier(model, images[:1])
+    check_data(images, labels, count)
+    if count is not None and count < DLR_CLASSES and attack.arguments.get("loss") == "dlr":
+        _add(notes, f"the DLR loss is undefined for {count} classes; the margin took its place")
+    passes = draws if varies(model, images[:batch_size]) else 1
+    done = 0
+    for start in batches:
+        x, y = images[start : start + batch_size], labels[start : start + batch_size]
+        index = first + start
+        clean: dict[str, Tensor] | None = None
+        for eps in eps_grid:
+            done += 1
+            if done <= len(tables):
+                continue
+            clean = clean or _score(model, x, y, passes, (seed, index))
+            where = (seed, "attack", name, str(eps), index)
+            adversarial = x.clone()
+            hit = clean["correct"] > 0
+            with _noted(notes), _drawn(model, *where):
+                adversarial[hit] = attack(
+                    source or model,
+                    x[hit],
+                    _runners_up(model, x[hit], y[hit]) if attack.targeted else y[hit],
+                    eps,
+                    generator(*where),
+                )
+            if not bool(Ball(x, eps, attack.norm).contains(adversarial).all()):
+                raise RuntimeError(f"{attack.name} left its ball, or its images are not finite")
+            scored = _score(model, adversarial, y, passes, (seed, index))
+            if bool((torch.stack([clean["pred"], scored["pred"]]) < 0).any()):
+                _add(notes, "some outputs are not finite; those images count as wrong")
+            table = {
+                "eps": torch.full((len(y),), eps, dtype=torch.float64),
+                "index": torch.arange(index, index + len(y)),
+                "label": y,
+                "clean_pred": clean["pred"],
+                "clean_correct": clean["correct"],
+                "adv_pred": scored["pred"],
+                "adv_correct": scored["correct"],
+                "adv_worst": scored["worst"],
+                "clean_margin": clean["margin"],
+                "adv_margin": scored["margin"],
+                "linf": length(adversarial - x, "linf"),
+                "l2": length(adversarial - x, "l2"),
+            }
+            tables.append({name: column.tolist() for name, column in table.items()})
+            checkpoint.save({"tables": tables, "notes": notes})
+            robust = float(torch.minimum(clean["correct"], scored["correct"]).mean())
+            radius = f"{eps * 255:g}/255" if attack.norm == "linf" else f"{eps:g}"
+            progress(f"batch {done}/{steps}: eps {radius}, {robust:.1%} correct")
+    by_eps = [table for i in range(len(eps_grid)) for table in tables[i :: len(eps_grid)]]
+    return pd.concat([pd.DataFrame(table) for table in by_eps], ignore_index=True), notes
+
+
+@torch.no_grad()
+def varies(model: nn.Module, images: Tensor) -> bool:
+    """Whether two passes on the same images differ: noise of this method, or of any other."""
+    if is_randomised(model):
+        return True
+    outputs = []
+    for i in range(2):
+        with _drawn(model, "probe", i):
+            outputs.append(model(images))
+    return not torch.equal(outputs[0].nan_to_num(), outputs[1].nan_to_num())
+
+
+@contextmanager
+def _drawn(model: nn.Module, *purpose: int | str) -> Iterator[None]:
+    """Fix what a randomised model draws within, from its own layers or the global state."""
+    seed_noise(model, *purpose)
+    with torch.random.fork_rng():
+        torch.manual_seed(derive_seed(*purpose, "global"))
+        yield
+
+
+@torch.no_grad()
+def _score(
+    model: nn.Module, x: Tensor, y: Tensor, passes: int, where: tuple[int, int]
+) -> dict[str, Tensor]:
+    """Predictions, flags and margins over the draws of one batch, the same for every attack."""
+    predictions, margins = [], []
+    for draw in range(passes):
+        with _drawn(model, where[0], "draw", where[1], draw):
+            outputs = model(x)
+        usable = outputs.isfinite().flatten(1).all(1) if outputs.dim() > 1 else outputs >= 0
+        predictions.append(torch.where(usable, classes(outputs), -1))
+        scores = outputs.is_floating_point() and outputs.dim() > 1
+        margins.append(-margin(outputs, y) if scores else torch.full(y.shape, torch.nan))
+    correct = (torch.stack(predictions) == y).double()
+    return {
+        "pred": predictions[0],
+        "correct": correct.mean(0),
+        "worst": correct.amin(0),
+        "margin": margins[0],
+    }
+
+
+@torch.no_grad()
+def _runners_up(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """The most likely wrong class of each image: what a targeted attack aims at."""
+    return model(x).scatter(1, y[:, None], -torch.inf).argmax(1)  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _noted(notes: list[str]) -> Iterator[None]:
+    """Turn warnings within into notes."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        _add(notes, str(warning.message))
+
+
+def _add(notes: list[str], note: str) -> None:
+    if note not in notes:
+        notes.append(note)

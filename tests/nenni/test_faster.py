@@ -1,0 +1,65 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nenni.faster import faster
+from nenni.models.preact_resnet18 import preact_resnet18
+from nenni.models.resnet_cifar import resnet_cifar
+
+
+def with_statistics(model: nn.Module) -> nn.Module:
+    """Batch norms as after training, so that folding them is not nothing."""
+    draws = torch.Generator().manual_seed(0)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for tensor in (module.running_mean, module.bias):
+                assert tensor is not None
+                tensor.data = torch.randn(tensor.shape, generator=draws) / 5
+            for tensor in (module.running_var, module.weight):
+                assert tensor is not None
+                tensor.data = 0.5 + torch.rand(tensor.shape, generator=draws)
+    return model.eval()
+
+
+@pytest.mark.parametrize(
+    ("build", "left"),
+    [
+        (lambda: resnet_cifar((3, 32, 32), 10, depth=20), 0),
+        (lambda: preact_resnet18((3, 32, 32), 10, width=8), 8),
+    ],
+    ids=["resnet20", "preact_resnet18"],
+)
+def test_no_prediction_changes(build: object, left: int) -> None:
+    model = with_statistics(build())  # type: ignore[operator]
+    images = torch.rand(64, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    quick = faster(model, images[:2])
+    torch.testing.assert_close(quick(images), model(images), rtol=1e-3, atol=1e-3)
+    assert torch.equal(quick(images).argmax(1), model(images).argmax(1))
+    norms = [m for m in quick.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert len(norms) <= left + 1
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_a_convolution_that_is_used_twice_is_not_folded() -> None:
+    class Forked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            z = self.conv(x)
+            return (self.norm(z) + z).mean((2, 3))
+
+    model = with_statistics(Forked())
+    x = torch.rand(5, 1, 6, 6)
+    quick = faster(model, x)
+    assert isinstance(quick.norm, nn.BatchNorm2d)
+    torch.testing.assert_close(quick(x), model(x))
+
+
+def test_injected_networks_are_copied_as_they_are(noisy: nn.Module) -> None:
+    x = torch.rand(3, 1, 28, 28)
+    quick = faster(noisy, x)
+    assert quick is not noisy
+    assert torch.equal(quick(x), noisy(x))

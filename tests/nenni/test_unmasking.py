@@ -1,0 +1,111 @@
+"""The diagnostics and the suite must break networks that are masked on purpose."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import nenni
+from nenni import quantise
+from nenni.battery import Scaled
+from nenni.diagnostics import MASKED, TRUSTWORTHY
+from nenni.fitting import fit
+from nenni.injection import inject
+from nenni.spec import InjectionSpec
+from nenni.suites import SUITES
+
+Digits = tuple[Tensor, Tensor]
+EPS = 0.05
+PGD: dict[str, dict[str, Any]] = {"pgd_20": SUITES["standard"]["pgd_20"]}
+SUITE = PGD | {name: SUITES["standard"][name] for name in ("pgd_margin", "exact_path", "square")}
+
+
+@pytest.fixture
+def held_out(digits: Digits) -> Digits:
+    return digits[0][800:880], digits[1][800:880]
+
+
+@contextmanager
+def no_straight_through() -> Iterator[None]:
+    """Rounding has the gradient that it has: none."""
+    honest = quantise._StraightThrough.backward
+
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return torch.zeros_like(gradients[0]), None, None
+
+    quantise._StraightThrough.backward = staticmethod(backward)
+    try:
+        yield
+    finally:
+        quantise._StraightThrough.backward = staticmethod(honest)
+
+
+@pytest.mark.parametrize("selection", [nenni.Nothing(), nenni.TopK(0.25)], ids=["none", "topk"])
+def test_rounding_without_straight_through_gradient(
+    selection: Any, trained: nn.Module, digits: Digits, held_out: Digits
+) -> None:
+    """With a quarter exact, gradients are not zero, and mislead all the same."""
+    spec = InjectionSpec(
+        selection, nenni.Sparse(0.5), weight_bits=4, input_bits=4, projected_bits=32
+    )
+    network = inject(trained, spec, held_out[0][:1])
+    fit(network, digits[0][:800])
+    honest = nenni.evaluate(network, held_out, SUITE, eps=EPS).robust_accuracy
+    with no_straight_through():
+        fooled = nenni.evaluate(network, held_out, PGD, eps=EPS).robust_accuracy
+        adaptive = nenni.evaluate(network, held_out, SUITE, eps=EPS).robust_accuracy
+        diagnosis = nenni.diagnose(network, *held_out, eps=EPS)
+    assert fooled >= honest + 0.15
+    assert abs(adaptive - honest) <= 0.03
+    assert diagnosis.verdict.startswith(MASKED)
+    failed = set(diagnosis.rows.loc[diagnosis.rows["verdict"] == "fail", "name"])
+    assert {"black box", "adaptive attacks", "chance at eps 0.5"} <= failed
+
+
+def test_large_logits(trained: nn.Module, held_out: Digits) -> None:
+    """Cross entropy of logits times 100 has no gradient; the margin has."""
+    masked = Scaled(trained, 100.0)
+    honest = nenni.evaluate(trained, held_out, SUITE, eps=EPS).robust_accuracy
+    fooled = nenni.evaluate(masked, held_out, PGD, eps=EPS).robust_accuracy
+    adaptive = nenni.evaluate(masked, held_out, SUITE, eps=EPS).robust_accuracy
+    diagnosis = nenni.diagnose(masked, *held_out, eps=EPS)
+    assert fooled >= honest + 0.15
+    assert abs(adaptive - honest) <= 0.03
+    assert diagnosis.verdict.startswith(MASKED)
+    failed = set(diagnosis.rows.loc[diagnosis.rows["verdict"] == "fail", "name"])
+    assert {"zero gradients", "losses agree"} <= failed
+
+
+def test_noise_on_the_input(trained: nn.Module, held_out: Digits) -> None:
+    """The suite's averaged gradient comes close to one of ten times the draws."""
+
+    class Noisy(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return trained(x + 0.2 * torch.randn_like(x))
+
+    network = Noisy().eval()
+    adaptive = nenni.evaluate(network, held_out, PGD, eps=EPS, draws=10).robust_accuracy
+    longer = {"pgd_20": {**PGD["pgd_20"], "samples": 100}}
+    reference = nenni.evaluate(network, held_out, longer, eps=EPS, draws=10).robust_accuracy
+    assert abs(adaptive - reference) <= 0.03
+
+
+def test_labels_only(trained: nn.Module, held_out: Digits) -> None:
+    """By labels alone, the network is broken to within 15 points of what its gradients do."""
+
+    class Labels(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.no_grad():
+                return trained(x).argmax(1)
+
+    few = (held_out[0][:40], held_out[1][:40])
+    white = nenni.evaluate(trained, few, {"p": SUITES["standard"]["pgd_margin"]}, eps=EPS)
+    black = nenni.evaluate(Labels().eval(), few, "labels", eps=EPS)
+    assert white.robust_accuracy <= black.robust_accuracy <= white.robust_accuracy + 0.15
+
+
+def test_an_honest_network_is_trustworthy(trained: nn.Module, held_out: Digits) -> None:
+    assert nenni.diagnose(trained, *held_out, eps=EPS).verdict == TRUSTWORTHY
