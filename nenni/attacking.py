@@ -109,7 +109,7 @@ def attack_images(
             hit = clean["correct"] > 0
             with _noted(notes), _drawn(model, *where):
                 adversarial[hit] = attack(
-                    source or model,
+                    model if source is None else source,
                     x[hit],
                     _runners_up(model, x[hit], y[hit]) if attack.targeted else y[hit],
                     eps,

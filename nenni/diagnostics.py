@@ -15,6 +15,7 @@ Kind = Literal["masked", "weak", "note"]
 TRUSTWORTHY = "trustworthy"
 MASKED = "gradients look masked"
 WEAK = "the attack is too weak, believe the least over stronger ones"
+TOTAL = "all checks"
 _ROUNDING = 1e-9
 
 
@@ -135,7 +136,7 @@ def judge(battery: Battery) -> Diagnosis:
     count = len(failed["masked"]) + len(failed["weak"])
     rows.append(
         {
-            "name": "all checks",
+            "name": TOTAL,
             "value": count,
             "threshold": 0,
             "verdict": "fail" if count else "pass",
@@ -223,6 +224,11 @@ CHECKS: dict[str, Check] = {
         "smoothed gradients, or those of another path, break what the network's own do not",
         lambda b: b.adds(b.ADAPTIVE, b.WHITE_BOX),
         _point,
+    ),
+    "near the least": Check(
+        "accuracy under PGD far above the least over all attacks: its gradients mislead",
+        lambda b: b.accuracy["pgd"] - float(b.least(b.flags).mean()),
+        lambda b: max(0.1, _point(b)),
     ),
     "zero gradients": Check(
         "an image whose gradient is exactly zero cannot be attacked by it",

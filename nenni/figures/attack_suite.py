@@ -7,6 +7,9 @@ from nenni.figures._style import grid, look
 
 __all__ = ["attack_suite"]
 
+WORST = "all attacks"
+"""How the rows for the least over all attacks begin: :data:`nenni.evaluation.WORST`."""
+
 
 def attack_suite(
     suites: pd.DataFrame, *, suite: str, width: float = 7.2, height: float = 4.6
@@ -33,7 +36,8 @@ def attack_suite(
             for attack, n in zip(rows["attack"], rows["n"], strict=True)
         ]
         rows = rows.assign(title=titles)
-        places = {title: -i for i, title in enumerate(dict.fromkeys(titles))}
+        ordered = sorted(dict.fromkeys(titles), key=lambda title: title.startswith(WORST))
+        places = {title: -i for i, title in enumerate(ordered)}
         for i, (defence, mine) in enumerate(rows.groupby(["defence", "seed"], sort=False)):
             style = styles[str(defence[0])] | {"linestyle": "none"}
             shift = (i - (rows["defence"].nunique() - 1) / 2) * -0.16
@@ -48,7 +52,7 @@ def attack_suite(
         axis.set_ylabel("attack")
         eps = rows["eps"].max()
         radius = f"L∞, eps {eps:g}/255" if norm == "linf" else f"L2, eps {eps:g}"
-        axis.set_title(f"base {base}, {radius} (n = {most})")
+        axis.set_title(f"base {base}\n{radius} (n = {most})")
     handles, labels = axes[0].get_legend_handles_labels()
     kept = dict(zip(labels, handles, strict=True))
     figure.legend(list(kept.values()), list(kept), loc="outside lower center", ncols=4)

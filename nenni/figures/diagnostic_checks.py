@@ -10,6 +10,9 @@ from nenni.figures._style import grid
 
 __all__ = ["diagnostic_checks"]
 
+TOTAL = "all checks"
+"""The last row: :data:`nenni.diagnostics.TOTAL`."""
+
 _EDGE = {"edgecolor": "#808080", "linewidth": 0.6}
 _LOOKS: dict[str, dict[str, Any]] = {
     "pass": {"facecolor": "white", **_EDGE},
@@ -34,7 +37,7 @@ def diagnostic_checks(
     """
     here = diagnostics[diagnostics["base"] == base]
     networks = list(dict.fromkeys(zip(here["defence"], here["seed"], strict=True)))
-    checks = list(dict.fromkeys(here["name"]))
+    checks = sorted(dict.fromkeys(here["name"]), key=lambda name: name == TOTAL)
     figure, (axis,) = grid(1, width, height)
     for row in here.to_dict("records"):
         x, y = networks.index((row["defence"], row["seed"])), -checks.index(row["name"])

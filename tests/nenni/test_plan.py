@@ -58,8 +58,8 @@ def slices(p: Plan) -> dict[str, str]:
         ("noise_intensity: {name: noise_intensity}", "noise_intensity: {name: noise_intensity, width: 5}", {"figure"}),
         ("seeds: [0, 1]", "seeds: [0, 1, 2]", set()),
         ("square, queries: 1000", "square, queries: 900", {"attack suite"}),
-        ("    examples: 200\n    subsets", "    examples: 100\n    subsets", {"attack suite"}),
-        ("examples: 100\n  source", "examples: 90\n  source", {"diagnose"}),
+        ("    examples: 160\n    subsets", "    examples: 100\n    subsets", {"attack suite"}),
+        ("examples: 60\n  source", "examples: 50\n  source", {"diagnose"}),
         ("noises: [0.1,", "noises: [0.15,", {"profile"}),
         ("threads: 1", "threads:   1   # spelt otherwise", set()),
         ("pgd_20: {name: pgd, steps: 20}", "pgd_20: {steps: 20, relative_step: 2.5, name: pgd}", set()),
@@ -87,7 +87,7 @@ def test_jobs_of_the_default_run(tmp_path: Path) -> None:
     plain = p.evaluations(Experiment("pgd_at", "none", 0))
     assert set(p.evaluations(TOPK)) - set(plain) == {"full_soft_mask", "full_bpda"}
     assert p.evaluations(Experiment("pgd_at", "topk_50", 1)) == ["fgsm", "pgd_20", "transfer"]
-    assert p.attack(TOPK, "full_autoattack")["examples"] == 50
+    assert p.attack(TOPK, "full_autoattack")["examples"] == 30
     assert p.attack(TOPK, "full_ddn")["eps"] == [2.0]
     assert p.attack(TOPK, "full_square")["eps"] == [76.5]
     assert p.diagnosed() == [
