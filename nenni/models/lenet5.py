@@ -15,7 +15,7 @@ def lenet5(
     *,
     hidden: Count = 200,
 ) -> nn.Module:
-    """Two convolutions with max pooling and two linear layers, 0.66 million weights on digits.
+    """Two convolutions with max pooling and two linear layers, 0.65 million weights on digits.
 
     3x3 convolutions to 32 and 64 channels, each with ReLU and 2x2 max pooling, as advertorch trains
     it under the name LeNet5 (Ding, Wang, Jin: advertorch, 2019); Madry et al. (ICLR 2018) have 5x5

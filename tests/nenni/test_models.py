@@ -15,6 +15,7 @@ from nenni import plugins
 from nenni.errors import UserError
 from nenni.injection import inject, noisy_layers, remove
 from nenni.models._normalise import Normalise
+from nenni.models.lenet5 import lenet5
 from nenni.models.preact_resnet18 import preact_resnet18
 from nenni.models.resnet18 import resnet18
 from nenni.models.resnet_cifar import resnet_cifar
@@ -301,3 +302,11 @@ def test_defaults_of_the_config_are_those_of_the_function(name: str) -> None:
     config = plugins.validate("model", {"name": name})
     with torch.device("meta"):
         plugins.load("model", name)(CIFAR, 10, **plugins.arguments(config))
+
+
+def test_lenet5_by_hand() -> None:
+    model = lenet5((1, 28, 28), 10)
+    count = 32 * (9 + 1) + 64 * (32 * 9 + 1) + 200 * (64 * 49 + 1) + 10 * 201
+    assert sum(p.numel() for p in model.parameters()) == count == 648_226
+    assert model(torch.rand(2, 1, 28, 28)).shape == (2, 10)
+    assert lenet5((3, 32, 30), 7, hidden=5)(torch.rand(1, 3, 32, 30)).shape == (1, 7)
