@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nenni import plugins
+from nenni import attack_config, plugins
 from nenni.types import Norm
 
 
@@ -32,7 +32,14 @@ class AttackChoice:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "AttackChoice":
         """From a checked entry of a config, e.g. ``{"name": "pgd", "steps": 20, ...}``."""
-        return cls(config["name"], plugins.arguments(config), config.get("surrogate"))
+        arguments = plugins.arguments(config)
+        surrogate = arguments.pop("surrogate", None)
+        return cls(config["name"], arguments, surrogate)
+
+    @property
+    def injected_only(self) -> bool:
+        """Whether it is an attack on injected networks alone."""
+        return attack_config.injected_only({"name": self.name, "surrogate": self.surrogate})
 
     @property
     def norm(self) -> Norm:

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache, partial
 
 import pandas as pd
 import torch
@@ -10,12 +11,20 @@ from torch import Tensor, nn
 
 from nenni.attack_choice import AttackChoice
 from nenni.attacks._ball import Ball, length
-from nenni.attacks._losses import DLR_CLASSES, margin
+from nenni.attacks._losses import margin
 from nenni.attacks._outputs import classes
 from nenni.checkpoint import Checkpoint
 from nenni.injection import is_randomised, seed_noise
 from nenni.preconditions import check_classifier, check_data
+from nenni.progress import Left
+from nenni.scoring import robust
 from nenni.seeding import derive_seed, generator
+
+Scores = dict[str, Tensor]
+"""What a model says of a batch: ``pred``, ``correct`` (mean over the draws), ``worst``, ``margin``,
+each (N,)."""
+Table = dict[str, list[float]]
+"""Columns of :func:`attack_images` for one batch and eps."""
 
 
 def attack_images(
@@ -27,7 +36,6 @@ def attack_images(
     *,
     seed: int,
     name: str,
-    first: int = 0,
     source: nn.Module | None = None,
     batch_size: int = 250,
     draws: int = 10,
@@ -52,8 +60,6 @@ def attack_images(
     seed, name : int, str
         Root of the random choices; each batch and eps has its own, and the draws on which a
         randomised model is judged depend on the seed alone.
-    first : int
-        Index of the first image, in a table of several calls.
     source : Module or None
         Network whose gradients the attack uses, for transfer; None is the model itself.
     batch_size : int
@@ -83,64 +89,93 @@ def attack_images(
         gradient that the model does not give.
     """
     state = checkpoint.load() or {"tables": [], "notes": []}
-    tables: list[dict[str, list[float]]] = state["tables"]
+    tables: list[Table] = state["tables"]
     notes: list[str] = state["notes"]
     batches = range(0, len(images), batch_size)
-    steps = len(batches) * len(eps_grid)
+    left = Left(len(batches) * len(eps_grid), done=len(tables))
     if tables:
-        progress(f"resumed after batch {len(tables)}/{steps}")
-    count = check_classifier(model, images[:1])
-    check_data(images, labels, count)
-    if count is not None and count < DLR_CLASSES and attack.arguments.get("loss") == "dlr":
-        _add(notes, f"the DLR loss is undefined for {count} classes; the margin took its place")
+        progress(f"resumed after batch {left.of()}")
+    check_data(images, labels, check_classifier(model, images[:1]))
     passes = draws if varies(model, images[:batch_size]) else 1
-    done = 0
     for start in batches:
         x, y = images[start : start + batch_size], labels[start : start + batch_size]
-        index = first + start
-        clean: dict[str, Tensor] | None = None
-        for eps in eps_grid:
-            done += 1
-            if done <= len(tables):
-                continue
-            clean = clean or _score(model, x, y, passes, (seed, index))
-            where = (seed, "attack", name, str(eps), index)
-            adversarial = x.clone()
-            hit = clean["correct"] > 0
-            with _noted(notes), _drawn(model, *where):
-                adversarial[hit] = attack(
-                    model if source is None else source,
-                    x[hit],
-                    _runners_up(model, x[hit], y[hit]) if attack.targeted else y[hit],
-                    eps,
-                    generator(*where),
-                )
-            if not bool(Ball(x, eps, attack.norm).contains(adversarial).all()):
-                raise RuntimeError(f"{attack.name} left its ball, or its images are not finite")
-            scored = _score(model, adversarial, y, passes, (seed, index))
-            if bool((torch.stack([clean["pred"], scored["pred"]]) < 0).any()):
-                _add(notes, "some outputs are not finite; those images count as wrong")
-            table = {
-                "eps": torch.full((len(y),), eps, dtype=torch.float64),
-                "index": torch.arange(index, index + len(y)),
-                "label": y,
-                "clean_pred": clean["pred"],
-                "clean_correct": clean["correct"],
-                "adv_pred": scored["pred"],
-                "adv_correct": scored["correct"],
-                "adv_worst": scored["worst"],
-                "clean_margin": clean["margin"],
-                "adv_margin": scored["margin"],
-                "linf": length(adversarial - x, "linf"),
-                "l2": length(adversarial - x, "l2"),
-            }
-            tables.append({name: column.tolist() for name, column in table.items()})
+        clean = cache(partial(score, model, x, y, passes, (seed, start)))
+        for eps in eps_grid[max(0, len(tables) - start // batch_size * len(eps_grid)) :]:
+            table, said = attack_batch(
+                model, x, y, clean(), attack, eps, seed=seed, name=name, index=start,
+                passes=passes, source=source,
+            )  # fmt: skip
+            tables.append(table)
+            notes += [note for note in said if note not in notes]
             checkpoint.save({"tables": tables, "notes": notes})
-            robust = float(torch.minimum(clean["correct"], scored["correct"]).mean())
-            radius = f"{eps * 255:g}/255" if attack.norm == "linf" else f"{eps:g}"
-            progress(f"batch {done}/{steps}: eps {radius}, {robust:.1%} correct")
+            progress(f"batch {left.after()}: {told(table, attack, eps)}")
     by_eps = [table for i in range(len(eps_grid)) for table in tables[i :: len(eps_grid)]]
     return pd.concat([pd.DataFrame(table) for table in by_eps], ignore_index=True), notes
+
+
+def attack_batch(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    clean: Scores,
+    attack: AttackChoice,
+    eps: float,
+    *,
+    seed: int,
+    name: str,
+    index: int,
+    passes: int,
+    source: nn.Module | None = None,
+) -> tuple[Table, list[str]]:
+    """Attack one batch at one eps; see :func:`attack_images`.
+
+    Parameters
+    ----------
+    clean : dict
+        From :func:`score`, of the same images.
+    index : int
+        Index of the first image.
+    passes : int
+        Draws on which the images are scored.
+    """
+    where = (seed, "attack", name, str(eps), index)
+    adversarial, hit = x.clone(), clean["correct"] > 0
+    with warnings.catch_warnings(record=True) as caught, _drawn(model, *where):
+        warnings.simplefilter("always")
+        adversarial[hit] = attack(
+            model if source is None else source,
+            x[hit],
+            _runners_up(model, x[hit], y[hit]) if attack.targeted else y[hit],
+            eps,
+            generator(*where),
+        )
+    if not bool(Ball(x, eps, attack.norm).contains(adversarial).all()):
+        raise RuntimeError(f"{attack.name} left its ball, or its images are not finite")
+    notes = [str(warning.message) for warning in caught]
+    scored = score(model, adversarial, y, passes, (seed, index))
+    if bool((torch.stack([clean["pred"], scored["pred"]]) < 0).any()):
+        notes.append("some outputs are not finite; those images count as wrong")
+    columns = {
+        "eps": torch.full((len(y),), eps, dtype=torch.float64),
+        "index": torch.arange(index, index + len(y)),
+        "label": y,
+        "clean_pred": clean["pred"],
+        "clean_correct": clean["correct"],
+        "adv_pred": scored["pred"],
+        "adv_correct": scored["correct"],
+        "adv_worst": scored["worst"],
+        "clean_margin": clean["margin"],
+        "adv_margin": scored["margin"],
+        "linf": length(adversarial - x, "linf"),
+        "l2": length(adversarial - x, "l2"),
+    }
+    return {name: column.tolist() for name, column in columns.items()}, list(dict.fromkeys(notes))
+
+
+def told(table: Table, attack: AttackChoice, eps: float) -> str:
+    """A batch in a few words, for the progress."""
+    radius = f"{eps * 255:g}/255" if attack.norm == "linf" else f"{eps:g}"
+    return f"eps {radius}, {robust(pd.DataFrame(table)).mean():.1%} correct"
 
 
 @torch.no_grad()
@@ -165,10 +200,20 @@ def _drawn(model: nn.Module, *purpose: int | str) -> Iterator[None]:
 
 
 @torch.no_grad()
-def _score(
-    model: nn.Module, x: Tensor, y: Tensor, passes: int, where: tuple[int, int]
-) -> dict[str, Tensor]:
-    """Predictions, flags and margins over the draws of one batch, the same for every attack."""
+def score(model: nn.Module, x: Tensor, y: Tensor, passes: int, where: tuple[int, int]) -> Scores:
+    """Predictions, flags and margins over the draws of one batch, the same for every attack.
+
+    Parameters
+    ----------
+    model : Module
+        The classifier that is judged.
+    x, y : Tensor
+        Images (N, C, H, W) and their classes (N,).
+    passes : int
+        Number of draws.
+    where : tuple
+        The seed, and the index of the first image: they decide the draws.
+    """
     predictions, margins = [], []
     for draw in range(passes):
         with _drawn(model, where[0], "draw", where[1], draw):
@@ -190,18 +235,3 @@ def _score(
 def _runners_up(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     """The most likely wrong class of each image: what a targeted attack aims at."""
     return model(x).scatter(1, y[:, None], -torch.inf).argmax(1)  # type: ignore[no-any-return]
-
-
-@contextmanager
-def _noted(notes: list[str]) -> Iterator[None]:
-    """Turn warnings within into notes."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    for warning in caught:
-        _add(notes, str(warning.message))
-
-
-def _add(notes: list[str], note: str) -> None:
-    if note not in notes:
-        notes.append(note)

@@ -2,29 +2,29 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from nenni.attack_choice import AttackChoice
-from nenni.attacking import attack_images, varies
+from nenni.attacking import attack_batch, score, told, varies
 from nenni.attacks._ball import Ball
 from nenni.attacks._gradient import ascent, frozen, mean_ascent
 from nenni.attacks._losses import cross_entropy, objective, succeeds
 from nenni.attacks.pgd import climb
-from nenni.battery_attacks import ATTACKS, PGD, STEPS
-from nenni.checkpoint import Checkpoint
+from nenni.battery_attacks import ADAPTIVE, ATTACKS, PGD, STEPS, WHITE_BOX
 from nenni.injection import noisy_layers
+from nenni.preconditions import check_classifier, check_data
 from nenni.scoring import robust
 from nenni.seeding import generator
 from nenni.suites import Config, applicable, read_suite
 from nenni.surrogates._through import Through
 from nenni.types import Norm
 
-_EPS_FACTORS = (0.25, 0.5, 1.0, 1.5, 2.0)
-_STEP_COUNTS = (1, 5, 10, STEPS, 2 * STEPS, 5 * STEPS)
+_EPS_FACTORS = (0.25, 0.5, 1.5, 2.0)
+_STEP_COUNTS = (1, 5, 10, 5 * STEPS)
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,6 @@ class Battery:
     exact_accuracy : float or None
         Accuracy under PGD of an injected network whose noise is switched off.
     """
-
-    WHITE_BOX: ClassVar[tuple[str, ...]] = ("pgd", "twice_steps", "restarts", "margin", "dlr")
-    ADAPTIVE: ClassVar[tuple[str, ...]] = (
-        "smoothed", "exact_path", "approximate_path", "soft_mask", "bpda", "mask_flip",
-    )  # fmt: skip
 
     flags: dict[str, "pd.Series[float]"]
     by_eps: dict[float, float]
@@ -101,7 +96,7 @@ class Battery:
         """Robust accuracy that is there with the noise and not without."""
         if self.exact_accuracy is None:
             return None
-        return float(self.least([*self.WHITE_BOX, *self.ADAPTIVE]).mean()) - self.exact_accuracy
+        return float(self.least([*WHITE_BOX, *ADAPTIVE]).mean()) - self.exact_accuracy
 
     def curves(self) -> pd.DataFrame:
         """The three curves as one table; see :class:`nenni.diagnostics.Diagnosis`."""
@@ -126,46 +121,56 @@ def run_battery(
     progress: Callable[[str], None],
 ) -> Battery:
     """Run every attack; see :func:`nenni.diagnostics.diagnose` for the parameters."""
+    check_data(images, labels, check_classifier(model, images[:1]))
     injected = any(noisy_layers(model))
     random = varies(model, images)
+    passes = draws if random else 1
+    exact = Through(model, "exact") if injected else None
+    clean = {
+        n: score(n, images, labels, passes, (seed, 0)) for n in (model, exact) if n is not None
+    }
 
     def chosen(suite: dict[str, Config]) -> dict[str, AttackChoice]:
         attacks = read_suite(suite, norm)
         return applicable(attacks, injected=injected, randomised=random, samples=draws)
 
     def run(
-        name: str, attack: AttackChoice, radius: float, network: nn.Module, by: nn.Module | None
+        name: str,
+        attack: AttackChoice,
+        radius: float = eps,
+        by: nn.Module | None = None,
+        on: nn.Module = model,
     ) -> "pd.Series[float]":
-        progress(f"{name} at {radius:.4g}")
-        examples, _ = attack_images(
-            network, images, labels, attack, [radius], seed=seed, name=f"diagnose {name}",
-            source=by, batch_size=len(images), draws=draws, checkpoint=Checkpoint(),
+        table, _ = attack_batch(
+            on, images, labels, clean[on], attack, radius, seed=seed, name=f"diagnose {name}",
+            index=0, passes=passes, source=by,
         )  # fmt: skip
-        return robust(examples)
+        progress(f"{name}: {told(table, attack, radius)}")
+        return robust(pd.DataFrame(table))
 
     pgd = chosen({"pgd": PGD})["pgd"]
     whole = 1.0 if norm == "linf" else images[0].numel() ** 0.5
-    flags = {name: run(name, a, eps, model, None) for name, a in chosen(ATTACKS).items()}
+    flags = {name: run(name, attack) for name, attack in chosen(ATTACKS).items()}
     if source is not None:
-        flags["transfer"] = run("transfer", pgd, eps, model, source)
+        flags["transfer"] = run("transfer", pgd, by=source)
     for factor in (0.1, 10):
-        flags[f"logits_{factor:g}"] = run("scaled logits", pgd, eps, model, Scaled(model, factor))
-    longer = chosen({str(steps): {**PGD, "steps": steps} for steps in _STEP_COUNTS})
+        flags[f"logits_{factor:g}"] = run("scaled logits", pgd, by=Scaled(model, factor))
+    radii = {eps: flags["pgd"]} | {f * eps: run("pgd", pgd, f * eps) for f in _EPS_FACTORS}
+    longer = chosen({f"{steps} steps": {**PGD, "steps": steps} for steps in _STEP_COUNTS})
+    steps = {STEPS: flags["pgd"], 2 * STEPS: flags["twice_steps"]}
+    steps |= {attack.arguments["steps"]: run(name, attack) for name, attack in longer.items()}
     silent, path = _follow(model, images, labels, Ball(images, eps, norm), pgd, seed)
-    exact = None
-    if injected:
-        exact = float(run("noise off", pgd, eps, Through(model, "exact"), None).mean())
     return Battery(
         flags=flags,
-        by_eps={f * eps: float(run("pgd", pgd, f * eps, model, None).mean()) for f in _EPS_FACTORS},
-        by_steps={int(s): float(run(s, a, eps, model, None).mean()) for s, a in longer.items()},
-        at_half=float(run("pgd", pgd, whole / 2, model, None).mean()),
-        unbounded=float(run("pgd", pgd, whole, model, None).mean()),
+        by_eps={radius: float(radii[radius].mean()) for radius in sorted(radii)},
+        by_steps={count: float(steps[count].mean()) for count in sorted(steps)},
+        at_half=float(run("pgd", pgd, whole / 2).mean()),
+        unbounded=float(run("pgd", pgd, whole).mean()),
         largest_class=float(torch.bincount(labels).max()) / len(labels),
         zero_gradients=_zero_gradients(model, images, labels),
         silent=silent,
         path=path,
-        exact_accuracy=exact,
+        exact_accuracy=None if exact is None else float(run("noise off", pgd, on=exact).mean()),
     )
 
 

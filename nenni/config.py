@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from nenni import plugins
+from nenni import attack_config, plugins
 from nenni.types import Bits, Count, Fraction, Index, NonNegative, Norm, Positive, Ratio
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
@@ -225,7 +225,7 @@ class Config(_Strict):
     seeds: list[Index] = Field(min_length=1)
     data: dict[Name, Data]
     models: dict[Name, Annotated[Plugin, _plugin("model")]]
-    attacks: dict[Name, Annotated[Plugin, _plugin("attack")]]
+    attacks: dict[Name, Annotated[Plugin, BeforeValidator(attack_config.validate)]]
     recipes: dict[Name, Recipe]
     bases: dict[Name, Base]
     profile: Profile

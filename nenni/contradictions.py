@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from nenni.attack_config import injected_only
 from nenni.config import Claims, Config, Diagnose, Evaluation, InjectionChange, Source, Suite
 
 Problem = tuple[tuple[int | str, ...], str]
@@ -32,6 +33,11 @@ def _of_bases(config: Config) -> Iterator[Problem]:
             yield from _known([recipe.attack], config.attacks, "recipes", name, "attack")
             if recipe.eps == 0:
                 yield ("recipes", name, "eps"), "should be above 0 where the recipe has an attack"
+            if recipe.attack in config.attacks and injected_only(config.attacks[recipe.attack]):
+                message = (
+                    "is an attack on injected networks, and bases are trained before injection"
+                )
+                yield ("recipes", name, "attack"), message
     for name, base in config.bases.items():
         yield from _known([base.data], config.data, "bases", name, "data")
         yield from _known([base.model], config.models, "bases", name, "model")

@@ -9,13 +9,14 @@ import pandas as pd
 from torch import Tensor, nn
 
 from nenni.battery import Battery, run_battery
+from nenni.battery_attacks import ADAPTIVE, WHITE_BOX
+from nenni.scoring import ALL_CHECKS
 from nenni.types import Norm
 
 Kind = Literal["masked", "weak", "note"]
 TRUSTWORTHY = "trustworthy"
 MASKED = "gradients look masked"
 WEAK = "the attack is too weak, believe the least over stronger ones"
-TOTAL = "all checks"
 _ROUNDING = 1e-9
 
 
@@ -136,7 +137,7 @@ def judge(battery: Battery) -> Diagnosis:
     count = len(failed["masked"]) + len(failed["weak"])
     rows.append(
         {
-            "name": TOTAL,
+            "name": ALL_CHECKS,
             "value": count,
             "threshold": 0,
             "verdict": "fail" if count else "pass",
@@ -212,17 +213,17 @@ CHECKS: dict[str, Check] = {
     ),
     "black box": Check(
         "an attack without gradients that breaks more means that the gradients mislead",
-        lambda b: b.adds(["square"], b.WHITE_BOX),
+        lambda b: b.adds(["square"], WHITE_BOX),
         _point,
     ),
     "transfer": Check(
         "images made for another network that break more mean that the gradients mislead",
-        lambda b: b.adds(["transfer"], b.WHITE_BOX),
+        lambda b: b.adds(["transfer"], WHITE_BOX),
         _point,
     ),
     "adaptive attacks": Check(
         "smoothed gradients, or those of another path, break what the network's own do not",
-        lambda b: b.adds(b.ADAPTIVE, b.WHITE_BOX),
+        lambda b: b.adds(ADAPTIVE, WHITE_BOX),
         _point,
     ),
     "near the least": Check(

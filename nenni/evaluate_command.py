@@ -3,20 +3,18 @@
 import argparse
 import hashlib
 import sys
-import time
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nenni.errors import UserError
 from nenni.job import CHECKPOINTS
+from nenni.progress import Progress
 
 if TYPE_CHECKING:
     from torch import nn
 
     from nenni.evaluation import Evaluation
-    from nenni.imagefiles import Batch
 
 EXAMPLE = """example:
   nenni evaluate --model my_module:build --weights w.safetensors --data folder --suite standard
@@ -59,7 +57,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--draws", type=int, default=10, help="passes on a randomised model")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="results depend on it in last bits")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument(
         "--diagnose", action="store_true",
         help="look for masked gradients too, on the first batch",
@@ -75,23 +73,20 @@ def run(parsed: argparse.Namespace) -> None:
     from nenni import runtime
     from nenni.diagnostics import diagnose
     from nenni.evaluation import evaluate
-    from nenni.imagefiles import read_images
+    from nenni.imagefiles import ImageFiles
     from nenni.io import write_csv
 
     device = runtime.prepare({"threads": parsed.threads, "device": parsed.device})
     suite = _suite(parsed.suite)
-
-    def batches() -> "Iterator[Batch]":
-        return read_images(parsed.data, parsed.size, parsed.batch_size)
-
-    images, labels = next(batches())
+    data = ImageFiles(parsed.data, parsed.size, parsed.batch_size)
+    images, labels = next(iter(data))
     with torch.random.fork_rng():
         torch.manual_seed(parsed.seed)
         model = _model(parsed.model)
     model = _with_weights(model, parsed.weights, images[:1]).to(device).eval()
-    progress = _Progress()
+    progress = Progress()
     found = evaluate(
-        model, batches(), suite, eps=parsed.eps, norm=parsed.norm, examples=parsed.examples,
+        model, data, suite, eps=parsed.eps, norm=parsed.norm, examples=parsed.examples,
         seed=parsed.seed, draws=parsed.draws, resume=_checkpoint(parsed), progress=progress,
     )  # fmt: skip
     if parsed.out is not None:
@@ -118,17 +113,6 @@ def _print(found: "Evaluation") -> None:
     if not table["notes"].any():
         table = table.drop(columns="notes")
     print(table.to_string(index=False))  # noqa: T201
-
-
-class _Progress:
-    """Lines on standard error, with the time since the start."""
-
-    def __init__(self) -> None:
-        self.started = time.perf_counter()
-
-    def __call__(self, line: str) -> None:
-        elapsed = time.perf_counter() - self.started
-        print(f"[{elapsed:7.1f} s] {line}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _number(text: str) -> float:

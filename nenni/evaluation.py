@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,20 +14,21 @@ import torch
 from torch import Tensor, nn
 
 from nenni.attack_choice import AttackChoice
-from nenni.attacking import attack_images, varies
+from nenni.attacking import Table, attack_batch, score, told, varies
 from nenni.checkpoint import Checkpoint
 from nenni.errors import UserError
 from nenni.faster import faster
 from nenni.injection import noisy_layers
 from nenni.preconditions import check_classifier, check_data
-from nenni.scoring import robust
+from nenni.progress import Left
+from nenni.scoring import WORST, robust
 from nenni.statistics import wilson
 from nenni.suites import applicable, read_suite
 from nenni.types import Norm
 
 Loader = Iterable[Sequence[Tensor]] | tuple[Tensor, Tensor]
 """Batches of images (N, C, H, W) in [0, 1] and labels (N,), or the two tensors themselves."""
-CLEAN, WORST, TRANSFER = "clean", "all attacks", "transfer"
+CLEAN, TRANSFER = "clean", "transfer"
 COLUMNS = ["attack", "norm", "eps", "n", "accuracy", "low", "high", "worst_draw", "notes"]
 _BATCH = 250
 _TRIAL = 8
@@ -102,7 +103,7 @@ def evaluate(
     resume : path or None
         File for the work done so far: a call that was killed continues from it.
     progress : callable
-        Receives one line per attack and batch.
+        Receives one line per attack and batch, and one per batch with the time that is left.
 
     Raises
     ------
@@ -116,27 +117,38 @@ def evaluate(
         raise UserError("there are no images: the loader has no batch")
     classes = check_classifier(model, head[1][:1])
     injected, randomised = any(noisy_layers(model)), varies(model, head[1])
+    passes = draws if randomised else 1
     attacks = read_suite(suite, norm)
     if source is not None:
         attacks |= read_suite({TRANSFER: {"name": "pgd"}}, norm)
     attacks = applicable(attacks, injected=injected, randomised=randomised, samples=draws)
-    exact = not (injected or randomised or classes is None)
-    attacked = faster(model, head[1][:_TRIAL]) if exact else model
+    fixed = classes is not None and not randomised
+    attacked = faster(model, head[1][:_TRIAL]) if fixed else model
     key = _key(model, source, attacks, eps, seed, draws)
     parts = _Parts(Checkpoint(None if resume is None else Path(resume)), key, progress)
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in attacks}
     notes: dict[str, list[str]] = {name: [] for name in attacks}
+    left = Left(_count(loader, examples))
     for first, x, y in chain([head], batches):
         check_data(x, y, classes)
+        data, clean = _digest([x, y]), cache(partial(score, model, x, y, passes, (seed, first)))
+        worked = False
         for name, attack in attacks.items():
-            run = partial(
-                attack_images, model, x, y, attack, [eps], seed=seed, name=name, first=first,
-                source=source if name == TRANSFER else attacked, batch_size=len(x), draws=draws,
-                checkpoint=Checkpoint(), progress=partial(_named, progress, name),
-            )  # fmt: skip
-            table, said = parts.get(_digest([x, y]), run)
-            tables[name].append(table)
+            if (part := parts.kept(data)) is None:
+                part = attack_batch(
+                    model, x, y, clean(), attack, eps, seed=seed, name=name, index=first,
+                    passes=passes, source=source if name == TRANSFER else attacked,
+                )  # fmt: skip
+                parts.keep(data, *part)
+                worked = True
+                progress(f"{name}, image {first + len(x)}: {told(part[0], attack, eps)}")
+            table, said = part
+            tables[name].append(pd.DataFrame(table))
             notes[name] += [note for note in said if note not in notes[name]]
+        if worked:
+            progress(f"batch {left.after()}")
+        else:
+            left.skip()
     whole = {name: pd.concat(found, ignore_index=True) for name, found in tables.items()}
     parts.checkpoint.discard()
     return Evaluation(
@@ -208,24 +220,34 @@ class _Parts:
             self.state = kept
             progress(f"resumed after {len(kept['parts'])} parts")
 
-    def get(
-        self, data: str, run: Callable[[], tuple[pd.DataFrame, list[str]]]
-    ) -> tuple[pd.DataFrame, list[str]]:
-        """The next part: the one that was kept, if it is of the same data, or a new one."""
+    def kept(self, data: str) -> tuple[Table, list[str]] | None:
+        """The next part, if it was kept and is of this data."""
         parts = self.state["parts"]
-        if self.done < len(parts) and parts[self.done]["data"] != data:
-            del parts[self.done :]
         if self.done == len(parts):
-            table, notes = run()
-            parts.append({"data": data, "table": table.to_dict("list"), "notes": notes})
-            self.checkpoint.save(self.state)
-        part = parts[self.done]
+            return None
+        if parts[self.done]["data"] != data:
+            del parts[self.done :]
+            return None
         self.done += 1
-        return pd.DataFrame(part["table"]), part["notes"]
+        return parts[self.done - 1]["table"], parts[self.done - 1]["notes"]
+
+    def keep(self, data: str, table: Table, notes: list[str]) -> None:
+        """Add the next part."""
+        self.state["parts"].append({"data": data, "table": table, "notes": notes})
+        self.checkpoint.save(self.state)
+        self.done += 1
 
 
-def _named(progress: Callable[[str], None], name: str, line: str) -> None:
-    progress(f"{name}: {line}")
+def _count(loader: Loader, examples: int | None) -> int | None:
+    """Number of batches, if the loader knows."""
+    if isinstance(loader, tuple):
+        n = len(loader[0]) if examples is None else min(examples, len(loader[0]))
+        return -(-n // _BATCH)
+    count = len(loader) if isinstance(loader, Sized) else None
+    if count is None or examples is None:
+        return count
+    size = getattr(loader, "batch_size", None)
+    return min(count, -(-examples // size)) if size else None
 
 
 def _batches(

@@ -17,7 +17,7 @@ _SAME = 1e-3
 def faster(model: nn.Module, example_input: Tensor) -> nn.Module:
     """Copy with batch norms folded into the convolutions before them, laid out channels last.
 
-    An injected network is copied as it is: its scores go through the batch norms, and where a
+    An injected network is returned as it is: its scores go through the batch norms, and where a
     rounding differs its masks may. A batch norm stays where the network would answer otherwise, as
     where the convolution's output goes elsewhere too.
 
@@ -29,7 +29,7 @@ def faster(model: nn.Module, example_input: Tensor) -> nn.Module:
         A batch (N, C, H, W) that it accepts.
     """
     if any(noisy_layers(model)):
-        return copy.deepcopy(model)
+        return model
     quick = copy.deepcopy(model)
     expected = model(example_input)
     rounding = _SAME * expected.std().clamp_min(torch.finfo(expected.dtype).tiny)

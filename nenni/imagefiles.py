@@ -13,9 +13,11 @@ from torchvision.transforms.functional import center_crop, resize
 from nenni.errors import UserError
 
 Batch = tuple[Tensor, Tensor]
+_File = tuple[Path, int]
+_Arrays = tuple[np.ndarray, np.ndarray]
 
 
-def read_images(path: Path, size: int | None, batch_size: int) -> Iterator[Batch]:
+class ImageFiles:
     """Batches of images (N, C, H, W) in [0, 1] and labels (N,), in the order of their names.
 
     Parameters
@@ -32,19 +34,37 @@ def read_images(path: Path, size: int | None, batch_size: int) -> Iterator[Batch
     Raises
     ------
     UserError
-        If nothing fitting is there, or images differ in size.
+        If nothing fitting is there; on reading, if images differ in size.
     """
-    if path.is_dir():
-        return _from_folder(path, size, batch_size)
-    if not path.exists():
-        raise UserError(f"{path}: is neither a folder of images nor an npz file")
-    if size is not None:
-        raise UserError(f"{path}: --size is for folders; an npz file has one size already")
-    images, labels = _from_npz(path)
-    return zip(images.split(batch_size), labels.split(batch_size), strict=True)
+
+    def __init__(self, path: Path, size: int | None, batch_size: int) -> None:
+        self.size, self.batch_size = size, batch_size
+        self.source: _Arrays | list[_File]
+        if path.is_dir():
+            self.source = _listed(path)
+        elif not path.exists():
+            raise UserError(f"{path}: is neither a folder of images nor an npz file")
+        elif size is not None:
+            raise UserError(f"{path}: --size is for folders; an npz file has one size already")
+        else:
+            self.source = _arrays(path)
+        self.n = len(self.source if isinstance(self.source, list) else self.source[1])
+
+    def __len__(self) -> int:
+        return -(-self.n // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for start in range(0, self.n, self.batch_size):
+            some = slice(start, start + self.batch_size)
+            if isinstance(self.source, list):
+                yield _decoded(self.source[some], self.size)
+            else:
+                x, y = self.source[0][some], self.source[1][some]
+                images = torch.from_numpy(x).movedim(-1, 1).float().div_(255).contiguous()
+                yield images, torch.from_numpy(y.astype(np.int64))
 
 
-def _from_npz(path: Path) -> Batch:
+def _arrays(path: Path) -> _Arrays:
     try:
         with np.load(path, allow_pickle=False) as file:
             x, y = file["x"], file["y"]
@@ -63,11 +83,12 @@ def _from_npz(path: Path) -> Batch:
             f"{path}: x should be bytes (N, H, W, C) or (N, H, W) and y whole numbers (N,), got "
             f"{x.dtype} {x.shape} and {y.dtype} {y.shape}"
         )
-    images = torch.from_numpy(x if x.ndim == 4 else x[..., None]).movedim(-1, 1)
-    return images.float().div_(255).contiguous(), torch.from_numpy(y.astype(np.int64))
+    if not len(y):
+        raise UserError(f"{path}: holds no images")
+    return (x if x.ndim == 4 else x[..., None]), y
 
 
-def _from_folder(path: Path, size: int | None, batch_size: int) -> Iterator[Batch]:
+def _listed(path: Path) -> list[_File]:
     classes = sorted(folder for folder in path.iterdir() if folder.is_dir())
     files = [
         (file, label)
@@ -77,16 +98,18 @@ def _from_folder(path: Path, size: int | None, batch_size: int) -> Iterator[Batc
     ]
     if not files:
         raise UserError(f"{path}: holds no images in subfolders, one per class")
-    for start in range(0, len(files), batch_size):
-        some = files[start : start + batch_size]
-        images = [_decode(file, size) for file, _ in some]
-        for (file, _), image in zip(some, images, strict=True):
-            if image.shape != images[0].shape:
-                raise UserError(
-                    f"{file}: is of size {tuple(image.shape)} where {some[0][0]} is of "
-                    f"{tuple(images[0].shape)}; --size N makes them equal"
-                )
-        yield torch.stack(images), torch.tensor([label for _, label in some])
+    return files
+
+
+def _decoded(files: list[_File], size: int | None) -> Batch:
+    images = [_decode(file, size) for file, _ in files]
+    for (file, _), image in zip(files, images, strict=True):
+        if image.shape != images[0].shape:
+            raise UserError(
+                f"{file}: is of size {tuple(image.shape)} where {files[0][0]} is of "
+                f"{tuple(images[0].shape)}; --size N makes them equal"
+            )
+    return torch.stack(images), torch.tensor([label for _, label in files])
 
 
 def _decode(file: Path, size: int | None) -> Tensor:

@@ -1,7 +1,6 @@
 """What a stage gets: its slice of the config, its files, and a place for unfinished work."""
 
-import sys
-import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from nenni import provenance
 from nenni.errors import UserError
 from nenni.io import sha256
+from nenni.progress import Progress
 
 CHECKPOINTS = Path(".nenni/checkpoints")
 
@@ -27,13 +27,15 @@ class Job:
         Name -> files; most names have one.
     outputs : dict
         Name -> file.
+    progress : callable
+        Tells how far the work is, on standard error.
     """
 
     stage: str
     config: dict[str, Any]
     inputs: dict[str, list[Path]]
     outputs: dict[str, Path]
-    started: float = field(default_factory=time.perf_counter)
+    progress: Callable[[str], None] = field(default_factory=Progress)
 
     def input(self, name: str) -> Path:
         """The one file of an input."""
@@ -46,11 +48,6 @@ class Job:
         if name not in self.outputs:
             raise UserError(f"{self.stage}: needs --output {name}=FILE")
         return self.outputs[name]
-
-    def progress(self, line: str) -> None:
-        """Tell how far the work is, on standard error."""
-        elapsed = time.perf_counter() - self.started
-        print(f"[{elapsed:7.1f} s] {line}", file=sys.stderr, flush=True)  # noqa: T201
 
     def checkpoint_file(self) -> Path:
         """File for unfinished work, named after everything that the result depends on."""

@@ -5,14 +5,14 @@ re-runs exactly the jobs whose slice contains it.
 """
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nenni import plugins, provenance
+from nenni.attack_config import injected_only
 from nenni.battery_attacks import ATTACKS
-from nenni.config import Claims, Config, Diagnose, Evaluation, Source
-from nenni.types import Norm
+from nenni.config import Claims, Config, Source
+from nenni.experiment import Experiment, evaluations_of
 
 COLLECTED = {
     "fit": "fit.csv",
@@ -24,25 +24,6 @@ COLLECTED = {
     "diagnostic_curves": "diagnose/curves.csv",
 }
 """Table of a run -> file of each experiment that is collected into it."""
-
-
-@dataclass(frozen=True, order=True)
-class Experiment:
-    """One base x defence x seed."""
-
-    base: str
-    defence: str
-    seed: int
-
-    @property
-    def key(self) -> str:
-        """Name of the experiment in the inputs of a stage."""
-        return f"{self.base}/{self.defence}/{self.seed}"
-
-    @property
-    def folder(self) -> str:
-        """Folder of the experiment below ``experiments/``."""
-        return f"{self.base}/{self.defence}/seed{self.seed}"
 
 
 class Plan:
@@ -62,7 +43,7 @@ class Plan:
         self.all_evaluations = config.evaluations | {
             name: evaluation
             for suite in config.suites
-            for name, evaluation in self._members(suite).items()
+            for name, evaluation in evaluations_of(config, suite).items()
         }
 
     @property
@@ -103,8 +84,11 @@ class Plan:
         return [
             name
             for name, e in self.all_evaluations.items()
-            if _covers(e, experiment)
-            and (self.injected(experiment.defence) or not self._on_injected(e.attack))
+            if experiment.covered_by(e)
+            and (
+                self.injected(experiment.defence)
+                or not injected_only(self.config.attacks[e.attack])
+            )
         ]
 
     def suite_inputs(self) -> dict[str, tuple[Experiment, str]]:
@@ -113,14 +97,14 @@ class Plan:
             f"{e.key}/{suite}/{self.all_evaluations[name].attack}": (e, name)
             for e in self.experiments()
             for suite in self.config.suites
-            for name in self._members(suite)
+            for name in evaluations_of(self.config, suite)
             if name in self.evaluations(e)
         }
 
     def diagnosed(self) -> list[Experiment]:
         """The experiments that are looked at for masked gradients."""
         settings = self.config.diagnose
-        return [e for e in self.experiments() if settings and _covers(settings, e)]
+        return [e for e in self.experiments() if settings and e.covered_by(settings)]
 
     def injected(self, defence: str) -> bool:
         """Whether a defence injects noise."""
@@ -285,28 +269,6 @@ class Plan:
             "model": self._model(base),
         }
 
-    def _members(self, suite: str) -> dict[str, Evaluation]:
-        """The evaluations that a suite stands for, one per attack."""
-        s = self.config.suites[suite]
-        shared = s.model_dump(include={"batch_size", "draws", "defences", "seeds"})
-        return {
-            f"{suite}_{attack}": Evaluation(
-                attack=attack,
-                eps={base: [radii[self._norm(attack)]] for base, radii in s.eps.items()},
-                examples=s.subsets.get(attack, s.examples),
-                **shared,
-            )
-            for attack in s.attacks
-        }
-
-    def _norm(self, attack: str) -> Norm:
-        norm: Norm = self.config.attacks[attack]["norm"]
-        return norm
-
-    def _on_injected(self, attack: str) -> bool:
-        settings = self.config.attacks[attack]
-        return plugins.injected_only(settings["name"], settings.get("surrogate"))
-
     def _source(self, source: Source | None) -> dict[str, Any] | None:
         if source is None:
             return None
@@ -326,14 +288,6 @@ class Plan:
             return None
         shared = self.config.injection.model_dump(exclude_none=True)
         return {**shared, **change.model_dump(exclude_none=True)}
-
-
-def _covers(settings: Evaluation | Diagnose, e: Experiment) -> bool:
-    return (
-        e.base in settings.eps
-        and (settings.defences is None or e.defence in settings.defences)
-        and (settings.seeds is None or e.seed in settings.seeds)
-    )
 
 
 def canonical(slice_: dict[str, Any]) -> str:

@@ -66,22 +66,8 @@ def build(kind: str, ref: dict[str, Any]) -> Any:
 
 
 def arguments(ref: dict[str, Any]) -> dict[str, Any]:
-    """The parameters in a plugin's config, without its name and the surrogate of an attack."""
-    return {key: value for key, value in ref.items() if key not in ("name", "surrogate")}
-
-
-def injected_only(attack: str, surrogate: dict[str, Any] | None) -> bool:
-    """Whether an attack is one on injected networks: by its surrogate, or by its own nature.
-
-    The latter is a line ``INJECTED_ONLY = True`` in its file.
-    """
-    if surrogate is not None:
-        return True
-    tree = ast.parse(path("attack", attack).read_text())
-    return any(
-        isinstance(node, ast.Assign) and ast.unparse(node) == "INJECTED_ONLY = True"
-        for node in tree.body
-    )
+    """The parameters in a plugin's config, without its name."""
+    return {key: value for key, value in ref.items() if key != "name"}
 
 
 def validate(kind: str, value: Any) -> dict[str, Any]:
@@ -94,24 +80,16 @@ def validate(kind: str, value: Any) -> dict[str, Any]:
     """
     known = names(kind)
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-        raise _problems([((), f"should be a mapping with a name, one of: {', '.join(known)}")])
+        raise refusal([((), f"should be a mapping with a name, one of: {', '.join(known)}")])
     if value["name"] not in known:
-        raise _problems(
+        raise refusal(
             [(("name",), f"unknown {kind} '{value['name']}'; known are: {', '.join(known)}")]
         )
-    rest = {key: given for key, given in value.items() if key != "name"}
-    inner: dict[str, Any] = {}
-    if kind == "attack" and rest.get("surrogate") is not None:
-        try:
-            inner["surrogate"] = validate("surrogate", rest.pop("surrogate"))
-        except PydanticCustomError as error:
-            found = (error.context or {})["problems"]
-            raise _problems([(("surrogate", *loc), message) for loc, message in found]) from None
     try:
-        parameters = schema(kind, value["name"]).model_validate(rest)
+        parameters = schema(kind, value["name"]).model_validate(arguments(value))
     except ValidationError as error:
-        raise _problems([(e["loc"], describe(dict(e))) for e in error.errors()]) from None
-    return {"name": value["name"], **parameters.model_dump(), **inner}
+        raise refusal([(e["loc"], describe(dict(e))) for e in error.errors()]) from None
+    return {"name": value["name"], **parameters.model_dump()}
 
 
 def describe(error: dict[str, Any]) -> str:
@@ -152,7 +130,8 @@ def schema(kind: str, name: str) -> type[BaseModel]:
     return model
 
 
-def _problems(problems: list[tuple[tuple[int | str, ...], str]]) -> PydanticCustomError:
+def refusal(problems: list[tuple[tuple[int | str, ...], str]]) -> PydanticCustomError:
+    """The error of :func:`validate`."""
     return PydanticCustomError("plugin", "{problems}", {"problems": problems})
 
 

@@ -1,6 +1,11 @@
-"""The scoring rule that every accuracy under attack follows."""
+"""The scoring rule that every accuracy under attack follows, and the rows that sum up."""
 
 import pandas as pd
+
+WORST = "all attacks"
+"""Row of a suite: the least over its attacks per image."""
+ALL_CHECKS = "all checks"
+"""Row of the diagnostics: how many checks failed."""
 
 
 def robust(examples: pd.DataFrame) -> "pd.Series[float]":
@@ -9,6 +14,6 @@ def robust(examples: pd.DataFrame) -> "pd.Series[float]":
     Parameters
     ----------
     examples : DataFrame
-        From :func:`nenni.evaluation.evaluate`.
+        From :func:`nenni.attacking.attack_images`.
     """
     return examples[["clean_correct", "adv_correct"]].min(axis=1)

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic_core import PydanticCustomError
 
-from nenni import plugins
+from nenni import attack_config, plugins
 from nenni.attack_choice import AttackChoice
 from nenni.errors import UserError
 from nenni.types import Norm
@@ -90,9 +90,7 @@ def applicable(
         Passes over which a randomised network's gradient is averaged.
     """
     kept = {
-        name: attack
-        for name, attack in attacks.items()
-        if injected or not plugins.injected_only(attack.name, attack.surrogate)
+        name: attack for name, attack in attacks.items() if injected or not attack.injected_only
     }
     if not randomised:
         return kept
@@ -101,7 +99,7 @@ def applicable(
 
 def _read(name: str, config: Config, norm: Norm) -> AttackChoice:
     try:
-        checked = plugins.validate("attack", config)
+        checked = attack_config.validate(config)
     except PydanticCustomError as error:
         listed = "; ".join(
             ".".join(map(str, (name, *where))) + f": {what}"

@@ -15,6 +15,7 @@ from nenni.checkpoint import Checkpoint
 from nenni.errors import UserError
 from nenni.injection import seed_noise
 from nenni.modes import evaluating
+from nenni.progress import Left
 from nenni.protocols import Attack
 from nenni.seeding import generator
 
@@ -123,6 +124,7 @@ def train(
         optimiser.load_state_dict(state["optimiser"])
         history = state["history"]
         progress(f"resumed after epoch {len(history)}/{recipe.epochs}")
+    left = Left(recipe.epochs, done=len(history))
     for epoch in range(len(history), recipe.epochs):
         started = time.perf_counter()
         seed_noise(model, *purpose, "noise", epoch)
@@ -164,8 +166,7 @@ def train(
         checkpoint.save(
             {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "history": history}
         )
-        left = (recipe.epochs - epoch - 1) * sum(seconds) / len(seconds)
-        progress(_line(row, recipe.epochs, left))
+        progress(_line(row, left.after()))
     model.eval()
     return pd.DataFrame(history), seconds
 
@@ -211,9 +212,6 @@ def _validate(
     return result
 
 
-def _line(row: dict[str, Any], epochs: int, left: float) -> str:
+def _line(row: dict[str, Any], left: str) -> str:
     robust = f", robust {row['val_robust']:.1%}" if "val_robust" in row else ""
-    return (
-        f"epoch {row['epoch']}/{epochs}: loss {row['loss']:.4f}, validation clean "
-        f"{row['val_clean']:.1%}{robust}, {left:.0f} s left"
-    )
+    return f"epoch {left}: loss {row['loss']:.4f}, validation clean {row['val_clean']:.1%}{robust}"

@@ -1,5 +1,6 @@
 """Losses that attacks raise: logits (N, classes) and labels (N,) to one number per sample."""
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -30,9 +31,11 @@ def dlr(logits: Tensor, labels: Tensor) -> Tensor:
 
     Croce, Hein: Reliable evaluation of adversarial robustness with an ensemble of diverse
     parameter-free attacks, ICML 2020, eq. 6. Invariant to the scale of the logits. With fewer than
-    3 classes there is no z_(3): the margin takes its place.
+    3 classes there is no z_(3): the margin takes its place, with a warning.
     """
-    if logits.shape[1] < DLR_CLASSES:
+    if (classes := logits.shape[1]) < DLR_CLASSES:
+        note = f"the DLR loss is undefined for {classes} classes; the margin took its place"
+        warnings.warn(note, stacklevel=2)
         return margin(logits, labels)
     top = logits.topk(3, dim=1).values
     spread = (top[:, 0] - top[:, 2]).clamp_min(torch.finfo(logits.dtype).tiny)

@@ -5,9 +5,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from nenni.attacks._ball import Ball, length, over_samples
 from nenni.attacks._gradient import differentiable, frozen
-from nenni.attacks._losses import margin, succeeds
+from nenni.attacks._losses import objective, succeeds
+from nenni.attacks._smallest import Smallest
 from nenni.types import L2, Count, NonNegative, Positive
 
 __all__ = ["cw_l2"]
@@ -54,8 +54,7 @@ def cw_l2(
     """
     weight = torch.full((len(inputs),), c, device=inputs.device, dtype=inputs.dtype)
     low, high = torch.zeros_like(weight), torch.full_like(weight, math.inf)
-    best, smallest = inputs.clone(), torch.full_like(weight, math.inf, dtype=torch.float64)
-    sign = -1.0 if targeted else 1.0
+    found, away = Smallest(inputs, norm), objective(labels, "margin", targeted)
     with frozen(model):
         for _ in range(searches):
             w = torch.atanh((2 * inputs - 1) * _INSIDE).requires_grad_()
@@ -65,18 +64,15 @@ def cw_l2(
                 images = (torch.tanh(w) + 1) / 2
                 logits = differentiable(model(images))
                 adversarial = succeeds(logits.detach(), labels, targeted)
-                size = length(images.detach() - inputs, norm)
-                better = adversarial & (size < smallest)
-                best = torch.where(over_samples(better, images), images.detach(), best)
-                smallest = torch.where(better, size, smallest)
+                found.offer(images.detach(), adversarial)
                 succeeded |= adversarial
                 if step == steps:
                     break
-                shortfall = (-sign * margin(logits, labels)).clamp_min(-confidence)
+                shortfall = (-away(logits)).clamp_min(-confidence)
                 squared = (images - inputs).square().flatten(1).sum(1)
                 (w.grad,) = torch.autograd.grad((squared + weight * shortfall).sum(), w)
                 optimiser.step()
             high = torch.where(succeeded, torch.minimum(high, weight), high)
             low = torch.where(succeeded, low, torch.maximum(low, weight))
             weight = torch.where(high.isfinite(), (low + high) / 2, 10 * weight)
-    return Ball(inputs, eps, norm).keep(best)
+    return found.within(eps)

@@ -5,9 +5,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from nenni.attacks._ball import Ball, length, over_samples, unit
+from nenni.attacks._ball import over_samples, unit
 from nenni.attacks._gradient import ascent, frozen
 from nenni.attacks._losses import objective, succeeds
+from nenni.attacks._smallest import Smallest
 from nenni.types import L2, Count, Positive, Ratio
 
 __all__ = ["ddn"]
@@ -48,20 +49,16 @@ def ddn(
     """
     away = objective(labels, "ce", targeted)
     radius = torch.full((len(inputs),), first_norm, device=inputs.device, dtype=inputs.dtype)
-    best, smallest = inputs.clone(), torch.full_like(radius, math.inf, dtype=torch.float64)
-    images = inputs
+    found, images = Smallest(inputs, norm), inputs
     with frozen(model):
         for i in range(steps + 1):
             gradient, logits = ascent(model, images, away)
             adversarial = succeeds(logits, labels, targeted)
-            size = length(images - inputs, norm)
-            better = adversarial & (size < smallest)
-            best = torch.where(over_samples(better, images), images, best)
-            smallest = torch.where(better, size, smallest)
+            found.offer(images, adversarial)
             if i == steps:
                 break
             step = 0.01 + 0.99 * (1 + math.cos(math.pi * i / steps)) / 2
             moved = images + step * unit(gradient, norm) - inputs
             radius = radius * torch.where(adversarial, 1 - gamma, 1 + gamma)
             images = (inputs + over_samples(radius, moved) * unit(moved, norm)).clamp(0, 1)
-    return Ball(inputs, eps, norm).keep(best)
+    return found.within(eps)

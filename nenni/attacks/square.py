@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nenni.attacks._ball import Ball, over_samples, unit
-from nenni.attacks._losses import margin
+from nenni.attacks._losses import objective
 from nenni.errors import UserError
 from nenni.types import Count, Norm, Ratio
 
@@ -81,7 +81,7 @@ def _margin(model: nn.Module, images: Tensor, labels: Tensor, targeted: bool) ->
             "square needs scores (N, classes), and the model returns labels: use hopskipjump or "
             "random_noise"
         )
-    value = margin(logits, labels) if targeted else -margin(logits, labels)
+    value = -objective(labels, "margin", targeted)(logits)
     return value.nan_to_num(nan=torch.inf, posinf=torch.inf, neginf=-torch.inf)
 
 

@@ -4,11 +4,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nenni.figures._style import grid, look
+from nenni.scoring import WORST
 
 __all__ = ["attack_suite"]
-
-WORST = "all attacks"
-"""How the rows for the least over all attacks begin: :data:`nenni.evaluation.WORST`."""
 
 
 def attack_suite(

@@ -7,11 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from nenni.figures._style import grid
+from nenni.scoring import ALL_CHECKS
 
 __all__ = ["diagnostic_checks"]
-
-TOTAL = "all checks"
-"""The last row: :data:`nenni.diagnostics.TOTAL`."""
 
 _EDGE = {"edgecolor": "#808080", "linewidth": 0.6}
 _LOOKS: dict[str, dict[str, Any]] = {
@@ -37,7 +35,7 @@ def diagnostic_checks(
     """
     here = diagnostics[diagnostics["base"] == base]
     networks = list(dict.fromkeys(zip(here["defence"], here["seed"], strict=True)))
-    checks = sorted(dict.fromkeys(here["name"]), key=lambda name: name == TOTAL)
+    checks = sorted(dict.fromkeys(here["name"]), key=lambda name: name == ALL_CHECKS)
     figure, (axis,) = grid(1, width, height)
     for row in here.to_dict("records"):
         x, y = networks.index((row["defence"], row["seed"])), -checks.index(row["name"])

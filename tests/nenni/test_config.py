@@ -43,6 +43,7 @@ def test_the_default_config_and_claims_are_accepted() -> None:
         ("run: mnist5k", "run: ../elsewhere", "run: String should match pattern '^[a-z0-9_]+$', got '../elsewhere'"),
         ("attack: pgd_7, eps: 76.5", "attack: pgd_7, eps: -8", "recipes.pgd_at.eps: should be greater than or equal to 0, got -8"),
         ("attack: pgd_7, eps: 76.5", "attack: pgd_7, eps: 0", "recipes.pgd_at.eps: should be above 0 where the recipe has an attack"),
+        ("attack: pgd_7, eps: 76.5", "attack: soft_mask, eps: 76.5", "recipes.pgd_at.attack: is an attack on injected networks, and bases are trained before injection"),
         ("{name: topk, fraction: 0.25}", "{name: topk, fraction: 1.25}", "defences.topk_25.injection.selection.fraction: should be less than or equal to 1, got 1.25"),
         ("{name: topk, fraction: 0.25}", "{name: topk}", "defences.topk_25.injection.selection.fraction: is missing"),
         ("{name: topk, fraction: 0.25}", "{name: best}", "defences.topk_25.injection.selection.name: unknown selection 'best'; known are: all, block, channel, inverted, n_m, none, oracle, random, threshold, topk"),

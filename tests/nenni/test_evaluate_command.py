@@ -56,7 +56,8 @@ def test_prints_and_writes_what_it_finds(
     assert call(*words, "--out", "found") == 0
     out, err = capsys.readouterr()
     assert "all attacks" in out
-    assert "pgd: batch 1/1" in err
+    assert "pgd, image 25: eps 12.75/255" in err
+    assert "batch 1/2 (0 s left)" in err
     table = pd.read_csv(folder / "found" / "summary.csv").set_index("attack")
     right = (trained(digits[0][800:840]).argmax(1) == digits[1][800:840]).double().mean()
     assert table.loc["clean", "accuracy"] == pytest.approx(float(right))

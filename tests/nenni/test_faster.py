@@ -25,7 +25,7 @@ def with_statistics(model: nn.Module) -> nn.Module:
     ("build", "left"),
     [
         (lambda: resnet_cifar((3, 32, 32), 10, depth=20), 0),
-        (lambda: preact_resnet18((3, 32, 32), 10, width=8), 8),
+        (lambda: preact_resnet18((3, 32, 32), 10, width=8), 9),
     ],
     ids=["resnet20", "preact_resnet18"],
 )
@@ -37,7 +37,7 @@ def test_no_prediction_changes(build: object, left: int) -> None:
     torch.testing.assert_close(quick(images), model(images), rtol=1e-3, atol=1e-3)
     assert torch.equal(quick(images).argmax(1), model(images).argmax(1))
     norms = [m for m in quick.modules() if isinstance(m, nn.BatchNorm2d)]
-    assert len(norms) <= left + 1
+    assert len(norms) == left
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
@@ -58,8 +58,5 @@ def test_a_convolution_that_is_used_twice_is_not_folded() -> None:
     torch.testing.assert_close(quick(x), model(x))
 
 
-def test_injected_networks_are_copied_as_they_are(noisy: nn.Module) -> None:
-    x = torch.rand(3, 1, 28, 28)
-    quick = faster(noisy, x)
-    assert quick is not noisy
-    assert torch.equal(quick(x), noisy(x))
+def test_injected_networks_stay_as_they_are(noisy: nn.Module) -> None:
+    assert faster(noisy, torch.rand(3, 1, 28, 28)) is noisy

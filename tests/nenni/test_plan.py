@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from nenni.configfile import load_claims, load_config
-from nenni.plan import Experiment, Plan, canonical, code
+from nenni.experiment import Experiment
+from nenni.plan import Plan, canonical, code
 
 DEFAULT = Path(__file__).parents[2] / "config" / "config.yaml"
 TOPK = Experiment("pgd_at", "topk_50", 0)

@@ -8,8 +8,9 @@ from snakemake.settings.types import DeploymentMethod
 import hwmodel
 from nenni.configfile import load_claims, load_config
 from nenni.errors import UserError
+from nenni.experiment import Experiment
 from nenni.locks import note_owner
-from nenni.plan import COLLECTED, Experiment, Plan, canonical, code
+from nenni.plan import COLLECTED, Plan, canonical, code
 
 if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
     shell.prefix(f"PATH={Path(sys.executable).parent}:$PATH; ")
