@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from nenni.image_gradient import ImageConv2d, takes_images
 from nenni.injection import noisy_layers
 from nenni.tracing import trace
 
@@ -15,7 +16,9 @@ _SAME = 1e-3
 
 @torch.no_grad()
 def faster(model: nn.Module, example_input: Tensor) -> nn.Module:
-    """Copy with batch norms folded into the convolutions before them, laid out channels last.
+    """Frozen copy, laid out channels last, with batch norms folded into convolutions before them.
+
+    The gradient for the images is taken by :class:`nenni.image_gradient.ImageConv2d`.
 
     An injected network is returned as it is: its scores go through the batch norms, and where a
     rounding differs its masks may. A batch norm stays where the network would answer otherwise, as
@@ -42,7 +45,9 @@ def faster(model: nn.Module, example_input: Tensor) -> nn.Module:
             if not bool((quick(example_input) - expected).abs().max() <= rounding):
                 _replace(quick, fused, layer)
                 _replace(quick, nothing, norm)
-    return quick.to(memory_format=torch.channels_last)
+    for layer in [module for module in quick.modules() if takes_images(module)]:
+        _replace(quick, layer, ImageConv2d(layer))
+    return quick.requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 def _replace(model: nn.Module, old: nn.Module, new: nn.Module) -> None:

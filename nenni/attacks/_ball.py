@@ -49,7 +49,7 @@ class Ball:
     def project(self, images: Tensor) -> Tensor:
         """Nearest point for L-inf; for L2, scaled back towards the inputs, then clipped."""
         if self.norm == "linf":
-            return torch.minimum(torch.maximum(images, self.low), self.high)
+            return images.clamp(self.low, self.high)
         moved = images - self.inputs
         return self._pulled_in((self.inputs + moved * self._factor(moved)).clamp(0, 1))
 

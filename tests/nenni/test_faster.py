@@ -3,6 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from nenni.faster import faster
+from nenni.image_gradient import ImageConv2d, takes_images
 from nenni.models.preact_resnet18 import preact_resnet18
 from nenni.models.resnet_cifar import resnet_cifar
 
@@ -60,3 +61,36 @@ def test_a_convolution_that_is_used_twice_is_not_folded() -> None:
 
 def test_injected_networks_stay_as_they_are(noisy: nn.Module) -> None:
     assert faster(noisy, torch.rand(3, 1, 28, 28)) is noisy
+
+
+@pytest.mark.parametrize(
+    "conv",
+    [
+        nn.Conv2d(1, 5, 3, stride=2, padding=1),
+        nn.Conv2d(3, 4, (3, 2), stride=(1, 2), padding=(2, 0), dilation=2, bias=False),
+        nn.Conv2d(2, 4, 5, stride=3),
+    ],
+)
+def test_the_gradient_for_images_is_the_convolutions_own(conv: nn.Conv2d) -> None:
+    assert takes_images(conv)
+    conv = conv.double().requires_grad_(False)
+    x = torch.rand(3, conv.in_channels, 11, 12, dtype=torch.float64, requires_grad=True)
+    weights = torch.rand_like(conv(x))
+    (expected,) = torch.autograd.grad((weights * conv(x)).sum(), x)
+    found = ImageConv2d(conv)(x)
+    assert torch.equal(found, conv(x))
+    torch.testing.assert_close(torch.autograd.grad((weights * found).sum(), x)[0], expected)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Conv2d(4, 4, 3),
+        nn.Conv2d(2, 4, 3, groups=2),
+        nn.Conv2d(1, 4, 3, padding="same"),
+        nn.Conv2d(1, 4, 3, padding=1, padding_mode="circular"),
+        nn.Linear(3, 4),
+    ],
+)
+def test_other_layers_keep_their_gradient(module: nn.Module) -> None:
+    assert not takes_images(module)
