@@ -95,7 +95,7 @@ def networks(batch: int, weights: Path, data: Path) -> dict[str, tuple[nn.Module
     torch.manual_seed(0)
     plain = {
         "small_cnn": (small_cnn((1, 28, 28), 10), torch.rand(batch, 1, 28, 28)),
-        "resnet18": (resnet18((3, 32, 32), 10), torch.rand(batch // 4, 3, 32, 32)),
+        "resnet18": (resnet18((3, 32, 32), 10), torch.rand(batch // 2, 3, 32, 32)),
         "resnet20": (read_network(weights, "resnet20"), read_images(data, "test")[0][:batch]),
     }
     with torch.no_grad():
@@ -125,8 +125,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, required=True, help="folder of resnet20-*.th")
     parser.add_argument("--data", type=Path, required=True, help="folder of cifar10/test.npz")
-    parser.add_argument("--batch", type=int, default=64, help="a quarter for ResNet-18")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--batch", type=int, default=64, help="half for ResNet-18")
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("results/reference/attack_speed.csv"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
