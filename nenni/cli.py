@@ -74,7 +74,7 @@ def _pair(text: str) -> tuple[str, Path]:
     return name, Path(file)
 
 
-def _run_stage(parsed: argparse.Namespace) -> None:
+def _run_stage(parsed: argparse.Namespace) -> int:
     try:
         config = json.loads(parsed.config)
     except ValueError as error:
@@ -84,6 +84,10 @@ def _run_stage(parsed: argparse.Namespace) -> None:
     if "threads" in config:
         for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             os.environ[variable] = str(config["threads"])
+    if config.get("processes", 1) > 1 and "RANK" not in os.environ:
+        from nenni.launch import launch
+
+        return launch(config["processes"])
     from importlib import import_module
 
     from nenni.io import write_manifest
@@ -94,6 +98,8 @@ def _run_stage(parsed: argparse.Namespace) -> None:
         inputs.setdefault(name, []).append(file)
     job = Job(parsed.stage, config, inputs, dict(parsed.output))
     summary = import_module(f"nenni.stages.{parsed.stage}").run(job)
+    if os.environ.get("RANK", "0") != "0":
+        return 0
     if parsed.manifest:
         kept = [file for file in job.outputs.values() if file.parts[0] == parsed.manifest.parts[0]]
         write_manifest(parsed.manifest, kept)
@@ -101,6 +107,7 @@ def _run_stage(parsed: argparse.Namespace) -> None:
     rest = "/".join(named[named[:1] in {(parsed.stage,), ("tables",), ("figures",)} :])
     label = parsed.stage if rest in ("", parsed.stage) else f"{parsed.stage} {rest}"
     print(f"{label}: {summary}", flush=True)  # noqa: T201
+    return 0
 
 
 def _check(parsed: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from nenni import attack_config, plugins
+from nenni import attack_config, model_config, plugins
 from nenni.types import Bits, Count, Fraction, Index, NonNegative, Norm, Positive, Ratio
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
@@ -23,35 +23,53 @@ class _Strict(BaseModel):
 
 
 class Data(_Strict):
-    """A dataset and its random split."""
+    """A dataset and its split; see :func:`nenni.dataset.decode`."""
 
     data: Annotated[Plugin, _plugin("data")]
-    train: Count
-    val: Count
-    test: Count
+    train: Count | None = None
+    val: Count | None = None
+    test: Count | None = None
     split_seed: Index = 0
 
 
 class Recipe(_Strict):
-    """How a base is trained; see :class:`nenni.training.Recipe`. Eps is in 1/255."""
+    """How a base is trained; see :class:`nenni.recipe.Recipe`. Eps is in 1/255."""
 
     epochs: Count
     batch_size: Count
     lr: Positive
-    warmup: Fraction = 0.3
+    method: Annotated[Plugin, _plugin("method")] = Field(
+        {"name": "standard"}, validate_default=True
+    )
+    schedule: Annotated[Plugin, _plugin("schedule")] = Field(
+        {"name": "cosine"}, validate_default=True
+    )
+    optimiser: Literal["adam", "sgd"] = "adam"
+    momentum: Fraction = 0.9
     weight_decay: NonNegative = 0.0
+    accumulate: Count = 1
     shift: Index = 0
+    flip: bool = False
     attack: Name | None = None
     eps: Eps = 0.0
     eps_ramp: Fraction = 0.0
+    awp: NonNegative = 0.0
+    average: Fraction = 0.0
+    precision: Literal["fp32", "bf16"] = "fp32"
+    channels_last: bool = False
 
 
 class Base(_Strict):
-    """A trained network: data x model x recipe."""
+    """A network: data x model x recipe, after its last epoch or its best.
+
+    With `weights` it starts from those, and without a recipe stays as they are.
+    """
 
     data: Name
     model: Name
-    recipe: Name
+    recipe: Name | None = None
+    weights: Annotated[str, Field(min_length=1)] | None = None
+    keep: Literal["last", "best"] = "last"
 
 
 class Profile(_Strict):
@@ -222,9 +240,10 @@ class Config(_Strict):
     run: Name
     threads: Count
     device: Literal["cpu", "cuda"] = "cpu"
+    processes: Count = 1
     seeds: list[Index] = Field(min_length=1)
     data: dict[Name, Data]
-    models: dict[Name, Annotated[Plugin, _plugin("model")]]
+    models: dict[Name, Annotated[Plugin, BeforeValidator(model_config.validate)]]
     attacks: dict[Name, Annotated[Plugin, BeforeValidator(attack_config.validate)]]
     recipes: dict[Name, Recipe]
     bases: dict[Name, Base]

@@ -7,6 +7,8 @@ from typing import Any
 from nenni.attack_config import injected_only
 from nenni.config import Claims, Config, Diagnose, Evaluation, InjectionChange, Source, Suite
 
+_LINF_METHODS = ("fgsm_rs", "trades")
+
 Problem = tuple[tuple[int | str, ...], str]
 """Place in the config, and what is wrong there."""
 
@@ -28,12 +30,25 @@ def contradictions(config: Config) -> Iterator[Problem]:
 def _of_bases(config: Config) -> Iterator[Problem]:
     for name, recipe in config.recipes.items():
         if recipe.attack is None and recipe.eps > 0:
-            yield ("recipes", name, "eps"), "is given without an attack to train on"
+            yield ("recipes", name, "eps"), "is given without an attack"
+        if recipe.attack is None and recipe.method["name"] != "standard":
+            message = f"is missing: method '{recipe.method['name']}' is validated under it"
+            yield ("recipes", name, "attack"), message
+        if recipe.awp and recipe.method["name"] == "standard":
+            yield ("recipes", name, "awp"), "goes with an adversarial method"
+        if recipe.average == 1:
+            yield ("recipes", name, "average"), "should be below 1, or the weights never move"
         if recipe.attack is not None:
             yield from _known([recipe.attack], config.attacks, "recipes", name, "attack")
             if recipe.eps == 0:
                 yield ("recipes", name, "eps"), "should be above 0 where the recipe has an attack"
-            if recipe.attack in config.attacks and injected_only(config.attacks[recipe.attack]):
+            attack = config.attacks.get(recipe.attack)
+            if recipe.method["name"] in _LINF_METHODS and attack and attack["norm"] != "linf":
+                message = (
+                    f"method '{recipe.method['name']}' is for linf, attack '{recipe.attack}' for l2"
+                )
+                yield ("recipes", name, "attack"), message
+            if attack and injected_only(attack):
                 message = (
                     "is an attack on injected networks, and bases are trained before injection"
                 )
@@ -41,7 +56,10 @@ def _of_bases(config: Config) -> Iterator[Problem]:
     for name, base in config.bases.items():
         yield from _known([base.data], config.data, "bases", name, "data")
         yield from _known([base.model], config.models, "bases", name, "model")
-        yield from _known([base.recipe], config.recipes, "bases", name, "recipe")
+        if base.recipe is not None:
+            yield from _known([base.recipe], config.recipes, "bases", name, "recipe")
+        elif base.weights is None:
+            yield ("bases", name, "recipe"), "is missing, and so are weights: one of them is needed"
 
 
 def _of_defences(config: Config) -> Iterator[Problem]:
@@ -62,6 +80,14 @@ def _of_defences(config: Config) -> Iterator[Problem]:
             )
     for base_name, defences in config.experiments.items():
         yield from _known([base_name], config.bases, "experiments")
+        base = config.bases.get(base_name)
+        if base is not None and base.recipe is None and base.weights is not None:
+            known = [name for name in defences if name in config.defences]
+            if tuned := [name for name in known if config.defences[name].finetune]:
+                message = (
+                    f"{', '.join(tuned)} need the recipe of their base, which has none"
+                )
+                yield ("experiments", base_name), message
         yield from _known(defences, config.defences, "experiments", base_name)
         yield from _different(defences, "experiments", base_name)
 
@@ -187,7 +213,7 @@ def _different(values: Iterable[Any], *loc: int | str) -> Iterator[Problem]:
 def _enough(c: Config, base: str, split: str, asked: int, *loc: int | str) -> Iterator[Problem]:
     if base in c.bases and c.bases[base].data in c.data:
         size = getattr(c.data[c.bases[base].data], split)
-        if asked > size:
+        if size is not None and asked > size:
             yield loc, f"should be at most the {size} {split} images of base '{base}'"
 
 

@@ -2,12 +2,9 @@
 
 import argparse
 import hashlib
-import sys
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nenni.errors import UserError
 from nenni.job import CHECKPOINTS
 from nenni.progress import Progress
 
@@ -75,6 +72,7 @@ def run(parsed: argparse.Namespace) -> None:
     from nenni.evaluation import evaluate
     from nenni.imagefiles import ImageFiles
     from nenni.io import write_csv
+    from nenni.models.function import call
 
     device = runtime.prepare({"threads": parsed.threads, "device": parsed.device})
     suite = _suite(parsed.suite)
@@ -82,7 +80,7 @@ def run(parsed: argparse.Namespace) -> None:
     images, labels = next(iter(data))
     with torch.random.fork_rng():
         torch.manual_seed(parsed.seed)
-        model = _model(parsed.model)
+        model = call(parsed.model)
     model = _with_weights(model, parsed.weights, images[:1]).to(device).eval()
     progress = Progress()
     found = evaluate(
@@ -135,25 +133,6 @@ def _suite(given: str) -> Any:
     if given in SUITES or not given.endswith((".yaml", ".yml")):
         return given
     return read_yaml(Path(given))
-
-
-def _model(given: str) -> "nn.Module":
-    from torch import nn
-
-    module, colon, function = given.partition(":")
-    if not (module and colon and function):
-        raise UserError(f"--model should be MODULE:FUNCTION, got '{given}'")
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        build = getattr(import_module(module), function)
-    except ModuleNotFoundError as error:
-        raise UserError(f"--model {given}: {error}; run from the folder that holds it") from error
-    except AttributeError as error:
-        raise UserError(f"--model {given}: {error}") from error
-    model = build()
-    if not isinstance(model, nn.Module):
-        raise UserError(f"--model {given}: returns a {type(model).__name__}, not a torch module")
-    return model
 
 
 def _with_weights(model: "nn.Module", path: Path | None, example: Any) -> "nn.Module":

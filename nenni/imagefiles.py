@@ -1,20 +1,21 @@
-"""A person's own images: a folder with one subfolder per class, or an npz file."""
+"""Files of images, and a person's own images for ``nenni evaluate``."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
-from torchvision.datasets.folder import IMG_EXTENSIONS
-from torchvision.io import ImageReadMode, decode_image
-from torchvision.transforms.functional import center_crop, resize
 
+from nenni.data.npz import read_pool
 from nenni.errors import UserError
 
+EXTENSIONS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""Files that count as images."""
 Batch = tuple[Tensor, Tensor]
 _File = tuple[Path, int]
-_Arrays = tuple[np.ndarray, np.ndarray]
 
 
 class ImageFiles:
@@ -26,8 +27,7 @@ class ImageFiles:
         A folder whose subfolders are the classes, in alphabetical order; or an npz file with x,
         bytes (N, H, W, C) or (N, H, W), and y, whole numbers (N,).
     size : int or None
-        Images of a folder are resized so that their shorter side has so many pixels, and cropped to
-        a square. None leaves them as they are.
+        See :func:`read_image`; for folders.
     batch_size : int
         Images per batch.
 
@@ -39,16 +39,18 @@ class ImageFiles:
 
     def __init__(self, path: Path, size: int | None, batch_size: int) -> None:
         self.size, self.batch_size = size, batch_size
-        self.source: _Arrays | list[_File]
+        self.files: list[_File] = []
         if path.is_dir():
-            self.source = _listed(path)
-        elif not path.exists():
+            self.files = list_images(path)[1]
+            self.n = len(self.files)
+            return
+        if not path.exists():
             raise UserError(f"{path}: is neither a folder of images nor an npz file")
-        elif size is not None:
+        if size is not None:
             raise UserError(f"{path}: --size is for folders; an npz file has one size already")
-        else:
-            self.source = _arrays(path)
-        self.n = len(self.source if isinstance(self.source, list) else self.source[1])
+        pool = read_pool(path, "x", "y")
+        self.pixels, self.labels = pool.pixels, pool.labels
+        self.n = len(pool)
 
     def __len__(self) -> int:
         return -(-self.n // self.batch_size)
@@ -56,68 +58,83 @@ class ImageFiles:
     def __iter__(self) -> Iterator[Batch]:
         for start in range(0, self.n, self.batch_size):
             some = slice(start, start + self.batch_size)
-            if isinstance(self.source, list):
-                yield _decoded(self.source[some], self.size)
+            if self.files:
+                yield _decoded(self.files[some], self.size)
             else:
-                x, y = self.source[0][some], self.source[1][some]
-                images = torch.from_numpy(x).movedim(-1, 1).float().div_(255).contiguous()
-                yield images, torch.from_numpy(y.astype(np.int64))
+                pixels = torch.from_numpy(self.pixels[some])
+                yield pixels.float() / 255, torch.from_numpy(self.labels[some])
 
 
-def _arrays(path: Path) -> _Arrays:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            x, y = file["x"], file["y"]
-    except (KeyError, ValueError, OSError, EOFError) as error:
-        raise UserError(
-            f"{path}: should be an npz file with x, bytes (N, H, W, C), and y, whole numbers (N,): "
-            f"{error}"
-        ) from error
-    if (
-        x.dtype != np.uint8
-        or x.ndim not in (3, 4)
-        or y.shape != x.shape[:1]
-        or y.dtype.kind not in "iu"
-    ):
-        raise UserError(
-            f"{path}: x should be bytes (N, H, W, C) or (N, H, W) and y whole numbers (N,), got "
-            f"{x.dtype} {x.shape} and {y.dtype} {y.shape}"
-        )
-    if not len(y):
-        raise UserError(f"{path}: holds no images")
-    return (x if x.ndim == 4 else x[..., None]), y
+def list_images(folder: Path) -> tuple[list[str], list[_File]]:
+    """Classes, the subfolders in alphabetical order, and the images below each with its label.
 
-
-def _listed(path: Path) -> list[_File]:
-    classes = sorted(folder for folder in path.iterdir() if folder.is_dir())
+    Raises
+    ------
+    UserError
+        If the folder is missing, or has no images in subfolders.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: should be a folder with one subfolder of images per class")
+    classes = sorted(inner.name for inner in folder.iterdir() if inner.is_dir())
     files = [
         (file, label)
-        for label, folder in enumerate(classes)
-        for file in sorted(folder.rglob("*"))
-        if file.suffix.lower() in IMG_EXTENSIONS
+        for label, name in enumerate(classes)
+        for file in sorted((folder / name).rglob("*"))
+        if file.suffix.lower() in EXTENSIONS
     ]
     if not files:
-        raise UserError(f"{path}: holds no images in subfolders, one per class")
-    return files
+        raise UserError(f"{folder}: holds no images in subfolders, one per class")
+    if empty := set(range(len(classes))) - {label for _, label in files}:
+        raise UserError(f"{folder / classes[min(empty)]}: holds no images")
+    return classes, files
+
+
+def read_image(file: Path, size: int | None) -> NDArray[np.uint8]:
+    """An image as bytes (3, H, W).
+
+    Parameters
+    ----------
+    file : Path
+        Of any format that Pillow reads.
+    size : int or None
+        The shorter side gets so many pixels (bilinear, with antialiasing), and the middle square
+        is cut out. None leaves the image as it is.
+
+    Raises
+    ------
+    UserError
+        If it cannot be decoded.
+    """
+    try:
+        with Image.open(file) as opened:
+            image = opened.convert("RGB")
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{file}: cannot be decoded as an image ({error})") from error
+    if size is not None:
+        scale = size / min(image.size)
+        width, height = (max(size, round(side * scale)) for side in image.size)
+        left, top = (width - size) // 2, (height - size) // 2
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+        image = image.crop((left, top, left + size, top + size))
+    return np.ascontiguousarray(np.moveaxis(np.asarray(image), -1, 0))
+
+
+def check_image(file: Path) -> None:
+    """Raise a UserError if a file does not begin as an image does; quicker than decoding it."""
+    try:
+        with Image.open(file) as opened:
+            opened.verify()
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{file}: cannot be decoded as an image ({error})") from error
 
 
 def _decoded(files: list[_File], size: int | None) -> Batch:
-    images = [_decode(file, size) for file, _ in files]
+    images = [read_image(file, size) for file, _ in files]
     for (file, _), image in zip(files, images, strict=True):
         if image.shape != images[0].shape:
             raise UserError(
-                f"{file}: is of size {tuple(image.shape)} where {files[0][0]} is of "
-                f"{tuple(images[0].shape)}; --size N makes them equal"
+                f"{file}: is of size {image.shape} where {files[0][0]} is of {images[0].shape}; "
+                "--size N makes them equal"
             )
-    return torch.stack(images), torch.tensor([label for _, label in files])
-
-
-def _decode(file: Path, size: int | None) -> Tensor:
-    try:
-        image = decode_image(str(file), ImageReadMode.RGB)
-    except RuntimeError as error:
-        raise UserError(f"{file}: cannot be decoded as an image ({error})") from error
-    if size is not None:
-        image = center_crop(resize(image, [size], antialias=True), [size])
-    scaled: Tensor = image.float() / 255
-    return scaled
+    labels = torch.tensor([label for _, label in files])
+    return torch.from_numpy(np.stack(images)).float() / 255, labels

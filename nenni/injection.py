@@ -162,6 +162,17 @@ def seed_noise(model: nn.Module, *purpose: int | str) -> None:
         layer.seed(derive_seed(*purpose, name))
 
 
+def noise_states(model: nn.Module) -> dict[str, Tensor]:
+    """Where the draws of a randomised defence are, layer by layer."""
+    return {name: layer.generator().get_state() for name, layer in noisy_layers(model)}
+
+
+def restore_noise(model: nn.Module, states: dict[str, Tensor]) -> None:
+    """Go on with the draws where :func:`noise_states` found them."""
+    for name, layer in noisy_layers(model):
+        layer.generator().set_state(states[name])
+
+
 def _chosen(
     model: nn.Module, patterns: Sequence[str], min_inputs: int, order: list[str]
 ) -> list[str]:

@@ -1,8 +1,4 @@
-"""What a config asks for: the experiments of a run, and the slice of the config of each job.
-
-A slice holds what its stage reads and nothing else: it is the stage's only parameter, so a change
-re-runs exactly the jobs whose slice contains it.
-"""
+"""What a config asks for: the experiments of a run, their files, and the slice of each job."""
 
 import json
 from pathlib import Path
@@ -10,9 +6,8 @@ from typing import Any
 
 from nenni import plugins, provenance
 from nenni.attack_config import injected_only
-from nenni.battery_attacks import ATTACKS
-from nenni.config import Claims, Config, Source
 from nenni.experiment import Experiment, evaluations_of
+from nenni.slices import Slices
 
 COLLECTED = {
     "fit": "fit.csv",
@@ -26,25 +21,8 @@ COLLECTED = {
 """Table of a run -> file of each experiment that is collected into it."""
 
 
-class Plan:
-    """A config, seen as experiments and slices.
-
-    Parameters
-    ----------
-    config : Config
-        A checked config.
-    claims : Claims
-        The paper's claims.
-    """
-
-    def __init__(self, config: Config, claims: Claims) -> None:
-        self.config = config
-        self.claims = claims
-        self.all_evaluations = config.evaluations | {
-            name: evaluation
-            for suite in config.suites
-            for name, evaluation in evaluations_of(config, suite).items()
-        }
+class Plan(Slices):
+    """A config, seen as experiments, their files and slices."""
 
     @property
     def results(self) -> str:
@@ -68,7 +46,7 @@ class Plan:
         ]
 
     def bases(self) -> list[tuple[str, int]]:
-        """All (base, seed) to train, with the sources of transfer attacks."""
+        """All (base, seed), with the sources of transfer attacks."""
         c = self.config
         found = [(base, seed) for base in c.experiments for seed in c.seeds]
         sources = [e.source for e in c.evaluations.values()]
@@ -120,8 +98,9 @@ class Plan:
         return f"{self.results}/data/{self.config.bases[base].data}.safetensors"
 
     def base_weights(self, base: str, seed: int) -> str:
-        """Weights of a trained base."""
-        return f"{self.results}/bases/{base}/seed{seed}/weights.safetensors"
+        """Weights of a base; those that differ in the epoch alone come from one training."""
+        file = "best" if self.config.bases[base].keep == "best" else "weights"
+        return f"{self.results}/bases/{self._trained(base)}/seed{seed}/{file}.safetensors"
 
     def undefended_weights(self, e: Experiment) -> str:
         """Weights before fine-tuning: injected and fitted, or the base's."""
@@ -135,159 +114,21 @@ class Plan:
             return f"{self.results}/experiments/{e.folder}/finetuned.safetensors"
         return self.undefended_weights(e)
 
-    def data(self, name: str) -> dict[str, Any]:
-        """Slice of the stage ``data``."""
-        return self.config.data[name].model_dump()
+    def raw_files(self, data: str) -> list[str]:
+        """Files that a dataset is decoded from, of those that its config names."""
+        return plugins.files("data", self.config.data[data].data)
 
-    def pretrain(self, base: str, seed: int) -> dict[str, Any]:
-        """Slice of the stage ``pretrain``."""
-        return {**self._common(base, seed), "recipe": self._recipe(base)}
+    def weights_file(self, base: str) -> str | None:
+        """File of other people's weights that a base starts from."""
+        weights = self.config.bases[base].weights
+        return None if weights is None or ":" in weights else weights
 
-    def profile(self, base: str, seed: int) -> dict[str, Any]:
-        """Slice of the stage ``profile``."""
-        c = self.config
-        return {
-            **self._common(base, seed),
-            "profile": c.profile.model_dump(),
-            "min_inputs": c.injection.min_inputs,
-            "layers": c.injection.layers,
-        }
-
-    def project(self, e: Experiment) -> dict[str, Any]:
-        """Slice of the stage ``project``."""
-        return {
-            **self._common(e.base, e.seed),
-            "injection": self._injection(e.defence),
-            "fit": self.config.fit.model_dump(),
-        }
-
-    def finetune(self, e: Experiment) -> dict[str, Any]:
-        """Slice of the stage ``finetune``."""
-        name = self.config.defences[e.defence].finetune
-        assert name is not None
-        return {
-            **self._common(e.base, e.seed),
-            "injection": self._injection(e.defence),
-            "recipe": self._recipe(e.base),
-            "finetune": self.config.finetunes[name].model_dump(),
-        }
-
-    def attack(self, e: Experiment, evaluation: str) -> dict[str, Any]:
-        """Slice of the stage ``attack``."""
-        settings = self.all_evaluations[evaluation]
-        return {
-            **self._common(e.base, e.seed),
-            "injection": self._injection(e.defence),
-            "evaluation": evaluation,
-            "attack": self.config.attacks[settings.attack],
-            "eps": settings.eps[e.base],
-            "examples": settings.examples,
-            "batch_size": settings.batch_size,
-            "draws": settings.draws,
-            "source": self._source(settings.source),
-        }
-
-    def diagnose(self, e: Experiment) -> dict[str, Any]:
-        """Slice of the stage ``diagnose``."""
-        settings = self.config.diagnose
-        assert settings is not None
-        return {
-            **self._common(e.base, e.seed),
-            "injection": self._injection(e.defence),
-            "eps": settings.eps[e.base],
-            "examples": settings.examples,
-            "draws": settings.draws,
-            "source": self._source(settings.source),
-            "battery": [{"attack": attack} for attack in ATTACKS.values()],  # their code is read
-        }
-
-    def describe(self, e: Experiment) -> dict[str, Any]:
-        """Slice of the stage ``describe``."""
-        return {
-            **self._common(e.base, e.seed),
-            "injection": self._injection(e.defence),
-            "describe": self.config.describe.model_dump(),
-        }
-
-    def sweep(self) -> dict[str, Any]:
-        """Slice of the stage ``sweep``."""
-        c = self.config
-        shared = c.injection.model_dump(exclude_none=True)
-        selection = {"name": "topk", "fraction": 0.5}
-        return {
-            **self._common(c.sweep.base, c.sweep.seed),
-            "injection": {**shared, "selection": selection},
-            "fit": c.fit.model_dump(),
-            "attack": c.attacks[c.sweep.attack],
-            "sweep": {k: v for k, v in c.sweep.model_dump().items() if k != "attack"},
-        }
-
-    def accuracy(self) -> dict[str, Any]:
-        """Slice of the stage ``accuracy``."""
-        return self.config.tables.model_dump(include={"compare_with", "resamples"})
-
-    def overhead(self) -> dict[str, Any]:
-        """Slice of the stage ``overhead``: the defence that is fine-tuned without injection."""
-        plain = [
-            name
-            for name, d in self.config.defences.items()
-            if d.finetune is not None and d.injection is None
-        ]
-        return {"control": plain[0] if plain else None}
-
-    def main(self) -> dict[str, Any]:
-        """Slice of the stage ``main``."""
-        return self.config.tables.model_dump(include={"clean", "columns", "eps"})
-
-    def figure(self, name: str) -> dict[str, Any]:
-        """Slice of the stage ``figure``, with the main table's config where the figure needs it."""
-        figure = self.config.figures[name]
-        slice_: dict[str, Any] = {"figure": figure}
-        if "tables" in plugins.needs("figure", figure["name"]):
-            slice_["tables"] = self.main()
-        return slice_
-
-    def figure_needs(self, name: str) -> list[str]:
-        """Tables that a figure draws: the positional parameters of its function."""
-        needed = plugins.needs("figure", self.config.figures[name]["name"])
-        return [table for table in needed if table != "tables"]
-
-    def claims_slice(self) -> dict[str, Any]:
-        """Slice of the stage ``claims``."""
-        c = self.config
-        return {
-            **self.claims.model_dump(),
-            "tables": self.main(),
-            "datasets": {base: c.data[c.bases[base].data].data["name"] for base in c.experiments},
-        }
-
-    def _common(self, base: str, seed: int) -> dict[str, Any]:
-        return {
-            "threads": self.config.threads,
-            "device": self.config.device,
-            "seed": seed,
-            "model": self._model(base),
-        }
-
-    def _source(self, source: Source | None) -> dict[str, Any] | None:
-        if source is None:
-            return None
-        return {**source.model_dump(), "model": self._model(source.base)}
-
-    def _model(self, base: str) -> dict[str, Any]:
-        return self.config.models[self.config.bases[base].model]
-
-    def _recipe(self, base: str) -> dict[str, Any]:
-        recipe = self.config.recipes[self.config.bases[base].recipe]
-        attack = self.config.attacks[recipe.attack] if recipe.attack is not None else None
-        return {**recipe.model_dump(), "attack": attack}
-
-    def _injection(self, defence: str) -> dict[str, Any] | None:
-        change = self.config.defences[defence].injection
-        if change is None:
-            return None
-        shared = self.config.injection.model_dump(exclude_none=True)
-        return {**shared, **change.model_dump(exclude_none=True)}
+    def _trained(self, base: str) -> str:
+        """The first base of the config that differs from this one in its epoch at most."""
+        alike = {"keep": "last"}
+        wanted = self.config.bases[base].model_copy(update=alike)
+        bases = self.config.bases.items()
+        return next(name for name, b in bases if b.model_copy(update=alike) == wanted)
 
 
 def canonical(slice_: dict[str, Any]) -> str:

@@ -26,6 +26,8 @@ PACKAGES = {
     "noise": "noise",
     "surrogate": "surrogates",
     "figure": "figures",
+    "method": "methods",
+    "schedule": "schedules",
 }
 """Key under which a config names a plugin -> package of :mod:`nenni` that holds it."""
 
@@ -58,6 +60,18 @@ def needs(kind: str, name: str) -> list[str]:
     definition = _definition(kind, name)
     assert isinstance(definition, ast.FunctionDef)
     return [arg.arg for arg in definition.args.args]
+
+
+def files(kind: str, ref: dict[str, Any]) -> list[str]:
+    """The values of a plugin's parameters that are annotated as a ``File``."""
+    definition = _definition(kind, ref["name"])
+    assert isinstance(definition, ast.FunctionDef)
+    named = [
+        arg.arg
+        for arg in definition.args.kwonlyargs
+        if arg.annotation is not None and ast.unparse(arg.annotation).split(" ")[0] == "File"
+    ]
+    return [ref[name] for name in named if ref[name] is not None]
 
 
 def build(kind: str, ref: dict[str, Any]) -> Any:

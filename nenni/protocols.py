@@ -84,3 +84,18 @@ class Attack(Protocol):
         generator: torch.Generator,
     ) -> Tensor:
         """Adversarial images within eps of the inputs."""
+
+
+class Method(Protocol):
+    """A way to train; see :mod:`nenni.methods`."""
+
+    def perturb(
+        self, model: nn.Module, x: Tensor, y: Tensor, eps: float, attack: Attack | None,
+        generator: torch.Generator,
+    ) -> Tensor:  # fmt: skip
+        """Images to train on, within eps of x; the network is in eval mode."""
+
+    def loss(
+        self, model: nn.Module, x: Tensor, adversarial: Tensor, y: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Mean loss, and the logits whose accuracy is told; the network is in train mode."""

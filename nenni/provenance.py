@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from nenni import plugins
+from nenni import model_config, plugins
 
 ROOT = Path(__file__).parent.parent
 _FIRST_PARTY = ("nenni", "hwmodel")
@@ -54,6 +54,8 @@ def _named_plugins(config: Any) -> Iterator[Path]:
         for kind, value in config.items():
             if kind in plugins.PACKAGES and isinstance(value, dict) and "name" in value:
                 yield plugins.path(kind, value["name"])
+                if kind == "model" and value["name"] == "function":
+                    yield from model_config.files_of(value["function"])
             yield from _named_plugins(value)
     elif isinstance(config, list):
         for value in config:

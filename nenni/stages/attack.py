@@ -11,6 +11,7 @@ from nenni.attack_choice import AttackChoice
 from nenni.attacking import attack_images
 from nenni.checkpoint import Checkpoint
 from nenni.dataset import load_data
+from nenni.images import first
 from nenni.io import write_csv, write_json
 from nenni.job import Job
 from nenni.modelfile import load_model
@@ -22,7 +23,7 @@ def run(job: Job) -> str:
     c = job.config
     device = runtime.prepare(c)
     data, _ = load_data(job.input("data"), ("test",), device)
-    images, labels = (part[: c["examples"]] for part in data["test"])
+    images, labels = first(data["test"], c["examples"])
     model, _ = load_model(job.input("weights"), device)
     source = load_model(job.input("source"), device)[0] if c["source"] else None
     attack = AttackChoice.from_config(c["attack"])

@@ -6,6 +6,7 @@ Inputs: data, weights. Outputs: layers (JSON, the schema of hwmodel.layer_spec).
 from nenni import runtime
 from nenni.dataset import load_data
 from nenni.description import describe
+from nenni.images import first
 from nenni.io import write_json
 from nenni.job import Job
 from nenni.modelfile import load_model
@@ -16,7 +17,7 @@ def run(job: Job) -> str:
     c = job.config
     device = runtime.prepare(c)
     data, _ = load_data(job.input("data"), ("val",), device)
-    images = data["val"][0][: c["describe"]["examples"]]
+    images, _ = first(data["val"], c["describe"]["examples"])
     model, meta = load_model(job.input("weights"), device)
     layers = describe(model, images, meta["model"]["name"], c["seed"])
     write_json(job.output("layers"), layers)

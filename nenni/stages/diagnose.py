@@ -7,6 +7,7 @@ Inputs: data, weights, and source if there is an independently trained network. 
 from nenni import runtime
 from nenni.dataset import load_data
 from nenni.diagnostics import diagnose
+from nenni.images import first
 from nenni.io import write_csv
 from nenni.job import Job
 from nenni.modelfile import load_model
@@ -17,7 +18,7 @@ def run(job: Job) -> str:
     c = job.config
     device = runtime.prepare(c)
     data, _ = load_data(job.input("data"), ("test",), device)
-    images, labels = (part[: c["examples"]] for part in data["test"])
+    images, labels = first(data["test"], c["examples"])
     model, _ = load_model(job.input("weights"), device)
     source = load_model(job.input("source"), device)[0] if c["source"] else None
     found = diagnose(

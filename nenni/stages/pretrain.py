@@ -1,6 +1,8 @@
-"""Train a base: a model on a dataset by a recipe.
+"""Train a base: a model on a dataset by a recipe, or load weights that others trained.
 
-Inputs: data. Outputs: weights, history (CSV, one row per epoch).
+Inputs: data. Outputs: weights after the last epoch, best (those with the highest validation
+accuracy, robust if there is an attack), history (CSV, one row per epoch), timing (JSON, under
+benchmarks/).
 """
 
 import torch
@@ -8,43 +10,50 @@ import torch
 from nenni import runtime
 from nenni.checkpoint import Checkpoint
 from nenni.dataset import load_data
-from nenni.io import write_csv
+from nenni.distributed import joined, rank
+from nenni.initial import load_initial
+from nenni.io import write_csv, write_json
 from nenni.job import Job
 from nenni.modelfile import build, save_model
-from nenni.recipes import read_recipe
+from nenni.recipe import Recipe
 from nenni.seeding import derive_seed
-from nenni.training import train
+from nenni.training import as_given, train
 
 
 def run(job: Job) -> str:
     """Run the stage."""
     c = job.config
-    device = runtime.prepare(c)
-    data, about = load_data(job.input("data"), ("train", "val"), device)
-    meta = {
-        "model": c["model"],
-        "input_shape": about["input_shape"],
-        "n_classes": about["n_classes"],
-        "injection": None,
-    }
-    with torch.random.fork_rng():
-        torch.manual_seed(derive_seed(c["seed"], "initial weights"))
-        model = build(meta, device)
-    recipe, attack = read_recipe(c["recipe"])
-    checkpoint = Checkpoint(job.checkpoint_file())
-    history, _ = train(
-        model,
-        data,
-        recipe,
-        attack,
-        (c["seed"], "pretrain"),
-        parameters=list(model.parameters()),
-        checkpoint=checkpoint,
-        progress=job.progress,
-    )
-    write_csv(job.output("history"), history)
-    save_model(job.output("weights"), model, meta)
-    checkpoint.discard()
-    last = history.iloc[-1]
-    robust = f", robust {last['val_robust']:.1%}" if "val_robust" in last else ""
-    return f"validation clean {last['val_clean']:.1%}{robust} after {len(history)} epochs"
+    with joined(runtime.prepare(c)) as device:
+        data, about = load_data(job.input("data"), ("train", "val"), device)
+        meta = {
+            "model": c["model"],
+            "input_shape": about["input_shape"],
+            "n_classes": about["n_classes"],
+            "injection": None,
+        }
+        with torch.random.fork_rng():
+            torch.manual_seed(derive_seed(c["seed"], "initial weights"))
+            model = build(meta, device)
+        if c["weights"] is not None:
+            load_initial(model, c["weights"], c["model"])
+        checkpoint = Checkpoint(job.checkpoint_file())
+        if c["recipe"] is None:
+            found = as_given(model, data["val"])
+        else:
+            found = train(
+                model,
+                data,
+                Recipe.from_config(c["recipe"]),
+                (c["seed"], "pretrain"),
+                parameters=list(model.parameters()),
+                checkpoint=checkpoint,
+                progress=job.progress,
+            )
+        if rank() == 0:
+            write_csv(job.output("history"), found.history)
+            write_json(job.output("timing"), found.timing(len(data["train"])))
+            save_model(job.output("weights"), model, meta)
+            model.load_state_dict(found.best)
+            save_model(job.output("best"), model, meta)
+            checkpoint.discard()
+    return found.summary

@@ -5,6 +5,7 @@ Inputs: data, weights. Outputs: distribution, importance, sensitivities (CSV).
 
 from nenni import runtime
 from nenni.dataset import load_data
+from nenni.images import first
 from nenni.injection import injectable
 from nenni.io import write_csv
 from nenni.job import Job
@@ -17,7 +18,7 @@ def run(job: Job) -> str:
     c = job.config
     device = runtime.prepare(c)
     data, _ = load_data(job.input("data"), ("train",), device)
-    images, labels = (part[: c["profile"]["examples"]] for part in data["train"])
+    images, labels = first(data["train"], c["profile"]["examples"])
     model, _ = load_model(job.input("weights"), device)
     layers = injectable(model, c["layers"], c["min_inputs"], images[:1])
     write_csv(job.output("distribution"), output_distribution(model, layers, images))

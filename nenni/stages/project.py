@@ -9,6 +9,7 @@ import torch
 from nenni import runtime
 from nenni.dataset import load_data
 from nenni.fitting import fit, set_thresholds
+from nenni.images import first
 from nenni.injection import inject, seed_noise
 from nenni.io import read_csv, write_csv
 from nenni.job import Job
@@ -24,7 +25,8 @@ def run(job: Job) -> str:
     c = job.config
     device = runtime.prepare(c)
     data, _ = load_data(job.input("data"), ("train", "val"), device)
-    images, labels = (part[: c["fit"]["examples"]] for part in data["train"])
+    images, labels = first(data["train"], c["fit"]["examples"])
+    held_out = first(data["val"], len(data["val"]))
     base, meta = load_model(job.input("weights"), device)
     spec = InjectionSpec.from_config(c["injection"], {})
     noisy = inject(base, spec, images[:1], seed=c["seed"])
@@ -34,19 +36,19 @@ def run(job: Job) -> str:
     fractions: dict[str, float] = {}
     compared = ""
     if c["injection"]["allocate"]:
-        uniform = mean_loss(noisy, *data["val"])
+        uniform = mean_loss(noisy, *held_out)
         fractions = _allocate(job, noisy, images, labels)
         set_thresholds(noisy, images.split(c["fit"]["batch_size"]))
         compared = (
-            f"; validation loss {mean_loss(noisy, *data['val']):.4f}, with one fraction for all "
+            f"; validation loss {mean_loss(noisy, *held_out):.4f}, with one fraction for all "
             f"layers {uniform:.4f}"
         )
     meta |= {"injection": c["injection"], "fractions": fractions, "seed": c["seed"]}
     save_model(job.output("weights"), noisy, meta)
     seed_noise(noisy, c["seed"], "report")
-    table = report(noisy, data["val"][0])
+    table = report(noisy, held_out[0])
     write_csv(job.output("fit"), table)
-    write_csv(job.output("errors"), error_histogram(noisy, data["val"][0]))
+    write_csv(job.output("errors"), error_histogram(noisy, held_out[0]))
     return (
         f"{len(table)} layers; relative error {table['relative_error'].min():.2f} to "
         f"{table['relative_error'].max():.2f}, recall {table['recall'].min():.2f} to "

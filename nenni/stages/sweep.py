@@ -11,6 +11,7 @@ from nenni.attacking import attack_images
 from nenni.checkpoint import Checkpoint
 from nenni.dataset import load_data
 from nenni.fitting import fit
+from nenni.images import first
 from nenni.injection import inject, noisy_layers, set_fractions
 from nenni.io import write_csv
 from nenni.job import Job
@@ -27,8 +28,8 @@ def run(job: Job) -> str:
     sweep = c["sweep"]
     device = runtime.prepare(c)
     data, _ = load_data(job.input("data"), ("train", "test"), device)
-    training = data["train"][0][: c["fit"]["examples"]]
-    images, labels = (part[: sweep["examples"]] for part in data["test"])
+    training, _ = first(data["train"], c["fit"]["examples"])
+    images, labels = first(data["test"], sweep["examples"])
     base, _ = load_model(job.input("weights"), device)
     attack = AttackChoice.from_config(c["attack"])
     settings = {key: value for key, value in c["fit"].items() if key != "examples"}

@@ -104,8 +104,11 @@ def test_diagnoses(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--model", "my_digits"], "--model should be MODULE:FUNCTION, got 'my_digits'"),
-        (["--model", "absent:build"], "--model absent:build: No module named 'absent'"),
+        (
+            ["--model", "my_digits"],
+            "a model of one's own should be MODULE:FUNCTION, got 'my_digits'",
+        ),
+        (["--model", "absent:build"], "model absent:build: No module named 'absent'"),
         (["--model", "my_digits:absent"], "has no attribute 'absent'"),
         (["--model", "my_digits:number"], "returns a int, not a torch module"),
         (["--weights", "absent.safetensors"], "absent.safetensors: is missing"),

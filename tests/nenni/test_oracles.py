@@ -37,7 +37,7 @@ def network() -> nn.Module:
 
 @pytest.fixture(scope="module")
 def images() -> tuple[Tensor, Tensor]:
-    x, y = mnist5k()
+    x, y = mnist5k().train.pixels, mnist5k().train.labels
     order = torch.randperm(len(x), generator=generator("oracles"))[-200:]
     return torch.from_numpy(x)[order].float() / 255, torch.from_numpy(y)[order]
 

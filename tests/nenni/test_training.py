@@ -6,11 +6,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nenni.attacks.fgsm import fgsm
+from nenni.augmentation import random_flip, random_shift
 from nenni.checkpoint import Checkpoint
 from nenni.errors import UserError
+from nenni.images import Images, InMemory, first
 from nenni.models.small_cnn import small_cnn
-from nenni.training import Recipe, random_shift, train
+from nenni.recipe import Recipe
+from nenni.schedules.cosine import cosine
+from nenni.schedules.one_cycle import one_cycle
+from nenni.schedules.piecewise import piecewise
+from nenni.training import as_given, train
 
 PURPOSE = (0, "test")
 
@@ -22,18 +27,18 @@ def fresh() -> nn.Module:
 
 
 @pytest.fixture
-def data(digits: tuple[Tensor, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
+def data(digits: tuple[Tensor, Tensor]) -> dict[str, Images]:
     x, y = digits
-    return {"train": (x[:400], y[:400]), "val": (x[400:600], y[400:600])}
+    return {"train": InMemory.of(x[:400], y[:400]), "val": InMemory.of(x[400:600], y[400:600])}
 
 
 def run(data: dict[str, Any], recipe: Recipe, file: Path | None = None, **kwargs: Any) -> Any:
     model = fresh()
-    history, _ = train(
-        model, data, recipe, kwargs.pop("attack", None), PURPOSE,
-        parameters=list(model.parameters()), checkpoint=Checkpoint(file), **kwargs,
+    found = train(
+        model, data, recipe, PURPOSE, parameters=list(model.parameters()),
+        checkpoint=Checkpoint(file), **kwargs,
     )  # fmt: skip
-    return model, history
+    return model, found.history
 
 
 def test_learns_real_digits(data: dict[str, Any]) -> None:
@@ -42,51 +47,20 @@ def test_learns_real_digits(data: dict[str, Any]) -> None:
     assert "val_robust" not in history
 
 
-def test_adversarial_training_raises_robust_accuracy(data: dict[str, Any]) -> None:
-    recipe = {"epochs": 10, "batch_size": 20, "lr": 4e-3}
-    model, _ = run(data, Recipe(**recipe))
-    x, y = data["val"]
-    plain = float((model(fgsm(model, x, y, 0.08, torch.Generator())).argmax(1) == y).float().mean())
-    _, history = run(data, Recipe(**recipe, eps=0.08, eps_ramp=0.5), attack=fgsm)
-    assert history["val_robust"].iloc[-1] > plain + 0.1
-
-
-def test_killed_training_resumes_to_the_same_bytes(data: dict[str, Any], tmp_path: Path) -> None:
-    recipe = Recipe(epochs=3, batch_size=50, lr=1e-3, shift=1, eps=0.1)
-    whole, expected = run(data, recipe, attack=fgsm)
-
-    class Killed(Exception):
-        pass
-
-    def kill(line: str) -> None:
-        if line.startswith("epoch 2/3"):
-            raise Killed
-
-    with pytest.raises(Killed):
-        run(data, recipe, tmp_path / "state.pt", attack=fgsm, progress=kill)
-    lines: list[str] = []
-    resumed, history = run(data, recipe, tmp_path / "state.pt", attack=fgsm, progress=lines.append)
-    assert lines[0] == "resumed after epoch 2/3"
-    assert len(lines) == 2
-    assert history.equals(expected)
-    for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
-        assert torch.equal(a, b)
-
-
 def test_damaged_checkpoint_counts_as_none(data: dict[str, Any], tmp_path: Path) -> None:
     file = tmp_path / "state.pt"
     file.write_bytes(b"not a checkpoint")
     recipe = Recipe(epochs=1, batch_size=100, lr=1e-3)
-    assert torch.equal(
-        run(data, recipe, file)[0](data["val"][0]), run(data, recipe)[0](data["val"][0])
-    )
+    x, _ = first(data["val"], 20)
+    assert torch.equal(run(data, recipe, file)[0](x), run(data, recipe)[0](x))
 
 
 def test_diverging_loss_is_an_error_that_keeps_the_state(
     data: dict[str, Any], tmp_path: Path
 ) -> None:
-    bad = copy.deepcopy(data)
-    bad["train"][0][7] = torch.nan
+    x, y = first(data["train"], 400)
+    x[7] = torch.nan
+    bad = data | {"train": InMemory.of(x, y)}
     with pytest.raises(UserError, match="not finite in epoch 1 of 2"):
         run(bad, Recipe(epochs=2, batch_size=50, lr=1e-3), tmp_path / "state.pt")
     assert not (tmp_path / "state.pt").exists()
@@ -95,20 +69,48 @@ def test_diverging_loss_is_an_error_that_keeps_the_state(
 def test_only_the_given_parameters_are_trained(data: dict[str, Any]) -> None:
     model = fresh()
     before = copy.deepcopy(model.state_dict())
-    train(model, data, Recipe(1, 100, 1e-2), None, PURPOSE,
+    train(model, data, Recipe(1, 100, 1e-2), PURPOSE,
           parameters=list(model.get_submodule("fc2").parameters()), checkpoint=Checkpoint())  # fmt: skip
     changed = {k for k, v in model.state_dict().items() if not torch.equal(before[k], v)}
     assert changed == {"fc2.weight", "fc2.bias"}
 
 
 def test_schedules() -> None:
-    recipe = Recipe(1, 1, 1.0, warmup=0.5, eps=0.3, eps_ramp=0.5)
-    rates = [recipe.rate(step, 10) for step in range(11)]
+    rates = [cosine(step, 10, warmup=0.5) for step in range(11)]
     assert rates[:5] == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6])
     assert rates[5] == 1
     assert rates[10] == pytest.approx(0)
+    assert [one_cycle(step, 10, peak=0.4) for step in (0, 3, 4, 7, 10)] == [0.2, 0.8, 1, 0.5, 0]
+    assert [piecewise(step, 200) for step in (99, 100, 150)] == pytest.approx([1, 0.1, 0.01])
+
+
+def test_eps_rises() -> None:
+    recipe = Recipe(1, 1, 1.0, eps=0.3, eps_ramp=0.5)
     assert [recipe.radius(step, 10) for step in (0, 2, 5, 9)] == pytest.approx([0, 0.12, 0.3, 0.3])
     assert Recipe(1, 1, 1.0, eps=0.3).radius(0, 10) == 0.3
+
+
+def test_a_network_as_given_is_only_validated(data: dict[str, Any], trained: nn.Module) -> None:
+    found = as_given(trained, data["val"])
+    x, y = first(data["val"], 200)
+    right = float((trained(x).argmax(1) == y).double().mean())
+    assert found.history.to_dict("records") == [{"epoch": 0, "val_clean": pytest.approx(right)}]
+    assert found.summary.endswith("after 0 epochs")
+
+
+def test_accumulated_parts_are_the_whole_batch(data: dict[str, Any]) -> None:
+    whole, _ = run(data, Recipe(1, 80, 1e-3))
+    parts, _ = run(data, Recipe(1, 80, 1e-3, accumulate=3))
+    for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-4)
+
+
+def test_flips_mirror_about_half_of_the_images() -> None:
+    images = torch.rand(200, 1, 3, 4)
+    found = random_flip(images, torch.Generator().manual_seed(0))
+    same = (found == images).flatten(1).all(1)
+    assert torch.equal(found[~same], images[~same].flip(3))
+    assert 70 < int(same.sum()) < 130
 
 
 def test_shift_moves_each_image_by_whole_pixels() -> None:

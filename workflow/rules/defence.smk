@@ -5,7 +5,7 @@ rule fit_defence:
     input:
         unpack(profile_inputs),
         data=lambda w: PLAN.data_of(w.base),
-        weights=rules.train_base.output.weights,
+        weights=lambda w: PLAN.base_weights(w.base, int(w.seed)),
         code=sources("project"),
     output:
         weights=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/fitted.safetensors",

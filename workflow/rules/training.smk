@@ -3,6 +3,7 @@
 
 rule decode_data:
     input:
+        raw=lambda w: PLAN.raw_files(w.data),
         code=sources("data"),
     output:
         data=f"{R}/data/{{data}}.safetensors",
@@ -23,9 +24,12 @@ rule decode_data:
 rule train_base:
     input:
         data=lambda w: PLAN.data_of(w.base),
+        initial=lambda w: PLAN.weights_file(w.base) or [],
         code=sources("pretrain"),
     output:
         weights=f"{R}/bases/{{base}}/seed{{seed}}/weights.safetensors",
+        best=f"{R}/bases/{{base}}/seed{{seed}}/best.safetensors",
+        timing=f"benchmarks/{C.run}/pretrain/{{base}}/seed{{seed}}.json",
         history=f"{R}/bases/{{base}}/seed{{seed}}/history.csv",
         manifest=f"{R}/manifests/pretrain/{{base}}/seed{{seed}}.sha256",
     log:
@@ -41,13 +45,14 @@ rule train_base:
     shell:
         "python -m nenni pretrain --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data}"
-        " --output weights={output.weights} history={output.history} 2> {log}"
+        " --output weights={output.weights} best={output.best} history={output.history}"
+        " timing={output.timing} 2> {log}"
 
 
 rule profile_base:
     input:
         data=lambda w: PLAN.data_of(w.base),
-        weights=rules.train_base.output.weights,
+        weights=lambda w: PLAN.base_weights(w.base, int(w.seed)),
         code=sources("profile"),
     output:
         distribution=f"{R}/bases/{{base}}/seed{{seed}}/distribution.csv",

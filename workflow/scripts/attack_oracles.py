@@ -31,7 +31,7 @@ GREY = 0.02
 
 def digits() -> tuple[Tensor, Tensor]:
     """All 5,000 digits in a fixed random order; the last 200 are attacked."""
-    images, labels = mnist5k()
+    images, labels = mnist5k().train.pixels, mnist5k().train.labels
     order = torch.randperm(len(images), generator=generator("oracles"))
     return torch.from_numpy(images)[order].float() / 255, torch.from_numpy(labels)[order]
 
