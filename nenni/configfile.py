@@ -36,6 +36,15 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> Config:
     return config
 
 
+def with_types(given: Any) -> Any:
+    """What Snakemake's --config gives, whose inner numbers and words are all texts, as in YAML."""
+    if isinstance(given, dict):
+        return {key: with_types(value) for key, value in given.items()}
+    if isinstance(given, list):
+        return [with_types(value) for value in given]
+    return yaml.safe_load(given) if isinstance(given, str) else given
+
+
 def load_claims(path: Path, config: Config) -> Claims:
     """Read and check the claims of the paper, which name bases, defences and columns of a run."""
     claims = _validate(path, Claims, read_yaml(path))

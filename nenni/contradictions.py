@@ -84,9 +84,7 @@ def _of_defences(config: Config) -> Iterator[Problem]:
         if base is not None and base.recipe is None and base.weights is not None:
             known = [name for name in defences if name in config.defences]
             if tuned := [name for name in known if config.defences[name].finetune]:
-                message = (
-                    f"{', '.join(tuned)} need the recipe of their base, which has none"
-                )
+                message = f"{', '.join(tuned)} need the recipe of their base, which has none"
                 yield ("experiments", base_name), message
         yield from _known(defences, config.defences, "experiments", base_name)
         yield from _different(defences, "experiments", base_name)

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 import hwmodel
 import nenni
+from nenni.configfile import load_config
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -22,6 +24,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PRINTED = {
     "README.md": ("relative_error", "fp32"),
     "inject.md": ("relative_error", "fp32"),
+    "train.md": ("val_clean",),
     "attack.md": ("worst_draw", "all checks", "%"),
 }
 """Page -> what its code prints, among other things."""
@@ -54,6 +57,15 @@ def test_python_of_a_page_runs(
         assert word in out
     if "fp32" in PRINTED[page.name]:
         assert json.loads((tmp_path / "layers.json").read_text())["layers"]
+
+
+def test_keys_of_the_training_page_are_those_of_a_config(tmp_path: Path) -> None:
+    config = yaml.safe_load((ROOT / "config" / "cifar10.yaml").read_text())
+    for _, text in blocks(ROOT / "docs" / "train.md", "yaml"):
+        for part, entries in yaml.safe_load(text).items():
+            config[part] |= entries
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    assert {"trained", "best", "given"} < set(load_config(tmp_path / "config.yaml").bases)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nenni.configfile import load_claims, load_config
+from nenni.configfile import load_claims, load_config, with_types
 from nenni.errors import UserError
 
 DEFAULT = Path(__file__).parents[2] / "config" / "config.yaml"
@@ -111,6 +111,16 @@ def test_unreadable_files_are_named(tmp_path: Path, text: str, message: str) -> 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nowhere\.yaml: cannot be read"):
         load_config(tmp_path / "nowhere.yaml")
+
+
+def test_texts_of_the_command_line_get_their_types() -> None:
+    """Snakemake reads ``--config 'data={...}'`` with numbers and words alike as texts."""
+    given = {
+        "seeds": [0, 1],
+        "data": {"d": {"val": "100", "data": {"name": "npz", "test": "null"}}},
+    }
+    expected = {"seeds": [0, 1], "data": {"d": {"val": 100, "data": {"name": "npz", "test": None}}}}
+    assert with_types(given) == expected
 
 
 def test_overrides_replace_keys_and_are_checked() -> None:

@@ -6,7 +6,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 import hwmodel
-from nenni.configfile import load_claims, load_config
+from nenni.configfile import load_claims, load_config, with_types
 from nenni.errors import UserError
 from nenni.experiment import Experiment
 from nenni.locks import note_owner
@@ -25,7 +25,7 @@ def read_plan():
         raise UserError(f"one config file describes a run; {len(files)} were given")
     file = files[0].resolve()
     file = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
-    config = load_config(file, dict(workflow.config_settings.config or {}))
+    config = load_config(file, with_types(dict(workflow.config_settings.config or {})))
     for preset in config.presets:
         try:
             hwmodel.load_preset(preset)
