@@ -137,16 +137,13 @@ class _Run:
             weight = processes() * len(x) / len(batch)
             sums += self.step(epoch * self.steps + i, x, y, weight, draws)
             if rank() == 0 and time.perf_counter() - saved > _EVERY:
+                self._check(sums, epoch)
                 self._save({"step": i + 1, "sums": sums, "noise": noise_states(self.model),
                             "draws": {n: d.get_state() for n, d in draws.items()}})  # fmt: skip
                 self.progress(f"epoch {epoch + 1}, step {i + 1}/{self.steps}")
                 saved = time.perf_counter()
         sums = mean_over_processes(sums) * processes()
-        if not math.isfinite(float(sums[0])):
-            raise UserError(
-                f"the loss is not finite in epoch {epoch + 1} of {self.recipe.epochs}; lower the "
-                f"recipe's lr ({self.recipe.lr:g}); the epochs before it are kept"
-            )
+        self._check(sums, epoch)
         if whole:
             self.seconds.append(time.perf_counter() - started)
         return float(sums[0]), int(sums[1])
@@ -186,6 +183,13 @@ class _Run:
     def _loss(self, model: nn.Module, *batch: Tensor) -> tuple[Tensor, Tensor]:
         with self.recipe.autocast(self.device):
             return self.recipe.method.loss(model, *batch)
+
+    def _check(self, sums: Tensor, epoch: int) -> None:
+        if not math.isfinite(float(sums[0])):
+            raise UserError(
+                f"the loss is not finite in epoch {epoch + 1} of {self.recipe.epochs}; lower the "
+                f"recipe's lr ({self.recipe.lr:g}); what was before is kept"
+            )
 
     def finish(self, epoch: int, total: float, seen: int) -> None:
         """Validate after an epoch, and keep its state."""

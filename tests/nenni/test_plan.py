@@ -126,3 +126,26 @@ def test_code_of_a_stage_has_its_plugins_and_no_others(tmp_path: Path) -> None:
     assert not any("attacks" in f for f in code("project", p.project(TOPK)))
     plain = code("describe", p.describe(Experiment("pgd_at", "none", 0)))
     assert not any("selection" in f or "projection" in f for f in plain)
+
+
+def test_bases_that_differ_in_the_epoch_alone_are_trained_once(tmp_path: Path) -> None:
+    old = "  pgd_at: {data: mnist5k, model: small_cnn, recipe: pgd_at}\n"
+    p = plan(tmp_path, old, old + old.replace("pgd_at:", "best:").replace("}", ", keep: best}"))
+    trained = p.base_weights("pgd_at", 0)
+    assert trained == "results/mnist5k/bases/pgd_at/seed0/weights.safetensors"
+    assert p.base_weights("best", 0) == trained.replace("weights", "best")
+    assert p.base_weights("standard", 0) == trained.replace("pgd_at", "standard")
+
+
+def test_files_that_a_config_names_are_inputs(tmp_path: Path) -> None:
+    p = plan(tmp_path, "{name: mnist5k}", "{name: npz, train: a.npz, test: b.npz}")
+    assert p.raw_files("mnist5k") == ["a.npz", "b.npz"]
+    assert plan(tmp_path, "{name: mnist5k}", "{name: npz, train: a.npz}").raw_files("mnist5k") == [
+        "a.npz"
+    ]
+    assert plan(tmp_path).raw_files("mnist5k") == []
+    old = "  standard: {data: mnist5k, model: small_cnn, recipe: standard}"
+    for weights, file in (("w.safetensors", "w.safetensors"), ("torchvision:DEFAULT", None)):
+        p = plan(tmp_path, old, old.replace("}", f", weights: '{weights}'}}"))
+        assert p.weights_file("standard") == file
+        assert p.pretrain("standard", 0)["weights"] == weights

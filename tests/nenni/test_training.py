@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import nenni.training
 from nenni.augmentation import random_flip, random_shift
 from nenni.checkpoint import Checkpoint
 from nenni.errors import UserError
@@ -55,15 +56,19 @@ def test_damaged_checkpoint_counts_as_none(data: dict[str, Any], tmp_path: Path)
     assert torch.equal(run(data, recipe, file)[0](x), run(data, recipe)[0](x))
 
 
+@pytest.mark.parametrize("every", [60.0, 0.0])
 def test_diverging_loss_is_an_error_that_keeps_the_state(
-    data: dict[str, Any], tmp_path: Path
+    every: float, data: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(nenni.training, "_EVERY", every)
     x, y = first(data["train"], 400)
     x[7] = torch.nan
     bad = data | {"train": InMemory.of(x, y)}
     with pytest.raises(UserError, match="not finite in epoch 1 of 2"):
         run(bad, Recipe(epochs=2, batch_size=50, lr=1e-3), tmp_path / "state.pt")
-    assert not (tmp_path / "state.pt").exists()
+    state = Checkpoint(tmp_path / "state.pt").load()
+    assert (state is None) == (every > 0)
+    assert state is None or all(t.isfinite().all() for t in state["model"].values())
 
 
 def test_only_the_given_parameters_are_trained(data: dict[str, Any]) -> None:
