@@ -35,8 +35,9 @@ def load_initial(model: nn.Module, weights: str, architecture: dict[str, str]) -
     if weights.startswith(TORCHVISION):
         _from_torchvision(model, weights.removeprefix(TORCHVISION), architecture)
         return
-    found = foreign_tensors(Path(weights))
-    load_tensors(model, {k.removeprefix("module."): t for k, t in found.items()}, Path(weights))
+    found = {k.removeprefix("module."): t for k, t in foreign_tensors(Path(weights)).items()}
+    counters = {k: t for k, t in model.state_dict().items() if k.endswith("num_batches_tracked")}
+    load_tensors(model, counters | found, Path(weights))  # counters came with PyTorch 0.4.1
 
 
 def _from_torchvision(model: nn.Module, name: str, architecture: dict[str, str]) -> None:

@@ -84,6 +84,15 @@ def test_weights_of_others(kind: str, tmp_path: Path) -> None:
     assert torch.equal(target.weight, source.weight)
 
 
+def test_weights_from_before_batch_norms_counted(tmp_path: Path) -> None:
+    source, target = nn.BatchNorm2d(3), nn.BatchNorm2d(3)
+    source.running_mean = torch.rand(3)
+    state = {k: t for k, t in source.state_dict().items() if k != "num_batches_tracked"}
+    torch.save(state, tmp_path / "old.pt")
+    load_initial(target, str(tmp_path / "old.pt"), {"name": "small_cnn"})
+    assert torch.equal(target.running_mean, source.running_mean)  # type: ignore[arg-type]
+
+
 class Evil:
     def __reduce__(self) -> tuple[Any, ...]:
         return (print, ("run",))
