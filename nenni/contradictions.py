@@ -7,8 +7,6 @@ from typing import Any
 from nenni.attack_config import injected_only
 from nenni.config import Claims, Config, Diagnose, Evaluation, InjectionChange, Source, Suite
 
-_LINF_METHODS = ("fgsm_rs", "trades")
-
 Problem = tuple[tuple[int | str, ...], str]
 """Place in the config, and what is wrong there."""
 
@@ -43,7 +41,7 @@ def _of_bases(config: Config) -> Iterator[Problem]:
             if recipe.eps == 0:
                 yield ("recipes", name, "eps"), "should be above 0 where the recipe has an attack"
             attack = config.attacks.get(recipe.attack)
-            if recipe.method["name"] in _LINF_METHODS and attack and attack["norm"] != "linf":
+            if attack and recipe.method.get("norm", attack["norm"]) != attack["norm"]:
                 message = (
                     f"method '{recipe.method['name']}' is for linf, attack '{recipe.attack}' for l2"
                 )

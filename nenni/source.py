@@ -43,10 +43,10 @@ class Source:
     ----------
     train : Pool
         What training and validation images are taken from; without `test`, test images too.
-    val, test : Pool or None
-        As published; what is not is held out of `train` at random.
     n_classes : int
         Number of classes.
+    val, test : Pool or None
+        As published; what is not is held out of `train` at random.
     size : int or None
         Side to which files are resized and cropped when they are read.
     workers : int
@@ -54,9 +54,9 @@ class Source:
     """
 
     train: Pool
+    n_classes: int
     val: Pool | None = None
     test: Pool | None = None
-    n_classes: int = 0
     size: int | None = None
     workers: int = 0
 

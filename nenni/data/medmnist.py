@@ -35,7 +35,7 @@ def medmnist(*, file: File) -> Source:
     if "test" not in pools:
         pools["test"] = pools.pop("val")
     classes = 1 + max(int(pool.labels.max()) for pool in pools.values())
-    return Source(pools["train"], pools.get("val"), pools["test"], n_classes=classes)
+    return Source(pools["train"], classes, pools.get("val"), pools["test"])
 
 
 def _parts(path: Path) -> list[str]:

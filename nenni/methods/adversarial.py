@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nenni.methods._cross_entropy import CrossEntropy
 from nenni.protocols import Attack
 
 __all__ = ["Adversarial"]
 
 
 @dataclass(frozen=True)
-class Adversarial:
+class Adversarial(CrossEntropy):
     """Cross entropy of the images that the recipe's attack makes.
 
     Madry et al.: Towards deep learning models resistant to adversarial attacks, ICLR 2018, eq. 2.1.
@@ -25,10 +25,3 @@ class Adversarial:
         """The attack's images."""
         assert attack is not None
         return attack(model, x, y, eps, generator)
-
-    def loss(
-        self, model: nn.Module, x: Tensor, adversarial: Tensor, y: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Mean loss of the attacked images, and their logits."""
-        logits = model(adversarial)
-        return F.cross_entropy(logits, y), logits

@@ -3,20 +3,20 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nenni.attacks._ball import Ball
 from nenni.attacks._gradient import ascent, frozen
 from nenni.attacks._losses import objective
+from nenni.methods._cross_entropy import CrossEntropy
 from nenni.protocols import Attack
-from nenni.types import Positive
+from nenni.types import LInf, Positive
 
 __all__ = ["FgsmRs"]
 
 
 @dataclass(frozen=True)
-class FgsmRs:
+class FgsmRs(CrossEntropy):
     """Cross entropy of x + d, d <- clip(d + a sign(dL/dx)) once from d uniform in [-eps, eps].
 
     Wong, Rice, Kolter: Fast is better than free: revisiting adversarial training, ICLR 2020,
@@ -25,10 +25,13 @@ class FgsmRs:
 
     Parameters
     ----------
+    norm : "linf"
+        What eps bounds.
     alpha : float
         Length of the step in units of eps.
     """
 
+    norm: LInf = "linf"
     alpha: Positive = 1.25
 
     def perturb(
@@ -36,16 +39,9 @@ class FgsmRs:
         generator: torch.Generator,
     ) -> Tensor:  # fmt: skip
         """The images of one step; the start is clipped to the ball too."""
-        ball = Ball(x, eps, "linf")
+        ball = Ball(x, eps, self.norm)
         u = torch.rand(x.shape, generator=generator, device=generator.device).to(x)
         start = ball.project(x + eps * (2 * u - 1))
         with frozen(model):
             gradient, _ = ascent(model, start, objective(y, "ce", targeted=False))
         return ball.project(start + self.alpha * eps * gradient.sign())
-
-    def loss(
-        self, model: nn.Module, x: Tensor, adversarial: Tensor, y: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Mean loss of the attacked images, and their logits."""
-        logits = model(adversarial)
-        return F.cross_entropy(logits, y), logits

@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nenni.methods._cross_entropy import CrossEntropy
 from nenni.protocols import Attack
 
 __all__ = ["Standard"]
 
 
 @dataclass(frozen=True)
-class Standard:
+class Standard(CrossEntropy):
     """Cross entropy of clean images."""
 
     def perturb(
@@ -21,10 +21,3 @@ class Standard:
     ) -> Tensor:  # fmt: skip
         """The images themselves."""
         return x
-
-    def loss(
-        self, model: nn.Module, x: Tensor, adversarial: Tensor, y: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Mean loss, and the logits."""
-        logits = model(x)
-        return F.cross_entropy(logits, y), logits

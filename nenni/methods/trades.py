@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from nenni.attacks._ball import Ball, gaussian_like
 from nenni.attacks._gradient import ascent, frozen
+from nenni.attacks.pgd import climb
 from nenni.protocols import Attack
-from nenni.types import Count, NonNegative, Positive
+from nenni.types import Count, LInf, NonNegative, Positive
 
 __all__ = ["Trades"]
 
@@ -26,6 +27,8 @@ class Trades:
 
     Parameters
     ----------
+    norm : "linf"
+        What eps bounds.
     beta : float
         Weight of the second term.
     steps : int
@@ -34,6 +37,7 @@ class Trades:
         Total length of all steps, in units of eps.
     """
 
+    norm: LInf = "linf"
     beta: NonNegative = 6.0
     steps: Count = 10
     relative_step: Positive = 2.5
@@ -43,16 +47,17 @@ class Trades:
         generator: torch.Generator,
     ) -> Tensor:  # fmt: skip
         """Steps along the sign of the gradient of the divergence, from near the images."""
-        ball = Ball(x, eps, "linf")
+        ball = Ball(x, eps, self.norm)
         with torch.no_grad():
             clean = model(x)
-        images = ball.project(x + _START * gaussian_like(x, generator))
+
+        def rising(images: Tensor, y: Tensor) -> tuple[Tensor, None]:
+            return ascent(model, images, lambda logits: divergence(clean, logits))[0], None
+
+        start = ball.project(x + _START * gaussian_like(x, generator))
+        step = self.relative_step * eps / self.steps
         with frozen(model):
-            for _ in range(self.steps):
-                gradient, _ = ascent(model, images, lambda logits: divergence(clean, logits))
-                step = self.relative_step * eps / self.steps * gradient.sign()
-                images = ball.project(images + step)
-        return images
+            return climb(start, y, ball, rising, self.steps, step)
 
     def loss(
         self, model: nn.Module, x: Tensor, adversarial: Tensor, y: Tensor

@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 import torch
 
+import nenni.distributed
 from nenni.config import Recipe
 from nenni.dataset import decode, save_data
 from nenni.distributed import share
+from nenni.errors import UserError
 from nenni.io import read_tensors
 
 TOLERANCE = 1e-4
@@ -65,6 +67,18 @@ def test_same_result_as_one_process(data: Path, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(other, history, rtol=1e-3)
 
 
+def test_a_batch_is_shared_without_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nenni.distributed, "processes", lambda: 3)
+    parts = []
+    for number in range(3):
+        monkeypatch.setattr(nenni.distributed, "rank", lambda number=number: number)
+        parts.append(share(torch.arange(5)))
+        with pytest.raises(UserError, match="3 processes share a batch of 2 images; use fewer"):
+            share(torch.arange(2))
+    assert [part.tolist() for part in parts] == [[0, 3], [1, 4], [2]]
+
+
+@pytest.mark.slow
 def test_more_processes_than_images_is_one_message(data: Path, tmp_path: Path) -> None:
     done = pretrain(tmp_path, data, 3)
     assert done.returncode == 2

@@ -80,6 +80,44 @@ def test_learns_with(choice: dict[str, Any], split: dict[str, Images]) -> None:
     assert history["val_robust"].iloc[-1] > 0.4
 
 
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"awp": 0.01}, {"average": 0.5}, {"optimiser": "sgd"}, {"precision": "bf16"}, {"flip": True},
+        {"shift": 1}, {"schedule": one_cycle}, {"weight_decay": 0.1}, {"eps_ramp": 0.5},
+    ],
+    ids=lambda choice: next(iter(choice)),
+)  # fmt: skip
+def test_every_choice_does_something(choice: dict[str, Any], split: dict[str, Images]) -> None:
+    short = {"method": FgsmRs(), "epochs": 1, "batch_size": 100}
+    plain, chosen = trained_by(split, **short), trained_by(split, **short, **choice)
+    assert not torch.equal(plain.best["fc1.weight"], chosen.best["fc1.weight"])
+
+
+def test_momentum_does_something(split: dict[str, Images]) -> None:
+    sgd = {"method": Standard(), "epochs": 1, "batch_size": 100, "optimiser": "sgd"}
+    found = [trained_by(split, **sgd, momentum=m).best["fc1.weight"] for m in (0.0, 0.9)]
+    assert not torch.equal(*found)
+
+
+def test_precision_and_layout_reach_the_network(split: dict[str, Images]) -> None:
+    seen: list[tuple[torch.dtype, bool]] = []
+
+    class Recording(Standard):
+        def loss(self, model: nn.Module, *batch: Tensor) -> tuple[Tensor, Tensor]:
+            loss, logits = super().loss(model, *batch)
+            weight = model.get_submodule("conv2").weight
+            assert isinstance(weight, Tensor)
+            last = weight.is_contiguous(memory_format=torch.channels_last)
+            seen.append((logits.dtype, last))
+            return loss, logits
+
+    short = {"method": Recording(), "epochs": 1, "batch_size": 400, "attack": None}
+    trained_by(split, **short)
+    trained_by(split, **short, precision="bf16", channels_last=True)
+    assert seen == [(torch.float32, False), (torch.bfloat16, True)]
+
+
 def test_fgsm_rs_takes_one_clipped_step() -> None:
     w = torch.tensor([1.0, -2.0, 0.0, 3.0])
     model, x, y = linear(w), torch.rand(50, 4, generator=draws()), torch.zeros(50, dtype=torch.long)
@@ -100,7 +138,9 @@ def test_trades_adds_the_divergence() -> None:
     by_hand = (
         sum(float(p[i, c] * (p[i, c] / q[i, c]).log()) for i in range(6) for c in range(2)) / 6
     )
-    assert float(loss) == pytest.approx(float(F.cross_entropy(model(x), y)) + 6 * by_hand, rel=1e-5)
+    assert float(loss.detach()) == pytest.approx(
+        float(F.cross_entropy(model(x), y).detach()) + 6 * by_hand, rel=1e-5
+    )
     assert torch.equal(logits, model(attacked))
     library = F.kl_div(model(attacked).log_softmax(1), p, reduction="batchmean")
     assert float(divergence(model(x), model(attacked)).mean()) == pytest.approx(

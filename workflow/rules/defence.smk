@@ -44,7 +44,7 @@ rule finetune_defence:
     priority: 10
     conda:
         "../envs/nenni.yaml"
-    threads: C.threads
+    threads: C.threads * C.processes
     params:
         cfg=cfg("finetune"),
     message:

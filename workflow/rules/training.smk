@@ -37,7 +37,7 @@ rule train_base:
     priority: 20
     conda:
         "../envs/nenni.yaml"
-    threads: C.threads
+    threads: C.threads * C.processes
     params:
         cfg=cfg("pretrain"),
     message:
