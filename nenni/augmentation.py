@@ -5,21 +5,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def random_shift(images: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
-    """Each image (N, C, H, W) moved by up to so many pixels each way, zeros moving in."""
-    if not pixels:
-        return images
-    n, _, height, width = images.shape
-    padded = F.pad(images, (pixels,) * 4)
-    offset = torch.randint(2 * pixels + 1, (2, n), generator=generator).to(images.device)
-    rows = offset[0, :, None] + torch.arange(height, device=images.device)
-    columns = offset[1, :, None] + torch.arange(width, device=images.device)
-    sample = torch.arange(n, device=images.device)[:, None, None]
+def shifted(images: Tensor, offset: Tensor) -> Tensor:
+    """Each image (N, C, H, W) moved by rows and columns (2, N), signed, zeros moving in."""
+    height, width = images.shape[2:]
+    most = int(offset.abs().max())
+    padded = F.pad(images, (most,) * 4)
+    start = (most - offset).to(images.device)
+    rows = start[0, :, None] + torch.arange(height, device=images.device)
+    columns = start[1, :, None] + torch.arange(width, device=images.device)
+    sample = torch.arange(len(images), device=images.device)[:, None, None]
     moved = padded.movedim(1, -1)[sample, rows[:, :, None], columns[:, None, :]]
     return moved.movedim(-1, 1).contiguous()
 
 
-def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image (N, C, H, W) mirrored left to right or not, by half a chance."""
-    flipped = torch.rand(len(images), generator=generator).to(images.device) < 0.5
-    return torch.where(flipped[:, None, None, None], images.flip(3), images)
+def flipped(images: Tensor, which: Tensor) -> Tensor:
+    """Those images (N, C, H, W) for which (N,) is true mirrored left to right."""
+    return torch.where(which.to(images.device)[:, None, None, None], images.flip(3), images)

@@ -1,6 +1,7 @@
 """Several processes that train one network, each on its share of every batch."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from nenni.errors import UserError
+from nenni.seeding import generator
 
 
 @contextmanager
@@ -63,9 +65,12 @@ def parallel(model: nn.Module) -> nn.Module:
     if processes() == 1:
         return model
     device = next(model.parameters()).device
-    return DistributedDataParallel(
-        model, [device] if device.type == "cuda" else None, broadcast_buffers=False
-    )
+    with warnings.catch_warnings():
+        # Its successor, forward_sync_buffers, is not in every supported version of torch.
+        warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+        return DistributedDataParallel(
+            model, [device] if device.type == "cuda" else None, broadcast_buffers=False
+        )
 
 
 def mean_over_processes(tensor: Tensor) -> Tensor:
@@ -76,9 +81,17 @@ def mean_over_processes(tensor: Tensor) -> Tensor:
     return tensor
 
 
+def own_draws(draws: torch.Generator) -> torch.Generator:
+    """Draws of this process alone, from a generator that is in the same state in all of them."""
+    if processes() == 1:
+        return draws
+    seed = torch.randint(2**62, (), generator=draws, device=draws.device)
+    return generator(int(seed), rank(), device=draws.device)
+
+
 @torch.no_grad()
 def agree(model: nn.Module) -> None:
     """Give every process the mean of their batch statistics."""
-    for buffer in model.buffers():
-        if processes() > 1 and buffer.is_floating_point():
+    for name, buffer in model.named_buffers():
+        if processes() > 1 and name.endswith(("running_mean", "running_var")):
             buffer.copy_(mean_over_processes(buffer.clone()))

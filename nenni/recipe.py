@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from nenni import plugins
 from nenni.attack_choice import AttackChoice
-from nenni.augmentation import random_flip, random_shift
+from nenni.augmentation import flipped, shifted
+from nenni.distributed import share
 from nenni.methods.standard import Standard
 from nenni.protocols import Attack, Method
 from nenni.schedules.cosine import cosine
@@ -106,10 +107,14 @@ class Recipe:
             parameters, self.lr, momentum=self.momentum, weight_decay=self.weight_decay
         )
 
-    def augment(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Augmented images, in the layout of training."""
-        x = random_shift(x, self.shift, generator)
-        x = random_flip(x, generator) if self.flip else x
+    def augment(self, x: Tensor, n: int, generator: torch.Generator) -> Tensor:
+        """Augmented images, in the layout of training: this process's share of a batch of n."""
+        mine = share(torch.arange(n))
+        if self.shift:
+            offset = self.shift - torch.randint(2 * self.shift + 1, (2, n), generator=generator)
+            x = shifted(x, offset[:, mine])
+        if self.flip:
+            x = flipped(x, (torch.rand(n, generator=generator) < 0.5)[mine])
         return x.contiguous(memory_format=torch.channels_last) if self.channels_last else x
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:

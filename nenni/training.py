@@ -14,7 +14,15 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from nenni.awp import perturbed_weights
 from nenni.checkpoint import Checkpoint
-from nenni.distributed import agree, mean_over_processes, parallel, processes, rank, share
+from nenni.distributed import (
+    agree,
+    mean_over_processes,
+    own_draws,
+    parallel,
+    processes,
+    rank,
+    share,
+)
 from nenni.errors import UserError
 from nenni.images import Images, in_turn
 from nenni.injection import noise_states, restore_noise, seed_noise
@@ -134,8 +142,7 @@ class _Run:
         batches = order.split(self.recipe.batch_size)[first:]
         mine = self.data["train"].batches([share(batch) for batch in batches])
         for i, (batch, (x, y)) in enumerate(zip(batches, mine, strict=True), first):
-            weight = processes() * len(x) / len(batch)
-            sums += self.step(epoch * self.steps + i, x, y, weight, draws)
+            sums += self.step(epoch * self.steps + i, x, y, len(batch), draws)
             if rank() == 0 and time.perf_counter() - saved > _EVERY:
                 self._check(sums, epoch)
                 self._save({"step": i + 1, "sums": sums, "noise": noise_states(self.model),
@@ -149,14 +156,15 @@ class _Run:
         return float(sums[0]), int(sums[1])
 
     def step(
-        self, step: int, x: Tensor, y: Tensor, weight: float, draws: dict[str, torch.Generator]
+        self, step: int, x: Tensor, y: Tensor, n: int, draws: dict[str, torch.Generator]
     ) -> Tensor:
         """One step of the optimiser: summed loss, and how many images were right, (2,).
 
-        The weight is that of this process's images, 1 on average.
+        x and y are this process's share of a batch of n images.
         """
+        weight = processes() * len(x) / n
         recipe, steps = self.recipe, self.steps * self.recipe.epochs
-        x, eps = recipe.augment(x, draws["shift"]), recipe.radius(step, steps)
+        x, eps = recipe.augment(x, n, draws["shift"]), recipe.radius(step, steps)
         for group in self.optimiser.param_groups:
             group["lr"] = recipe.lr * recipe.schedule(step, steps)
         self.optimiser.zero_grad()
@@ -165,10 +173,10 @@ class _Run:
         for part, labels in zip(x.split(size), y.split(size), strict=True):
             with evaluating(self.model), recipe.autocast(self.device):
                 adversarial = recipe.method.perturb(
-                    self.model, part, labels, eps, recipe.attack, draws["attack"]
+                    self.model, part, labels, eps, recipe.attack, own_draws(draws["attack"])
                 )
             batch = part, adversarial, labels
-            calm = partial(self._loss, self.model, *batch)
+            calm = partial(self._loss, self.model, *batch, weight=weight)
             moved = perturbed_weights(self.model, calm, recipe.awp)
             with moved if recipe.awp else nullcontext():
                 loss, logits = self._loss(self.parallel, *batch)
@@ -180,9 +188,10 @@ class _Run:
             self.result.update_parameters(self.model)
         return sums
 
-    def _loss(self, model: nn.Module, *batch: Tensor) -> tuple[Tensor, Tensor]:
+    def _loss(self, model: nn.Module, *batch: Tensor, weight: float = 1) -> tuple[Tensor, Tensor]:
         with self.recipe.autocast(self.device):
-            return self.recipe.method.loss(model, *batch)
+            loss, logits = self.recipe.method.loss(model, *batch)
+            return weight * loss, logits
 
     def _check(self, sums: Tensor, epoch: int) -> None:
         if not math.isfinite(float(sums[0])):

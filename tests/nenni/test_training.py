@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import nenni.training
-from nenni.augmentation import random_flip, random_shift
+from nenni.augmentation import shifted
 from nenni.checkpoint import Checkpoint
 from nenni.errors import UserError
 from nenni.images import Images, InMemory, first
@@ -112,7 +112,7 @@ def test_accumulated_parts_are_the_whole_batch(data: dict[str, Any]) -> None:
 
 def test_flips_mirror_about_half_of_the_images() -> None:
     images = torch.rand(200, 1, 3, 4)
-    found = random_flip(images, torch.Generator().manual_seed(0))
+    found = Recipe(1, 1, 1.0, flip=True).augment(images, 200, torch.Generator().manual_seed(0))
     same = (found == images).flatten(1).all(1)
     assert torch.equal(found[~same], images[~same].flip(3))
     assert 70 < int(same.sum()) < 130
@@ -121,9 +121,16 @@ def test_flips_mirror_about_half_of_the_images() -> None:
 def test_shift_moves_each_image_by_whole_pixels() -> None:
     image = torch.zeros(50, 1, 9, 9)
     image[:, :, 4, 4] = 1
-    moved = random_shift(image, 2, torch.Generator().manual_seed(0))
+    moved = Recipe(1, 1, 1.0, shift=2).augment(image, 50, torch.Generator().manual_seed(0))
     assert (moved.sum((1, 2, 3)) == 1).all()
     places = {tuple(p) for p in moved.nonzero()[:, 2:].tolist()}
     assert len(places) > 15
     assert all(2 <= r <= 6 and 2 <= c <= 6 for r, c in places)
-    assert torch.equal(random_shift(image, 0, torch.Generator()), image)
+    assert torch.equal(Recipe(1, 1, 1.0).augment(image, 50, torch.Generator()), image)
+
+
+def test_shift_is_by_rows_down_and_columns_right() -> None:
+    image = torch.zeros(2, 1, 5, 5)
+    image[:, :, 2, 2] = 1
+    moved = shifted(image, torch.tensor([[1, 0], [-2, 0]]))
+    assert moved.nonzero()[:, 2:].tolist() == [[3, 0], [2, 2]]
