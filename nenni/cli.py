@@ -111,12 +111,15 @@ def _run_stage(parsed: argparse.Namespace) -> int:
 
 
 def _check(parsed: argparse.Namespace) -> None:
+    from nenni.config import Claims
     from nenni.configfile import load_claims, load_config
+    from nenni.plan import Plan
 
     config = load_config(parsed.config)
-    claims = parsed.config.with_name("claims.yaml")
-    if claims.exists():
-        load_claims(claims, config)
+    file = parsed.config.with_name("claims.yaml")
+    claims = load_claims(file, config) if file.exists() else Claims(claims={})
+    if missing := Plan(config, claims).missing():
+        raise UserError("\n".join(f"{parsed.config}: {message}" for message in missing))
     print(f"{parsed.config}: run '{config.run}' is well-formed")  # noqa: T201
 
 

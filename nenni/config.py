@@ -38,9 +38,7 @@ class Recipe(_Strict):
     epochs: Count
     batch_size: Count
     lr: Positive
-    method: Annotated[Plugin, _plugin("method")] = Field(
-        {"name": "standard"}, validate_default=True
-    )
+    method: Annotated[Plugin, _plugin("method")]
     schedule: Annotated[Plugin, _plugin("schedule")] = Field(
         {"name": "cosine"}, validate_default=True
     )

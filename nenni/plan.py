@@ -123,6 +123,21 @@ class Plan(Slices):
         weights = self.config.bases[base].weights
         return None if weights is None or ":" in weights else weights
 
+    def missing(self) -> list[str]:
+        """One message for each file that the config names and that is not there."""
+        named = [
+            (f"data.{name}.data", file)
+            for name in self.config.data
+            for file in self.raw_files(name)
+        ]
+        weights = {f"bases.{name}.weights": self.weights_file(name) for name in self.config.bases}
+        named += [(key, file) for key, file in weights.items() if file is not None]
+        return [
+            f"{key}: there is no file {file}; a relative path starts where the workflow is run"
+            for key, file in named
+            if not Path(file).is_file()
+        ]
+
     def _trained(self, base: str) -> str:
         """The first base of the config that differs from this one in its epoch at most."""
         alike = {"keep": "last"}

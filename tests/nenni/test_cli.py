@@ -67,6 +67,15 @@ def test_check(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["check", str(tmp_path / "empty.yaml")]) == 2
 
 
+def test_check_misses_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "config" / "config.yaml").read_text()
+    (tmp_path / "c.yaml").write_text(
+        text.replace("{name: mnist5k}", "{name: npz, train: no.npz, test: no.npz}")
+    )
+    assert main(["check", str(tmp_path / "c.yaml")]) == 2
+    assert "c.yaml: data.mnist5k.data: there is no file no.npz; a rel" in capsys.readouterr().err
+
+
 def test_verify_finds_a_file_cut_short(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

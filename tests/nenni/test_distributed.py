@@ -47,8 +47,9 @@ def data(tmp_path: Path) -> Path:
 def pretrain(
     folder: Path, data: Path, processes: int, **recipe: Any
 ) -> subprocess.CompletedProcess[str]:
-    settings = nenni.config.Recipe(epochs=2, batch_size=100, lr=0.002, **recipe).model_dump()
-    settings |= {"attack": None}
+    settings = nenni.config.Recipe(
+        method={"name": "standard"}, epochs=2, batch_size=100, lr=0.002, **recipe
+    ).model_dump() | {"attack": None}
     config = {
         "threads": 1, "device": "cpu", "processes": processes, "seed": 0, "weights": None,
         "model": {"name": "small_cnn", "channels": [8, 8, 16, 16], "hidden": 32}, "recipe": settings,
