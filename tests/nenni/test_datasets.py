@@ -1,6 +1,7 @@
 """Datasets of every layout, their splits, and what is said of damaged ones."""
 
 import gzip
+import hashlib
 import pickle
 from collections.abc import Callable
 from functools import partial
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.io import savemat
 from torchvision import datasets
 
 from nenni import plugins
@@ -196,8 +198,6 @@ def test_damaged_and_missing_files(tmp_path: Path) -> None:
 
 def write_cifar10(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of CIFAR-10's layout with 10 images each, and their own checksums."""
-    import hashlib
-
     folder = root / datasets.CIFAR10.base_folder
     folder.mkdir(parents=True)
 
@@ -260,21 +260,35 @@ def test_the_others_say_where_to_get_them(
         split({"name": name, "root": str(tmp_path / "data")}, val=10)
 
 
-def test_labels_of_torchvision_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """SVHN has channels first and ``labels``; MNIST has tensors without channels."""
+def idx(array: np.ndarray[Any, Any]) -> bytes:
+    """The format of MNIST's files: type and number of dimensions, sizes, bytes."""
+    sizes = np.array(array.shape, ">u4").tobytes()
+    return bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes()
 
-    class Like:
-        def __init__(self, root: str, download: bool, **_: Any) -> None:
-            self.data, self.labels = pixels(7, 3, 32, 32), np.arange(7)
 
-    class Tensors:
-        def __init__(self, root: str, download: bool, **_: Any) -> None:
-            self.data = torch.from_numpy(pixels(7, 28, 28))
-            self.targets = torch.arange(7)
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_idx_files_are_read(name: str, tmp_path: Path) -> None:
+    raw = tmp_path / {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}[name] / "raw"
+    raw.mkdir(parents=True)
+    images, labels = pixels(10, 28, 28), np.arange(10)
+    for part in ("train", "t10k"):
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(idx(images))
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(idx(labels))
+    found = plugins.load("data", name)(root=str(tmp_path))
+    for pool in (found.train, found.test):
+        assert np.array_equal(pool.images, images[:, None])
+        assert np.array_equal(pool.labels, labels)
+    assert found.n_classes == 10
 
-    monkeypatch.setattr(datasets, "SVHN", Like)
-    monkeypatch.setattr(datasets, "MNIST", Tensors)
-    for name, shape in (("svhn", (3, 32, 32)), ("mnist", (1, 28, 28))):
-        found = plugins.load("data", name)(root=str(tmp_path))
-        assert found.train.images.shape == (7, *shape)
-        assert found.n_classes == 7
+
+def test_svhns_files_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The images are the last of four dimensions, and the label 10 stands for the digit 0."""
+    images, labels, parts = pixels(10, 32, 32, 3), np.arange(1, 11), {}
+    for part in ("train", "test"):
+        file = tmp_path / f"{part}_32x32.mat"
+        savemat(file, {"X": np.moveaxis(images, 0, -1), "y": labels[:, None]})
+        parts[part] = ["", file.name, hashlib.md5(file.read_bytes()).hexdigest()]
+    monkeypatch.setattr(datasets.SVHN, "split_list", parts)
+    found = plugins.load("data", "svhn")(root=str(tmp_path))
+    assert np.array_equal(found.train.images, np.moveaxis(images, -1, 1))
+    assert found.test.labels.tolist() == [*range(1, 10), 0]
