@@ -9,9 +9,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from nenni import model_config, provenance
+from nenni.checkpoint import Checkpoint
 from nenni.errors import UserError
+from nenni.images import InMemory
 from nenni.initial import load_initial
 from nenni.modelfile import build
+from nenni.recipe import Recipe
+from nenni.training import train
 
 OWN = """
 from torch import nn
@@ -42,6 +46,21 @@ def test_torchvisions_networks_train_a_step(name: str) -> None:
     assert logits.shape == (2, 4)
     nn.functional.cross_entropy(logits, torch.tensor([0, 3])).backward()
     assert all(p.grad is not None for p in model.parameters())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["resnet50", "vit_b_16"])
+def test_large_networks_train_two_steps(name: str) -> None:
+    """Two: torchvision starts ViT with a classifier of zeros, which passes nothing back."""
+    model = made(f"torchvision:{name}", (3, 224, 224))
+    before = [p.clone() for p in model.parameters()]
+    images = InMemory.of(torch.rand(4, 3, 224, 224), torch.arange(4))
+    found = train(
+        model, {"train": images, "val": images}, Recipe(2, 4, 1e-3, flip=True), (0, "test"),
+        parameters=list(model.parameters()), checkpoint=Checkpoint(),
+    )  # fmt: skip
+    assert found.history["loss"].between(0.5, 3).all()
+    assert all(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
 
 def test_a_function_of_ones_own(own: str) -> None:
