@@ -75,6 +75,12 @@ class Layer(StrictModel):
         """Output positions."""
         return self.out_size[0] * self.out_size[1]
 
+    @property
+    def input_positions(self) -> int:
+        """Input positions that are read at least once, at most: min(H_in W_in, M kh kw)."""
+        height, width = self.in_size
+        return min(height * width, self.M * self.kernel_size[0] * self.kernel_size[1])
+
     @field_validator("name")
     @classmethod
     def _not_reserved(cls, name: str) -> str:

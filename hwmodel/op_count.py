@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer
+from hwmodel.product import projection_product
 
 _QUICKSELECT_COMPARISONS = 3
 """Comparisons a neuron costs in quickselect, about (Hoare's FIND; between 2 and 3.4 expected)."""
@@ -39,12 +40,6 @@ class Operations:
 def dense_macs(layer: Layer) -> int:
     """MACs of the layer without injection: M n d."""
     return layer.M * layer.n * layer.d
-
-
-def input_positions(layer: Layer) -> int:
-    """Input positions that the layer reads at least once, at most: min(H_in W_in, M kh kw)."""
-    height, width = layer.in_size
-    return min(height * width, layer.M * layer.kernel_size[0] * layer.kernel_size[1])
 
 
 def needs_approximation(injection: Injection) -> bool:
@@ -80,12 +75,12 @@ def tap_shared_additions(layer: Layer, injection: Injection) -> int:
 
     Each input position is projected once: min(H_in W_in, M kh kw) times the non-zeros.
     """
-    return input_positions(layer) * injection.nonzeros * layer.groups
+    return layer.input_positions * injection.nonzeros * layer.groups
 
 
 def expected_tap_shared_additions(layer: Layer, k_c: int) -> float:
     """Additions expected of a tap-shared P: min(H_in W_in, M kh kw) k_c C_in / 3."""
-    return input_positions(layer) * k_c * layer.in_channels / 3
+    return layer.input_positions * k_c * layer.in_channels / 3
 
 
 def count_sketch_additions(layer: Layer) -> int:
@@ -103,20 +98,9 @@ def projection(layer: Layer, injection: Injection) -> Operations:
         case "tap_shared":
             return Operations(additions=tap_shared_additions(layer, injection))
         case "gaussian" | "tap_shared_pca":
-            return Operations(macs=projection_as_matrix_macs(layer, injection))
+            return Operations(macs=projection_product(layer, injection).macs)
         case "count_sketch":
             return Operations(additions=count_sketch_additions(layer))
-
-
-def projection_as_matrix_macs(layer: Layer, injection: Injection) -> int:
-    """MACs of P x where zeros are not skipped: M k d, or one k_c x C_in product per input position.
-
-    This is what a multiplier array without support for unstructured sparsity executes, and what a P
-    of real numbers needs anywhere.
-    """
-    if injection.k_c is not None:
-        return input_positions(layer) * injection.k_c * layer.in_channels
-    return layer.M * injection.k * layer.d * layer.groups
 
 
 def approximation(layer: Layer, injection: Injection) -> Operations:
@@ -129,13 +113,13 @@ def approximation(layer: Layer, injection: Injection) -> Operations:
 def projected_values(layer: Layer, injection: Injection) -> int:
     """Numbers that the projection yields: M k, or k_c at each input position if tap-shared."""
     if injection.k_c is not None:
-        return input_positions(layer) * injection.k_c * layer.groups
+        return layer.input_positions * injection.k_c * layer.groups
     return layer.M * injection.k * layer.groups
 
 
 def input_values(layer: Layer) -> int:
     """Input numbers that the layer reads: C_in at each position it reads."""
-    return layer.in_channels * input_positions(layer)
+    return layer.in_channels * layer.input_positions
 
 
 def input_roundings(layer: Layer, injection: Injection, exact_bits: int) -> int:

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 
 from hwmodel.errors import UserError
 from hwmodel.preset_files import PRESET_FOLDER, preset_names
+from hwmodel.systolic import Dataflow
 from hwmodel.validation import StrictModel, describe
 
 __all__ = [
@@ -60,6 +61,28 @@ class Flag(_Sourced):
     value: bool
 
 
+class Choice(_Sourced):
+    """Which way the operands of a systolic array flow."""
+
+    value: Dataflow
+
+
+class Array(StrictModel):
+    """A systolic array, which does all products.
+
+    Attributes
+    ----------
+    rows, columns
+        Multipliers along each side.
+    dataflow
+        What stays in place: see `hwmodel.systolic`.
+    """
+
+    rows: Count
+    columns: Count
+    dataflow: Choice
+
+
 class Preset(StrictModel):
     """What the roofline needs to know of a platform.
 
@@ -74,8 +97,11 @@ class Preset(StrictModel):
         left out.
     elementwise_per_cycle
         Additions, comparisons or roundings per cycle, outside the multiplier array.
+    array
+        The systolic array; null (default) for other platforms. Then products take its cycles,
+        at widths with fewer multiplications per cycle than multipliers so many times longer.
     utilisation_dense
-        Share of the peak that dense products reach, as do roundings.
+        Share of the peak that roundings reach, and dense products without a systolic array.
     utilisation_irregular
         Share of the peak that scattered additions and comparisons reach.
     bandwidth_bytes_per_s
@@ -91,6 +117,7 @@ class Preset(StrictModel):
     description: Text
     clock_hz: Constant
     mac_per_cycle: Annotated[dict[Literal["4", "8", "16", "32"], Constant], Field(min_length=1)]
+    array: Array | None = None
     elementwise_per_cycle: Constant
     utilisation_dense: Share
     utilisation_irregular: Share

@@ -107,6 +107,8 @@ def _assumed(preset: Preset) -> str:
     """Names of the constants that are assumed, on which the latency thus rests."""
     named = {name: getattr(preset, name) for name in type(preset).model_fields}
     named.update({f"mac_per_cycle.{key}": value for key, value in preset.mac_per_cycle.items()})
+    if (array := preset.array) is not None:
+        named.update({f"array.{name}": getattr(array, name) for name in type(array).model_fields})
     tagged = (name for name, value in named.items() if getattr(value, "tag", "") == "assumed")
     return ", ".join(tagged) or "none"
 

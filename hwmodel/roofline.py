@@ -9,7 +9,8 @@ has none. A precision above the highest supported one cannot run, and the latenc
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 
 from hwmodel import op_count, traffic
 from hwmodel.bitops import GAUSSIAN_BITS, sum_bits
@@ -17,7 +18,14 @@ from hwmodel.granularity import effective_fraction
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer, Network
 from hwmodel.preset import Preset
+from hwmodel.product import (
+    Product,
+    approximation_product,
+    dense_product,
+    projection_product,
+)
 from hwmodel.reduction import BASELINES
+from hwmodel.systolic import cycles
 
 
 class UnsupportedPrecisionError(ValueError):
@@ -99,9 +107,19 @@ def _run_bits(preset: Preset, bits: int) -> int:
     return run_bits
 
 
-def mac_seconds(preset: Preset, macs: float, run_bits: int) -> float:
-    """Time of dense multiply-accumulates at a supported width."""
-    return macs / (preset.peak_macs_per_s[run_bits] * preset.utilisation_dense.value)
+def product_seconds(
+    preset: Preset, product: Product, run_bits: int, fraction: float = 1.0
+) -> float:
+    """Time of matrix products at a supported width, of which a fraction of the positions is done.
+
+    On a systolic array, each fold of neurons gathers the positions that it needs.
+    """
+    peak = preset.peak_macs_per_s[run_bits]
+    if preset.array is None:
+        return fraction * product.macs / (peak * preset.utilisation_dense.value)
+    rows, columns = preset.array.rows.value, preset.array.columns.value
+    needed = replace(product, M=ceil(fraction * product.M))
+    return cycles(needed, rows, columns, preset.array.dataflow.value) * rows * columns / peak
 
 
 def regular_seconds(preset: Preset, operations: float) -> float:
@@ -122,7 +140,7 @@ def _phase(preset: Preset, compute_s: float, moved: traffic.Traffic) -> Phase:
 def dense_phase(layer: Layer, preset: Preset, bits: int) -> Phase:
     """Time the whole layer, computed exactly, at `bits` or the next supported width above."""
     run_bits = _run_bits(preset, bits)
-    compute_s = mac_seconds(preset, op_count.dense_macs(layer), run_bits)
+    compute_s = product_seconds(preset, dense_product(layer), run_bits)
     return _phase(preset, compute_s, traffic.dense_traffic(layer, run_bits))
 
 
@@ -134,7 +152,7 @@ def _projection_seconds(layer: Layer, injection: Injection, preset: Preset) -> f
     else:
         operand_bits = injection.input_bits
     run_bits = _run_bits(preset, operand_bits)
-    return mac_seconds(preset, op_count.projection_as_matrix_macs(layer, injection), run_bits)
+    return product_seconds(preset, projection_product(layer, injection), run_bits)
 
 
 def projection_phase(layer: Layer, injection: Injection, preset: Preset) -> Phase:
@@ -159,7 +177,7 @@ def approximation_phase(layer: Layer, injection: Injection, preset: Preset) -> P
     if not op_count.needs_approximation(injection):
         return _NOTHING
     run_bits = _run_bits(preset, max(injection.weight_bits, injection.projected_bits))
-    compute_s = mac_seconds(preset, op_count.approximation(layer, injection).macs, run_bits)
+    compute_s = product_seconds(preset, approximation_product(layer, injection), run_bits)
     output_bits = _run_bits(preset, layer.exact_bits)
     moved = traffic.approximation_traffic(layer, injection, run_bits, output_bits)
     return _phase(preset, compute_s, moved)
@@ -177,7 +195,7 @@ def exact_phase(layer: Layer, injection: Injection, preset: Preset) -> Phase:
     """Time the essential neurons and those that share a tile with one, and noise added to z."""
     run_bits = _run_bits(preset, layer.exact_bits)
     fraction = effective_fraction(injection, preset.tile_outputs.value)
-    compute_s = mac_seconds(preset, fraction * op_count.dense_macs(layer), run_bits)
+    compute_s = product_seconds(preset, dense_product(layer), run_bits, fraction)
     compute_s += irregular_seconds(preset, op_count.noise(layer, injection).additions)
     return _phase(preset, compute_s, traffic.exact_traffic(layer, injection, run_bits, fraction))
 

@@ -13,34 +13,9 @@ Source: NENNI cost protocol; equal to ``compute_cycles`` of SCALE-Sim 3.0.0 (Sam
 from dataclasses import dataclass
 from typing import Literal
 
+from hwmodel.product import Product
+
 Dataflow = Literal["output_stationary", "weight_stationary"]
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """One matrix product (M x d) (d x n), run `count` times, as for the groups of a convolution.
-
-    Attributes
-    ----------
-    M
-        Positions.
-    n
-        Neurons at each.
-    d
-        Inputs of a neuron.
-    count
-        How many of them.
-    """
-
-    M: int
-    n: int
-    d: int
-    count: int = 1
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates, of all of them."""
-        return self.M * self.n * self.d * self.count
 
 
 @dataclass(frozen=True, slots=True)

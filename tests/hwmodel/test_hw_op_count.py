@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from hwmodel import op_count
 from hwmodel.op_count import Operations
+from hwmodel.product import Product, projection_product
 
 TAP = {"projection": "tap_shared", "k": 18, "k_c": 2, "nonzeros": 3}
 PCA = {**TAP, "projection": "tap_shared_pca"}
@@ -43,11 +44,11 @@ def test_dense_macs(make_layer: Any, linear_layer: Any) -> None:
 
 
 def test_input_positions(make_layer: Any) -> None:
-    assert op_count.input_positions(make_layer()) == 784
-    assert op_count.input_positions(make_layer(None, kernel_size=[1, 1], padding=[0, 0])) == 196
-    assert op_count.input_positions(make_layer(None, stride=[14, 14])) == 4 * 9
+    assert make_layer().input_positions == 784
+    assert make_layer(None, kernel_size=[1, 1], padding=[0, 0]).input_positions == 196
+    assert make_layer(None, stride=[14, 14]).input_positions == 4 * 9
     wide = make_layer(None, stride=[14, 14], kernel_size=[3, 5], padding=[1, 2])
-    assert op_count.input_positions(wide) == 4 * 15
+    assert wide.input_positions == 4 * 15
 
 
 @pytest.mark.parametrize(
@@ -89,9 +90,9 @@ def test_projection_of_every_group_counts(
 
 def test_projection_as_matrix(make_layer: Any) -> None:
     sparse = make_layer({"k": 6, "nonzeros": 50}, **GROUPED)
-    assert op_count.projection_as_matrix_macs(sparse, sparse.injection) == 25 * 6 * 36 * 2
+    assert projection_product(sparse, sparse.injection) == Product(25, 6, 36, 2)
     shared = make_layer(TAP, **GROUPED)
-    assert op_count.projection_as_matrix_macs(shared, shared.injection) == 25 * 2 * 8
+    assert projection_product(shared, shared.injection).macs == 25 * 2 * 8
 
 
 @given(

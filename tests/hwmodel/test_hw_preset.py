@@ -10,7 +10,9 @@ from hwmodel.preset_files import PRESET_FOLDER
 
 
 def test_names() -> None:
-    assert hwmodel.preset_names() == ("edge_npu", "server_cpu")
+    assert hwmodel.preset_names() == (
+        "edge_npu", "server_cpu", "systolic_128x64", "systolic_32x32",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", hwmodel.preset_names())
@@ -18,7 +20,8 @@ def test_every_constant_has_a_tag_and_a_source(name: str) -> None:
     data = tomllib.loads((PRESET_FOLDER / f"{name}.toml").read_text())
     macs = data.pop("mac_per_cycle")
     data.pop("description")
-    for constant in [*data.values(), *macs.values()]:
+    array = data.pop("array", {})
+    for constant in [*data.values(), *macs.values(), *array.values()]:
         assert constant["tag"] in ("measured", "data sheet", "assumed")
         assert len(constant["source"]) > 10
         assert "\n" not in constant["source"]
@@ -47,7 +50,9 @@ def test_tiles_may_be_single_outputs(make_preset: Any) -> None:
 
 
 def test_unknown_preset_lists_the_known_ones() -> None:
-    with pytest.raises(PresetError, match=r"^unknown preset 'gpu'; known: edge_npu, server_cpu$"):
+    with pytest.raises(
+        PresetError, match=r"^unknown preset 'gpu'; known: edge_npu, server_cpu, systolic"
+    ):
         hwmodel.load_preset("gpu")
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.systolic import Dataflow, Product, cycles, reads
+from hwmodel.product import Product
+from hwmodel.systolic import Dataflow, cycles, reads
 
 GOLDEN = Path(__file__).parent / "data" / "scalesim_resnet18_32x32.csv"
 DATAFLOWS: dict[str, Dataflow] = {"os": "output_stationary", "ws": "weight_stationary"}

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 import hwmodel
 import nenni
 from hwmodel import op_count
+from hwmodel.product import approximation_product, projection_product
 from nenni import runtime
 from nenni.description import describe
 from nenni.fitting import calibrate_scales
@@ -122,8 +123,8 @@ def floor(noisy: nn.Module, images: Tensor) -> float:
         macs = op_count.dense_macs(layer)
         dense += macs
         if layer.injection is not None:
-            apart = op_count.projection_as_matrix_macs(layer, layer.injection)
-            apart += int(op_count.approximation(layer, layer.injection).macs)
+            apart = projection_product(layer, layer.injection).macs
+            apart += approximation_product(layer, layer.injection).macs
             extra += macs if composed[layer.name] else apart
     return 1 + extra / dense
 

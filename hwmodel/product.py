@@ -1,0 +1,51 @@
+"""Matrix products that a layer consists of, for one input."""
+
+from dataclasses import dataclass
+
+from hwmodel.injection_spec import Injection
+from hwmodel.layer_spec import Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One matrix product (M x d) (d x n), run `count` times, as for the groups of a convolution.
+
+    Attributes
+    ----------
+    M
+        Positions.
+    n
+        Neurons at each.
+    d
+        Inputs of a neuron.
+    count
+        How many of them.
+    """
+
+    M: int
+    n: int
+    d: int
+    count: int = 1
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates, of all of them."""
+        return self.M * self.n * self.d * self.count
+
+
+def dense_product(layer: Layer) -> Product:
+    """The layer without injection, one product for each group: (M x d) (d x n)."""
+    return Product(layer.M, layer.n // layer.groups, layer.d, layer.groups)
+
+
+def approximation_product(layer: Layer, injection: Injection) -> Product:
+    """W~ times the projected inputs: (M x k) (k x n)."""
+    return Product(layer.M, layer.n // layer.groups, injection.k, layer.groups)
+
+
+def projection_product(layer: Layer, injection: Injection) -> Product:
+    """P x with its zeros: (M x d) (d x k), or (positions x C_in) (C_in x k_c) if tap-shared."""
+    if injection.k_c is not None:
+        channels = layer.in_channels // layer.groups
+        return Product(layer.input_positions, injection.k_c, channels, layer.groups)
+    return Product(layer.M, injection.k, layer.d, layer.groups)

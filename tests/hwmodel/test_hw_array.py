@@ -1,0 +1,76 @@
+"""Latency on systolic arrays, against ZigZag and by hand."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hwmodel
+from hwmodel import roofline
+from hwmodel.layer_spec import Layer
+from hwmodel.preset import Preset
+
+ZIGZAG = Path(__file__).parent / "data" / "zigzag_tpu_like_resnet18_32x32.csv"
+SHAPES = {"l3": (256, 8), "l4": (512, 4)}
+
+
+def zigzag(layer: str, kind: str) -> float:
+    lines = [line for line in ZIGZAG.read_text().splitlines() if not line.startswith("#")]
+    rows = {(row["layer"], row["kind"]): row for row in csv.DictReader(lines)}
+    return float(rows[layer, kind]["latency_cycles"])
+
+
+def eighth(make_layer: Any, name: str) -> Layer:
+    """A 3 x 3 convolution of ResNet-18 with W~ at k = d/8, INT8 throughout."""
+    channels, size = SHAPES[name]
+    k = 9 * channels // 8
+    injection = {"projection": "tap_shared", "k": k, "k_c": channels // 8, "nonzeros": 99}
+    bits = {"weight_bits": 8, "input_bits": 8, "projected_bits": 8}
+    same = {"in_size": [size, size], "stride": [1, 1], "exact_bits": 8}
+    layer: Layer = make_layer(injection | bits, in_channels=channels, out_channels=channels, **same)
+    return layer
+
+
+@pytest.mark.parametrize(("name", "kind"), [("l3", "dense"), ("l4", "dense"), ("l4", "approx")])
+def test_what_weights_bound_is_within_five_percent_of_zigzag(
+    make_layer: Any, name: str, kind: str
+) -> None:
+    layer, preset = eighth(make_layer, name), hwmodel.load_preset("systolic_32x32")
+    assert layer.injection is not None
+    if kind == "dense":
+        phase = roofline.dense_phase(layer, preset, 8)
+    else:
+        phase = roofline.approximation_phase(layer, layer.injection, preset)
+    assert phase.bound == "memory"
+    assert phase.seconds * preset.clock_hz.value == pytest.approx(zigzag(name, kind), rel=0.05)
+
+
+def with_array(preset: Preset, dataflow: str) -> Preset:
+    def sourced(value: object) -> dict[str, Any]:
+        return {"value": value, "tag": "assumed", "source": "test"}
+
+    array = {"rows": sourced(4), "columns": sourced(8), "dataflow": sourced(dataflow)}
+    macs = {"8": sourced(32.0), "16": sourced(16.0)}
+    return Preset.model_validate(preset.model_dump() | {"array": array, "mac_per_cycle": macs})
+
+
+def test_cycles_in_place_of_a_utilisation(make_layer: Any, make_preset: Any) -> None:
+    """196 x 144 x 32 in folds of 4 x 8 at 10 cycles a second, twice as long at 16 bits."""
+    preset = with_array(make_preset(), "output_stationary")
+    cycles = 49 * 4 * (144 + 4 + 8 - 2) - 1
+    assert roofline.dense_phase(make_layer(), preset, 8).compute_s == pytest.approx(cycles / 10)
+    assert roofline.dense_phase(make_layer(), preset, 16).compute_s == pytest.approx(cycles / 5)
+    assert roofline.layer_latency(make_layer(), preset).dense_fp32_s is None
+
+
+def test_positions_without_essential_neurons_are_left_out(
+    make_layer: Any, make_preset: Any
+) -> None:
+    """A quarter of the channels: a quarter of 196 positions in each fold, 49 of 4 x 8."""
+    preset = with_array(make_preset(), "weight_stationary")
+    layer = make_layer({"selection": "channel", "measured_fraction": 0.25}, exact_bits=8)
+    phase = roofline.exact_phase(layer, layer.injection, preset)
+    assert phase.compute_s == pytest.approx((36 * 4 * (49 + 8 + 8 - 2) - 1) / 10)
+    none = make_layer({"measured_fraction": 0.0}, exact_bits=8)
+    assert roofline.exact_phase(none, none.injection, preset).compute_s == 0
