@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hwmodel.bitops import Term, count_operations
+    from hwmodel.energy_estimate import EnergyRow, energy
+    from hwmodel.energy_table import EnergyTable, energy_table_names, load_energy_table
     from hwmodel.injection_spec import Injection
     from hwmodel.layer_spec import Layer, LayerSpecError, Network, load
     from hwmodel.preset import Preset, PresetError, load_preset, preset_names
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from hwmodel.roofline import LayerLatency, latency
 
 _HOME = {
+    "EnergyRow": "energy_estimate",
+    "EnergyTable": "energy_table",
     "Injection": "injection_spec",
     "Layer": "layer_spec",
     "LayerLatency": "roofline",
@@ -35,14 +39,19 @@ _HOME = {
     "Reduction": "reduction",
     "Term": "bitops",
     "count_operations": "bitops",
+    "energy": "energy_estimate",
+    "energy_table_names": "energy_table",
     "latency": "roofline",
     "load": "layer_spec",
+    "load_energy_table": "energy_table",
     "load_preset": "preset",
     "preset_names": "preset",
     "reductions": "reduction",
 }
 
 __all__ = [
+    "EnergyRow",
+    "EnergyTable",
     "Injection",
     "Layer",
     "LayerLatency",
@@ -53,8 +62,11 @@ __all__ = [
     "Reduction",
     "Term",
     "count_operations",
+    "energy",
+    "energy_table_names",
     "latency",
     "load",
+    "load_energy_table",
     "load_preset",
     "preset_names",
     "reductions",

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from hwmodel.errors import UserError
-from hwmodel.preset_files import preset_names
+from hwmodel.preset_files import energy_table_names, preset_names
 
 _DESCRIPTION = """\
-Operations, BitOPs and estimated latency of a network with noise injected into its non-essential
-neurons, the projection and the selection included, against dense FP32, FP16 and INT8.
+Operations, BitOPs, estimated latency and energy of a network with noise injected into its
+non-essential neurons, projection and selection included, against dense FP32, FP16 and INT8.
 
-The table goes to standard output; --operations, --reductions and --latency write it as CSV too.
+The tables go to standard output; --operations, --reductions, --latency and --energy write CSV too.
 """
 
 _EPILOG = """\
@@ -49,10 +49,17 @@ def _parser() -> _Parser:
         metavar="NAME",
         help=f"platforms for the latency (default: all of {', '.join(preset_names())})",
     )
+    parser.add_argument(
+        "--energy-table",
+        default="horowitz_45nm",
+        metavar="NAME",
+        help=f"picojoules of operations and bytes (known: {', '.join(energy_table_names())})",
+    )
     for name, content in (
         ("operations", "operations and BitOPs per layer and term"),
         ("reductions", "saved BitOPs per layer, baseline and variant"),
         ("latency", "seconds per layer and platform"),
+        ("energy", "picojoules per layer and bits of the exact path"),
     ):
         parser.add_argument(f"--{name}", type=Path, metavar="OUT.csv", help=content)
     return parser
@@ -79,29 +86,34 @@ def run(arguments: argparse.Namespace) -> str:
     """
     from hwmodel import csv_output, report
     from hwmodel.bitops import count_operations
+    from hwmodel.energy_estimate import energy
+    from hwmodel.energy_table import load_energy_table
     from hwmodel.layer_spec import load
     from hwmodel.preset import load_preset
     from hwmodel.reduction import reductions
     from hwmodel.roofline import latency
 
-    wanted = (arguments.operations, arguments.reductions, arguments.latency)
+    wanted = (arguments.operations, arguments.reductions, arguments.latency, arguments.energy)
     _check_paths(arguments.layers, [path for path in wanted if path is not None])
     network = load(arguments.layers)
     names = dict.fromkeys(arguments.preset or preset_names())
     presets = {name: load_preset(name) for name in names}
+    table = load_energy_table(arguments.energy_table)
     terms = count_operations(network)
     rows = reductions(network)
     latencies = {name: latency(network, preset) for name, preset in presets.items()}
+    energies = energy(network, table)
     texts = (
         csv_output.operations_csv(terms),
         csv_output.reductions_csv(rows),
         csv_output.latency_csv(latencies.items()),
+        csv_output.energy_csv(energies),
     )
     for path, text in zip(wanted, texts, strict=True):
         if path is not None:
             csv_output.write_atomically(path, text)
     platforms = [(name, preset, latencies[name]) for name, preset in presets.items()]
-    return report.full_report(network, terms, rows, platforms)
+    return report.full_report(network, terms, rows, platforms, (table, energies))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The three tables as CSV, written atomically and with deterministic bytes."""
+"""The tables as CSV, written atomically and with deterministic bytes."""
 
 import csv
 import io
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hwmodel.bitops import Term
+from hwmodel.energy_estimate import EnergyRow
 from hwmodel.reduction import Reduction
 from hwmodel.roofline import LayerLatency
 
@@ -45,6 +46,18 @@ LATENCY_COLUMNS = (
     "selection_s",
     "exact_s",
     "bound",
+)
+ENERGY_COLUMNS = (
+    "layer",
+    "bits",
+    "evaluated",
+    "dense_arithmetic_pj",
+    "dense_buffer_pj",
+    "dense_memory_pj",
+    "injected_arithmetic_pj",
+    "injected_buffer_pj",
+    "injected_memory_pj",
+    "reduction",
 )
 
 
@@ -88,6 +101,25 @@ def latency_csv(latencies: Iterable[tuple[str, Sequence[LayerLatency]]]) -> str:
         for row in preset_rows
     )
     return format_csv(LATENCY_COLUMNS, rows)
+
+
+def energy_csv(rows: Iterable[EnergyRow]) -> str:
+    """Energies, a row per layer and bits of the exact path."""
+    cells = (
+        (
+            row.layer,
+            row.bits,
+            row.evaluated,
+            *(
+                getattr(energy, part)
+                for energy in (row.dense, row.injected)
+                for part in ("arithmetic_pj", "buffer_pj", "memory_pj")
+            ),
+            row.reduction,
+        )
+        for row in rows
+    )
+    return format_csv(ENERGY_COLUMNS, cells)
 
 
 def write_atomically(path: Path, text: str) -> None:

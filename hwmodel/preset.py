@@ -3,16 +3,16 @@
 A preset is a file ``presets/NAME.toml``; adding one needs no code.
 """
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from hwmodel.errors import UserError
 from hwmodel.preset_files import PRESET_FOLDER, preset_names
+from hwmodel.sourced import Constant, Count, Flag, Share, Sourced, Text, read_table
 from hwmodel.systolic import Dataflow
-from hwmodel.validation import StrictModel, describe
+from hwmodel.validation import StrictModel
 
 __all__ = [
     "Constant",
@@ -24,44 +24,12 @@ __all__ = [
     "read_preset",
 ]
 
-Tag = Literal["measured", "data sheet", "assumed"]
-Text = Annotated[str, Field(min_length=1)]
-
 
 class PresetError(UserError):
     """A preset that cannot be used; the message names the file and the key."""
 
 
-class _Sourced(StrictModel):
-    tag: Tag
-    source: Text
-
-
-class Constant(_Sourced):
-    """A number, the kind of evidence for it, and one line that cites or explains it."""
-
-    value: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class Share(_Sourced):
-    """A share between 0 and 1, such as a utilisation."""
-
-    value: Annotated[float, Field(gt=0, le=1)]
-
-
-class Count(_Sourced):
-    """A whole number."""
-
-    value: Annotated[int, Field(ge=1)]
-
-
-class Flag(_Sourced):
-    """A yes or no."""
-
-    value: bool
-
-
-class Choice(_Sourced):
+class Choice(Sourced):
     """Which way the operands of a systolic array flow."""
 
     value: Dataflow
@@ -159,12 +127,7 @@ def read_preset(path: Path) -> Preset:
     PresetError
         With the file and the first missing or faulty key.
     """
-    try:
-        return Preset.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        raise PresetError(f"{path.name}: {describe(error)}") from None
-    except ValueError as error:
-        raise PresetError(f"{path.name}: is not TOML: {error}") from None
+    return read_table(path, Preset, PresetError)
 
 
 def load_preset(name: str) -> Preset:

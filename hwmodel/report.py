@@ -1,12 +1,16 @@
-"""The three tables as text for a terminal."""
+"""The tables as text for a terminal."""
 
 from collections.abc import Iterable, Sequence
 
 from hwmodel.bitops import Term
+from hwmodel.energy_estimate import EnergyRow
+from hwmodel.energy_table import EnergyTable
 from hwmodel.layer_spec import Network
 from hwmodel.preset import Preset
 from hwmodel.reduction import BASELINES, Reduction
 from hwmodel.roofline import LayerLatency
+
+_PARTS = ("arithmetic", "buffer", "memory")
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence[str]], text_columns: int) -> str:
@@ -103,6 +107,32 @@ def latency_table(rows: Sequence[LayerLatency]) -> str:
     return format_table(header, body, text_columns=1)
 
 
+def energy_table(rows: Sequence[EnergyRow]) -> str:
+    """Energy per layer and in total at each width of the exact path, in nanojoules."""
+    header = (
+        "layer",
+        "bits",
+        "bits evaluated",
+        *(f"{kind} {part}" for kind in ("dense", "injected") for part in _PARTS),
+        "saved",
+    )
+    body = [
+        (
+            row.layer,
+            str(row.bits),
+            "yes" if row.evaluated else "NO",
+            *(
+                f"{getattr(energy, f'{part}_pj') / 1000:,.1f}"
+                for energy in (row.dense, row.injected)
+                for part in _PARTS
+            ),
+            _percent(row.reduction),
+        )
+        for row in rows
+    ]
+    return format_table(header, body, text_columns=3)
+
+
 def _assumed(preset: Preset) -> str:
     """Names of the constants that are assumed, on which the latency thus rests."""
     named = {name: getattr(preset, name) for name in type(preset).model_fields}
@@ -118,6 +148,7 @@ def full_report(
     terms: Sequence[Term],
     reductions: Sequence[Reduction],
     latencies: Sequence[tuple[str, Preset, Sequence[LayerLatency]]],
+    energies: tuple[EnergyTable, Sequence[EnergyRow]],
 ) -> str:
     """All tables, with the conventions they rest on.
 
@@ -129,6 +160,8 @@ def full_report(
         Of the whole network.
     latencies
         Name, constants and rows of each platform.
+    energies
+        The table and the rows.
     """
     shape = " x ".join(map(str, network.input_shape))
     sections = [
@@ -144,4 +177,6 @@ def full_report(
         + latency_table(rows)
         for name, preset, rows in latencies
     ]
+    table, rows = energies
+    sections.append(f"Energy in nanojoules: {table.description}\n" + energy_table(rows))
     return "\n\n".join(sections)

@@ -257,6 +257,7 @@ class Config(_Strict):
     sweep: Sweep
     describe: Describe
     presets: list[Name] = Field(min_length=1)
+    energy_table: Name = "horowitz_45nm"
     tables: Tables
     figures: dict[Name, Annotated[Plugin, _plugin("figure")]]
 

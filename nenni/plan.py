@@ -15,6 +15,7 @@ COLLECTED = {
     "operations": "cost/operations.csv",
     "reductions": "cost/reductions.csv",
     "latency": "cost/latency.csv",
+    "energy": "cost/energy.csv",
     "diagnostics": "diagnose/checks.csv",
     "diagnostic_curves": "diagnose/curves.csv",
 }

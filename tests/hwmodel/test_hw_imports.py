@@ -49,13 +49,13 @@ def test_public_names() -> None:
     import hwmodel
 
     assert dir(hwmodel) == sorted(hwmodel.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'energy'"):
-        _ = hwmodel.energy
+    with pytest.raises(AttributeError, match="no attribute 'joules'"):
+        _ = hwmodel.joules
 
 
 def test_functions_survive_importing_their_modules() -> None:
     code = """
-import hwmodel.reduction, hwmodel.roofline, hwmodel.preset, hwmodel
+import hwmodel.reduction, hwmodel.energy_estimate, hwmodel.roofline, hwmodel.preset, hwmodel
 assert all(not isinstance(getattr(hwmodel, n), type(sys)) for n in hwmodel.__all__)
 """
     modules_after(code)

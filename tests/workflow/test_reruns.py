@@ -7,7 +7,7 @@ from workflow_project import Project
 
 pytestmark = pytest.mark.xdist_group("workflow")
 
-COLLECTED = {"operations", "reductions", "latency", "fit", "errors"}
+COLLECTED = {"operations", "reductions", "latency", "energy", "fit", "errors"}
 ACCURACY = {"accuracy", "main", "claims", "figure accuracy_vs_eps"}
 SUITES = {"suites", "figure attack_suite"}
 DIAGNOSED = {
@@ -126,7 +126,7 @@ CODE_CHANGES = {
     },
     "hwmodel/presets/edge_npu.toml": (
         {j for d in EVALUATIONS for j in of(d, "hardware")}
-        | collect("operations", "reductions", "latency")
+        | collect("operations", "reductions", "latency", "energy")
         | {"main", "claims"}
     ),
     "nenni/stages/claims.py": {"claims"},

@@ -26,11 +26,15 @@ def read_plan():
     file = files[0].resolve()
     file = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
     config = load_config(file, with_types(dict(workflow.config_settings.config or {})))
-    for preset in config.presets:
-        try:
+    try:
+        for preset in config.presets:
             hwmodel.load_preset(preset)
-        except ValueError as error:
-            raise UserError(f"{file}: presets: {error}") from None
+    except ValueError as error:
+        raise UserError(f"{file}: presets: {error}") from None
+    try:
+        hwmodel.load_energy_table(config.energy_table)
+    except ValueError as error:
+        raise UserError(f"{file}: energy_table: {error}") from None
     return Plan(config, load_claims(CONFIG_FOLDER / "claims.yaml", config))
 
 
@@ -89,9 +93,10 @@ def source_weights(source):
 
 
 def hardware_sources():
-    """Source files of the cost model, and the constants of the presets that the config names."""
+    """Source files of the cost model, and the tables of constants that the config names."""
     folder = Path(hwmodel.__file__).parent
     files = [*folder.glob("*.py"), *(folder / "presets" / f"{name}.toml" for name in C.presets)]
+    files.append(folder / "energy_tables" / f"{C.energy_table}.toml")
     here = Path.cwd()
     return sorted(str(f.relative_to(here)) if f.is_relative_to(here) else str(f) for f in files)
 

@@ -32,17 +32,20 @@ rule cost_experiment:
         operations=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/operations.csv",
         reductions=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/reductions.csv",
         latency=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/latency.csv",
+        energy=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/energy.csv",
         manifest=f"{R}/manifests/hardware/{{base}}/{{defence}}/seed{{seed}}.sha256",
     log:
         f"logs/{C.run}/hardware/{{base}}/{{defence}}/seed{{seed}}.log",
     conda:
         "../envs/nenni.yaml"
     params:
-        cfg=" ".join(f"--preset {preset}" for preset in C.presets),
+        cfg=" ".join(f"--preset {preset}" for preset in C.presets)
+        + f" --energy-table {C.energy_table}",
     message:
         "hardware {wildcards.base}/{wildcards.defence}/seed{wildcards.seed}"
     shell:
         "python -m hwmodel {input.layers} {params.cfg} --operations {output.operations}"
-        " --reductions {output.reductions} --latency {output.latency} > {log} 2>&1"
+        " --reductions {output.reductions} --latency {output.latency}"
+        " --energy {output.energy} > {log} 2>&1"
         " && python -m nenni stamp {output.manifest}"
-        " {output.operations} {output.reductions} {output.latency} 2>> {log}"
+        " {output.operations} {output.reductions} {output.latency} {output.energy} 2>> {log}"

@@ -1,0 +1,67 @@
+"""Constants that say where they come from, as presets and energy tables hold them."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+
+from hwmodel.errors import UserError
+from hwmodel.validation import StrictModel, describe
+
+Tag = Literal["measured", "data sheet", "assumed"]
+Text = Annotated[str, Field(min_length=1)]
+Table = TypeVar("Table", bound=StrictModel)
+
+
+class Sourced(StrictModel):
+    """The kind of evidence for a constant, and one line that cites or explains it."""
+
+    tag: Tag
+    source: Text
+
+
+class Constant(Sourced):
+    """A number."""
+
+    value: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Share(Sourced):
+    """A share between 0 and 1, such as a utilisation."""
+
+    value: Annotated[float, Field(gt=0, le=1)]
+
+
+class Count(Sourced):
+    """A whole number."""
+
+    value: Annotated[int, Field(ge=1)]
+
+
+class Flag(Sourced):
+    """A yes or no."""
+
+    value: bool
+
+
+def read_table(path: Path, kind: type[Table], refuse: type[UserError]) -> Table:
+    """Read a TOML file of sourced constants.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        What it holds.
+    refuse
+        The error to raise, with the file and the first missing or faulty key.
+    """
+    try:
+        return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise refuse(f"{path.name}: {describe(error)}") from None
+    except ValueError as error:
+        raise refuse(f"{path.name}: is not TOML: {error}") from None
+    except OSError as error:
+        raise refuse(f"{path}: cannot be read: {error.strerror}") from None
