@@ -5,26 +5,34 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from hwmodel.errors import UserError
 from hwmodel.preset_files import energy_table_names, preset_names
+
+if TYPE_CHECKING:
+    from hwmodel.layer_spec import Network
 
 _DESCRIPTION = """\
 Operations, BitOPs, estimated latency and energy of a network with noise injected into its
 non-essential neurons, projection and selection included, against dense FP32, FP16 and INT8.
 
-The tables go to standard output; --operations, --reductions, --latency and --energy write CSV too.
+The tables go to standard output; --operations, --reductions and so on write them as CSV too.
 """
 
 _EPILOG = """\
 example:
   python -m hwmodel layers.json --preset server_cpu --reductions reductions.csv
+  python -m hwmodel layers.json --projection tap_shared --fraction 0.25 --granularity block:16x8
 
 layers.json lists the convolution and linear layers with their shapes, bits and measured fractions
 (see hwmodel/layer_spec.py for every key). Latency is a roofline estimate: every constant of
 a preset states whether it is measured, from a data sheet or assumed (see hwmodel/presets).
 """
+
+_ASSUMED = {"ratio": 0.125, "fraction": 0.5, "granularity": "element", "bits": 4}
+_PROJECTIONS = ("sparse", "tap_shared", "tap_shared_pca", "gaussian", "count_sketch")
+_TABLES = ("operations", "reductions", "latency", "energy", "crossover")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -55,11 +63,37 @@ def _parser() -> _Parser:
         metavar="NAME",
         help=f"picojoules of operations and bytes (known: {', '.join(energy_table_names())})",
     )
+    parser.add_argument(
+        "--projection",
+        choices=_PROJECTIONS,
+        help="cost the network as if the method were injected with this P into all layers but the "
+        "first and the last, instead of what the file records",
+    )
+    for option, kind, content, choices in (
+        ("ratio", float, "rows of P over inputs, k / d", None),
+        ("fraction", float, "share of essential neurons", None),
+        (
+            "granularity",
+            str,
+            "element, n_m:2:4, block:16x8 (channels x positions) or channel",
+            None,
+        ),
+        ("bits", int, "of W~ and of its inputs", (2, 3, 4, 5, 6, 7, 8, 16, 32)),
+    ):
+        content = f"with --projection: {content} ({_ASSUMED[option]})"
+        parser.add_argument(f"--{option}", type=kind, help=content, choices=choices)
+    parser.add_argument(
+        "--plan",
+        type=Path,
+        metavar="OUT.json",
+        help="write layers.json with the layers left dense that are slower injected (one --preset)",
+    )
     for name, content in (
         ("operations", "operations and BitOPs per layer and term"),
         ("reductions", "saved BitOPs per layer, baseline and variant"),
         ("latency", "seconds per layer and platform"),
         ("energy", "picojoules per layer and bits of the exact path"),
+        ("crossover", "speed-up and crossover per layer, bits and platform"),
     ):
         parser.add_argument(f"--{name}", type=Path, metavar="OUT.csv", help=content)
     return parser
@@ -69,6 +103,21 @@ def _check_paths(layers: Path, outputs: Sequence[Path]) -> None:
     paths = [path.resolve() for path in (layers, *outputs)]
     if len(set(paths)) < len(paths):
         raise UserError("layers.json and the CSV files should be different files")
+
+
+def _network(arguments: argparse.Namespace) -> "Network":
+    from hwmodel.hypothetical import injected, read_granularity
+    from hwmodel.layer_spec import load
+
+    network = load(arguments.layers)
+    chosen = {key: getattr(arguments, key) for key in _ASSUMED}
+    if arguments.projection is None:
+        if given := [f"--{key}" for key, value in chosen.items() if value is not None]:
+            raise UserError(f"{', '.join(given)}: needs --projection, which injects the method")
+        return network
+    chosen = {key: _ASSUMED[key] if value is None else value for key, value in chosen.items()}
+    granularity = read_granularity(chosen.pop("granularity"), chosen["fraction"])
+    return injected(network, projection=arguments.projection, granularity=granularity, **chosen)
 
 
 def run(arguments: argparse.Namespace) -> str:
@@ -86,16 +135,16 @@ def run(arguments: argparse.Namespace) -> str:
     """
     from hwmodel import csv_output, report
     from hwmodel.bitops import count_operations
+    from hwmodel.crossover import crossovers, plan
     from hwmodel.energy_estimate import energy
     from hwmodel.energy_table import load_energy_table
-    from hwmodel.layer_spec import load
     from hwmodel.preset import load_preset
     from hwmodel.reduction import reductions
     from hwmodel.roofline import latency
 
-    wanted = (arguments.operations, arguments.reductions, arguments.latency, arguments.energy)
-    _check_paths(arguments.layers, [path for path in wanted if path is not None])
-    network = load(arguments.layers)
+    wanted = [getattr(arguments, name) for name in _TABLES]
+    _check_paths(arguments.layers, [p for p in (*wanted, arguments.plan) if p is not None])
+    network = _network(arguments)
     names = dict.fromkeys(arguments.preset or preset_names())
     presets = {name: load_preset(name) for name in names}
     table = load_energy_table(arguments.energy_table)
@@ -103,16 +152,25 @@ def run(arguments: argparse.Namespace) -> str:
     rows = reductions(network)
     latencies = {name: latency(network, preset) for name, preset in presets.items()}
     energies = energy(network, table)
+    crossings = {name: crossovers(network, preset) for name, preset in presets.items()}
     texts = (
         csv_output.operations_csv(terms),
         csv_output.reductions_csv(rows),
         csv_output.latency_csv(latencies.items()),
         csv_output.energy_csv(energies),
+        csv_output.crossover_csv(crossings.items()),
     )
     for path, text in zip(wanted, texts, strict=True):
         if path is not None:
             csv_output.write_atomically(path, text)
-    platforms = [(name, preset, latencies[name]) for name, preset in presets.items()]
+    if arguments.plan is not None:
+        if len(presets) != 1:
+            raise UserError("a plan is for one platform: give one --preset")
+        faster = plan(network, *presets.values())
+        csv_output.write_atomically(arguments.plan, f"{faster.model_dump_json(indent=1)}\n")
+    platforms = [
+        (name, preset, latencies[name], crossings[name]) for name, preset in presets.items()
+    ]
     return report.full_report(network, terms, rows, platforms, (table, energies))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hwmodel.bitops import Term
+from hwmodel.crossover import Crossover
 from hwmodel.energy_estimate import EnergyRow
 from hwmodel.reduction import Reduction
 from hwmodel.roofline import LayerLatency
@@ -58,6 +59,15 @@ ENERGY_COLUMNS = (
     "injected_buffer_pj",
     "injected_memory_pj",
     "reduction",
+)
+CROSSOVER_COLUMNS = (
+    "layer",
+    "preset",
+    "bits",
+    "dense_s",
+    "injected_s",
+    "speedup",
+    "fraction",
 )
 
 
@@ -120,6 +130,16 @@ def energy_csv(rows: Iterable[EnergyRow]) -> str:
         for row in rows
     )
     return format_csv(ENERGY_COLUMNS, cells)
+
+
+def crossover_csv(crossovers: Iterable[tuple[str, Sequence[Crossover]]]) -> str:
+    """Crossovers, a row per preset, layer and bits; pairs a preset's name with its rows."""
+    rows = (
+        [name if column == "preset" else getattr(row, column) for column in CROSSOVER_COLUMNS]
+        for name, preset_rows in crossovers
+        for row in preset_rows
+    )
+    return format_csv(CROSSOVER_COLUMNS, rows)
 
 
 def write_atomically(path: Path, text: str) -> None:

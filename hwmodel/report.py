@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from hwmodel.bitops import Term
+from hwmodel.crossover import Crossover
 from hwmodel.energy_estimate import EnergyRow
 from hwmodel.energy_table import EnergyTable
 from hwmodel.layer_spec import Network
@@ -33,6 +34,12 @@ def _percent(share: float) -> str:
 
 def _microseconds(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds * 1e6:,.2f}"
+
+
+def _share(row: Crossover) -> str:
+    if row.speedup is None:
+        return "-"
+    return "never" if row.fraction is None else f"{row.fraction:.3f}"
 
 
 def _summed(terms: Sequence[Term]) -> list[list[str]]:
@@ -133,6 +140,23 @@ def energy_table(rows: Sequence[EnergyRow]) -> str:
     return format_table(header, body, text_columns=3)
 
 
+def crossover_table(rows: Sequence[Crossover]) -> str:
+    """Speed-up and crossover per layer and in total at each width of the exact path."""
+    header = ("layer", "bits", "dense", "injected", "speed-up", "wins below a share of")
+    body = [
+        (
+            row.layer,
+            str(row.bits),
+            _microseconds(row.dense_s),
+            _microseconds(row.injected_s),
+            "-" if row.speedup is None else f"{row.speedup:.2f}x",
+            _share(row),
+        )
+        for row in rows
+    ]
+    return format_table(header, body, text_columns=1)
+
+
 def _assumed(preset: Preset) -> str:
     """Names of the constants that are assumed, on which the latency thus rests."""
     named = {name: getattr(preset, name) for name in type(preset).model_fields}
@@ -147,7 +171,7 @@ def full_report(
     network: Network,
     terms: Sequence[Term],
     reductions: Sequence[Reduction],
-    latencies: Sequence[tuple[str, Preset, Sequence[LayerLatency]]],
+    latencies: Sequence[tuple[str, Preset, Sequence[LayerLatency], Sequence[Crossover]]],
     energies: tuple[EnergyTable, Sequence[EnergyRow]],
 ) -> str:
     """All tables, with the conventions they rest on.
@@ -159,7 +183,7 @@ def full_report(
     terms, reductions
         Of the whole network.
     latencies
-        Name, constants and rows of each platform.
+        Name, constants, rows and crossovers of each platform.
     energies
         The table and the rows.
     """
@@ -175,7 +199,9 @@ def full_report(
         f"Latency in microseconds on {name}: {preset.description}\n"
         f"assumed, neither measured nor from a data sheet: {_assumed(preset)}\n"
         + latency_table(rows)
-        for name, preset, rows in latencies
+        + "\n\nAgainst dense at the same bits, and the share of essential neurons up to which the\n"
+        "injection is faster\n" + crossover_table(crossings)
+        for name, preset, rows, crossings in latencies
     ]
     table, rows = energies
     sections.append(f"Energy in nanojoules: {table.description}\n" + energy_table(rows))

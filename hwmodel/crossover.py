@@ -1,0 +1,142 @@
+"""For which fraction of essential neurons the method wins over dense, and a plan that lets it.
+
+A layer wins where projection, approximation, selection and the exact part, each in the time of one
+platform, take less than the dense layer at the same bits. Source: NENNI cost protocol.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from hwmodel.layer_spec import Layer, Network
+from hwmodel.preset import Preset
+from hwmodel.reduction import BASELINES
+from hwmodel.roofline import layer_latency
+
+_BISECTIONS = 20
+_FIXED = ("n_m", "all", "none")
+"""Selections whose fraction is part of their name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crossover:
+    """A layer, or the whole network, on one platform at one width of the exact path.
+
+    Attributes
+    ----------
+    layer
+        Name, or ``total``.
+    bits
+        Of the exact path and of dense.
+    dense_s, injected_s
+        Time of one input, the latter at the fraction that was measured; None where the platform
+        lacks a precision.
+    fraction
+        Share of essential neurons below which the layer is faster than dense, in [0, 1]; None if it
+        never is, or a precision is lacking. 1 if it always is. For ``total``, all layers have the same one.
+    """
+
+    layer: str
+    bits: int
+    dense_s: float | None
+    injected_s: float | None
+    fraction: float | None
+
+    @property
+    def speedup(self) -> float | None:
+        """Dense time over injected time."""
+        if self.dense_s is None or self.injected_s is None:
+            return None
+        return self.dense_s / self.injected_s
+
+
+def at_bits(layer: Layer, bits: int) -> Layer:
+    """The layer with its exact path at `bits`."""
+    return layer.model_copy(update={"exact_bits": bits})
+
+
+def at_fraction(layer: Layer, fraction: float) -> Layer:
+    """The layer with another share of essential neurons.
+
+    N:M masks, and those that treat all neurons alike, have the share that their kind gives them.
+    """
+    if layer.injection is None or layer.injection.selection in _FIXED:
+        return layer
+    changed = {"fraction": fraction, "measured_fraction": fraction}
+    return layer.model_copy(update={"injection": layer.injection.model_copy(update=changed)})
+
+
+def seconds(layers: Iterable[Layer], preset: Preset) -> float | None:
+    """Time of layers with their injections, None if the platform lacks a precision."""
+    times = [layer_latency(layer, preset).injected_s for layer in layers]
+    known = [time for time in times if time is not None]
+    return sum(known) if len(known) == len(times) else None
+
+
+def crossover_fraction(layers: Sequence[Layer], preset: Preset, dense_s: float) -> float | None:
+    """Largest share of essential neurons at which layers take less than `dense_s`.
+
+    By bisection: the time does not fall with the share.
+    """
+
+    def wins(fraction: float) -> bool:
+        time = seconds([at_fraction(layer, fraction) for layer in layers], preset)
+        return time is not None and time < dense_s
+
+    if not wins(0.0):
+        return None
+    if wins(1.0):
+        return 1.0
+    low, high = 0.0, 1.0
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if wins(middle) else (low, middle)
+    return low
+
+
+def _crossover(name: str, layers: Sequence[Layer], preset: Preset, bits: int) -> Crossover:
+    layers = [at_bits(layer, bits) for layer in layers]
+    dense_s = seconds([layer.model_copy(update={"injection": None}) for layer in layers], preset)
+    injected_s = seconds(layers, preset)
+    fraction = None if dense_s is None else crossover_fraction(layers, preset, dense_s)
+    return Crossover(name, bits, dense_s, injected_s, fraction)
+
+
+def crossovers(network: Network, preset: Preset) -> list[Crossover]:
+    """Every layer with an injection, and the network in total, at each baseline's bits.
+
+    Parameters
+    ----------
+    network
+        As read by `hwmodel.load`.
+    preset
+        As read by `hwmodel.load_preset`.
+    """
+    injected = [layer for layer in network.layers if layer.injection is not None]
+    rows = [
+        _crossover(layer.name, [layer], preset, bits)
+        for layer in injected
+        for bits in BASELINES.values()
+    ]
+    totals = [_crossover("total", network.layers, preset, bits) for bits in BASELINES.values()]
+    return rows + totals
+
+
+def plan(network: Network, preset: Preset) -> Network:
+    """The network with every layer left dense that is not faster with its injection.
+
+    Parameters
+    ----------
+    network
+        As read by `hwmodel.load`; each layer is compared at its own bits.
+    preset
+        The platform.
+    """
+    return network.model_copy(
+        update={"layers": tuple(_faster(layer, preset) for layer in network.layers)}
+    )
+
+
+def _faster(layer: Layer, preset: Preset) -> Layer:
+    speedup = _crossover(layer.name, [layer], preset, layer.exact_bits).speedup
+    wins = speedup is not None and speedup > 1
+    return layer if wins else layer.model_copy(update={"injection": None})

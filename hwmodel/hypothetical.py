@@ -1,0 +1,121 @@
+"""A plain network as if the method were injected: expected non-zeros and nominal fractions.
+
+For the question before any training: what could be saved? ``nenni describe`` records what an
+injected network really has.
+"""
+
+from typing import Literal
+
+from hwmodel.errors import UserError
+from hwmodel.injection_spec import Injection, Projection
+from hwmodel.layer_spec import Layer, Network
+
+Granularity = tuple[Literal["element", "n_m", "block", "channel"], tuple[int, int] | None]
+
+
+def read_granularity(text: str, fraction: float) -> Granularity:
+    """Parse ``element``, ``n_m:2:4``, ``block:16x8`` (channels x positions) or ``channel``.
+
+    Raises
+    ------
+    UserError
+        If it is none of these, or N / M is not the fraction.
+    """
+    name, _, sizes = text.partition(":")
+    separator = {"n_m": ":", "block": "x"}.get(name)
+    try:
+        if separator is None:
+            if name in ("element", "channel") and not sizes:
+                return name, None  # type: ignore[return-value]
+            raise ValueError
+        first, second = (int(part) for part in sizes.split(separator))
+        if min(first, second) < (0 if name == "n_m" else 1) or (name == "n_m" and first > second):
+            raise ValueError
+    except ValueError:
+        raise UserError(
+            f"granularity {text!r} should be element, channel, n_m:2:4 or block:16x8"
+        ) from None
+    if name == "n_m" and abs(first / second - fraction) > 1e-9:
+        raise UserError(
+            f"granularity {text!r} has the fraction {first / second:g}, not {fraction:g}"
+        )
+    return ("n_m" if name == "n_m" else "block"), (first, second)
+
+
+def injected(
+    network: Network,
+    *,
+    projection: Projection,
+    ratio: float,
+    fraction: float,
+    granularity: Granularity,
+    bits: int = 4,
+    min_inputs: int = 64,
+) -> Network:
+    """The network with an injection into each layer but the first and the last to run.
+
+    Parameters
+    ----------
+    network
+        Layers that have an injection already are replaced too.
+    projection
+        Kind of P.
+    ratio
+        k / d, in (0, 1].
+    fraction
+        Share of essential neurons, in [0, 1].
+    granularity
+        From `read_granularity`.
+    bits
+        Of W~, Q_a and Q_p.
+    min_inputs
+        Layers with fewer inputs per neuron stay exact, as do grouped convolutions.
+
+    Raises
+    ------
+    UserError
+        If the ratio or the fraction is out of range.
+    """
+    if not 0 < ratio <= 1:
+        raise UserError(f"ratio should be above 0 and at most 1, got {ratio:g}")
+    if not 0 <= fraction <= 1:
+        raise UserError(f"fraction should be in [0, 1], got {fraction:g}")
+    inner = {layer.name for layer in network.layers[1:-1]}
+    layers = [
+        _with(layer, projection, ratio, fraction, granularity, bits)
+        if layer.name in inner and layer.d >= min_inputs and layer.groups == 1
+        else layer
+        for layer in network.layers
+    ]
+    return network.model_copy(update={"layers": tuple(layers)})
+
+
+def _with(
+    layer: Layer, projection: Projection, ratio: float, fraction: float, granularity: Granularity,
+    bits: int,
+) -> Layer:  # fmt: skip
+    kind, sizes = granularity
+    is_shared = projection in ("tap_shared", "tap_shared_pca")
+    rows = max(1, round(ratio * (layer.in_channels if is_shared else layer.d)))
+    columns = layer.in_channels if is_shared else layer.d
+    nonzeros = {
+        "sparse": round(rows * columns / 3),
+        "tap_shared": round(rows * columns / 3),
+        "count_sketch": columns,
+    }.get(projection, rows * columns)
+    area = layer.kernel_size[0] * layer.kernel_size[1]
+    injection = {
+        "projection": projection,
+        "k": rows * area if is_shared else rows,
+        "k_c": rows if is_shared else None,
+        "nonzeros": nonzeros,
+        "weight_bits": bits,
+        "input_bits": bits,
+        "projected_bits": bits,
+        "selection": "topk" if kind == "element" else kind,
+        "fraction": fraction,
+        "measured_fraction": fraction,
+        "n_m": sizes if kind == "n_m" else None,
+        "block": sizes if kind == "block" else None,
+    }
+    return layer.model_copy(update={"injection": Injection.model_validate(injection)})

@@ -1,0 +1,153 @@
+"""Networks as if injected, and where the injection wins."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hwmodel
+from hwmodel.__main__ import main
+from hwmodel.crossover import at_fraction, crossover_fraction, crossovers, plan, seconds
+from hwmodel.errors import UserError
+from hwmodel.hypothetical import injected, read_granularity
+from hwmodel.layer_spec import Network
+
+
+@pytest.fixture
+def plain(make_network: Any, layer_dict: Any) -> Network:
+    """First and last layer, one with too few inputs, one grouped, one that can be injected."""
+    small = {"in_channels": 4, "stride": [1, 1]}
+    network: Network = make_network(
+        layer_dict(None, name="first"), layer_dict(None, name="few", **small),
+        layer_dict(None, name="grouped", groups=2), layer_dict(None, name="inner"),
+        layer_dict(None, name="last"),
+    )  # fmt: skip
+    return network
+
+
+def with_method(network: Network, granularity: str = "element", **changes: Any) -> Network:
+    chosen = {"projection": "tap_shared", "ratio": 0.125, "fraction": 0.25} | changes
+    return injected(
+        network, granularity=read_granularity(granularity, chosen["fraction"]), **chosen
+    )
+
+
+def test_inner_layers_are_injected_with_expected_nonzeros(plain: Network) -> None:
+    found = with_method(plain)
+    assert [layer.injection is not None for layer in found.layers] == [False] * 3 + [True, False]
+    shared = found.layers[3].injection
+    assert shared is not None
+    assert (shared.k_c, shared.k, shared.nonzeros) == (2, 18, 11)
+    assert (shared.selection, shared.measured_fraction, shared.weight_bits) == ("topk", 0.25, 4)
+    for projection, nonzeros in (("sparse", 864), ("gaussian", 18 * 144), ("count_sketch", 144)):
+        other = with_method(plain, projection=projection).layers[3].injection
+        assert other is not None
+        assert (other.k, other.k_c, other.nonzeros) == (18, None, nonzeros)
+    pca = with_method(plain, projection="tap_shared_pca", bits=8).layers[3].injection
+    assert pca is not None
+    assert (pca.nonzeros, pca.input_bits) == (32, 8)
+
+
+@pytest.mark.parametrize("projection", ["sparse", "tap_shared", "gaussian", "count_sketch"])
+@pytest.mark.parametrize("granularity", ["element", "n_m:1:4", "block:16x8", "channel"])
+def test_what_is_assumed_is_a_valid_file(
+    plain: Network, projection: str, granularity: str, tmp_path: Path
+) -> None:
+    found = with_method(plain, granularity, projection=projection)
+    (tmp_path / "layers.json").write_text(found.model_dump_json())
+    assert hwmodel.load(tmp_path / "layers.json") == found
+
+
+@pytest.mark.parametrize("text", ["elements", "n_m", "n_m:4:2", "n_m:1", "block:0x2", "block:2:2",
+                                  "channel:3", "block:axb", ""])  # fmt: skip
+def test_bad_granularities(text: str) -> None:
+    with pytest.raises(UserError, match="should be element, channel, n_m:2:4 or block:16x8"):
+        read_granularity(text, 0.5)
+
+
+def test_bad_shares(plain: Network) -> None:
+    with pytest.raises(UserError, match=r"'n_m:2:4' has the fraction 0.5, not 0.25"):
+        read_granularity("n_m:2:4", 0.25)
+    with pytest.raises(UserError, match=r"fraction should be in \[0, 1\], got 1.5"):
+        with_method(plain, fraction=1.5)
+    with pytest.raises(UserError, match="ratio should be above 0 and at most 1, got 0"):
+        with_method(plain, ratio=0)
+
+
+def test_crossover_by_hand(make_layer: Any, make_preset: Any) -> None:
+    """Channels keep their fraction and memory is free: what is left over for the exact part.
+
+    Dense: 903,168 MACs at 100 a second. Projection: 784 x 11 additions at 10, 12,544 + 1,568
+    roundings at 25; approximation: 112,896 MACs at 500; selection: 6,272 additions at 10.
+    """
+    shared = {"projection": "tap_shared", "k_c": 2, "nonzeros": 11, "selection": "channel"}
+    preset = make_preset(bandwidth_bytes_per_s=1e15, overhead_s=1e-9)
+    dense = 903_168 / 100
+    overhead = 784 * 11 / 10 + (12_544 + 1_568) / 25 + 112_896 / 500 + 6_272 / 10
+    found = crossover_fraction([make_layer(shared)], preset, dense)
+    assert found == pytest.approx(1 - overhead / dense, abs=1e-5)
+
+
+@given(share=st.floats(0, 1), tile=st.integers(1, 40))
+def test_time_does_not_fall_with_the_share(
+    make_layer: Any, make_preset: Any, share: float, tile: int
+) -> None:
+    preset, layer = make_preset(tile_outputs=tile), make_layer({})
+    less, more = (
+        seconds([at_fraction(layer, part)], preset) for part in (share, min(1, share + 0.05))
+    )
+    assert less is not None
+    assert more is not None
+    assert less <= more * (1 + 1e-12)
+
+
+def test_a_crossover_separates_winning_from_losing(plain: Network) -> None:
+    network = with_method(plain, "channel")
+    preset = hwmodel.load_preset("server_cpu")
+    rows = crossovers(network, preset)
+    assert [row.layer for row in rows] == ["inner"] * 3 + ["total"] * 3
+    for row in rows:
+        assert row.fraction is not None
+        assert row.speedup is not None
+        assert 0 < row.fraction < 1
+        assert (row.speedup > 1) == (row.fraction > 0.25)
+
+
+def test_a_lacking_precision_is_unknown(plain: Network, make_preset: Any) -> None:
+    rows = crossovers(with_method(plain), make_preset({"8": 100.0}))
+    assert [row.speedup is None for row in rows[:3]] == [True, True, False]
+    assert rows[0].fraction is None
+
+
+def test_a_plan_leaves_losing_layers_dense(plain: Network, make_preset: Any) -> None:
+    """A scattered quarter runs all tiles of 64 outputs."""
+    preset = make_preset(tile_outputs=64, bandwidth_bytes_per_s=1e15, overhead_s=1e-9)
+    element, channel = with_method(plain), with_method(plain, "channel")
+    assert plan(element, preset) == plain
+    assert plan(channel, preset) == channel
+
+
+def test_command_line(plain: Network, tmp_path: Path, capsys: Any) -> None:
+    file, out = tmp_path / "layers.json", tmp_path / "plan.json"
+    file.write_text(plain.model_dump_json())
+    words = [str(file), "--projection", "tap_shared", "--fraction", "0.25"]
+    words += ["--granularity", "block:16x8"]
+    table = tmp_path / "crossover.csv"
+    assert main([*words, "--preset", "server_cpu", "--crossover", str(table)]) == 0
+    assert table.read_text().startswith(
+        "layer,preset,bits,dense_s,injected_s,speedup,fraction\ninner,server_cpu,32,"
+    )
+    assert "wins below a share of" in capsys.readouterr().out
+    assert main([*words, "--preset", "server_cpu", "--plan", str(out)]) == 0
+    expected = plan(with_method(plain, "block:16x8"), hwmodel.load_preset("server_cpu"))
+    assert hwmodel.load(out) == expected
+    capsys.readouterr()
+    assert main([*words, "--plan", str(out)]) == 2
+    assert "a plan is for one platform: give one --preset" in capsys.readouterr().err
+    assert main([str(file), "--fraction", "0.25", "--bits", "4"]) == 2
+    assert "--fraction, --bits: needs --projection" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*words, "--bits", "9"])
+    assert "invalid choice: 9" in capsys.readouterr().err
