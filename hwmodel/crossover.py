@@ -32,7 +32,7 @@ class Crossover:
         lacks a precision.
     fraction
         Share of essential neurons below which the layer is faster than dense, in [0, 1]; None if it
-        never is, or a precision is lacking. 1 if it always is. For ``total``, all layers have the same one.
+        never is, or a precision is lacking. 1 if it always is. For ``total`` that of all layers.
     """
 
     layer: str
