@@ -18,8 +18,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hwmodel.bitops import Term, count_operations
+    from hwmodel.crossover import Crossover, crossovers, plan
     from hwmodel.energy_estimate import EnergyRow, energy
-    from hwmodel.energy_table import EnergyTable, energy_table_names, load_energy_table
+    from hwmodel.energy_table import (
+        EnergyTable,
+        EnergyTableError,
+        energy_table_names,
+        load_energy_table,
+    )
+    from hwmodel.hypothetical import injected, read_granularity
     from hwmodel.injection_spec import Injection
     from hwmodel.layer_spec import Layer, LayerSpecError, Network, load
     from hwmodel.preset import Preset, PresetError, load_preset, preset_names
@@ -27,8 +34,10 @@ if TYPE_CHECKING:
     from hwmodel.roofline import LayerLatency, latency
 
 _HOME = {
+    "Crossover": "crossover",
     "EnergyRow": "energy_estimate",
     "EnergyTable": "energy_table",
+    "EnergyTableError": "energy_table",
     "Injection": "injection_spec",
     "Layer": "layer_spec",
     "LayerLatency": "roofline",
@@ -39,19 +48,25 @@ _HOME = {
     "Reduction": "reduction",
     "Term": "bitops",
     "count_operations": "bitops",
+    "crossovers": "crossover",
     "energy": "energy_estimate",
     "energy_table_names": "energy_table",
+    "injected": "hypothetical",
     "latency": "roofline",
     "load": "layer_spec",
     "load_energy_table": "energy_table",
     "load_preset": "preset",
+    "plan": "crossover",
     "preset_names": "preset",
+    "read_granularity": "hypothetical",
     "reductions": "reduction",
 }
 
 __all__ = [
+    "Crossover",
     "EnergyRow",
     "EnergyTable",
+    "EnergyTableError",
     "Injection",
     "Layer",
     "LayerLatency",
@@ -62,13 +77,17 @@ __all__ = [
     "Reduction",
     "Term",
     "count_operations",
+    "crossovers",
     "energy",
     "energy_table_names",
+    "injected",
     "latency",
     "load",
     "load_energy_table",
     "load_preset",
+    "plan",
     "preset_names",
+    "read_granularity",
     "reductions",
 ]
 

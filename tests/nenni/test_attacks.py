@@ -92,7 +92,10 @@ def test_leaves_everything_as_it_was(
     check_purity(attack_of(norm, name), trained, digits)
 
 
-@pytest.mark.parametrize("name", SLOW)
+@pytest.mark.parametrize(
+    "name",
+    ["autoattack", "autoattack_rand", pytest.param("autoattack_l2", marks=pytest.mark.slow)],
+)
 def test_autoattack_keeps_to_the_same(
     name: str, trained: nn.Module, digits: tuple[Tensor, Tensor]
 ) -> None:

@@ -35,6 +35,7 @@ def kill_in_its_middle(project: Project, run: subprocess.Popen[str], output: str
     raise AssertionError(f"nothing that writes {output} was caught")
 
 
+@pytest.mark.slow
 def test_another_folder_one_core_and_two_kills_give_the_same_bytes(
     first_results: dict[str, bytes], tmp_path: Path
 ) -> None:
