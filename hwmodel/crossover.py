@@ -58,10 +58,11 @@ def at_fraction(layer: Layer, fraction: float) -> Layer:
     """The layer with another share of essential neurons.
 
     N:M masks, and those that treat all neurons alike, have the share that their kind gives them.
+    Measured occupancies hold for the measured share alone and are dropped.
     """
     if layer.injection is None or layer.injection.selection in _FIXED:
         return layer
-    changed = {"fraction": fraction, "measured_fraction": fraction}
+    changed = {"fraction": fraction, "measured_fraction": fraction, "occupancy": {}}
     return layer.model_copy(update={"injection": layer.injection.model_copy(update=changed)})
 
 

@@ -10,6 +10,9 @@ from statistics import fmean
 from hwmodel.injection_spec import Injection
 from hwmodel.op_count import adds_noise, exact_fraction
 
+_GATHERED = ("channel", "oracle", "all", "none")
+"""Selections whose essential neurons fill tiles, or that compute all or none."""
+
 
 def scattered_fraction(fraction: float, tile: int) -> float:
     """Share of tiles with an essential neuron, if each is one independently: 1 - (1 - f)^t.
@@ -77,7 +80,8 @@ def effective_fraction(injection: Injection, tile: int) -> float:
     Blocks of a multiple of the tile's channels keep their fraction. So do channels: the same ones
     are chosen at all positions of an input, and their weights can be gathered into full tiles first
     (for one input at a time, and the last tile's rest neglected). Masks that treat all neurons
-    alike keep their fraction; the ``oracle`` and noise added to exact values run everything.
+    alike keep their fraction; the ``oracle`` and noise added to exact values run everything. For
+    the others, an occupancy that was measured goes before what independence would give.
 
     Parameters
     ----------
@@ -89,6 +93,8 @@ def effective_fraction(injection: Injection, tile: int) -> float:
     fraction = exact_fraction(injection)
     if adds_noise(injection):
         return fraction
+    if (measured := injection.occupancy.get(str(tile))) is not None:
+        return fraction if injection.selection in _GATHERED else measured
     match injection.selection:
         case "topk" | "threshold" | "random" | "inverted":
             return scattered_fraction(fraction, tile)

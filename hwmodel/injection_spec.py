@@ -47,6 +47,10 @@ class Injection(StrictModel):
         Nominal share of essential neurons.
     measured_fraction
         Share of neurons computed exactly, measured on real masks: the share the cost uses.
+    occupancy
+        Measured share of tiles with an essential neuron, by their size: so many neighbouring
+        channels at one position, as ``{"16": 0.97}``. Sizes that are not there (default) follow
+        from the fraction under assumptions: see `hwmodel.granularity`.
     n_m
         N and M of an N:M selection; null for the others.
     normalise
@@ -74,6 +78,9 @@ class Injection(StrictModel):
     selection: Selection
     fraction: Fraction
     measured_fraction: Fraction
+    occupancy: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]*$")], Fraction] = Field(
+        default_factory=dict
+    )
     n_m: tuple[NonNegativeInt, PositiveInt] | None = Field(default=None, validate_default=True)
     normalise: bool = False
     noise: Noise = "approximation"

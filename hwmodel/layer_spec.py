@@ -1,4 +1,4 @@
-"""The input: ``layers.json``, version 1, one entry per convolution or linear layer.
+"""The input: ``layers.json``, version 2, one entry per convolution or matrix product.
 
 Notation of the NENNI cost protocol, used in every module: a layer has n output neurons at each of
 M positions, each the dot product of d inputs.
@@ -22,32 +22,32 @@ class LayerSpecError(UserError):
 
 
 class Layer(StrictModel):
-    """A convolution or linear layer.
+    """A convolution, a linear layer or a product of activations.
 
     Attributes
     ----------
     name
         Unique in the file; ``total`` is reserved for sums.
     kind
-        ``conv2d`` or ``linear``.
+        ``conv2d``, ``linear``, or ``matmul``: a product of two activations, as in attention.
     in_channels, out_channels
-        Channels, or features of a linear layer.
+        Channels, features of a linear layer, or inner and outer size of a product, over all groups.
     kernel_size, stride, dilation
-        As in a convolution; ones in a linear layer.
+        As in a convolution; ones otherwise.
     padding
-        As in a convolution; zeros in a linear layer.
+        As in a convolution; zeros otherwise.
     groups
-        As in a convolution; 1 in a linear layer.
+        As in a convolution; 1 in a linear layer; equal products, such as heads.
     in_size, out_size
-        Height and width; ``[1, positions]`` for both in a linear layer.
+        Height and width; ``[1, positions]`` for both otherwise.
     exact_bits
         Bits of weights and activations on the exact path as it was evaluated.
     injection
-        Null where the layer stays exact.
+        Null where the layer stays exact, as a product of activations does.
     """
 
     name: Name
-    kind: Literal["conv2d", "linear"]
+    kind: Literal["conv2d", "linear", "matmul"]
     in_channels: PositiveInt
     out_channels: PositiveInt
     kernel_size: Pair
@@ -90,10 +90,11 @@ class Layer(StrictModel):
 
     @field_validator("kernel_size", "stride", "padding", "dilation")
     @classmethod
-    def _trivial_if_linear(cls, pair: tuple[int, int], info: ValidationInfo) -> tuple[int, int]:
+    def _trivial_unless_conv(cls, pair: tuple[int, int], info: ValidationInfo) -> tuple[int, int]:
         expected = (0, 0) if info.field_name == "padding" else (1, 1)
-        if info.data.get("kind") == "linear" and pair != expected:
-            raise ValueError(f"should be {list(expected)} for a linear layer")
+        kind = info.data.get("kind", "conv2d")
+        if kind != "conv2d" and pair != expected:
+            raise ValueError(f"should be {list(expected)} for the kind {kind}")
         return pair
 
     @field_validator("groups")
@@ -108,9 +109,10 @@ class Layer(StrictModel):
 
     @field_validator("in_size")
     @classmethod
-    def _flat_if_linear(cls, size: tuple[int, int], info: ValidationInfo) -> tuple[int, int]:
-        if info.data.get("kind") == "linear" and size[0] != 1:
-            raise ValueError("should be [1, positions] for a linear layer")
+    def _flat_unless_conv(cls, size: tuple[int, int], info: ValidationInfo) -> tuple[int, int]:
+        kind = info.data.get("kind", "conv2d")
+        if kind != "conv2d" and size[0] != 1:
+            raise ValueError(f"should be [1, positions] for the kind {kind}")
         return size
 
     @field_validator("out_size")
@@ -130,6 +132,8 @@ class Layer(StrictModel):
     @field_validator("injection")
     @classmethod
     def _fits_the_layer(cls, injection: Injection | None, info: ValidationInfo) -> Injection | None:
+        if injection is not None and info.data.get("kind") == "matmul":
+            raise ValueError("should be null for a product of activations")
         keys = ("in_channels", "kernel_size", "groups")
         if injection is not None and all(key in info.data for key in keys):
             channels, kernel, groups = (info.data[key] for key in keys)
@@ -162,7 +166,7 @@ class Network(StrictModel):
     Attributes
     ----------
     version
-        Of the format: 1.
+        Of the format: 2.
     model
         Free text.
     input_shape
@@ -171,7 +175,7 @@ class Network(StrictModel):
         In order of execution.
     """
 
-    version: Literal[1]
+    version: Literal[2]
     model: str
     input_shape: tuple[PositiveInt, PositiveInt, PositiveInt]
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)]

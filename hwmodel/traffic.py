@@ -36,8 +36,14 @@ def _in_bytes(weights: float, inputs: float, outputs: float) -> Traffic:
 
 
 def dense_traffic(layer: Layer, bits: int) -> Traffic:
-    """Bytes of the layer without injection: n d weights, all inputs it reads, M n outputs."""
-    return _in_bytes(layer.n * layer.d * bits, input_values(layer) * bits, layer.M * layer.n * bits)
+    """Bytes of the layer without injection: n d weights, all inputs it reads, M n outputs.
+
+    The second operand of a product of activations is an input.
+    """
+    weights, inputs = layer.n * layer.d * bits, input_values(layer) * bits
+    if layer.kind == "matmul":
+        weights, inputs = 0, inputs + weights
+    return _in_bytes(weights, inputs, layer.M * layer.n * bits)
 
 
 def projection_matrix_bits(layer: Layer, injection: Injection) -> int:

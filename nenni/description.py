@@ -1,29 +1,33 @@
 """Describe a network layer by layer, as the cost model reads it."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nenni.attention import make_attention_explicit
-from nenni.errors import UserError
 from nenni.injection import noisy_layers, seed_noise
 from nenni.layers import NoisyLayer
+from nenni.products import products
 
-VERSION = 1
+VERSION = 2
 """Version of the schema of layers.json."""
+TILES = (4, 8, 16, 32, 64)
+"""Neighbouring channels of the tiles whose occupancy is measured."""
 
 
 @torch.no_grad()
 def describe(
     model: nn.Module, images: Tensor, name: str, seed: int, batch_size: int = 250
 ) -> dict[str, Any]:
-    """Shapes, bits, projections and measured fractions of every convolution and linear layer.
+    """Shapes, bits, projections and measured masks of every convolution and matrix product.
 
-    Layers stand in the order in which they run; one that runs again has an entry for each time,
-    ``name#2`` and so on. Those that do not run cost nothing and are left out.
+    They stand in the order in which they run; one that runs again has an entry for each time,
+    ``name#2`` and so on. Those that do not run cost nothing and are left out. Products of
+    activations, as in attention, are there too.
 
     Parameters
     ----------
@@ -52,9 +56,9 @@ def describe(
         if isinstance(layer, NoisyLayer | nn.Conv2d | nn.Linear)
         and not layer_name.endswith(".wrapped")
     }
-    shapes = _shapes(model, found, images[:1])
+    seen = products(model, found, images[:1])
     noisy = dict(noisy_layers(model))
-    counts: dict[str, list[int]] = {layer_name: [0, 0] for layer_name in noisy}
+    counts = {layer_name: _Masks() for layer_name in noisy}
     handles = [
         layer.register_forward_hook(_mask_hook(counts[layer_name]))
         for layer_name, layer in noisy.items()
@@ -66,18 +70,13 @@ def describe(
         for handle in handles:
             handle.remove()
     layers = []
-    for layer_name, calls in shapes.items():
-        layer = found[layer_name]
-        for call, (inputs, outputs) in enumerate(calls, 1):
-            label = layer_name if call == 1 else f"{layer_name}#{call}"
-            if isinstance(layer, NoisyLayer):
-                entry = _geometry(label, layer.wrapped, inputs, outputs)
-                essential, total = counts[layer_name]
-                entry["injection"] = _injection(layer, essential / total)
-                entry["exact_bits"] = layer.choices.exact_bits
-            else:
-                entry = _geometry(label, layer, inputs, outputs)
-            layers.append(entry)
+    for one in seen:
+        entry = {"name": one.name, **one.geometry, "exact_bits": 32, "injection": None}
+        layer = noisy.get(one.layer or "")
+        if layer is not None:
+            entry["exact_bits"] = layer.choices.exact_bits
+            entry["injection"] = _injection(layer, counts[one.layer or ""])
+        layers.append(entry)
     return {
         "version": VERSION,
         "model": name,
@@ -86,82 +85,34 @@ def describe(
     }
 
 
-def _shapes(
-    model: nn.Module, layers: Mapping[str, nn.Module], image: Tensor
-) -> dict[str, list[tuple[torch.Size, torch.Size]]]:
-    """Shapes of the input and the output of each layer at each of its calls, in order."""
-    shapes: dict[str, list[tuple[torch.Size, torch.Size]]] = {}
+class _Masks:
+    """How many neurons were essential, and tiles of neighbouring channels with one that was."""
 
-    def hook_for(name: str) -> Callable[..., None]:
-        def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            shapes.setdefault(name, []).append((inputs[0].shape, output.shape))
+    def __init__(self) -> None:
+        self.essential = self.neurons = 0
+        self.tiles = {size: [0, 0] for size in TILES}
 
-        return hook
-
-    handles = [layer.register_forward_hook(hook_for(name)) for name, layer in layers.items()]
-    try:
-        model(image)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return shapes
+    def add(self, mask: Tensor) -> None:
+        """Count a mask, channels last (..., n)."""
+        self.essential += int(mask.sum())
+        self.neurons += mask.numel()
+        for size, (touched, all_) in self.tiles.items():
+            rest = -mask.shape[-1] % size
+            tiles = F.pad(mask, (0, rest)).unflatten(-1, (-1, size)).any(-1)
+            self.tiles[size] = [touched + int(tiles.sum()), all_ + tiles.numel()]
 
 
-def _mask_hook(count: list[int]) -> Callable[..., None]:
+def _mask_hook(count: _Masks) -> Callable[..., None]:
     def hook(layer: NoisyLayer, inputs: tuple[Tensor, ...], _: Tensor) -> None:
         x = inputs[0]
         exact = layer.choices.selection.judges_exact
         mask = layer.mask(layer.essential(x) if exact else layer.approximate(x))
-        count[0] += int(mask.sum())
-        count[1] += mask.numel()
+        count.add(mask.movedim(1, -1) if isinstance(layer.wrapped, nn.Conv2d) else mask)
 
     return hook
 
 
-def _geometry(
-    name: str, layer: nn.Conv2d | nn.Linear, inputs: torch.Size, outputs: torch.Size
-) -> dict[str, Any]:
-    if isinstance(layer, nn.Conv2d):
-        shape: dict[str, Any] = {
-            "kind": "conv2d",
-            "in_channels": layer.in_channels,
-            "out_channels": layer.out_channels,
-            "kernel_size": list(layer.kernel_size),
-            "stride": list(layer.stride),
-            "padding": _padding(name, layer),
-            "dilation": list(layer.dilation),
-            "groups": layer.groups,
-            "in_size": list(inputs[2:]),
-            "out_size": list(outputs[2:]),
-        }
-    else:
-        positions = inputs[1:-1].numel()
-        shape = {
-            "kind": "linear",
-            "in_channels": layer.in_features,
-            "out_channels": layer.out_features,
-            "kernel_size": [1, 1],
-            "stride": [1, 1],
-            "padding": [0, 0],
-            "dilation": [1, 1],
-            "groups": 1,
-            "in_size": [1, positions],
-            "out_size": [1, positions],
-        }
-    return {"name": name, **shape, "exact_bits": 32, "injection": None}
-
-
-def _padding(name: str, layer: nn.Conv2d) -> list[int]:
-    left, right, top, bottom = layer._reversed_padding_repeated_twice
-    if (left, top) != (right, bottom):
-        raise UserError(
-            f"layer {name}: its padding '{layer.padding}' differs between the sides, for which the "
-            "cost model has no place"
-        )
-    return [top, left]
-
-
-def _injection(layer: NoisyLayer, measured: float) -> dict[str, Any]:
+def _injection(layer: NoisyLayer, masks: _Masks) -> dict[str, Any]:
     choices = layer.choices.to_config()
     selection, projection, noise = (choices[kind] for kind in ("selection", "projection", "noise"))
     name = selection["name"]
@@ -175,7 +126,8 @@ def _injection(layer: NoisyLayer, measured: float) -> dict[str, Any]:
         "projected_bits": choices["projected_bits"],
         "selection": name,
         "fraction": layer.choices.selection.nominal(),
-        "measured_fraction": measured,
+        "measured_fraction": masks.essential / masks.neurons,
+        "occupancy": {str(t): touched / all_ for t, (touched, all_) in masks.tiles.items()},
         "n_m": [selection["n"], selection["m"]] if name == "n_m" else None,
         "block": [selection["channels"], selection["positions"]] if name == "block" else None,
         "normalise": choices["normalise"],

@@ -21,6 +21,7 @@ INJECTION: dict[str, Any] = {
     "selection": "topk",
     "fraction": 0.5,
     "measured_fraction": 0.5,
+    "occupancy": {},
     "n_m": None,
     "normalise": False,
     "noise": "approximation",
@@ -59,7 +60,7 @@ def conv_dict(injection: dict[str, Any] | None, **changes: Any) -> dict[str, Any
 
 
 def network_dict(*layers: dict[str, Any]) -> dict[str, Any]:
-    return {"version": 1, "model": "example", "input_shape": [1, 28, 28], "layers": list(layers)}
+    return {"version": 2, "model": "example", "input_shape": [1, 28, 28], "layers": list(layers)}
 
 
 @pytest.fixture(scope="session")

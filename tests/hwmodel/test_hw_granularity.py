@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwmodel.crossover import at_fraction
 from hwmodel.granularity import (
     block_fraction,
     effective_fraction,
@@ -127,3 +128,20 @@ def test_larger_tiles_skip_less(fraction: float, one: int, other: int) -> None:
     small, large = sorted((one, other))
     assert scattered_fraction(fraction, small) <= scattered_fraction(fraction, large) + 1e-12
     assert scattered_fraction(fraction, small) >= fraction - 1e-12
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"), [("topk", 0.75), ("random", 0.75), ("channel", 0.5), ("oracle", 1.0)]
+)
+def test_measured_occupancy_goes_before_independence(
+    make_layer: Any, selection: str, expected: float
+) -> None:
+    layer = make_layer({"selection": selection, "occupancy": {"16": 0.75}})
+    assert effective_fraction(layer.injection, 16) == expected
+    assert effective_fraction(layer.injection, 8) != 0.75
+
+
+def test_occupancy_holds_for_its_fraction_alone(make_layer: Any) -> None:
+    layer = at_fraction(make_layer({"occupancy": {"16": 0.75}}), 0.25)
+    assert layer.injection is not None
+    assert effective_fraction(layer.injection, 16) == scattered_fraction(0.25, 16)

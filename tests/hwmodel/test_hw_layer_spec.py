@@ -36,7 +36,7 @@ def test_load_reads_every_field(tmp_path: Path, example: dict[str, Any]) -> None
     path = tmp_path / "layers.json"
     path.write_text(json.dumps(example))
     network = hwmodel.load(path)
-    assert (network.version, network.model, network.input_shape) == (1, "example", (1, 28, 28))
+    assert (network.version, network.model, network.input_shape) == (2, "example", (1, 28, 28))
     first, second, fc = network.layers
     assert first.injection is None
     assert second.injection is not None
@@ -57,7 +57,7 @@ def test_sizes_of_a_grouped_dilated_convolution(make_layer: Any) -> None:
 
 def test_optional_keys_may_be_left_out(tmp_path: Path, example: dict[str, Any]) -> None:
     delete_at(example, ("layers", 0, "injection"))
-    for key in ("k_c", "n_m", "normalise", "noise", "pool", "block"):
+    for key in ("occupancy", "k_c", "n_m", "normalise", "noise", "pool", "block"):
         delete_at(example, ("layers", 1, "injection", key))
     path = tmp_path / "layers.json"
     path.write_text(json.dumps(example))
@@ -72,7 +72,7 @@ def test_optional_keys_may_be_left_out(tmp_path: Path, example: dict[str, Any]) 
 INJ = ("layers", 1, "injection")
 
 BAD_VALUES: list[tuple[Path_, Any, str]] = [
-    (("version",), 2, "version: should be 1, got 2"),
+    (("version",), 1, "version: should be 2, got 1"),
     (("model",), 3, "model: should be a valid string, got 3"),
     (("input_shape",), [1, 28, 0], "input_shape[2]: should be greater than 0, got 0"),
     (("layers",), [], "layers: Tuple should have at least 1 item"),
@@ -80,7 +80,7 @@ BAD_VALUES: list[tuple[Path_, Any, str]] = [
     (("layers", 1, "name"), "first", 'layers[1].name: should be unique, got "first"'),
     (("layers", 1, "name"), "total", "layers[1].name: should not be 'total'"),
     (("layers", 1, "name"), "", "layers[1].name: String should have at least 1 character"),
-    (("layers", 1, "kind"), "conv3d", "layers[1].kind: should be 'conv2d' or 'linear'"),
+    (("layers", 1, "kind"), "conv3d", "layers[1].kind: should be 'conv2d', 'linear' or 'matmul'"),
     (("layers", 1, "in_channels"), -4, "layers[1].in_channels: should be greater than 0, got -4"),
     (("layers", 1, "in_channels"), "16", "layers[1].in_channels: should be a valid integer"),
     (("layers", 1, "groups"), 3, "layers[1].groups: should divide in_channels and out_channels"),
@@ -90,11 +90,19 @@ BAD_VALUES: list[tuple[Path_, Any, str]] = [
     (("layers", 1, "out_size"), [14, 13], "layers[1].out_size: should be [14, 14], which follows"),
     (("layers", 1, "exact_bits"), 9, "layers[1].exact_bits: should be 2, 3, 4, 5, 6, 7, 8, 16 or"),
     (("layers", 1, "extra"), 9, "layers[1].extra: is not a known key"),
-    (("layers", 2, "kernel_size"), [3, 3], "layers[2].kernel_size: should be [1, 1] for a linear"),
-    (("layers", 2, "stride"), [2, 1], "layers[2].stride: should be [1, 1] for a linear layer"),
-    (("layers", 2, "padding"), [1, 1], "layers[2].padding: should be [0, 0] for a linear layer"),
+    (
+        ("layers", 2, "kernel_size"),
+        [3, 3],
+        "layers[2].kernel_size: should be [1, 1] for the kind linear",
+    ),
+    (("layers", 2, "stride"), [2, 1], "layers[2].stride: should be [1, 1] for the kind linear"),
+    (("layers", 2, "padding"), [1, 1], "layers[2].padding: should be [0, 0] for the kind linear"),
     (("layers", 2, "groups"), 2, "layers[2].groups: should be 1 for a linear layer, got 2"),
-    (("layers", 2, "in_size"), [2, 7], "layers[2].in_size: should be [1, positions] for a linear"),
+    (
+        ("layers", 2, "in_size"),
+        [2, 7],
+        "layers[2].in_size: should be [1, positions] for the kind linear",
+    ),
     ((*INJ, "projection"), "dct", "layers[1].injection.projection: should be 'sparse', 'tap_"),
     ((*INJ, "k"), 0, "layers[1].injection.k: should be greater than 0, got 0"),
     ((*INJ, "k_c"), 2, "layers[1].injection.k_c: should be null for this projection, got 2"),
@@ -219,7 +227,7 @@ def test_limits_are_allowed(make_layer: Callable[..., Any], changes: dict[str, A
         ("{", "Invalid JSON: EOF while parsing"),
         ("[1]", "should be an object, got [1]"),
         (b"\xff\xfe", "Invalid JSON"),
-        ('{"version": 1, "model": "x", "input_shape": [1,2,3], "layers": NaN}', "layers: should"),
+        ('{"version": 2, "model": "x", "input_shape": [1,2,3], "layers": NaN}', "layers: should"),
     ],
 )
 def test_file_that_is_no_network(tmp_path: Path, text: str | bytes, expected: str) -> None:

@@ -6,7 +6,7 @@ from fvcore.nn import FlopCountAnalysis
 from torch import Tensor, nn
 
 import hwmodel
-from nenni.description import describe
+from nenni.description import TILES, describe
 from nenni.fitting import fit
 from nenni.injection import inject, noisy_layers
 from nenni.io import write_json
@@ -55,3 +55,29 @@ def test_injected_layers_are_described_as_they_are(
     file = tmp_path / "layers.json"  # type: ignore[operator]
     write_json(file, found)
     assert hwmodel.load(file).layers[2].n == 16
+
+
+def test_occupancy_of_tiles_is_that_of_the_masks(
+    noisy: nn.Module, digits: tuple[Tensor, Tensor]
+) -> None:
+    x = digits[0][:20]
+    found = describe(noisy, x, "small_cnn", 0, batch_size=7)
+    inputs: dict[str, Tensor] = {}
+    handles = [
+        layer.register_forward_pre_hook(lambda _, args, name=name: inputs.update({name: args[0]}))
+        for name, layer in noisy_layers(noisy)
+    ]
+    with torch.no_grad():
+        noisy(x)
+        for name, layer in noisy_layers(noisy):
+            mask = layer.mask(layer.approximate(inputs[name]))
+            mask = mask.movedim(1, -1) if mask.dim() == 4 else mask
+            injection = next(e for e in found["layers"] if e["name"] == name)["injection"]
+            for size in TILES:
+                tiles = torch.stack([part.any(-1) for part in mask.split(size, -1)], -1)
+                assert injection["occupancy"][str(size)] == pytest.approx(
+                    float(tiles.double().mean())
+                )
+            assert injection["measured_fraction"] <= injection["occupancy"]["16"]
+    for handle in handles:
+        handle.remove()
