@@ -381,13 +381,17 @@ def test_the_description_holds_the_layers_of_attention(injected: str) -> None:
     layers = describe(model, x, "vit", 0)["layers"]
     names = [
         "first",
-        *(f"block.self_attention.{n}" for n in ("q", "k", "v", "out")),
+        *(f"block.self_attention.{n}" for n in ("q", "k", "v", "matmul", "matmul#2", "out")),
         "block.mlp.0",
         "block.mlp.3",
         "last",
     ]
     assert [layer["name"] for layer in layers] == names
-    assert [layer["out_channels"] for layer in layers] == [16, 16, 16, 16, 16, 24, 16, 3]
+    tokens = layers[4]["out_size"][1]
+    heads = model.block.self_attention.num_heads  # type: ignore[union-attr]
+    widths = [16, 16, 16, 16, heads * tokens, 16, 16, 24, 16, 3]
+    assert [layer["out_channels"] for layer in layers] == widths
     noisy = [layer["name"] for layer in layers if layer["injection"]]
-    assert noisy == {"all": names[1:-1], "mlp": names[5:7], "none": []}[injected]
+    linear = [name for name in names[1:-1] if "matmul" not in name]
+    assert noisy == {"all": linear, "mlp": names[7:9], "none": []}[injected]
     assert model.block.self_attention is attending  # type: ignore[union-attr]
