@@ -4,6 +4,7 @@ Notation of the NENNI cost protocol, used in every module: a layer has n output 
 M positions, each the dot product of d inputs.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -77,9 +78,16 @@ class Layer(StrictModel):
 
     @property
     def input_positions(self) -> int:
-        """Input positions that are read at least once, at most: min(H_in W_in, M kh kw)."""
-        height, width = self.in_size
-        return min(height * width, self.M * self.kernel_size[0] * self.kernel_size[1])
+        """Input positions that are read at least once, without the padding.
+
+        min(H_in W_in, M kh kw) where the taps of neighbours cover all or do not overlap.
+        """
+        axes = zip(
+            self.in_size, self.out_size, self.kernel_size, self.stride, self.padding,
+            self.dilation, strict=True,
+        )  # fmt: skip
+        rows, columns = (_positions_read(*axis) for axis in axes)
+        return rows * columns
 
     @field_validator("name")
     @classmethod
@@ -143,6 +151,16 @@ class Layer(StrictModel):
 
 def _output_length(length: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
     return (length + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+@cache
+def _positions_read(
+    length: int, outputs: int, kernel: int, stride: int, padding: int, dilation: int
+) -> int:
+    """Positions along one axis that some tap of some output reads."""
+    starts = range(-padding, outputs * stride - padding, stride)
+    read = {start + tap * dilation for start in starts for tap in range(kernel)}
+    return sum(0 <= position < length for position in read)
 
 
 def _check_projection(injection: Injection, channels: int, area: int) -> None:

@@ -7,6 +7,7 @@ and are left out, as are the exact path's own quantisers, which a dense INT8 net
 """
 
 from dataclasses import dataclass
+from math import comb
 
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer
@@ -73,13 +74,13 @@ def expected_sparse_additions(layer: Layer, k: int) -> float:
 def tap_shared_additions(layer: Layer, injection: Injection) -> int:
     """Additions of a P on channels alone, whose result all kernel taps share.
 
-    Each input position is projected once: min(H_in W_in, M kh kw) times the non-zeros.
+    Each input position that is read is projected once: their number times the non-zeros.
     """
     return layer.input_positions * injection.nonzeros * layer.groups
 
 
 def expected_tap_shared_additions(layer: Layer, k_c: int) -> float:
-    """Additions expected of a tap-shared P: min(H_in W_in, M kh kw) k_c C_in / 3."""
+    """Additions expected of a tap-shared P: as a rule min(H_in W_in, M kh kw) k_c C_in / 3."""
     return layer.input_positions * k_c * layer.in_channels / 3
 
 
@@ -168,11 +169,17 @@ def selection(layer: Layer, injection: Injection) -> Operations:
             return Operations(macs=scaled, comparisons=neurons)
         case "n_m":
             assert injection.n_m is not None
-            return Operations(macs=scaled, comparisons=neurons * (injection.n_m[1] - 1) / 2)
+            return Operations(macs=scaled, comparisons=layer.M * _pairs(layer.n, injection.n_m[1]))
         case "block" | "channel":
             return Operations(macs=scaled, additions=neurons)
         case "random" | "all" | "none":
             return Operations()
+
+
+def _pairs(neurons: int, group: int) -> int:
+    """Pairs within groups of so many neighbours, of which the last may be smaller."""
+    groups, rest = divmod(neurons, group)
+    return groups * comb(group, 2) + comb(rest, 2)
 
 
 def exact_part(layer: Layer, injection: Injection) -> Operations:

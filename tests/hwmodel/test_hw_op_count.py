@@ -46,9 +46,12 @@ def test_dense_macs(make_layer: Any, linear_layer: Any) -> None:
 def test_input_positions(make_layer: Any) -> None:
     assert make_layer().input_positions == 784
     assert make_layer(None, kernel_size=[1, 1], padding=[0, 0]).input_positions == 196
-    assert make_layer(None, stride=[14, 14]).input_positions == 4 * 9
+    # Two rows and columns of outputs; the first of each starts in the padding.
+    assert make_layer(None, stride=[14, 14]).input_positions == 5 * 5
     wide = make_layer(None, stride=[14, 14], kernel_size=[3, 5], padding=[1, 2])
-    assert wide.input_positions == 4 * 15
+    assert wide.input_positions == 5 * 8
+    apart = make_layer(None, stride=[14, 14], padding=[0, 0], dilation=[2, 1])
+    assert apart.input_positions == 6 * 6
 
 
 @pytest.mark.parametrize(
@@ -105,8 +108,9 @@ def test_learned_projection_multiplies_every_entry_at_every_position_read(
     pca = {"projection": "tap_shared_pca", "k": k_c * kernel**2, "k_c": k_c, "nonzeros": 1}
     shape = {"in_size": [size, size], "stride": [stride] * 2, "kernel_size": [kernel] * 2}
     layer = make_layer(pca, padding=[kernel // 2] * 2, **shape)
-    outputs = ((size - 1) // stride + 1) ** 2
-    expected = min(size**2, outputs * kernel**2) * k_c * 16
+    starts = range(-(kernel // 2), size - kernel // 2, stride)
+    read = {start + tap for start in starts for tap in range(kernel)} & set(range(size))
+    expected = len(read) ** 2 * k_c * 16
     assert op_count.projection(layer, layer.injection) == Operations(macs=expected)
 
 
