@@ -42,6 +42,12 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"hwmodel: {message} (see --help)\n")
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"should be a whole number of 1 or more, got {text!r}")
+    return int(text)
+
+
 def _parser() -> _Parser:
     parser = _Parser(
         prog="python -m hwmodel",
@@ -56,6 +62,9 @@ def _parser() -> _Parser:
         action="extend",
         metavar="NAME",
         help=f"platforms for the latency (default: all of {', '.join(preset_names())})",
+    )
+    parser.add_argument(
+        "--batch", type=_count, default=1, help="inputs at once, for the latency (default: 1)"
     )
     parser.add_argument(
         "--energy-table",
@@ -149,10 +158,10 @@ def run(arguments: argparse.Namespace) -> str:
     presets = {name: load_preset(name) for name in names}
     table = load_energy_table(arguments.energy_table)
     terms = count_operations(network)
-    rows = reductions(network)
-    latencies = {name: latency(network, preset) for name, preset in presets.items()}
+    rows, batch = reductions(network), arguments.batch
+    latencies = {name: latency(network, preset, batch) for name, preset in presets.items()}
     energies = energy(network, table)
-    crossings = {name: crossovers(network, preset) for name, preset in presets.items()}
+    crossings = {name: crossovers(network, preset, batch) for name, preset in presets.items()}
     texts = (
         csv_output.operations_csv(terms),
         csv_output.reductions_csv(rows),
@@ -166,12 +175,13 @@ def run(arguments: argparse.Namespace) -> str:
     if arguments.plan is not None:
         if len(presets) != 1:
             raise UserError("a plan is for one platform: give one --preset")
-        faster = plan(network, *presets.values())
+        (preset,) = presets.values()
+        faster = plan(network, preset, batch)
         csv_output.write_atomically(arguments.plan, f"{faster.model_dump_json(indent=1)}\n")
     platforms = [
         (name, preset, latencies[name], crossings[name]) for name, preset in presets.items()
     ]
-    return report.full_report(network, terms, rows, platforms, (table, energies))
+    return report.full_report(network, terms, rows, platforms, (table, energies), batch)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -28,7 +28,7 @@ class Crossover:
     bits
         Of the exact path and of dense.
     dense_s, injected_s
-        Time of one input, the latter at the fraction that was measured; None where the platform
+        Time of one batch, the latter at the fraction that was measured; None where the platform
         lacks a precision.
     fraction
         Share of essential neurons below which the layer is faster than dense, in [0, 1]; None if it
@@ -66,21 +66,23 @@ def at_fraction(layer: Layer, fraction: float) -> Layer:
     return layer.model_copy(update={"injection": layer.injection.model_copy(update=changed)})
 
 
-def seconds(layers: Iterable[Layer], preset: Preset) -> float | None:
+def seconds(layers: Iterable[Layer], preset: Preset, batch: int = 1) -> float | None:
     """Time of layers with their injections, None if the platform lacks a precision."""
-    times = [layer_latency(layer, preset).injected_s for layer in layers]
+    times = [layer_latency(layer, preset, batch).injected_s for layer in layers]
     known = [time for time in times if time is not None]
     return sum(known) if len(known) == len(times) else None
 
 
-def crossover_fraction(layers: Sequence[Layer], preset: Preset, dense_s: float) -> float | None:
+def crossover_fraction(
+    layers: Sequence[Layer], preset: Preset, dense_s: float, batch: int = 1
+) -> float | None:
     """Largest share of essential neurons at which layers take less than `dense_s`.
 
     By bisection: the time does not fall with the share.
     """
 
     def wins(fraction: float) -> bool:
-        time = seconds([at_fraction(layer, fraction) for layer in layers], preset)
+        time = seconds([at_fraction(layer, fraction) for layer in layers], preset, batch)
         return time is not None and time < dense_s
 
     if not wins(0.0):
@@ -94,15 +96,17 @@ def crossover_fraction(layers: Sequence[Layer], preset: Preset, dense_s: float) 
     return low
 
 
-def _crossover(name: str, layers: Sequence[Layer], preset: Preset, bits: int) -> Crossover:
+def _crossover(
+    name: str, layers: Sequence[Layer], preset: Preset, bits: int, batch: int
+) -> Crossover:
     layers = [at_bits(layer, bits) for layer in layers]
-    dense_s = seconds([layer.model_copy(update={"injection": None}) for layer in layers], preset)
-    injected_s = seconds(layers, preset)
-    fraction = None if dense_s is None else crossover_fraction(layers, preset, dense_s)
+    plain = [layer.model_copy(update={"injection": None}) for layer in layers]
+    dense_s, injected_s = seconds(plain, preset, batch), seconds(layers, preset, batch)
+    fraction = None if dense_s is None else crossover_fraction(layers, preset, dense_s, batch)
     return Crossover(name, bits, dense_s, injected_s, fraction)
 
 
-def crossovers(network: Network, preset: Preset) -> list[Crossover]:
+def crossovers(network: Network, preset: Preset, batch: int = 1) -> list[Crossover]:
     """Every layer with an injection, and the network in total, at each baseline's bits.
 
     Parameters
@@ -111,18 +115,22 @@ def crossovers(network: Network, preset: Preset) -> list[Crossover]:
         As read by `hwmodel.load`.
     preset
         As read by `hwmodel.load_preset`.
+    batch
+        Inputs at once.
     """
     injected = [layer for layer in network.layers if layer.injection is not None]
     rows = [
-        _crossover(layer.name, [layer], preset, bits)
+        _crossover(layer.name, [layer], preset, bits, batch)
         for layer in injected
         for bits in BASELINES.values()
     ]
-    totals = [_crossover("total", network.layers, preset, bits) for bits in BASELINES.values()]
+    totals = [
+        _crossover("total", network.layers, preset, bits, batch) for bits in BASELINES.values()
+    ]
     return rows + totals
 
 
-def plan(network: Network, preset: Preset) -> Network:
+def plan(network: Network, preset: Preset, batch: int = 1) -> Network:
     """The network with every layer left dense that is not faster with its injection.
 
     Parameters
@@ -131,13 +139,15 @@ def plan(network: Network, preset: Preset) -> Network:
         As read by `hwmodel.load`; each layer is compared at its own bits.
     preset
         The platform.
+    batch
+        Inputs at once.
     """
     return network.model_copy(
-        update={"layers": tuple(_faster(layer, preset) for layer in network.layers)}
+        update={"layers": tuple(_faster(layer, preset, batch) for layer in network.layers)}
     )
 
 
-def _faster(layer: Layer, preset: Preset) -> Layer:
-    speedup = _crossover(layer.name, [layer], preset, layer.exact_bits).speedup
+def _faster(layer: Layer, preset: Preset, batch: int) -> Layer:
+    speedup = _crossover(layer.name, [layer], preset, layer.exact_bits, batch).speedup
     wins = speedup is not None and speedup > 1
     return layer if wins else layer.model_copy(update={"injection": None})

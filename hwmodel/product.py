@@ -1,6 +1,6 @@
 """Matrix products that a layer consists of, for one input."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer
@@ -32,10 +32,20 @@ class Product:
         """Multiply-accumulates, of all of them."""
         return self.M * self.n * self.d * self.count
 
+    def of_batch(self, batch: int) -> "Product":
+        """The products of so many inputs, whose positions stand below each other."""
+        return replace(self, M=batch * self.M)
 
-def dense_product(layer: Layer) -> Product:
-    """The layer without injection, one product for each group: (M x d) (d x n)."""
-    return Product(layer.M, layer.n // layer.groups, layer.d, layer.groups)
+
+def dense_product(layer: Layer, batch: int = 1) -> Product:
+    """The layer without injection, one product for each group: (M x d) (d x n).
+
+    The inputs of a batch have their own products of activations.
+    """
+    product = Product(layer.M, layer.n // layer.groups, layer.d, layer.groups)
+    if layer.kind == "matmul":
+        return replace(product, count=batch * product.count)
+    return product.of_batch(batch)
 
 
 def approximation_product(layer: Layer, injection: Injection) -> Product:

@@ -173,6 +173,7 @@ def full_report(
     reductions: Sequence[Reduction],
     latencies: Sequence[tuple[str, Preset, Sequence[LayerLatency], Sequence[Crossover]]],
     energies: tuple[EnergyTable, Sequence[EnergyRow]],
+    batch: int,
 ) -> str:
     """All tables, with the conventions they rest on.
 
@@ -186,6 +187,8 @@ def full_report(
         Name, constants, rows and crossovers of each platform.
     energies
         The table and the rows.
+    batch
+        Inputs at once, of the latencies.
     """
     shape = " x ".join(map(str, network.input_shape))
     sections = [
@@ -196,7 +199,7 @@ def full_report(
         + reductions_table(reductions),
     ]
     sections += [
-        f"Latency in microseconds on {name}: {preset.description}\n"
+        f"Latency in microseconds of a batch of {batch} on {name}: {preset.description}\n"
         f"assumed, neither measured nor from a data sheet: {_assumed(preset)}\n"
         + latency_table(rows)
         + "\n\nAgainst dense at the same bits, and the share of essential neurons up to which the\n"

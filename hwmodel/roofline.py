@@ -1,4 +1,4 @@
-"""Latency of one input by a roofline: t = max(operations / rate, bytes / bandwidth) + overhead.
+"""Latency of a batch by a roofline: t = max(operations / rate, bytes / bandwidth) + overhead.
 
 An injected layer runs four phases one after the other, projection (with the roundings),
 approximation, selection and exact (with the noise added to exact values), the first two only where
@@ -69,7 +69,7 @@ _NOTHING = Phase(0.0, 0.0, 0.0)
 
 @dataclass(frozen=True, slots=True)
 class LayerLatency:
-    """Latency of a layer, or of the whole network, in seconds for one input.
+    """Latency of a layer, or of the whole network, in seconds for one batch.
 
     None stands for a precision that the platform lacks.
 
@@ -132,30 +132,30 @@ def irregular_seconds(preset: Preset, operations: float) -> float:
     return operations / (preset.peak_elementwise_per_s * preset.utilisation_irregular.value)
 
 
-def _phase(preset: Preset, compute_s: float, moved: traffic.Traffic) -> Phase:
-    memory_s = moved.total / preset.bandwidth_bytes_per_s.value
+def _phase(preset: Preset, compute_s: float, moved: traffic.Traffic, batch: int) -> Phase:
+    memory_s = moved.of_batch(batch).total / preset.bandwidth_bytes_per_s.value
     return Phase(compute_s, memory_s, preset.overhead_s.value)
 
 
-def dense_phase(layer: Layer, preset: Preset, bits: int) -> Phase:
+def dense_phase(layer: Layer, preset: Preset, bits: int, batch: int = 1) -> Phase:
     """Time the whole layer, computed exactly, at `bits` or the next supported width above."""
     run_bits = _run_bits(preset, bits)
-    compute_s = product_seconds(preset, dense_product(layer), run_bits)
-    return _phase(preset, compute_s, traffic.dense_traffic(layer, run_bits))
+    compute_s = product_seconds(preset, dense_product(layer, batch), run_bits)
+    return _phase(preset, compute_s, traffic.dense_traffic(layer, run_bits), batch)
 
 
-def _projection_seconds(layer: Layer, injection: Injection, preset: Preset) -> float:
+def _projection_seconds(layer: Layer, injection: Injection, preset: Preset, batch: int) -> float:
     if injection.real_projection:
         operand_bits = max(GAUSSIAN_BITS, injection.input_bits)
     elif preset.skips_zeros.value:
-        return irregular_seconds(preset, op_count.projection(layer, injection).additions)
+        return irregular_seconds(preset, batch * op_count.projection(layer, injection).additions)
     else:
         operand_bits = injection.input_bits
     run_bits = _run_bits(preset, operand_bits)
-    return product_seconds(preset, projection_product(layer, injection), run_bits)
+    return product_seconds(preset, projection_product(layer, injection).of_batch(batch), run_bits)
 
 
-def projection_phase(layer: Layer, injection: Injection, preset: Preset) -> Phase:
+def projection_phase(layer: Layer, injection: Injection, preset: Preset, batch: int = 1) -> Phase:
     """Time Q_a, P x and Q_p.
 
     A sparse P costs its non-zeros where zeros can be skipped, else as a dense matrix on the
@@ -165,59 +165,67 @@ def projection_phase(layer: Layer, injection: Injection, preset: Preset) -> Phas
         return _NOTHING
     roundings = op_count.input_roundings(layer, injection, layer.exact_bits)
     roundings += op_count.projected_roundings(layer, injection, sum_bits(injection))
-    compute_s = _projection_seconds(layer, injection, preset) + regular_seconds(preset, roundings)
+    compute_s = _projection_seconds(layer, injection, preset, batch)
+    compute_s += regular_seconds(preset, batch * roundings)
     input_bits = _run_bits(preset, layer.exact_bits)
     projected_bits = _run_bits(preset, injection.projected_bits)
     moved = traffic.projection_traffic(layer, injection, input_bits, projected_bits)
-    return _phase(preset, compute_s, moved)
+    return _phase(preset, compute_s, moved, batch)
 
 
-def approximation_phase(layer: Layer, injection: Injection, preset: Preset) -> Phase:
+def approximation_phase(
+    layer: Layer, injection: Injection, preset: Preset, batch: int = 1
+) -> Phase:
     """Time W~ times the projected inputs; both operands at the wider one's supported width."""
     if not op_count.needs_approximation(injection):
         return _NOTHING
     run_bits = _run_bits(preset, max(injection.weight_bits, injection.projected_bits))
-    compute_s = product_seconds(preset, approximation_product(layer, injection), run_bits)
+    product = approximation_product(layer, injection).of_batch(batch)
+    compute_s = product_seconds(preset, product, run_bits)
     output_bits = _run_bits(preset, layer.exact_bits)
     moved = traffic.approximation_traffic(layer, injection, run_bits, output_bits)
-    return _phase(preset, compute_s, moved)
+    return _phase(preset, compute_s, moved, batch)
 
 
-def selection_phase(layer: Layer, injection: Injection, preset: Preset) -> Phase:
+def selection_phase(layer: Layer, injection: Injection, preset: Preset, batch: int = 1) -> Phase:
     """Time judging z~, stored like the layer's outputs, and writing the mask."""
     count = op_count.selection(layer, injection)
-    compute_s = irregular_seconds(preset, count.macs + count.comparisons + count.additions)
+    operations = count.macs + count.comparisons + count.additions
+    compute_s = irregular_seconds(preset, batch * operations)
     score_bits = _run_bits(preset, layer.exact_bits)
-    return _phase(preset, compute_s, traffic.selection_traffic(layer, injection, score_bits))
+    moved = traffic.selection_traffic(layer, injection, score_bits)
+    return _phase(preset, compute_s, moved, batch)
 
 
-def exact_phase(layer: Layer, injection: Injection, preset: Preset) -> Phase:
+def exact_phase(layer: Layer, injection: Injection, preset: Preset, batch: int = 1) -> Phase:
     """Time the essential neurons and those that share a tile with one, and noise added to z."""
     run_bits = _run_bits(preset, layer.exact_bits)
     fraction = effective_fraction(injection, preset.tile_outputs.value)
-    compute_s = product_seconds(preset, dense_product(layer), run_bits, fraction)
-    compute_s += irregular_seconds(preset, op_count.noise(layer, injection).additions)
-    return _phase(preset, compute_s, traffic.exact_traffic(layer, injection, run_bits, fraction))
+    product = dense_product(layer, batch)
+    compute_s = product_seconds(preset, product, run_bits, fraction)
+    compute_s += irregular_seconds(preset, batch * op_count.noise(layer, injection).additions)
+    moved = traffic.exact_traffic(layer, injection, run_bits, fraction, batch)
+    return _phase(preset, compute_s, moved, batch)
 
 
-def _dense_seconds(layer: Layer, preset: Preset, bits: int) -> float | None:
+def _dense_seconds(layer: Layer, preset: Preset, bits: int, batch: int) -> float | None:
     try:
-        return dense_phase(layer, preset, bits).seconds
+        return dense_phase(layer, preset, bits, batch).seconds
     except UnsupportedPrecisionError:
         return None
 
 
-def _phases(layer: Layer, preset: Preset) -> tuple[Phase, Phase, Phase, Phase] | None:
+def _phases(layer: Layer, preset: Preset, batch: int) -> tuple[Phase, Phase, Phase, Phase] | None:
     """Projection, approximation, selection and exact phase, or None if the layer cannot run."""
     injection = layer.injection
     try:
         if injection is None:
-            return _NOTHING, _NOTHING, _NOTHING, dense_phase(layer, preset, layer.exact_bits)
+            return _NOTHING, _NOTHING, _NOTHING, dense_phase(layer, preset, layer.exact_bits, batch)
         return (
-            projection_phase(layer, injection, preset),
-            approximation_phase(layer, injection, preset),
-            selection_phase(layer, injection, preset),
-            exact_phase(layer, injection, preset),
+            projection_phase(layer, injection, preset, batch),
+            approximation_phase(layer, injection, preset, batch),
+            selection_phase(layer, injection, preset, batch),
+            exact_phase(layer, injection, preset, batch),
         )
     except UnsupportedPrecisionError:
         return None
@@ -228,7 +236,7 @@ def _sum_or_none(values: Sequence[float | None]) -> float | None:
     return sum(known) if len(known) == len(values) else None
 
 
-def layer_latency(layer: Layer, preset: Preset) -> LayerLatency:
+def layer_latency(layer: Layer, preset: Preset, batch: int = 1) -> LayerLatency:
     """Latency of one layer.
 
     Parameters
@@ -237,9 +245,11 @@ def layer_latency(layer: Layer, preset: Preset) -> LayerLatency:
         With or without injection.
     preset
         The platform.
+    batch
+        Inputs at once.
     """
-    fp32_s, fp16_s, int8_s = (_dense_seconds(layer, preset, b) for b in BASELINES.values())
-    phases = _phases(layer, preset)
+    fp32_s, fp16_s, int8_s = (_dense_seconds(layer, preset, b, batch) for b in BASELINES.values())
+    phases = _phases(layer, preset, batch)
     seconds = [None] * 4 if phases is None else [phase.seconds for phase in phases]
     projection_s, approximation_s, selection_s, exact_s = seconds
     return LayerLatency(
@@ -272,7 +282,7 @@ def total_latency(rows: Sequence[LayerLatency]) -> LayerLatency:
     )
 
 
-def latency(network: Network, preset: Preset) -> list[LayerLatency]:
+def latency(network: Network, preset: Preset, batch: int = 1) -> list[LayerLatency]:
     """Latency of every layer and of the whole network.
 
     Parameters
@@ -281,11 +291,13 @@ def latency(network: Network, preset: Preset) -> list[LayerLatency]:
         As read by `hwmodel.load`.
     preset
         As read by `hwmodel.load_preset`.
+    batch
+        Inputs at once: they share the weights and the overheads.
 
     Returns
     -------
     list of LayerLatency
         In the order of the layers, ``total`` last.
     """
-    rows = [layer_latency(layer, preset) for layer in network.layers]
+    rows = [layer_latency(layer, preset, batch) for layer in network.layers]
     return [*rows, total_latency(rows)]

@@ -30,6 +30,10 @@ class Traffic:
         """All bytes."""
         return self.weights + self.inputs + self.outputs
 
+    def of_batch(self, batch: int) -> "Traffic":
+        """Bytes of so many inputs, which share the weights."""
+        return Traffic(self.weights, batch * self.inputs, batch * self.outputs)
+
 
 def _in_bytes(weights: float, inputs: float, outputs: float) -> Traffic:
     return Traffic(weights / _BITS_PER_BYTE, inputs / _BITS_PER_BYTE, outputs / _BITS_PER_BYTE)
@@ -90,19 +94,24 @@ def selection_traffic(layer: Layer, injection: Injection, score_bits: int) -> Tr
     return _in_bytes(0, scores, mask(layer, injection).mask_bits)
 
 
-def weight_rows_fraction(layer: Layer, injection: Injection, fraction: float) -> float:
+def weight_rows_fraction(
+    layer: Layer, injection: Injection, fraction: float, batch: int = 1
+) -> float:
     """Share of the weight rows that some position needs, where a tile runs with chance `fraction`.
 
-    Channels are skipped at all positions at once. Other selections are taken as independent between
-    positions, 1 - (1 - f)^M, and blocks of p positions between blocks, 1 - (1 - f)^ceil(M / p).
+    Channels are skipped at all positions of an input at once. Other selections are taken as
+    independent between positions, 1 - (1 - f)^M, and blocks of p positions between blocks,
+    1 - (1 - f)^ceil(M / p); inputs of a batch as independent of each other.
     """
     if injection.selection == "channel":
-        return fraction
+        return fraction if batch == 1 else 1 - (1 - fraction) ** batch
     shared_positions = 1 if injection.block is None else injection.block[1]
-    return 1 - (1 - fraction) ** -(-layer.M // shared_positions)
+    return 1 - (1 - fraction) ** (batch * -(-layer.M // shared_positions))
 
 
-def exact_traffic(layer: Layer, injection: Injection, bits: int, fraction: float) -> Traffic:
+def exact_traffic(
+    layer: Layer, injection: Injection, bits: int, fraction: float, batch: int = 1
+) -> Traffic:
     """Bytes of the essential neurons: weight rows needed, all inputs, the mask, f M n outputs.
 
     With noise ``zero`` the zeros are written too, M n outputs in all. Exact values that get noise
@@ -116,12 +125,14 @@ def exact_traffic(layer: Layer, injection: Injection, bits: int, fraction: float
         Of weights, inputs and outputs.
     fraction
         Share of the neurons that the hardware runs; with 0 nothing moves but zeros.
+    batch
+        Inputs that decide together which weight rows are read; inputs and outputs are those of one.
     """
     written = 1.0 if injection.noise == "zero" else fraction
     output_bits = written * layer.M * layer.n * bits
     if fraction == 0:
         return _in_bytes(0, 0, output_bits)
-    rows = weight_rows_fraction(layer, injection, fraction)
+    rows = weight_rows_fraction(layer, injection, fraction, batch)
     return _in_bytes(
         rows * layer.n * layer.d * bits,
         input_values(layer) * bits + mask(layer, injection).mask_bits,

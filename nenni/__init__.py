@@ -39,6 +39,7 @@ _EXPORTS = {
     "save": "nenni.saving",
     "load": "nenni.saving",
     "describe": "nenni.description",
+    "flop_count": "nenni.flop_counting",
     "evaluate": "nenni.evaluation",
     "diagnose": "nenni.diagnostics",
     "fgsm": "nenni.attacks.fgsm",

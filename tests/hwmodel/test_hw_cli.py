@@ -112,7 +112,7 @@ def test_table_has_totals_and_flags_what_was_not_evaluated(layers: Path, capsys:
     total = f"{sum(term.bitops for term in terms):,.0f}"
     assert any(line[:2] == ["total", "all"] and line[-1] == total for line in lines)
     assert "total  at int8       NO              int8" in text
-    assert text.count("Latency in microseconds on ") == len(hwmodel.preset_names())
+    assert text.count("Latency in microseconds of a batch of 1 on ") == len(hwmodel.preset_names())
     assert "assumed, neither measured nor from a data sheet: " in text
 
 
@@ -120,13 +120,16 @@ def test_one_preset_alone(layers: Path, capsys: Any) -> None:
     assert main([str(layers), "--preset", "edge_npu"]) == 0
     text = capsys.readouterr().out
     assert "server_cpu" not in text
-    assert "Latency in microseconds on edge_npu" in text
+    assert "Latency in microseconds of a batch of 1 on edge_npu" in text
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["{layers}", "--preset", "gpu"], "unknown preset 'gpu'; known: edge_npu, server_cpu"),
+        (
+            ["{layers}", "--preset", "gpu"],
+            "unknown preset 'gpu'; known: a100, edge_npu, h100, server_cpu",
+        ),
         (["{folder}/none.json"], "none.json: cannot be read: No such file or directory"),
         (["{layers}", "--latency", "{folder}/no/x.csv"], "no/x.csv: No such file or directory"),
         (["{layers}", "--latency", "{folder}"], "Is a directory"),

@@ -11,7 +11,7 @@ from hwmodel.preset_files import PRESET_FOLDER
 
 def test_names() -> None:
     assert hwmodel.preset_names() == (
-        "edge_npu", "server_cpu", "systolic_128x64", "systolic_32x32",
+        "a100", "edge_npu", "h100", "server_cpu", "systolic_128x64", "systolic_32x32",
     )  # fmt: skip
 
 
@@ -40,6 +40,16 @@ def test_edge_npu() -> None:
     assert [preset.run_bits(bits) for bits in (2, 4, 5, 8, 16, 32)] == [4, 4, 8, 8, 16, 32]
 
 
+def test_gpus() -> None:
+    """TFLOPS and TOPS of the white papers, two operations a multiply-accumulate."""
+    a100, h100 = (hwmodel.load_preset(name).peak_macs_per_s for name in ("a100", "h100"))
+    for bits, rate in ((32, 19.5e12), (16, 312e12), (8, 624e12), (4, 1248e12)):
+        assert 2 * a100[bits] == pytest.approx(rate, rel=0.001)
+    for bits, rate in ((16, 989.4e12), (8, 1978.9e12)):
+        assert 2 * h100[bits] == pytest.approx(rate, rel=0.001)
+    assert 4 not in h100
+
+
 def test_width_beyond_the_hardware(make_preset: Any) -> None:
     assert make_preset({"8": 1.0}).run_bits(16) is None
     assert make_preset({"8": 1.0}).run_bits(8) == 8
@@ -51,7 +61,7 @@ def test_tiles_may_be_single_outputs(make_preset: Any) -> None:
 
 def test_unknown_preset_lists_the_known_ones() -> None:
     with pytest.raises(
-        PresetError, match=r"^unknown preset 'gpu'; known: edge_npu, server_cpu, systolic"
+        PresetError, match=r"^unknown preset 'gpu'; known: a100, edge_npu, h100, server_cpu"
     ):
         hwmodel.load_preset("gpu")
 

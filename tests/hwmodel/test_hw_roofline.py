@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodel import roofline
+from hwmodel.product import Product, dense_product
 from hwmodel.roofline import Phase, latency, layer_latency
 
 DENSE_MACS = 903_168
@@ -226,3 +227,35 @@ def test_oracle_is_slower_than_dense(make_layer: Any, make_preset: Any, selectio
         make_layer({"selection": selection, "measured_fraction": 1.0}), make_preset()
     )
     assert row.injected_s > row.dense_fp32_s
+
+
+def test_a_batch_shares_weights_and_overheads(make_layer: Any, make_preset: Any) -> None:
+    compute = roofline.dense_phase(make_layer(), make_preset(), 8, batch=5)
+    assert compute.compute_s == pytest.approx(5 * DENSE_MACS / 500)
+    assert compute.memory_s == pytest.approx((32 * 144 + 5 * (16 * 784 + 196 * 32)) / 1000)
+    assert compute.overhead_s == 0.25
+
+
+@given(batch=st.integers(1, 64), share=st.floats(0, 1))
+def test_a_batch_takes_more_than_one_and_less_than_so_many(
+    make_layer: Any, make_preset: Any, batch: int, share: float
+) -> None:
+    for selection in ("topk", "channel", "random"):
+        layer = make_layer({"selection": selection, "measured_fraction": share})
+        preset = make_preset()
+        one, all_, more = (
+            layer_latency(layer, preset, n).injected_s for n in (1, batch, batch + 1)
+        )
+        assert one <= all_ * (1 + 1e-12)
+        assert all_ <= more * (1 + 1e-12)
+        assert all_ <= batch * one * (1 + 1e-12)
+
+
+def test_products_of_activations_share_no_weights(linear_layer: Any, make_preset: Any) -> None:
+    heads = linear_layer(None, kind="matmul", groups=2, in_size=[1, 5])
+    weights = linear_layer(None, in_size=[1, 5])
+    assert dense_product(heads, 3) == Product(5, 5, 32, count=6)
+    assert dense_product(weights, 3) == Product(15, 10, 64)
+    preset = make_preset(bandwidth_bytes_per_s=1.0)
+    moved = 64 * 5 + 10 * 32 + 5 * 10
+    assert roofline.dense_phase(heads, preset, 8, batch=3).memory_s == 3 * moved
