@@ -24,6 +24,8 @@ _EPILOG = """\
 example:
   python -m hwmodel layers.json --preset server_cpu --reductions reductions.csv
   python -m hwmodel layers.json --projection tap_shared --fraction 0.25 --granularity block:16x8
+  python -m hwmodel calibrate mine.toml      (needs torch; a minute on an idle machine)
+  python -m hwmodel layers.json --preset mine.toml
 
 layers.json lists the convolution and linear layers with their shapes, bits and measured fractions
 (see hwmodel/layer_spec.py for every key). Latency is a roofline estimate: every constant of
@@ -61,7 +63,8 @@ def _parser() -> _Parser:
         nargs="+",
         action="extend",
         metavar="NAME",
-        help=f"platforms for the latency (default: all of {', '.join(preset_names())})",
+        help=f"platforms for the latency: {', '.join(preset_names())} (default: all of them), or "
+        "files of your own",
     )
     parser.add_argument(
         "--batch", type=_count, default=1, help="inputs at once, for the latency (default: 1)"
@@ -197,9 +200,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, or 2 after a user's mistake, which is told in one line.
     """
-    arguments = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        text = run(arguments)
+        if words[:1] == ["calibrate"]:
+            return _calibrate(words[1:])
+        text = run(_parser().parse_args(words))
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}")
     except UserError as error:
@@ -209,6 +214,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _calibrate(words: Sequence[str]) -> int:
+    from hwmodel import csv_output
+    from hwmodel.calibration import measure
+
+    parser = _Parser(
+        prog="python -m hwmodel calibrate",
+        description="Measure the rates, the bandwidth and the overhead of this machine, one thread"
+        " of it, and write them as a preset. Nothing else should run meanwhile.",
+    )
+    parser.add_argument("out", type=Path, metavar="OUT.toml", help="the preset")
+    out = parser.parse_args(words).out
+    text = measure(lambda line: print(line, flush=True))  # noqa: T201
+    csv_output.write_atomically(out, text)
     return 0
 
 

@@ -14,6 +14,8 @@ from hwmodel.errors import UserError
 from hwmodel.injection_spec import Bits, Injection, NonNegativeInt
 from hwmodel.validation import StrictModel, describe, inconsistent
 
+VERSION = 2
+"""Of the format of ``layers.json``."""
 Name = Annotated[str, Field(min_length=1)]
 Pair = tuple[PositiveInt, PositiveInt]
 
@@ -193,10 +195,17 @@ class Network(StrictModel):
         In order of execution.
     """
 
-    version: Literal[2]
+    version: int
     model: str
     input_shape: tuple[PositiveInt, PositiveInt, PositiveInt]
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
+
+    @field_validator("version")
+    @classmethod
+    def _known(cls, version: int) -> int:
+        if version != VERSION:
+            raise ValueError(f"should be {VERSION} (describe the network again)")
+        return version
 
     @field_validator("layers")
     @classmethod

@@ -131,18 +131,21 @@ def read_preset(path: Path) -> Preset:
 
 
 def load_preset(name: str) -> Preset:
-    """Read a preset that comes with the package.
+    """Read a preset that comes with the package, or one's own file.
 
     Parameters
     ----------
     name
-        One of `preset_names`.
+        One of `preset_names`, or a path that ends in ``.toml``.
 
     Raises
     ------
     PresetError
-        If there is none of that name, with the names there are.
+        If there is none of that name, with the names there are; with the file and the first faulty
+        key, if it cannot be used.
     """
+    if name.endswith(".toml"):
+        return read_preset(Path(name))
     if name not in preset_names():
         raise PresetError(f"unknown preset {name!r}; known: {', '.join(preset_names())}")
     return read_preset(PRESET_FOLDER / f"{name}.toml")

@@ -72,7 +72,7 @@ def test_optional_keys_may_be_left_out(tmp_path: Path, example: dict[str, Any]) 
 INJ = ("layers", 1, "injection")
 
 BAD_VALUES: list[tuple[Path_, Any, str]] = [
-    (("version",), 1, "version: should be 2, got 1"),
+    (("version",), 1, "version: should be 2 (describe the network again), got 1"),
     (("model",), 3, "model: should be a valid string, got 3"),
     (("input_shape",), [1, 28, 0], "input_shape[2]: should be greater than 0, got 0"),
     (("layers",), [], "layers: Tuple should have at least 1 item"),

@@ -1,0 +1,155 @@
+"""Times of dense layers on the machine that runs this, by torch.
+
+The one part of the package that needs torch, which is imported on first use. Weights are packed
+ahead, as a deployment does: oneDNN re-orders plain weights at each call, which at a batch of one
+can cost as much as the layer. Times are of one thread, the processor time of the calling thread.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from hwmodel.errors import UserError
+from hwmodel.layer_spec import Layer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_REPEATS = 7
+"""Runs of which the median is taken."""
+_AT_LEAST = 0.02
+"""Seconds of a run, in which short layers are called several times."""
+
+
+def import_torch() -> Any:
+    """The module, or one clear message without it."""
+    try:
+        import torch
+    except ImportError:
+        raise UserError("measuring needs torch; install it, or use a preset") from None
+    return torch
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Median thread time of a call, once it is warm."""
+    run()
+    started = time.thread_time()
+    run()
+    once = time.thread_time() - started
+    calls = max(1, round(_AT_LEAST / max(once, 1e-9)))
+    times = []
+    for _ in range(_REPEATS):
+        started = time.thread_time()
+        for _ in range(calls):
+            run()
+        times.append((time.thread_time() - started) / calls)
+    return statistics.median(times)
+
+
+def dense_seconds(layer: Layer, bits: int, batch: int) -> float | None:
+    """Time of a layer without injection on this processor, on random numbers.
+
+    Parameters
+    ----------
+    layer
+        A convolution, a linear layer or a product of activations.
+    bits
+        32 (FP32), 16 (bfloat16) or 8 (INT8 by torch's quantised kernels).
+    batch
+        Inputs at once.
+
+    Returns
+    -------
+    float or None
+        Seconds; None where torch has no such kernel: products of activations in INT8.
+
+    Raises
+    ------
+    UserError
+        If torch is not installed.
+    """
+    torch = import_torch()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.no_grad():
+            run = _operation(layer, bits, batch)
+            return None if run is None else seconds(run)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _operation(layer: Layer, bits: int, batch: int) -> Callable[[], object] | None:
+    if layer.kind == "conv2d":
+        return _quantised(layer, batch) if bits == 8 else _convolution(layer, bits, batch)
+    if layer.kind == "linear":
+        return _quantised_linear(layer, batch) if bits == 8 else _linear(layer, bits, batch)
+    return None if bits == 8 else _matmul(layer, bits, batch)
+
+
+def _type(bits: int) -> Any:
+    torch = import_torch()
+    return {32: torch.float32, 16: torch.bfloat16}[bits]
+
+
+def _images(layer: Layer, batch: int) -> "Tensor":
+    torch = import_torch()
+    x = torch.rand(batch, layer.in_channels, *layer.in_size)
+    images: Tensor = x.contiguous(memory_format=torch.channels_last)
+    return images
+
+
+def _kernel(layer: Layer) -> "Tensor":
+    torch = import_torch()
+    shape = (layer.n, layer.in_channels // layer.groups, *layer.kernel_size)
+    kernel: Tensor = torch.rand(shape) - 0.5
+    return kernel
+
+
+def _convolution(layer: Layer, bits: int, batch: int) -> Callable[[], object]:
+    torch = import_torch()
+    x, weight = _images(layer, batch).to(_type(bits)), _kernel(layer).to(_type(bits))
+    geometry = (list(layer.padding), list(layer.stride), list(layer.dilation), layer.groups)
+    packed = torch._C._nn.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), *geometry, list(x.shape))
+    convolve = torch.ops.mkldnn._convolution_pointwise
+    return lambda: convolve(x, packed, None, *geometry, "none", [], "")
+
+
+def _linear(layer: Layer, bits: int, batch: int) -> Callable[[], object]:
+    torch = import_torch()
+    x = torch.rand(batch * layer.M, layer.d).to(_type(bits))
+    weight = torch.rand(layer.n, layer.d).to(_type(bits))
+    return lambda: torch.nn.functional.linear(x, weight)
+
+
+def _matmul(layer: Layer, bits: int, batch: int) -> Callable[[], object]:
+    torch = import_torch()
+    heads = batch * layer.groups
+    x = torch.rand(heads, layer.M, layer.d).to(_type(bits))
+    y = torch.rand(heads, layer.d, layer.n // layer.groups).to(_type(bits))
+    return lambda: torch.bmm(x, y)
+
+
+def _codes(x: "Tensor", kind: Any) -> "Tensor":
+    torch = import_torch()
+    zero = 0 if kind == torch.qint8 else 128
+    codes: Tensor = torch.quantize_per_tensor(x, 0.01, zero, kind)
+    return codes
+
+
+def _quantised(layer: Layer, batch: int) -> Callable[[], object]:
+    torch = import_torch()
+    x, weight = _codes(_images(layer, batch), torch.quint8), _codes(_kernel(layer), torch.qint8)
+    geometry = (list(layer.stride), list(layer.padding), list(layer.dilation), layer.groups)
+    packed = torch.ops.quantized.conv2d_prepack(weight, None, *geometry)
+    return lambda: torch.ops.quantized.conv2d(x, packed, 0.1, 128)
+
+
+def _quantised_linear(layer: Layer, batch: int) -> Callable[[], object]:
+    torch = import_torch()
+    x = _codes(torch.rand(batch * layer.M, layer.d), torch.quint8)
+    packed = torch.ops.quantized.linear_prepack(
+        _codes(torch.rand(layer.n, layer.d) - 0.5, torch.qint8), None
+    )
+    return lambda: torch.ops.quantized.linear(x, packed, 0.1, 128)
