@@ -67,6 +67,12 @@ def grid(panels: int, width: float, height: float, columns: int = 3) -> tuple[Fi
     return figure, axes[:panels]
 
 
+def name_bars(axis: Any, x: Any, names: Any) -> None:
+    """Names under bars, upright where many stand side by side."""
+    upright = {"rotation": 90, "fontsize": 6} if len(names) > 8 else {}
+    axis.set_xticks(x, names, **upright)
+
+
 def save(figure: Figure, pdf: Path, png: Path) -> None:
     """Write both formats without dates or software versions."""
     write_atomically(

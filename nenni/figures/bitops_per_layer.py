@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from nenni.figures._style import bar_style, grid
+from nenni.figures._style import bar_style, grid, name_bars
 
 __all__ = ["bitops_per_layer"]
 
@@ -77,6 +77,6 @@ def _bars(axis: Any, bits: pd.DataFrame, dense: "pd.Series[Any]", shown: tuple[s
     for baseline in shown:
         level = dense.loc[baseline].reindex(bits.index) / 1e6
         axis.hlines(level, x - 0.42, x + 0.42, color=_DENSE_COLOUR, lw=1.5, ls=_DENSE[baseline])
-    axis.set_xticks(x, bits.index)
+    name_bars(axis, x, bits.index)
     axis.set_ylabel("BitOPs per image (10$^6$)")
     axis.grid(visible=False, axis="x")

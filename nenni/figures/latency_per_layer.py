@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nenni.figures._style import bar_style, grid
+from nenni.figures._style import bar_style, grid, name_bars
 
 __all__ = ["latency_per_layer"]
 
@@ -48,7 +48,7 @@ def latency_per_layer(
             label = f"injected: {phase}"
             axis.bar(place, values, bar, bottom, label=label, **bar_style(i + 1))
             bottom += values
-        axis.set_xticks(x, layers)
+        name_bars(axis, x, layers)
         axis.set_title(f"{preset}: {defence} on {base}")
         axis.set_ylabel("modelled time per image (µs)")
         axis.grid(visible=False, axis="x")

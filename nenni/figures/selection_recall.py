@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from nenni.figures._style import bar_style, grid
+from nenni.figures._style import bar_style, grid, name_bars
 
 __all__ = ["selection_recall"]
 
@@ -38,7 +38,7 @@ def selection_recall(
         chance = 100 * rows["fraction"]
         for colour, thickness in (("white", 4), ("black", 2)):
             axis.hlines(chance, place - bar / 2, place + bar / 2, color=colour, lw=thickness)
-    axis.set_xticks(x, layers)
+    name_bars(axis, x, layers)
     axis.set_ylabel("truly largest neurons\nthat are selected (%)")
     axis.set_title(f"selection on z~, base {base}, before fine-tuning")
     axis.set_ylim(0, 100)
