@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from nenni import evaluate_command
+from nenni import bench_command, evaluate_command
 from nenni.errors import UserError
 
 _STAGES = Path(__file__).parent / "stages"
@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument("--manifest", type=Path, help="where to write the outputs' checksums")
         stage.set_defaults(run=_run_stage, stage=name)
     evaluate_command.add(commands)
+    bench_command.add(commands)
     check = commands.add_parser("check", help="check a config file and its names")
     check.add_argument("config", type=Path)
     check.set_defaults(run=_check)

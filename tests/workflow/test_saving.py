@@ -1,0 +1,56 @@
+"""The page on the saving holds what its config gives."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("saving", ROOT / "workflow/scripts/saving.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def found(script: ModuleType) -> pd.DataFrame:
+    table: pd.DataFrame = script.count(yaml.safe_load(script.CONFIG.read_text()))
+    return table
+
+
+def test_table_and_page_are_those_of_the_config(script: ModuleType, found: pd.DataFrame) -> None:
+    kept = pd.read_csv(script.TABLE)
+    pd.testing.assert_frame_equal(kept, found, check_dtype=False, rtol=1e-6)
+    page = script.PAGE.read_text()
+    assert script.filled(page, found) == page
+    assert page.count("| INT8 | 50% |") == 6
+
+
+def test_a_page_with_other_numbers_would_differ(script: ModuleType, found: pd.DataFrame) -> None:
+    page = script.PAGE.read_text()
+    changed = found.assign(with_overheads=found["with_overheads"] / 2)
+    assert script.filled(page, changed) != page
+
+
+def test_precision_and_skipping_are_the_whole(found: pd.DataFrame) -> None:
+    """With all neurons exact and no overheads nothing but the precision would be left."""
+    here = found[(found["network"] == "ResNet-18") & (found["projection"] == "tap_shared")]
+    for (_, bits), group in here.groupby(["baseline", "exact_bits"]):
+        assert group["without_overheads"].is_monotonic_decreasing, bits
+        assert (group["with_overheads"] <= group["without_overheads"]).all()
+        slope = group.set_index("fraction")["without_overheads"]
+        at_all = slope[0.75] + (slope[0.75] - slope[0.5])
+        precision = group["by_precision"].iloc[0]
+        approximation = (1 - slope[0]) / (1 - precision)
+        assert at_all == pytest.approx(
+            precision - approximation * (1 - precision), abs=0.02 * (1 - precision)
+        )

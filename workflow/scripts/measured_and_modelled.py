@@ -1,0 +1,189 @@
+"""The cost model against the clock: dense layers, and a whole network, measured and modelled.
+
+    python -m hwmodel calibrate mine.toml
+    python workflow/scripts/measured_and_modelled.py WEIGHTS mine.toml
+
+WEIGHTS is a network that the workflow injected. Layers are measured by `hwmodel.machine`, the
+network by `nenni bench`, one thread, thread time. The preset was calibrated on other layers. Run
+it with nothing else running; a ResNet-18 takes a quarter of an hour.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+
+import hwmodel
+from hwmodel.machine import dense_seconds
+from hwmodel.roofline import dense_phase
+from nenni.description import describe
+from nenni.figures._style import COLOURS, MARKERS, grid, prepare, save
+from nenni.io import write_csv
+from nenni.modelfile import load_model
+
+BITS = {32: "fp32", 16: "bf16", 8: "int8"}
+
+
+def main() -> None:
+    """Parse the command line and measure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("preset", type=Path)
+    parser.add_argument("--batch", type=int, nargs="+", default=[1, 64])
+    parser.add_argument("--out", type=Path, default=Path("results/reference/cost"))
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    preset = hwmodel.load_preset(str(arguments.preset))
+    network = described(arguments.weights)
+    layers = compare_layers(network, preset, arguments.batch)
+    write_csv(arguments.out / "layers.csv", layers)
+    write_csv(arguments.out / "roofline_errors.csv", errors(layers))
+    whole = compare_network(arguments.weights, network, preset, arguments.batch, arguments.out)
+    write_csv(arguments.out / "bench.csv", whole)
+    print(errors(layers).to_string(index=False))
+    print(whole.to_string(index=False))
+    draw(layers, whole, arguments.out)
+
+
+def described(weights: Path) -> hwmodel.Network:
+    """The network's layers, its masks measured on random images, which the dense times ignore."""
+    model, meta = load_model(weights)
+    images = torch.rand(32, *meta["input_shape"], generator=torch.Generator().manual_seed(0))
+    found = describe(model, images, meta["model"]["name"], 0)
+    return hwmodel.Network.model_validate_json(json.dumps(found))
+
+
+def compare_layers(
+    network: hwmodel.Network, preset: hwmodel.Preset, batches: list[int]
+) -> pd.DataFrame:
+    """Time of each shape of dense layer, measured and by the roofline."""
+    shapes: dict[str, hwmodel.Layer] = {}
+    for layer in network.layers:
+        plain = layer.model_copy(update={"injection": None, "exact_bits": 32})
+        shapes.setdefault(plain.model_copy(update={"name": "x"}).model_dump_json(), plain)
+    rows = []
+    for layer in shapes.values():
+        for batch in batches:
+            for bits, kind in BITS.items():
+                if (measured := dense_seconds(layer, bits, batch)) is None:
+                    continue
+                phase = dense_phase(layer, preset, bits, batch)
+                row = {"layer": layer.name, "batch": batch, "precision": kind}
+                times = {"measured_s": measured, "modelled_s": phase.seconds}
+                rows.append(row | times | {"bound": phase.bound})
+        print(layer.name, file=sys.stderr, flush=True)
+    found = pd.DataFrame(rows)
+    found["ratio"] = found["modelled_s"] / found["measured_s"]
+    return found
+
+
+def errors(layers: pd.DataFrame) -> pd.DataFrame:
+    """Median and worst factor between modelled and measured, and winners predicted right."""
+    rows = []
+    for (precision, batch), group in layers.groupby(["precision", "batch"], sort=False):
+        factors = [max(r, 1 / r) for r in group["ratio"]]
+        worst = max(range(len(factors)), key=factors.__getitem__)
+        rows.append(
+            {"precision": precision, "batch": batch, "layers": len(group),
+             "median_factor": statistics.median(factors), "worst_factor": factors[worst],
+             "worst_layer": group["layer"].iloc[worst]}
+        )  # fmt: skip
+    right, all_ = winners(layers)
+    found = pd.DataFrame(rows)
+    found["winners_right"] = f"{right}/{all_}"
+    return found
+
+
+def winners(layers: pd.DataFrame) -> tuple[int, int]:
+    """Of pairs of precisions of one layer that differ by above 20 %, how many are ordered right."""
+    right = all_ = 0
+    for _, group in layers.groupby(["layer", "batch"]):
+        for i, one in enumerate(group.itertuples()):
+            for other in list(group.itertuples())[i + 1 :]:
+                ratio = one.measured_s / other.measured_s
+                if max(ratio, 1 / ratio) > 1.2:
+                    all_ += 1
+                    right += (one.modelled_s > other.modelled_s) == (ratio > 1)
+    return right, all_
+
+
+def compare_network(
+    weights: Path, network: hwmodel.Network, preset: hwmodel.Preset, batches: list[int], out: Path
+) -> pd.DataFrame:
+    """What `nenni bench` measures, and what the model gives for it where it has a say.
+
+    The injected network's model skips what is not essential; today's code does not.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "nenni",
+        "bench",
+        str(weights),
+        "--out",
+        str(out / "bench.csv"),
+    ]
+    subprocess.run([*command, "--batch", *map(str, batches)], check=True)
+    measured = pd.read_csv(out / "bench.csv")
+    for batch in batches:
+        total = hwmodel.latency(network, preset, batch)[-1]
+        modelled = {
+            "fp32": total.dense_fp32_s, "bf16": total.dense_fp16_s, "int8": total.dense_int8_s,
+            "injected": total.injected_s,
+        }  # fmt: skip
+        here = measured["batch"] == batch
+        measured.loc[here, "modelled_s"] = measured.loc[here, "variant"].map(modelled)
+    return measured
+
+
+def draw(layers: pd.DataFrame, whole: pd.DataFrame, out: Path) -> None:
+    """Modelled against measured time, of layers and of the network."""
+    prepare()
+    figure, (left, right) = grid(2, 7.2, 3.2, columns=2)
+    for i, ((precision, batch), group) in enumerate(
+        layers.groupby(["precision", "batch"], sort=False)
+    ):
+        label = f"{precision}, batch {batch}"
+        style = {"color": COLOURS[i % 8], "marker": MARKERS[i % 8]}
+        left.scatter(
+            group["measured_s"] * 1e3, group["modelled_s"] * 1e3, s=14, label=label, **style
+        )
+    left.set_title("dense layers")
+    for i, (batch, group) in enumerate(whole.dropna(subset="modelled_s").groupby("batch")):
+        right.scatter(
+            group["seconds"] * 1e3, group["modelled_s"] * 1e3, s=18, color=COLOURS[i],
+            marker=MARKERS[i], label=f"batch {batch}",
+        )  # fmt: skip
+        for row in group.itertuples():
+            right.annotate(
+                row.variant, (row.seconds * 1e3, row.modelled_s * 1e3), fontsize=7,
+                xytext=(4, -8), textcoords="offset points",
+            )  # fmt: skip
+    right.set_title("whole network (injected: modelled as if it skipped)")
+    for axis in (left, right):
+        diagonal(axis)
+        axis.legend(loc="upper left")
+    save(figure, out / "measured_and_modelled.pdf", out / "measured_and_modelled.png")
+
+
+def diagonal(axis: Axes) -> None:
+    """Logarithmic axes with the line on which the model is right."""
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    low, high = (
+        min(axis.get_xlim()[0], axis.get_ylim()[0]),
+        max(axis.get_xlim()[1], axis.get_ylim()[1]),
+    )
+    axis.plot([low, high], [low, high], color="#8C8C8C", lw=0.8, zorder=0)
+    axis.set_xlabel("measured (ms)")
+    axis.set_ylabel("modelled (ms)")
+
+
+if __name__ == "__main__":
+    main()

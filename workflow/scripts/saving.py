@@ -1,0 +1,122 @@
+"""Where the saving comes from: BitOPs and energy saved, by precision, fraction and projection.
+
+    python workflow/scripts/saving.py
+
+Reads config/saving.yaml, writes results/reference/saving.csv and the tables of docs/saving.md.
+Shapes come from the models themselves; the method is injected as `hwmodel.injected` does, with
+expected non-zeros and nominal fractions.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+import yaml
+
+import hwmodel
+from hwmodel.crossover import at_bits
+from hwmodel.reduction import BASELINES as REDUCED
+from nenni import model_config
+from nenni.description import describe
+from nenni.io import write_atomically, write_csv
+from nenni.modelfile import build
+
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / "config" / "saving.yaml"
+PAGE = ROOT / "docs" / "saving.md"
+TABLE = ROOT / "results" / "reference" / "saving.csv"
+BASELINES = {32: "fp32", 16: "fp16", 8: "int8"}
+
+
+def main() -> None:
+    """Count, and write table and page."""
+    found = count(yaml.safe_load(CONFIG.read_text()))
+    write_csv(TABLE, found)
+    text = filled(PAGE.read_text(), found)
+    write_atomically(PAGE, lambda path: path.write_text(text))
+
+
+def count(config: dict[str, Any]) -> pd.DataFrame:
+    """One row per network, projection, bits of the exact path, fraction and baseline."""
+    rows = []
+    table = hwmodel.load_energy_table(config["energy_table"])
+    for name, model in config["networks"].items():
+        plain = shapes(model, config["input_shape"], config["classes"])
+        for projection in config["projections"]:
+            for fraction in config["fractions"]:
+                injected = hwmodel.injected(
+                    plain, projection=projection, ratio=config["ratio"], fraction=fraction,
+                    bits=config["bits"],
+                    granularity=hwmodel.read_granularity(config["granularity"], fraction),
+                )  # fmt: skip
+                energies = [r for r in hwmodel.energy(injected, table) if r.layer == "total"]
+                energy = {row.bits: row for row in energies}
+                for bits in config["exact_bits"]:
+                    layers = tuple(at_bits(layer, bits) for layer in injected.layers)
+                    network = injected.model_copy(update={"layers": layers})
+                    for row in hwmodel.reductions(network):
+                        if row.layer == "total" and row.variant == "as_evaluated":
+                            baseline = energy[REDUCED[row.baseline]]
+                            rows.append(
+                                {"network": name, "projection": projection, "exact_bits": bits,
+                                 "fraction": fraction, "baseline": row.baseline,
+                                 "without_overheads": row.reduction_without,
+                                 "with_overheads": row.reduction_with,
+                                 "by_precision": 1 - bits**2 / baseline.bits**2,
+                                 "energy": 1 - energy[bits].injected.total_pj
+                                 / baseline.dense.total_pj}
+                            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def shapes(model: dict[str, Any], input_shape: list[int], classes: int) -> hwmodel.Network:
+    """The layers of a plain network."""
+    meta = {"model": model_config.validate(model), "input_shape": input_shape}
+    network = build(meta | {"n_classes": classes, "injection": None}).eval()
+    found = describe(network, torch.zeros(1, *input_shape), model["name"], 0)
+    return hwmodel.Network.model_validate_json(json.dumps(found))
+
+
+def filled(page: str, found: pd.DataFrame) -> str:
+    """The page with each of its tables made again: ``<!-- table NETWORK BASELINE -->``."""
+
+    def table(match: re.Match[str]) -> str:
+        network, baseline = match.group(2).rsplit(" ", 1)
+        return f"{match.group(1)}\n{markdown(found, network, baseline)}\n<!-- end -->"
+
+    return re.sub(r"(<!-- table (.+?) -->)\n.*?<!-- end -->", table, page, flags=re.DOTALL)
+
+
+def markdown(found: pd.DataFrame, network: str, baseline: str) -> str:
+    """Rows of one network against one baseline."""
+    here = found[(found["network"] == network) & (found["baseline"] == baseline)]
+    lines = [
+        "| exact path | essential | by precision alone | without overheads | `sparse` |"
+        " `tap_shared` | energy, `tap_shared` |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for (bits, fraction), group in here.groupby(["exact_bits", "fraction"], sort=False):
+        by = group.set_index("projection")
+        cells = [
+            BASELINES[bits].upper(),
+            f"{fraction:.0%}",
+            percent(by["by_precision"].iloc[0]),
+            percent(by["without_overheads"]["tap_shared"]),
+            percent(by["with_overheads"]["sparse"]),
+            percent(by["with_overheads"]["tap_shared"]),
+            percent(by["energy"]["tap_shared"]),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def percent(share: float) -> str:
+    """A share in per cent, a loss with its sign."""
+    return f"{100 * share:.1f} %"
+
+
+if __name__ == "__main__":
+    main()
