@@ -16,10 +16,10 @@ reproduce: $(INSTALLED)
 	@$(BIN)/python -m nenni show --config $(CONFIG)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 lint: $(INSTALLED) docs
 	$(BIN)/ruff format --check .

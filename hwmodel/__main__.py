@@ -34,7 +34,7 @@ a preset states whether it is measured, from a data sheet or assumed (see hwmode
 
 _ASSUMED = {"ratio": 0.125, "fraction": 0.5, "granularity": "element", "bits": 4}
 _PROJECTIONS = ("sparse", "tap_shared", "tap_shared_pca", "gaussian", "count_sketch")
-_TABLES = ("operations", "reductions", "latency", "energy", "crossover")
+_TABLES = ("operations", "reductions", "latency", "energy", "crossover", "speedup", "roofline")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,7 +45,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
+    if not (text.isdecimal() and 0 < len(text) < 8 and int(text)):
         raise argparse.ArgumentTypeError(f"should be a whole number of 1 or more, got {text!r}")
     return int(text)
 
@@ -79,7 +79,8 @@ def _parser() -> _Parser:
         "--projection",
         choices=_PROJECTIONS,
         help="cost the network as if the method were injected with this P into all layers but the "
-        "first and the last, instead of what the file records",
+        "first, the last, grouped ones and those with fewer than 64 inputs a neuron, instead of "
+        "what the file records",
     )
     for option, kind, content, choices in (
         ("ratio", float, "rows of P over inputs, k / d", None),
@@ -106,6 +107,8 @@ def _parser() -> _Parser:
         ("latency", "seconds per layer and platform"),
         ("energy", "picojoules per layer and bits of the exact path"),
         ("crossover", "speed-up and crossover per layer, bits and platform"),
+        ("speedup", "speed-up per layer, platform and share of essential neurons"),
+        ("roofline", "intensity and rate of each product per platform"),
     ):
         parser.add_argument(f"--{name}", type=Path, metavar="OUT.csv", help=content)
     return parser
@@ -128,7 +131,9 @@ def _network(arguments: argparse.Namespace) -> "Network":
             raise UserError(f"{', '.join(given)}: needs --projection, which injects the method")
         return network
     chosen = {key: _ASSUMED[key] if value is None else value for key, value in chosen.items()}
-    granularity = read_granularity(chosen.pop("granularity"), chosen["fraction"])
+    granularity = read_granularity(chosen.pop("granularity"), arguments.fraction)
+    if granularity[0] == "n_m" and granularity[1] is not None:
+        chosen["fraction"] = granularity[1][0] / granularity[1][1]
     return injected(network, projection=arguments.projection, granularity=granularity, **chosen)
 
 
@@ -147,15 +152,18 @@ def run(arguments: argparse.Namespace) -> str:
     """
     from hwmodel import csv_output, report
     from hwmodel.bitops import count_operations
-    from hwmodel.crossover import crossovers, plan
+    from hwmodel.crossover import crossovers, plan, speedups
     from hwmodel.energy_estimate import energy
     from hwmodel.energy_table import load_energy_table
     from hwmodel.preset import load_preset
     from hwmodel.reduction import reductions
     from hwmodel.roofline import latency
+    from hwmodel.roofline_points import points
 
     wanted = [getattr(arguments, name) for name in _TABLES]
     _check_paths(arguments.layers, [p for p in (*wanted, arguments.plan) if p is not None])
+    if arguments.plan is not None and len(set(arguments.preset or ())) != 1:
+        raise UserError("a plan is for one platform: give one --preset")
     network = _network(arguments)
     names = dict.fromkeys(arguments.preset or preset_names())
     presets = {name: load_preset(name) for name in names}
@@ -171,13 +179,13 @@ def run(arguments: argparse.Namespace) -> str:
         csv_output.latency_csv(latencies.items()),
         csv_output.energy_csv(energies),
         csv_output.crossover_csv(crossings.items()),
+        csv_output.speedup_csv((n, speedups(network, p, batch)) for n, p in presets.items()),
+        csv_output.roofline_csv((n, points(network, p, batch)) for n, p in presets.items()),
     )
     for path, text in zip(wanted, texts, strict=True):
         if path is not None:
             csv_output.write_atomically(path, text)
     if arguments.plan is not None:
-        if len(presets) != 1:
-            raise UserError("a plan is for one platform: give one --preset")
         (preset,) = presets.values()
         faster = plan(network, preset, batch)
         csv_output.write_atomically(arguments.plan, f"{faster.model_dump_json(indent=1)}\n")
@@ -228,6 +236,8 @@ def _calibrate(words: Sequence[str]) -> int:
     )
     parser.add_argument("out", type=Path, metavar="OUT.toml", help="the preset")
     out = parser.parse_args(words).out
+    if out.suffix != ".toml" or not out.resolve().parent.is_dir():
+        raise UserError(f"{out}: should end in .toml, in a folder that exists")
     text = measure(lambda line: print(line, flush=True))  # noqa: T201
     csv_output.write_atomically(out, text)
     return 0

@@ -66,7 +66,7 @@ def measure(progress: Callable[[str], None] = lambda _: None) -> str:
     Returns
     -------
     str
-        A preset as TOML: see `hwmodel.read_preset`.
+        A preset as TOML: see `hwmodel.load_preset`.
 
     Raises
     ------

@@ -7,12 +7,15 @@ platform, take less than the dense layer at the same bits. Source: NENNI cost pr
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from hwmodel.errors import UserError
 from hwmodel.layer_spec import Layer, Network
 from hwmodel.preset import Preset
 from hwmodel.reduction import BASELINES
 from hwmodel.roofline import layer_latency
 
 _BISECTIONS = 20
+_STEPS = 20
+"""Shares of essential neurons between 0 and 1 at which speed-ups are given."""
 _FIXED = ("n_m", "all", "none")
 """Selections whose fraction is part of their name."""
 
@@ -33,6 +36,8 @@ class Crossover:
     fraction
         Share of essential neurons below which the layer is faster than dense, in [0, 1]; None if it
         never is, or a precision is lacking. 1 if it always is. For ``total`` that of all layers.
+        Essential neurons are taken as independent where they lie scattered: an occupancy that was
+        measured holds for one share, and a speed-up that rests on it may differ.
     """
 
     layer: str
@@ -130,6 +135,56 @@ def crossovers(network: Network, preset: Preset, batch: int = 1) -> list[Crossov
     return rows + totals
 
 
+@dataclass(frozen=True, slots=True)
+class Speedup:
+    """A layer, or the whole network, at one share of essential neurons.
+
+    Attributes
+    ----------
+    layer
+        Name, or ``total``.
+    bits
+        Of the exact path and of dense.
+    fraction
+        Share of essential neurons, of all layers alike in ``total``.
+    speedup
+        Dense time over injected time; None where the platform lacks a precision.
+    """
+
+    layer: str
+    bits: int
+    fraction: float
+    speedup: float | None
+
+
+def speedups(network: Network, preset: Preset, batch: int = 1) -> list[Speedup]:
+    """Speed-up of every layer with an injection, and in total, over shares from 0 to 1.
+
+    Parameters
+    ----------
+    network
+        As read by `hwmodel.load`; layers are at their own bits. Occupancies follow from
+        independence, since measured ones hold for one share.
+    preset
+        The platform.
+    batch
+        Inputs at once.
+    """
+    injected = [layer for layer in network.layers if layer.injection is not None]
+    parts = [(layer.name, (layer,)) for layer in injected]
+    bits = injected[0].exact_bits if injected else 0
+    rows = []
+    for name, layers in [*parts, ("total", network.layers)] if injected else []:
+        plain = [layer.model_copy(update={"injection": None}) for layer in layers]
+        dense_s = seconds(plain, preset, batch)
+        for step in range(_STEPS + 1):
+            fraction = step / _STEPS
+            time = seconds([at_fraction(layer, fraction) for layer in layers], preset, batch)
+            known = dense_s is not None and time is not None
+            rows.append(Speedup(name, bits, fraction, dense_s / time if known else None))  # type: ignore[operator]
+    return rows
+
+
 def plan(network: Network, preset: Preset, batch: int = 1) -> Network:
     """The network with every layer left dense that is not faster with its injection.
 
@@ -141,6 +196,11 @@ def plan(network: Network, preset: Preset, batch: int = 1) -> Network:
         The platform.
     batch
         Inputs at once.
+
+    Raises
+    ------
+    UserError
+        If the platform lacks a precision that an injected layer needs.
     """
     return network.model_copy(
         update={"layers": tuple(_faster(layer, preset, batch) for layer in network.layers)}
@@ -148,6 +208,13 @@ def plan(network: Network, preset: Preset, batch: int = 1) -> Network:
 
 
 def _faster(layer: Layer, preset: Preset, batch: int) -> Layer:
+    if layer.injection is None:
+        return layer
     speedup = _crossover(layer.name, [layer], preset, layer.exact_bits, batch).speedup
-    wins = speedup is not None and speedup > 1
-    return layer if wins else layer.model_copy(update={"injection": None})
+    if speedup is None:
+        needed = max(layer.exact_bits, layer.injection.projected_bits)
+        raise UserError(
+            f"layer {layer.name}: the platform cannot run {needed} bits, so there is nothing to "
+            "plan by"
+        )
+    return layer if speedup > 1 else layer.model_copy(update={"injection": None})

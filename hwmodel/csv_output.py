@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hwmodel.bitops import Term
-from hwmodel.crossover import Crossover
+from hwmodel.crossover import Crossover, Speedup
 from hwmodel.energy_estimate import EnergyRow
 from hwmodel.reduction import Reduction
 from hwmodel.roofline import LayerLatency
+from hwmodel.roofline_points import Point
 
 Cell = str | bool | float | None
 
@@ -69,6 +70,17 @@ CROSSOVER_COLUMNS = (
     "speedup",
     "fraction",
 )
+SPEEDUP_COLUMNS = ("layer", "preset", "bits", "fraction", "speedup")
+ROOFLINE_COLUMNS = (
+    "layer",
+    "preset",
+    "phase",
+    "run_bits",
+    "macs_per_byte",
+    "macs_per_s",
+    "peak_macs_per_s",
+    "bandwidth_bytes_per_s",
+)
 
 
 def format_cell(value: Cell) -> str:
@@ -105,12 +117,7 @@ def reductions_csv(reductions: Iterable[Reduction]) -> str:
 
 def latency_csv(latencies: Iterable[tuple[str, Sequence[LayerLatency]]]) -> str:
     """Latencies, a row per preset and layer; `latencies` pairs a preset's name with its rows."""
-    rows = (
-        [name if column == "preset" else getattr(row, column) for column in LATENCY_COLUMNS]
-        for name, preset_rows in latencies
-        for row in preset_rows
-    )
-    return format_csv(LATENCY_COLUMNS, rows)
+    return _by_preset(LATENCY_COLUMNS, latencies)
 
 
 def energy_csv(rows: Iterable[EnergyRow]) -> str:
@@ -134,12 +141,26 @@ def energy_csv(rows: Iterable[EnergyRow]) -> str:
 
 def crossover_csv(crossovers: Iterable[tuple[str, Sequence[Crossover]]]) -> str:
     """Crossovers, a row per preset, layer and bits; pairs a preset's name with its rows."""
+    return _by_preset(CROSSOVER_COLUMNS, crossovers)
+
+
+def speedup_csv(speedups: Iterable[tuple[str, Sequence[Speedup]]]) -> str:
+    """Speed-ups, a row per preset, layer and share; pairs a preset's name with its rows."""
+    return _by_preset(SPEEDUP_COLUMNS, speedups)
+
+
+def roofline_csv(points: Iterable[tuple[str, Sequence[Point]]]) -> str:
+    """Points under the roofs, a row per preset, layer and product; pairs as above."""
+    return _by_preset(ROOFLINE_COLUMNS, points)
+
+
+def _by_preset(columns: Sequence[str], tables: Iterable[tuple[str, Sequence[object]]]) -> str:
     rows = (
-        [name if column == "preset" else getattr(row, column) for column in CROSSOVER_COLUMNS]
-        for name, preset_rows in crossovers
+        [name if column == "preset" else getattr(row, column) for column in columns]
+        for name, preset_rows in tables
         for row in preset_rows
     )
-    return format_csv(CROSSOVER_COLUMNS, rows)
+    return format_csv(columns, rows)
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -1,9 +1,10 @@
 """Energy of one input: arithmetic, the on-chip buffer, the memory that weights come from.
 
 Each phase reads its weights from memory once, and its inputs from the buffer and writes its outputs
-there once, at the bits they are rounded to; the best case for the method, in which hardware skips
-single neurons. A weight row is read unless no position needs it. Source of the table: Horowitz,
-ISSCC 2014; what it does not have is extrapolated as each function states.
+there once, at the bits they are rounded to, z~ at those of the exact path. This is the best case
+for the method, in which hardware skips single neurons. A weight row is read unless no position
+needs it. Source of the table: Horowitz, ISSCC 2014; what it does not have is extrapolated as each
+function states.
 """
 
 from collections.abc import Sequence
@@ -97,6 +98,11 @@ def mac_pj(table: EnergyTable, weight_bits: int, activation_bits: int) -> float:
     wider = max(weight_bits, activation_bits)
     if wider > _WIDEST_INTEGER:
         return _float_multiply_pj(table, wider) + float_add_pj(table, wider)
+    return integer_mac_pj(table, weight_bits, activation_bits)
+
+
+def integer_mac_pj(table: EnergyTable, weight_bits: int, activation_bits: int) -> float:
+    """A multiplication in proportion to the product of the bits, and a 32-bit addition."""
     share = weight_bits * activation_bits / _WIDEST_INTEGER**2
     return share * table.integer_multiply_8_pj.value + add_pj(table, _ACCUMULATOR)
 
@@ -114,14 +120,16 @@ def projection_pj(layer: Layer, injection: Injection, table: EnergyTable) -> flo
 def arithmetic_pj(layer: Layer, injection: Injection, bits: int, table: EnergyTable) -> float:
     """All operations of an injected layer.
 
-    A comparison and a rounding cost an integer addition of the bits they compare or yield; the
-    width of a normalised score is taken as that of an integer.
+    A comparison and a rounding cost an integer addition of the bits they compare or yield, a
+    normalised score an integer multiplication of its width.
     """
     approximation = op_count.approximation(layer, injection).macs
     chosen, score = op_count.selection(layer, injection), score_bits(layer, injection, bits)
     inputs = op_count.input_roundings(layer, injection, bits)
     projected = op_count.projected_roundings(layer, injection, sum_bits(injection))
-    noise = add_pj(table, exact_sum_bits(layer, bits)) * op_count.noise(layer, injection).additions
+    added = op_count.noise(layer, injection).additions
+    is_float = bits > _WIDEST_INTEGER
+    sum_pj = float_add_pj(table, bits) if is_float else add_pj(table, exact_sum_bits(layer, bits))
     return (
         op_count.exact_part(layer, injection).macs * mac_pj(table, bits, bits)
         + approximation * mac_pj(table, injection.weight_bits, injection.projected_bits)
@@ -129,8 +137,8 @@ def arithmetic_pj(layer: Layer, injection: Injection, bits: int, table: EnergyTa
         + inputs * add_pj(table, injection.input_bits)
         + projected * add_pj(table, injection.projected_bits)
         + (chosen.comparisons + chosen.additions) * add_pj(table, score)
-        + chosen.macs * mac_pj(table, _WIDEST_INTEGER, _WIDEST_INTEGER)
-        + noise
+        + chosen.macs * integer_mac_pj(table, score, score)
+        + added * sum_pj
     )
 
 
@@ -145,13 +153,12 @@ def injected_energy(layer: Layer, bits: int, table: EnergyTable) -> Energy:
     injection = layer.injection
     if injection is None:
         return dense_energy(layer, bits, table)
-    moved = [traffic.selection_traffic(layer, injection, score_bits(layer, injection, bits))]
+    moved = [traffic.selection_traffic(layer, injection, bits)]
     if op_count.needs_approximation(injection):
         projected = injection.projected_bits
-        operands = max(injection.weight_bits, projected)
         moved += [
             traffic.projection_traffic(layer, injection, bits, projected),
-            traffic.approximation_traffic(layer, injection, operands, bits),
+            traffic.approximation_traffic(layer, injection, injection.weight_bits, projected, bits),
         ]
     share = op_count.exact_fraction(injection)
     moved += [traffic.exact_traffic(layer, injection, bits, share)]

@@ -13,8 +13,15 @@ from hwmodel.layer_spec import Layer, Network
 Granularity = tuple[Literal["element", "n_m", "block", "channel"], tuple[int, int] | None]
 
 
-def read_granularity(text: str, fraction: float) -> Granularity:
+def read_granularity(text: str, fraction: float | None = None) -> Granularity:
     """Parse ``element``, ``n_m:2:4``, ``block:16x8`` (channels x positions) or ``channel``.
+
+    Parameters
+    ----------
+    text
+        As above.
+    fraction
+        Share of essential neurons that was asked for, if any.
 
     Raises
     ------
@@ -29,13 +36,13 @@ def read_granularity(text: str, fraction: float) -> Granularity:
                 return name, None  # type: ignore[return-value]
             raise ValueError
         first, second = (int(part) for part in sizes.split(separator))
-        if min(first, second) < (0 if name == "n_m" else 1) or (name == "n_m" and first > second):
+        if second < 1 or first < (name == "block") or (name == "n_m" and first > second):
             raise ValueError
     except ValueError:
         raise UserError(
             f"granularity {text!r} should be element, channel, n_m:2:4 or block:16x8"
         ) from None
-    if name == "n_m" and abs(first / second - fraction) > 1e-9:
+    if name == "n_m" and fraction is not None and abs(first / second - fraction) > 1e-3:
         raise UserError(
             f"granularity {text!r} has the fraction {first / second:g}, not {fraction:g}"
         )
@@ -52,12 +59,12 @@ def injected(
     bits: int = 4,
     min_inputs: int = 64,
 ) -> Network:
-    """The network with an injection into each layer but the first and the last to run.
+    """The network with an injection into each layer but the first and the last with weights.
 
     Parameters
     ----------
     network
-        Layers that have an injection already are replaced too.
+        Injections that it has are replaced or removed.
     projection
         Kind of P.
     ratio
@@ -80,11 +87,16 @@ def injected(
         raise UserError(f"ratio should be above 0 and at most 1, got {ratio:g}")
     if not 0 <= fraction <= 1:
         raise UserError(f"fraction should be in [0, 1], got {fraction:g}")
-    inner = {layer.name for layer in network.layers[1:-1]}
+    weighted = [layer.name for layer in network.layers if layer.kind != "matmul"]
+    chosen = {
+        layer.name
+        for layer in network.layers
+        if layer.name in weighted[1:-1] and layer.d >= min_inputs and layer.groups == 1
+    }
     layers = [
         _with(layer, projection, ratio, fraction, granularity, bits)
-        if layer.name in inner and layer.d >= min_inputs and layer.groups == 1
-        else layer
+        if layer.name in chosen
+        else layer.model_copy(update={"injection": None})
         for layer in network.layers
     ]
     return network.model_copy(update={"layers": tuple(layers)})

@@ -1,8 +1,9 @@
 """Times of dense layers on the machine that runs this, by torch.
 
-The one part of the package that needs torch, which is imported on first use. Weights are packed
-ahead, as a deployment does: oneDNN re-orders plain weights at each call, which at a batch of one
-can cost as much as the layer. Times are of one thread, the processor time of the calling thread.
+The one part of the package that needs torch, which is imported on first use. The weights of
+convolutions, and in INT8 all weights, are packed ahead, as a deployment does: oneDNN re-orders
+plain ones at each call, which at a batch of one can cost as much as the layer. Times are of one
+thread, the processor time of the calling thread.
 """
 
 import statistics

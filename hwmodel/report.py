@@ -203,7 +203,8 @@ def full_report(
         f"assumed, neither measured nor from a data sheet: {_assumed(preset)}\n"
         + latency_table(rows)
         + "\n\nAgainst dense at the same bits, and the share of essential neurons up to which the\n"
-        "injection is faster\n" + crossover_table(crossings)
+        "injection is faster; speed-ups by the occupancy that was measured, where it was, shares\n"
+        "as if essential neurons lay independently\n" + crossover_table(crossings)
         for name, preset, rows, crossings in latencies
     ]
     table, rows = energies

@@ -183,7 +183,7 @@ def approximation_phase(
     product = approximation_product(layer, injection).of_batch(batch)
     compute_s = product_seconds(preset, product, run_bits)
     output_bits = _run_bits(preset, layer.exact_bits)
-    moved = traffic.approximation_traffic(layer, injection, run_bits, output_bits)
+    moved = traffic.approximation_traffic(layer, injection, run_bits, run_bits, output_bits)
     return _phase(preset, compute_s, moved, batch)
 
 
@@ -202,7 +202,12 @@ def exact_phase(layer: Layer, injection: Injection, preset: Preset, batch: int =
     run_bits = _run_bits(preset, layer.exact_bits)
     fraction = effective_fraction(injection, preset.tile_outputs.value)
     product = dense_product(layer, batch)
-    compute_s = product_seconds(preset, product, run_bits, fraction)
+    if injection.selection == "channel" and preset.array is not None and fraction < 1:
+        gathered = ceil(fraction * layer.n / layer.groups)
+        product, share = replace(dense_product(layer), n=gathered, count=batch * layer.groups), 1.0
+    else:
+        share = fraction
+    compute_s = product_seconds(preset, product, run_bits, share)
     compute_s += irregular_seconds(preset, batch * op_count.noise(layer, injection).additions)
     moved = traffic.exact_traffic(layer, injection, run_bits, fraction, batch)
     return _phase(preset, compute_s, moved, batch)

@@ -77,12 +77,12 @@ def projection_traffic(
 
 
 def approximation_traffic(
-    layer: Layer, injection: Injection, operand_bits: int, output_bits: int
+    layer: Layer, injection: Injection, weight_bits: int, projected_bits: int, output_bits: int
 ) -> Traffic:
     """Bytes of the approximation: W~, the projected inputs, z~ for every neuron."""
     return _in_bytes(
-        layer.n * injection.k * operand_bits,
-        projected_values(layer, injection) * operand_bits,
+        layer.n * injection.k * weight_bits,
+        projected_values(layer, injection) * projected_bits,
         layer.M * layer.n * output_bits,
     )
 

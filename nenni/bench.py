@@ -102,6 +102,7 @@ def measure(model: nn.Module, variant: str, batch: int, shape: tuple[int, ...]) 
     torch.set_num_threads(1)
     torch.manual_seed(0)
     run = prepare(model, variant, torch.rand(batch, *shape))
+    run()
     before = _reset_peak()
     run()
     peak = (_status("VmHWM") - before) / 1024

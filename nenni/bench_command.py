@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,8 @@ EXAMPLE = """example:
   nenni bench results/mnist5k/experiments/pgd_at/topk_50/seed0/finetuned.safetensors --out bench.csv
 
 Nothing else should run meanwhile. Ratios within one table are what to compare: times hang on the
-machine. Dense networks have their batch norms folded and their weights packed ahead; INT8 is
-torch's post-training quantisation, whose accuracy is not measured here."""
+machine. Dense networks have their batch norms folded and the weights of convolutions packed ahead;
+INT8 is torch's post-training quantisation, whose accuracy is not measured here."""
 
 
 def add(commands: Any) -> None:
@@ -46,13 +47,21 @@ def run(parsed: argparse.Namespace) -> None:
     from nenni.bench import FORWARD, TRAINING
     from nenni.io import write_csv
 
-    jobs = [(variant, batch) for batch in parsed.batch for variant in (*FORWARD, *TRAINING)]
+    batches = dict.fromkeys(parsed.batch)
+    jobs = [(variant, batch) for batch in batches for variant in (*FORWARD, *TRAINING)]
     progress, left = Progress(), Left(len(jobs))
     rows = []
     for variant, batch in jobs:
-        found = _in_own_process(parsed.weights, variant, batch)
+        found: dict[str, float] = {"seconds": math.nan, "peak_mib": math.nan}
+        note = ""
+        try:
+            found = _in_own_process(parsed.weights, variant, batch)
+        except UserError as error:
+            note = f"; left out: {error}"
         rows.append({"batch": batch, "variant": variant} | found)
-        progress(f"{variant}, batch {batch}: {left.after()}")
+        progress(f"{variant}, batch {batch}: {left.after()}{note}")
+    if all(math.isnan(row["seconds"]) for row in rows):
+        raise UserError(f"{parsed.weights}: nothing could be measured (see above)")
     table = pd.DataFrame(rows)
     table["images_per_second"] = table["batch"] / table["seconds"]
     table["over_fp32"] = table["seconds"] / _of(table, "fp32")
@@ -87,6 +96,8 @@ def _in_own_process(weights: Path, variant: str, batch: int) -> dict[str, float]
         [*command, "--batch", str(batch)], capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        raise UserError(done.stderr.strip().removeprefix("nenni: ").splitlines()[-1])
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        reason = said[-1].removeprefix("nenni: ") if said else f"it ended with {done.returncode}"
+        raise UserError(f"{variant}, batch {batch}: {reason}")
     found: dict[str, float] = json.loads(done.stdout)
     return found

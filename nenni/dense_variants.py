@@ -1,4 +1,4 @@
-"""A plain network as it would be deployed: batch norms folded, weights packed, fewer bits.
+"""A plain network as it would be deployed: norms folded, convolutions packed, fewer bits.
 
 Weights are re-ordered ahead for oneDNN's kernels: plain ones are at every call, which makes dense
 convolutions look up to 1.6 times slower than they are. CPU only.

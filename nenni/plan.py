@@ -16,6 +16,9 @@ COLLECTED = {
     "reductions": "cost/reductions.csv",
     "latency": "cost/latency.csv",
     "energy": "cost/energy.csv",
+    "crossovers": "cost/crossovers.csv",
+    "speedups": "cost/speedups.csv",
+    "rooflines": "cost/rooflines.csv",
     "diagnostics": "diagnose/checks.csv",
     "diagnostic_curves": "diagnose/curves.csv",
 }

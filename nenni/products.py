@@ -62,6 +62,7 @@ def products(model: nn.Module, layers: Mapping[str, nn.Module], image: Tensor) -
     seen: list[Seen] = []
     open_modules: list[str] = []
     counted: dict[str, int] = {}
+    weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
 
     def add(name: str, layer: str | None, geometry: Geometry) -> None:
         counted[name] = counted.get(name, 0) + 1
@@ -75,7 +76,7 @@ def products(model: nn.Module, layers: Mapping[str, nn.Module], image: Tensor) -
             result = func(*args, **(kwargs or {}))
             if not any(name in layers for name in open_modules):
                 where = open_modules[-1] if open_modules else ""
-                for kind, geometry in _of_operator(where, func, args, result):
+                for kind, geometry in _of_operator(where, func, args, result, weights):
                     add(f"{where}.{kind}".lstrip("."), None, geometry)
             return result
 
@@ -89,7 +90,9 @@ def products(model: nn.Module, layers: Mapping[str, nn.Module], image: Tensor) -
             open_modules.pop()
             if name in layers and not any(outer in layers for outer in open_modules):
                 plain = getattr(module, "wrapped", module)
-                add(name, name, _of_layer(name, plain, inputs[0].shape, output.shape))
+                geometry = _of_layer(name, plain, inputs[0].shape, output.shape)
+                for _ in range(len(inputs[0]) if isinstance(plain, nn.Conv2d) else 1):
+                    add(name, name, geometry)
 
         handles += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
     with _removed(handles), sdpa_kernel(SDPBackend.MATH), Operators():  # type: ignore[no-untyped-call]
@@ -119,26 +122,30 @@ def _of_layer(name: str, layer: nn.Module, inputs: torch.Size, outputs: torch.Si
             inputs[2:], outputs[2:],
         )  # fmt: skip
     assert isinstance(layer, nn.Linear)
-    return product("linear", inputs[1:-1].numel(), layer.out_features, layer.in_features, 1)
+    return product("linear", inputs[:-1].numel(), layer.out_features, layer.in_features, 1)
 
 
 def _of_operator(
-    where: str, func: Any, args: tuple[Any, ...], result: Any
+    where: str, func: Any, args: tuple[Any, ...], result: Any, weights: set[int]
 ) -> Iterator[tuple[str, Geometry]]:
-    """The products of an operator that no layer called."""
+    """The products of an operator that no layer called; by a parameter they are linear layers."""
     aten = torch.ops.aten
     match func.overloadpacket:
         case aten.mm | aten.bmm:
             left, right = args[:2]
         case aten.addmm | aten.baddbmm:
             left, right = args[1:3]
+        case aten.mv:
+            left, right = args[1][None], args[0].t()
         case aten.convolution:
             yield "conv", _functional_convolution(where, args, result)
             return
         case _:
             return
     batch = left.shape[0] if left.dim() == 3 else 1
-    yield "matmul", product("matmul", left.shape[-2], right.shape[-1], left.shape[-1], batch)
+    linear = batch == 1 and right.untyped_storage().data_ptr() in weights
+    kind = "linear" if linear else "matmul"
+    yield kind, product(kind, left.shape[-2], right.shape[-1], left.shape[-1], batch)
 
 
 def _functional_convolution(where: str, args: tuple[Any, ...], result: Tensor) -> Geometry:

@@ -169,8 +169,8 @@ class _Run:
             group["lr"] = recipe.lr * recipe.schedule(step, steps)
         self.optimiser.zero_grad()
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)
-        size = -(-len(x) // recipe.accumulate)
-        for part, labels in zip(x.split(size), y.split(size), strict=True):
+        parts = min(recipe.accumulate, n // processes())
+        for part, labels in zip(x.tensor_split(parts), y.tensor_split(parts), strict=True):
             with evaluating(self.model), recipe.autocast(self.device):
                 adversarial = recipe.method.perturb(
                     self.model, part, labels, eps, recipe.attack, own_draws(draws["attack"])
@@ -203,6 +203,7 @@ class _Run:
     def finish(self, epoch: int, total: float, seen: int) -> None:
         """Validate after an epoch, and keep its state."""
         agree(self.model)
+        agree(self.result)
         n, step = len(self.data["train"]), (epoch + 1) * self.steps
         steps = self.steps * self.recipe.epochs
         row = {

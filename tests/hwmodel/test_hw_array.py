@@ -67,10 +67,20 @@ def test_cycles_in_place_of_a_utilisation(make_layer: Any, make_preset: Any) -> 
 def test_positions_without_essential_neurons_are_left_out(
     make_layer: Any, make_preset: Any
 ) -> None:
-    """A quarter of the channels: a quarter of 196 positions in each fold, 49 of 4 x 8."""
+    """A quarter of the tiles: a quarter of 196 positions in each of 36 x 4 folds."""
     preset = with_array(make_preset(), "weight_stationary")
-    layer = make_layer({"selection": "channel", "measured_fraction": 0.25}, exact_bits=8)
+    tiles = {"measured_fraction": 0.1, "occupancy": {"4": 0.25}}
+    layer = make_layer(tiles, exact_bits=8)
     phase = roofline.exact_phase(layer, layer.injection, preset)
     assert phase.compute_s == pytest.approx((36 * 4 * (49 + 8 + 8 - 2) - 1) / 10)
     none = make_layer({"measured_fraction": 0.0}, exact_bits=8)
     assert roofline.exact_phase(none, none.injection, preset).compute_s == 0
+
+
+def test_channels_are_gathered(make_layer: Any, make_preset: Any) -> None:
+    """A quarter of 32 channels is one fold of 8, for each input of a batch its own."""
+    preset = with_array(make_preset(), "weight_stationary")
+    layer = make_layer({"selection": "channel", "measured_fraction": 0.25}, exact_bits=8)
+    one, three = (roofline.exact_phase(layer, layer.injection, preset, n) for n in (1, 3))
+    assert one.compute_s == pytest.approx((36 * (196 + 8 + 8 - 2) - 1) / 10)
+    assert three.compute_s == pytest.approx(3 * one.compute_s)

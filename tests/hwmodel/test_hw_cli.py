@@ -9,7 +9,7 @@ import hwmodel
 from hwmodel.__main__ import main
 from hwmodel.csv_output import format_cell, format_csv, write_atomically
 
-OUTPUTS = ("operations", "reductions", "latency", "energy")
+OUTPUTS = ("operations", "reductions", "latency", "energy", "crossover", "speedup", "roofline")
 
 
 @pytest.fixture

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 import hwmodel
 from hwmodel.__main__ import main
-from hwmodel.crossover import at_fraction, crossover_fraction, crossovers, plan, seconds
+from hwmodel.crossover import (
+    at_fraction,
+    crossover_fraction,
+    crossovers,
+    plan,
+    seconds,
+    speedups,
+)
 from hwmodel.errors import UserError
 from hwmodel.hypothetical import injected, read_granularity
 from hwmodel.layer_spec import Network
@@ -114,10 +121,24 @@ def test_a_crossover_separates_winning_from_losing(plain: Network) -> None:
     assert len({row.speedup > 1 for row in rows if row.speedup}) == 2
 
 
+def test_speedups_cross_one_at_the_crossover(plain: Network) -> None:
+    network, preset = with_method(plain, "channel"), hwmodel.load_preset("server_cpu")
+    rows = speedups(network, preset)
+    assert [row.fraction for row in rows[:21]] == [i / 20 for i in range(21)]
+    crossing = {row.layer: row.fraction for row in crossovers(network, preset) if row.bits == 32}
+    for row in rows:
+        assert row.speedup is not None
+        assert row.bits == 32
+        assert (row.speedup > 1) == (row.fraction <= (crossing[row.layer] or -1)), row
+    assert speedups(plain, preset) == []
+
+
 def test_a_lacking_precision_is_unknown(plain: Network, make_preset: Any) -> None:
     rows = crossovers(with_method(plain), make_preset({"8": 100.0}))
     assert [row.speedup is None for row in rows[:3]] == [True, True, False]
     assert rows[0].fraction is None
+    shares = speedups(with_method(plain), make_preset({"8": 100.0}))
+    assert {row.speedup for row in shares} == {None}
 
 
 def test_a_plan_leaves_losing_layers_dense(plain: Network, make_preset: Any) -> None:

@@ -78,7 +78,7 @@ def test_injected(make_layer: Any, table: EnergyTable) -> None:
     assert found.memory_pj == pytest.approx(weights * 162.5)
     projected = 196 * 18 / 2
     moved = INPUTS * 4 + projected + projected + OUTPUTS * 4  # projection, approximation
-    moved += OUTPUTS * 13 / 8 + OUTPUTS / 8  # selection: scores, mask
+    moved += OUTPUTS * 4 + OUTPUTS / 8  # selection: scores, mask
     moved += INPUTS * 4 + OUTPUTS / 8 + OUTPUTS * 4 / 2  # exact
     assert found.buffer_pj == pytest.approx(moved * 12.5)
 

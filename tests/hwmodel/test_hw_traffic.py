@@ -47,7 +47,7 @@ def test_projection(make_layer: Any) -> None:
 
 def test_approximation(make_layer: Any) -> None:
     layer = make_layer({})
-    assert traffic.approximation_traffic(layer, layer.injection, 8, 32) == Traffic(
+    assert traffic.approximation_traffic(layer, layer.injection, 8, 8, 32) == Traffic(
         weights=32 * 18, inputs=196 * 18, outputs=196 * 32 * 4
     )
 
@@ -108,8 +108,10 @@ def test_zeros_are_written(make_layer: Any) -> None:
 def test_one_of_the_pool_is_read(make_layer: Any) -> None:
     one = make_layer({})
     pool = make_layer({"noise": "resample", "pool": 8})
-    for moved in (traffic.projection_traffic, traffic.approximation_traffic):
-        assert moved(pool, pool.injection, 8, 8) == moved(one, one.injection, 8, 8)
+    for moved, widths in (
+        (traffic.projection_traffic, (8, 8)), (traffic.approximation_traffic, (8, 8, 8)),
+    ):  # fmt: skip
+        assert moved(pool, pool.injection, *widths) == moved(one, one.injection, *widths)
 
 
 def test_limits_of_the_fraction(make_layer: Any) -> None:

@@ -60,7 +60,7 @@ def test_the_default_config_and_claims_are_accepted() -> None:
         ("{name: n_m, n: 2, m: 4}", "{name: n_m, n: 4, m: 2}", "defences.nm_2_4.injection.selection.n: should be at most m = 2"),
         ("column: pgd_20}", "column: pgd_2o}", "figures.robustness_vs_bitops.column: unknown name 'pgd_2o'; defined are: fgsm, pgd_20, transfer"),
         ("defences: [topk_50, nm_2_4, alloc_50]", "defences: [topk_5o]", "figures.bitops_per_layer.defences: unknown name 'topk_5o'"),
-        ("defence: topk_50}", "defence: topk_9}", "figures.latency_per_layer.defence: unknown name 'topk_9'"),
+        ("latency_per_layer, base: pgd_at, defence: topk_50}", "latency_per_layer, base: pgd_at, defence: topk_9}", "figures.latency_per_layer.defence: unknown name 'topk_9'"),
         ("describe: {examples: 500}", "describe: {examples: 501}", "describe.examples: should be at most the 500 val images of base 'pgd_at'"),
         ("lr: 0.003, shift: 2}\n  pgd_at", "lr: 0.003, shift: 2, eps: 8}\n  pgd_at", "recipes.standard.eps: is given without an attack"),
         ("lr: 0.003, shift: 2}\n  pgd_at", "lr: 0.003, awp: 0.01}\n  pgd_at", "recipes.standard.awp: goes with an adversarial method"),

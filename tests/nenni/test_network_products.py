@@ -115,7 +115,28 @@ def test_operators_that_no_layer_calls() -> None:
     assert (along.kernel_size, along.stride, along.padding) == ((1, 3), (1, 2), (0, 1))
     assert (along.dilation, along.groups, along.d) == ((1, 2), 2, 6)
     assert (conv.name, conv.in_size, dense_macs(conv)) == ("conv", (1, 5), 3 * 5 * 18)
-    assert (linear.name, linear.kind, dense_macs(linear)) == ("matmul", "matmul", 5 * 7)
+    assert (linear.name, linear.kind, dense_macs(linear)) == ("linear", "linear", 5 * 7)
+
+
+class Frames(nn.Module):
+    """Tokens before samples, a convolution per frame, and a matrix times a vector."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.linear = nn.Conv2d(1, 2, 3), nn.Linear(4, 6)
+        self.weight = nn.Parameter(torch.ones(5, 6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        frames = self.conv(x.flatten(0, 1)[:, None])
+        tokens = self.linear(frames.flatten(2).mean(1)[:, None])
+        return (self.weight @ tokens.mean((0, 1)))[None]
+
+
+def test_samples_need_not_come_first() -> None:
+    *frames, linear, vector = layers(Frames().eval(), (3, 4, 4))
+    assert [layer.name for layer in frames] == ["conv", "conv#2", "conv#3"]
+    assert (linear.M, linear.d, linear.n) == (3, 4, 6)
+    assert (vector.kind, vector.M, vector.d, vector.n) == ("linear", 1, 6, 5)
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,24 @@ def tables() -> dict[str, pd.DataFrame]:
         {**row, "seed": 0, "curve": curve, "x": x, "y": 0.5 * x}
         for row in rows() for curve in ("eps", "steps", "path") for x in (1, 2)
     ]  # fmt: skip
+    cost = {"seed": 0, "preset": "cpu", "bits": 32}
+    speedups = [
+        {**row, **cost, "layer": layer, "fraction": f, "speedup": 1.5 - f}
+        for row in rows() for layer in (*LAYERS, "total") for f in (0, 0.5, 1)
+    ]  # fmt: skip
+    crossovers = [
+        {**row, **cost, "layer": layer, "dense_s": 1e-5, "injected_s": 1e-5, "speedup": 1.0,
+         "fraction": fraction}
+        for row in rows() for layer, fraction in zip((*LAYERS, "total"), (0.5, np.nan, 0.5), strict=False)
+    ]  # fmt: skip
+    rooflines = [
+        {**row, **cost, "layer": layer, "phase": phase, "run_bits": 8, "macs_per_byte": x,
+         "macs_per_s": 1e9 * x, "peak_macs_per_s": 5e9, "bandwidth_bytes_per_s": 2e9}
+        for row in rows() for layer in LAYERS
+        for phase, x in (("dense", 2.0), ("exact", 1.0), ("approximation", 0.5))
+    ]  # fmt: skip
     named = {
+        "speedups": speedups, "crossovers": crossovers, "rooflines": rooflines,
         "suites": suites, "diagnostics": diagnostics, "diagnostic_curves": diagnostic_curves,
         "accuracy": accuracy, "reductions": reductions, "latency": latency, "sweep": sweep,
         "operations": operations, "errors": errors, "fit": fit,
@@ -127,6 +144,8 @@ STYLE: dict[str, dict[str, Any]] = {
     "robustness_vs_bitops": {"column": "pgd_20"},
     "bitops_per_layer": {"base": "pgd_at", "defences": ["topk_50", "nm_2_4"]},
     "latency_per_layer": {"base": "pgd_at", "defence": "topk_50"},
+    "speedup": {"base": "pgd_at", "defence": "topk_50"},
+    "roofline": {"base": "pgd_at", "defence": "topk_50"},
     "injected_noise": {"base": "pgd_at", "defences": ["topk_50", "nm_2_4"]},
     "selection_recall": {"base": "pgd_at"},
     "attack_suite": {"suite": "full"},

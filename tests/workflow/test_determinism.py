@@ -11,8 +11,6 @@ import psutil
 import pytest
 from workflow_project import Project
 
-pytestmark = pytest.mark.xdist_group("determinism")
-
 
 def kill_in_its_middle(project: Project, run: subprocess.Popen[str], output: str) -> None:
     """SIGKILL the stage that writes an output, once it has kept a part of its work.

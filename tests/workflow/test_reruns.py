@@ -1,13 +1,22 @@
 """What each change re-runs, and what it leaves alone."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from workflow_project import Project
 
-pytestmark = pytest.mark.xdist_group("workflow")
 
-COLLECTED = {"operations", "reductions", "latency", "energy", "fit", "errors"}
+@pytest.fixture(autouse=True)
+def _alone(shared: Path) -> Iterator[None]:
+    """One test at a time changes the finished project, whichever worker has it."""
+    with FileLock(shared / "changed.lock"):
+        yield
+
+
+COST = {"operations", "reductions", "latency", "energy", "crossovers", "speedups", "rooflines"}
+COLLECTED = COST | {"fit", "errors"}
 ACCURACY = {"accuracy", "main", "claims", "figure accuracy_vs_eps"}
 SUITES = {"suites", "figure attack_suite"}
 DIAGNOSED = {
@@ -126,7 +135,7 @@ CODE_CHANGES = {
     },
     "hwmodel/presets/edge_npu.toml": (
         {j for d in EVALUATIONS for j in of(d, "hardware")}
-        | collect("operations", "reductions", "latency", "energy")
+        | collect(*COST)
         | {"main", "claims"}
     ),
     "nenni/stages/claims.py": {"claims"},

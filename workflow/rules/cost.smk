@@ -33,6 +33,9 @@ rule cost_experiment:
         reductions=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/reductions.csv",
         latency=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/latency.csv",
         energy=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/energy.csv",
+        crossover=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/crossovers.csv",
+        speedup=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/speedups.csv",
+        roofline=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/rooflines.csv",
         manifest=f"{R}/manifests/hardware/{{base}}/{{defence}}/seed{{seed}}.sha256",
     log:
         f"logs/{C.run}/hardware/{{base}}/{{defence}}/seed{{seed}}.log",
@@ -45,7 +48,9 @@ rule cost_experiment:
         "hardware {wildcards.base}/{wildcards.defence}/seed{wildcards.seed}"
     shell:
         "python -m hwmodel {input.layers} {params.cfg} --operations {output.operations}"
-        " --reductions {output.reductions} --latency {output.latency}"
-        " --energy {output.energy} > {log} 2>&1"
-        " && python -m nenni stamp {output.manifest}"
-        " {output.operations} {output.reductions} {output.latency} {output.energy} 2>> {log}"
+        " --reductions {output.reductions} --latency {output.latency} --energy {output.energy}"
+        " --crossover {output.crossover} --speedup {output.speedup}"
+        " --roofline {output.roofline} > {log} 2>&1"
+        " && python -m nenni stamp {output.manifest} {output.operations} {output.reductions}"
+        " {output.latency} {output.energy} {output.crossover} {output.speedup}"
+        " {output.roofline} 2>> {log}"
