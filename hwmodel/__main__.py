@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -33,8 +33,17 @@ a preset states whether it is measured, from a data sheet or assumed (see hwmode
 """
 
 _ASSUMED = {"ratio": 0.125, "fraction": 0.5, "granularity": "element", "bits": 4}
+_BITS = (2, 3, 4, 5, 6, 7, 8, 16, 32)
 _PROJECTIONS = ("sparse", "tap_shared", "tap_shared_pca", "gaussian", "count_sketch")
-_TABLES = ("operations", "reductions", "latency", "energy", "crossover", "speedup", "roofline")
+_TABLES = {
+    "operations": "operations and BitOPs per layer and term",
+    "reductions": "saved BitOPs per layer, baseline and variant",
+    "latency": "seconds per layer and platform",
+    "energy": "picojoules per layer and bits of the exact path",
+    "crossover": "speed-up and crossover per layer, bits and platform",
+    "speedup": "speed-up per layer, platform and share of essential neurons",
+    "roofline": "intensity and rate of each product per platform",
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -91,7 +100,7 @@ def _parser() -> _Parser:
             "element, n_m:2:4, block:16x8 (channels x positions) or channel",
             None,
         ),
-        ("bits", int, "of W~ and of its inputs", (2, 3, 4, 5, 6, 7, 8, 16, 32)),
+        ("bits", int, "of W~ and of its inputs", _BITS),
     ):
         content = f"with --projection: {content} ({_ASSUMED[option]})"
         parser.add_argument(f"--{option}", type=kind, help=content, choices=choices)
@@ -101,15 +110,7 @@ def _parser() -> _Parser:
         metavar="OUT.json",
         help="write layers.json with the layers left dense that are slower injected (one --preset)",
     )
-    for name, content in (
-        ("operations", "operations and BitOPs per layer and term"),
-        ("reductions", "saved BitOPs per layer, baseline and variant"),
-        ("latency", "seconds per layer and platform"),
-        ("energy", "picojoules per layer and bits of the exact path"),
-        ("crossover", "speed-up and crossover per layer, bits and platform"),
-        ("speedup", "speed-up per layer, platform and share of essential neurons"),
-        ("roofline", "intensity and rate of each product per platform"),
-    ):
+    for name, content in _TABLES.items():
         parser.add_argument(f"--{name}", type=Path, metavar="OUT.csv", help=content)
     return parser
 
@@ -160,8 +161,10 @@ def run(arguments: argparse.Namespace) -> str:
     from hwmodel.roofline import latency
     from hwmodel.roofline_points import points
 
-    wanted = [getattr(arguments, name) for name in _TABLES]
-    _check_paths(arguments.layers, [p for p in (*wanted, arguments.plan) if p is not None])
+    given = {name: getattr(arguments, name) for name in _TABLES}
+    wanted = {name: path for name, path in given.items() if path is not None}
+    plans = [] if arguments.plan is None else [arguments.plan]
+    _check_paths(arguments.layers, [*wanted.values(), *plans])
     if arguments.plan is not None and len(set(arguments.preset or ())) != 1:
         raise UserError("a plan is for one platform: give one --preset")
     network = _network(arguments)
@@ -173,22 +176,27 @@ def run(arguments: argparse.Namespace) -> str:
     latencies = {name: latency(network, preset, batch) for name, preset in presets.items()}
     energies = energy(network, table)
     crossings = {name: crossovers(network, preset, batch) for name, preset in presets.items()}
-    texts = (
-        csv_output.operations_csv(terms),
-        csv_output.reductions_csv(rows),
-        csv_output.latency_csv(latencies.items()),
-        csv_output.energy_csv(energies),
-        csv_output.crossover_csv(crossings.items()),
-        csv_output.speedup_csv((n, speedups(network, p, batch)) for n, p in presets.items()),
-        csv_output.roofline_csv((n, points(network, p, batch)) for n, p in presets.items()),
-    )
-    for path, text in zip(wanted, texts, strict=True):
-        if path is not None:
-            csv_output.write_atomically(path, text)
+    planned = None
     if arguments.plan is not None:
         (preset,) = presets.values()
-        faster = plan(network, preset, batch)
-        csv_output.write_atomically(arguments.plan, f"{faster.model_dump_json(indent=1)}\n")
+        planned = plan(network, preset, batch)
+    tables: dict[str, Callable[[], str]] = {
+        "operations": lambda: csv_output.operations_csv(terms),
+        "reductions": lambda: csv_output.reductions_csv(rows),
+        "latency": lambda: csv_output.latency_csv(latencies.items()),
+        "energy": lambda: csv_output.energy_csv(energies),
+        "crossover": lambda: csv_output.crossover_csv(crossings.items()),
+        "speedup": lambda: csv_output.speedup_csv(
+            (name, speedups(network, preset, batch)) for name, preset in presets.items()
+        ),
+        "roofline": lambda: csv_output.roofline_csv(
+            (name, points(network, preset, batch)) for name, preset in presets.items()
+        ),
+    }
+    for name, path in wanted.items():
+        csv_output.write_atomically(path, tables[name]())
+    if planned is not None:
+        csv_output.write_atomically(arguments.plan, f"{planned.model_dump_json(indent=1)}\n")
     platforms = [
         (name, preset, latencies[name], crossings[name]) for name, preset in presets.items()
     ]

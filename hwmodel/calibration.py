@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hwmodel.layer_spec import Layer
-from hwmodel.machine import dense_seconds, import_torch, seconds
+from hwmodel.machine import dense_seconds, import_torch, one_thread, seconds
 
 _CLOCK = 1.0e9
 """Cycles are nanoseconds: the true clock does not matter to rates that are measured."""
@@ -74,12 +74,8 @@ def measure(progress: Callable[[str], None] = lambda _: None) -> str:
         If torch is not installed.
     """
     torch = import_torch()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return _toml(_constants(torch, progress), torch.__version__)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _constants(torch: Any, progress: Callable[[str], None]) -> dict[str, tuple[float, str]]:

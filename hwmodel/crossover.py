@@ -4,7 +4,7 @@ A layer wins where projection, approximation, selection and the exact part, each
 platform, take less than the dense layer at the same bits. Source: NENNI cost protocol.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hwmodel.errors import UserError
@@ -78,6 +78,13 @@ def seconds(layers: Iterable[Layer], preset: Preset, batch: int = 1) -> float | 
     return sum(known) if len(known) == len(times) else None
 
 
+def dense_seconds(layers: Iterable[Layer], preset: Preset, batch: int = 1) -> float | None:
+    """Time of layers without their injections, at their own bits."""
+    return seconds(
+        [layer.model_copy(update={"injection": None}) for layer in layers], preset, batch
+    )
+
+
 def crossover_fraction(
     layers: Sequence[Layer], preset: Preset, dense_s: float, batch: int = 1
 ) -> float | None:
@@ -105,8 +112,7 @@ def _crossover(
     name: str, layers: Sequence[Layer], preset: Preset, bits: int, batch: int
 ) -> Crossover:
     layers = [at_bits(layer, bits) for layer in layers]
-    plain = [layer.model_copy(update={"injection": None}) for layer in layers]
-    dense_s, injected_s = seconds(plain, preset, batch), seconds(layers, preset, batch)
+    dense_s, injected_s = dense_seconds(layers, preset, batch), seconds(layers, preset, batch)
     fraction = None if dense_s is None else crossover_fraction(layers, preset, dense_s, batch)
     return Crossover(name, bits, dense_s, injected_s, fraction)
 
@@ -144,7 +150,7 @@ class Speedup:
     layer
         Name, or ``total``.
     bits
-        Of the exact path and of dense.
+        Of the exact path and of dense; in ``total`` the widest.
     fraction
         Share of essential neurons, of all layers alike in ``total``.
     speedup
@@ -171,18 +177,20 @@ def speedups(network: Network, preset: Preset, batch: int = 1) -> list[Speedup]:
         Inputs at once.
     """
     injected = [layer for layer in network.layers if layer.injection is not None]
-    parts = [(layer.name, (layer,)) for layer in injected]
-    bits = injected[0].exact_bits if injected else 0
-    rows = []
-    for name, layers in [*parts, ("total", network.layers)] if injected else []:
-        plain = [layer.model_copy(update={"injection": None}) for layer in layers]
-        dense_s = seconds(plain, preset, batch)
-        for step in range(_STEPS + 1):
-            fraction = step / _STEPS
-            time = seconds([at_fraction(layer, fraction) for layer in layers], preset, batch)
-            known = dense_s is not None and time is not None
-            rows.append(Speedup(name, bits, fraction, dense_s / time if known else None))  # type: ignore[operator]
-    return rows
+    parts: list[tuple[str, Sequence[Layer]]] = [(layer.name, [layer]) for layer in injected]
+    if parts:
+        parts.append(("total", network.layers))
+    return [row for name, layers in parts for row in _speedups(name, layers, preset, batch)]
+
+
+def _speedups(name: str, layers: Sequence[Layer], preset: Preset, batch: int) -> Iterator[Speedup]:
+    bits = max(layer.exact_bits for layer in layers)
+    dense_s = dense_seconds(layers, preset, batch)
+    for step in range(_STEPS + 1):
+        fraction = step / _STEPS
+        time = seconds([at_fraction(layer, fraction) for layer in layers], preset, batch)
+        speedup = None if dense_s is None or time is None else dense_s / time
+        yield Speedup(name, bits, fraction, speedup)
 
 
 def plan(network: Network, preset: Preset, batch: int = 1) -> Network:

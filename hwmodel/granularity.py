@@ -10,9 +10,6 @@ from statistics import fmean
 from hwmodel.injection_spec import Injection
 from hwmodel.op_count import adds_noise, exact_fraction
 
-_GATHERED = ("channel", "oracle", "all", "none")
-"""Selections whose essential neurons fill tiles, or that compute all or none."""
-
 
 def scattered_fraction(fraction: float, tile: int) -> float:
     """Share of tiles with an essential neuron, if each is one independently: 1 - (1 - f)^t.
@@ -91,18 +88,13 @@ def effective_fraction(injection: Injection, tile: int) -> float:
         Outputs in a tile.
     """
     fraction = exact_fraction(injection)
-    if adds_noise(injection):
+    keeps = injection.selection in ("channel", "oracle", "all", "none")
+    if keeps or adds_noise(injection):
         return fraction
     if (measured := injection.occupancy.get(str(tile))) is not None:
-        return fraction if injection.selection in _GATHERED else measured
-    match injection.selection:
-        case "topk" | "threshold" | "random" | "inverted":
-            return scattered_fraction(fraction, tile)
-        case "n_m":
-            assert injection.n_m is not None
-            return n_m_fraction(*injection.n_m, tile)
-        case "block":
-            assert injection.block is not None
-            return block_fraction(fraction, injection.block[0], tile)
-        case "channel" | "oracle" | "all" | "none":
-            return fraction
+        return measured
+    if injection.n_m is not None:
+        return n_m_fraction(*injection.n_m, tile)
+    if injection.block is not None:
+        return block_fraction(fraction, injection.block[0], tile)
+    return scattered_fraction(fraction, tile)

@@ -8,7 +8,9 @@ thread, the processor time of the calling thread.
 
 import statistics
 import time
-from collections.abc import Callable
+import timeit
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.errors import UserError
@@ -17,10 +19,8 @@ from hwmodel.layer_spec import Layer
 if TYPE_CHECKING:
     from torch import Tensor
 
-_REPEATS = 7
-"""Runs of which the median is taken."""
-_AT_LEAST = 0.02
-"""Seconds of a run, in which short layers are called several times."""
+_REPEATS = 5
+"""Runs of which the median is taken, each of a fifth of a second or of one call."""
 
 
 def import_torch() -> Any:
@@ -32,20 +32,23 @@ def import_torch() -> Any:
     return torch
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within, torch computes in the calling thread alone."""
+    torch = import_torch()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def seconds(run: Callable[[], object]) -> float:
     """Median thread time of a call, once it is warm."""
-    run()
-    started = time.thread_time()
-    run()
-    once = time.thread_time() - started
-    calls = max(1, round(_AT_LEAST / max(once, 1e-9)))
-    times = []
-    for _ in range(_REPEATS):
-        started = time.thread_time()
-        for _ in range(calls):
-            run()
-        times.append((time.thread_time() - started) / calls)
-    return statistics.median(times)
+    timer = timeit.Timer(run, timer=time.thread_time)
+    number, _ = timer.autorange()
+    return statistics.median(timer.repeat(_REPEATS, number)) / number
 
 
 def dense_seconds(layer: Layer, bits: int, batch: int) -> float | None:
@@ -71,14 +74,9 @@ def dense_seconds(layer: Layer, bits: int, batch: int) -> float | None:
         If torch is not installed.
     """
     torch = import_torch()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.no_grad():
-            run = _operation(layer, bits, batch)
-            return None if run is None else seconds(run)
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread(), torch.no_grad():
+        run = _operation(layer, bits, batch)
+        return None if run is None else seconds(run)
 
 
 def _operation(layer: Layer, bits: int, batch: int) -> Callable[[], object] | None:

@@ -8,6 +8,7 @@ code takes. Each setting has a process of its own, whose largest resident memory
 import gc
 import statistics
 import time
+import timeit
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from nenni.injection import remove
 
 FORWARD = ("fp32", "bf16", "int8", "injected")
 TRAINING = ("train_plain", "train_injected")
-_REPEATS, _AT_LEAST = 7, 0.05
+_REPEATS = 5
 
 
 def prepare(model: nn.Module, variant: str, images: Tensor) -> Callable[[], object]:
@@ -66,17 +67,9 @@ def _training_step(network: nn.Module, images: Tensor, labels: Tensor) -> None:
 
 def seconds(run: Callable[[], object]) -> float:
     """Median thread time of a call, once it is warm."""
-    run()
-    started = time.thread_time()
-    run()
-    calls = max(1, round(_AT_LEAST / max(time.thread_time() - started, 1e-9)))
-    times = []
-    for _ in range(_REPEATS):
-        started = time.thread_time()
-        for _ in range(calls):
-            run()
-        times.append((time.thread_time() - started) / calls)
-    return statistics.median(times)
+    timer = timeit.Timer(run, timer=time.thread_time)
+    number, _ = timer.autorange()
+    return statistics.median(timer.repeat(_REPEATS, number)) / number
 
 
 def measure(model: nn.Module, variant: str, batch: int, shape: tuple[int, ...]) -> dict[str, float]:
@@ -102,30 +95,31 @@ def measure(model: nn.Module, variant: str, batch: int, shape: tuple[int, ...]) 
     torch.set_num_threads(1)
     torch.manual_seed(0)
     run = prepare(model, variant, torch.rand(batch, *shape))
-    run()
-    before = _reset_peak()
-    run()
-    peak = (_status("VmHWM") - before) / 1024
+    peak = added_mib(run)
     runtime.keep_freed_memory()
     return {"seconds": seconds(run), "peak_mib": peak}
 
 
-def _reset_peak() -> int:
-    """Forget the largest resident memory so far, and return what is resident now, in KiB.
+def added_mib(run: Callable[[], object]) -> float:
+    """Resident memory that a second call adds at its peak.
 
     Raises
     ------
     UserError
         On other systems than Linux, whose files these are.
     """
+    run()
     gc.collect()
     try:
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5")  # forgets the largest so far
     except OSError as error:
         raise UserError(f"memory is measured on Linux alone ({error})") from None
-    return _status("VmRSS")
+    before = _status("VmRSS")
+    run()
+    return (_status("VmHWM") - before) / 1024
 
 
 def _status(key: str) -> int:
+    """A number of the process's status, in KiB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{key}:"))

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from nenni.errors import UserError
+from nenni.errors import USER_MISTAKE, UserError
 from nenni.progress import Left, Progress
 
 EXAMPLE = """example:
@@ -17,6 +17,8 @@ EXAMPLE = """example:
 Nothing else should run meanwhile. Ratios within one table are what to compare: times hang on the
 machine. Dense networks have their batch norms folded and the weights of convolutions packed ahead;
 INT8 is torch's post-training quantisation, whose accuracy is not measured here."""
+
+_NOTHING = {"seconds": math.nan, "peak_mib": math.nan}
 
 
 def add(commands: Any) -> None:
@@ -50,24 +52,16 @@ def run(parsed: argparse.Namespace) -> None:
     batches = dict.fromkeys(parsed.batch)
     jobs = [(variant, batch) for batch in batches for variant in (*FORWARD, *TRAINING)]
     progress, left = Progress(), Left(len(jobs))
-    rows = []
+    rows: list[dict[str, Any]] = []
     for variant, batch in jobs:
-        found: dict[str, float] = {"seconds": math.nan, "peak_mib": math.nan}
-        note = ""
-        try:
-            found = _in_own_process(parsed.weights, variant, batch)
-        except UserError as error:
-            note = f"; left out: {error}"
-        rows.append({"batch": batch, "variant": variant} | found)
-        progress(f"{variant}, batch {batch}: {left.after()}{note}")
-    if all(math.isnan(row["seconds"]) for row in rows):
-        raise UserError(f"{parsed.weights}: nothing could be measured (see above)")
+        found = _in_own_process(parsed.weights, variant, batch)
+        rows.append({"batch": batch, "variant": variant, **_NOTHING, **found})
+        progress(f"{variant}, batch {batch}: {left.after()}{'' if found else '; it failed'}")
     table = pd.DataFrame(rows)
     table["images_per_second"] = table["batch"] / table["seconds"]
-    table["over_fp32"] = table["seconds"] / _of(table, "fp32")
     training = table["variant"].isin(TRAINING)
-    table.loc[training, "over_fp32"] = table["seconds"] / _of(table, "train_plain")
-    table = table.rename(columns={"over_fp32": "over_dense"})
+    plain = _of(table, "fp32").where(~training, _of(table, "train_plain"))
+    table["over_dense"] = table["seconds"] / plain
     print(table.to_string(index=False, float_format=lambda x: f"{x:.4g}"))  # noqa: T201
     if parsed.out is not None:
         write_csv(parsed.out, table)
@@ -91,13 +85,15 @@ def _measure(weights: Path, variant: str, batch: int) -> dict[str, float]:
 
 
 def _in_own_process(weights: Path, variant: str, batch: int) -> dict[str, float]:
+    """What was measured; nothing if it failed, as where torch.fx cannot trace a network."""
     command = [sys.executable, "-m", "nenni", "bench", str(weights), "--only", variant]
     done = subprocess.run(
         [*command, "--batch", str(batch)], capture_output=True, text=True, check=False
     )
-    if done.returncode != 0:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        reason = said[-1].removeprefix("nenni: ") if said else f"it ended with {done.returncode}"
-        raise UserError(f"{variant}, batch {batch}: {reason}")
+    if done.returncode == USER_MISTAKE:
+        raise UserError(done.stderr.strip().removeprefix("nenni: "))
+    if done.returncode:
+        sys.stderr.write(done.stderr)
+        return {}
     found: dict[str, float] = json.loads(done.stdout)
     return found

@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 
 from nenni import bench_command, evaluate_command
-from nenni.errors import UserError
+from nenni.errors import USER_MISTAKE, UserError
 
 _STAGES = Path(__file__).parent / "stages"
-_USER_MISTAKE = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         for line in str(error).splitlines():
             print(f"nenni: {line}", file=sys.stderr)  # noqa: T201
-        return _USER_MISTAKE
+        return USER_MISTAKE
     except KeyboardInterrupt:
         print("nenni: interrupted; the same command continues", file=sys.stderr)  # noqa: T201
         return 130

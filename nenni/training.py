@@ -203,7 +203,8 @@ class _Run:
     def finish(self, epoch: int, total: float, seen: int) -> None:
         """Validate after an epoch, and keep its state."""
         agree(self.model)
-        agree(self.result)
+        if self.result is not self.model:
+            agree(self.result)
         n, step = len(self.data["train"]), (epoch + 1) * self.steps
         steps = self.steps * self.recipe.epochs
         row = {

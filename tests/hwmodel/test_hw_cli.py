@@ -1,13 +1,15 @@
 import csv
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 import hwmodel
+import hwmodel.__main__ as command_line
 from hwmodel.__main__ import main
 from hwmodel.csv_output import format_cell, format_csv, write_atomically
+from hwmodel.injection_spec import Bits, Projection
 
 OUTPUTS = ("operations", "reductions", "latency", "energy", "crossover", "speedup", "roofline")
 
@@ -194,3 +196,19 @@ def test_format_cell(value: Any, expected: str) -> None:
 
 def test_format_csv() -> None:
     assert format_csv(("a", "b"), [("x,y", None), ("z", 2.5)]) == 'a,b\n"x,y",\nz,2.5\n'
+
+
+def test_choices_are_those_of_the_file() -> None:
+    """Listed apart, so that --help loads no pydantic."""
+    assert get_args(Projection) == command_line._PROJECTIONS
+    assert get_args(Bits) == command_line._BITS
+
+
+def test_a_plan_that_cannot_be_made_leaves_nothing(
+    layers: Path, tmp_path: Path, capsys: Any
+) -> None:
+    """FP32 on an array of 8-bit multipliers."""
+    words = [str(layers), "--preset", "systolic_32x32", "--plan", str(tmp_path / "plan.json")]
+    assert main([*words, "--operations", str(tmp_path / "o.csv")]) == 2
+    assert "the platform cannot run 32 bits" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["layers.json"]

@@ -1,5 +1,8 @@
 """Dense variants answer as the network does, and the bench measures each."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -46,6 +49,19 @@ def test_every_variant_is_measured(variant: str, noisy: nn.Module) -> None:
     found = measure(noisy, variant, 8, (1, 28, 28))
     assert found["seconds"] > 0
     assert found["peak_mib"] >= 0
+
+
+def test_memory_is_that_of_a_pass() -> None:
+    """A pass that takes 64 MiB and gives them back, in a process of its own as the command has."""
+    code = """
+import torch
+from nenni.bench import added_mib
+print(added_mib(lambda: None), added_mib(lambda: torch.ones(16 * 2**20)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    nothing, taken = (float(word) for word in done.stdout.split())
+    assert nothing < 4
+    assert taken == pytest.approx(64, abs=4)
 
 
 def test_training_steps_leave_no_gradients(noisy: nn.Module) -> None:

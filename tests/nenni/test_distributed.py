@@ -119,7 +119,7 @@ def test_only_batch_statistics_are_averaged(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def train_both(number: int, processes: int, folder: Path) -> None:
-    """In one of several processes: a plain network with AWP, and an injected one."""
+    """In one of several processes: a network with AWP, and an injected one in parts."""
     torch.set_num_threads(1)
     os.environ |= {"RANK": f"{number}", "LOCAL_RANK": f"{number}", "WORLD_SIZE": f"{processes}"}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": (folder / "port").read_text()}
@@ -128,12 +128,12 @@ def train_both(number: int, processes: int, folder: Path) -> None:
     spec = InjectionSpec(selection=TopK(0.5), projection=TapShared(0.25), normalise=False)
     attack = partial(pgd, steps=2, random_start=False)
     with joined(torch.device("cpu")):
-        for name, awp in [("plain", 0.01), ("injected", 0.0)]:
+        for name, chosen in [("plain", {"awp": 0.01}), ("injected", {"accumulate": 3})]:
             torch.manual_seed(0)
             model = small_cnn((1, 28, 28), 10, channels=[8, 8, 16, 16], hidden=32)
             model = inject(model, spec, digits["x"][:1]) if name == "injected" else model
             recipe = Recipe(
-                2, 50, 0.05, Adversarial(), attack, 0.1, awp=awp, shift=1, optimiser="sgd"
+                2, 50, 0.05, Adversarial(), attack, 0.1, shift=1, optimiser="sgd", **chosen
             )
             train(
                 model, {"train": images, "val": images}, recipe, (0, "test"),
