@@ -1,8 +1,9 @@
 """A preset of the machine that runs this, measured.
 
 Rates are those that dense layers reach, in one thread, so that the share of the peak that they
-reach is 1 by definition. What is not measured, tiles and zeros of P, is taken as for any vector
-unit. The layers are none of a network that is compared later.
+reach is 1 by definition. Layers with few inputs tell how long an output takes to be finished. What
+is not measured, tiles and zeros of P, is taken as for any vector unit. The layers are none of a
+network that is compared later.
 """
 
 import statistics
@@ -14,20 +15,27 @@ from hwmodel.machine import dense_seconds, import_torch, one_thread, seconds
 
 _CLOCK = 1.0e9
 """Cycles are nanoseconds: the true clock does not matter to rates that are measured."""
-_SHAPES = ((48, 24, 3), (96, 14, 3), (160, 12, 3), (384, 6, 3), (224, 14, 1), (80, 28, 3))
-"""Channels, height and width, kernel of the layers whose rates are measured."""
+_SHAPES = (
+    (48, 48, 24, 3), (96, 96, 14, 3), (160, 160, 12, 3), (384, 384, 6, 3), (224, 224, 14, 1),
+    (80, 80, 28, 3),
+)  # fmt: skip
+"""Channels in and out, height and width, kernel of the layers whose rates are measured."""
+_SHALLOW = ((2, 48, 28, 3), (4, 80, 24, 3), (6, 48, 28, 3), (8, 112, 20, 3))
+"""The same of layers with few inputs, most of whose time may go to finishing outputs."""
+_ROUNDS = 4
+"""Of taking the one out of the times of the other, each of which is small next to the other."""
 _BATCH = 8
 _TILE = 16
 
 
-def convolution(channels: int, size: int, kernel: int) -> Layer:
-    """A convolution that keeps channels and size, without injection."""
+def convolution(inputs: int, outputs: int, size: int, kernel: int) -> Layer:
+    """A convolution between so many channels that keeps the size, without injection."""
     return Layer.model_validate(
         {
-            "name": f"{kernel}x{kernel}_{channels}_{size}",
+            "name": f"{kernel}x{kernel}_{inputs}_{outputs}_{size}",
             "kind": "conv2d",
-            "in_channels": channels,
-            "out_channels": channels,
+            "in_channels": inputs,
+            "out_channels": outputs,
             "kernel_size": (kernel, kernel),
             "stride": (1, 1),
             "padding": (kernel // 2, kernel // 2),
@@ -40,15 +48,38 @@ def convolution(channels: int, size: int, kernel: int) -> Layer:
     )
 
 
-def mac_rate(bits: int) -> float:
-    """Multiply-accumulates per second that dense layers reach, the median over some."""
-    rates = []
-    for shape in _SHAPES:
-        layer = convolution(*shape)
-        time = dense_seconds(layer, bits, _BATCH)
-        assert time is not None
-        rates.append(_BATCH * layer.M * layer.n * layer.d / time)
-    return statistics.median(rates)
+def product_rates(bits: int, overhead_s: float) -> tuple[float, float]:
+    """Multiply-accumulates per second, and seconds to finish an output, at which layers run.
+
+    An output takes d multiply-accumulates and the time to finish it, 0 if none can be told. Medians
+    over layers with many inputs and with few.
+    """
+    deep, shallow = (
+        [(layer.d, _output_s(layer, bits, overhead_s)) for layer in map(_layer, shapes)]
+        for shapes in (_SHAPES, _SHALLOW)
+    )
+    finishing_s = 0.0
+    for _ in range(_ROUNDS):
+        rate = statistics.median(d / (time - finishing_s) for d, time in deep)
+        finishing_s = max(0.0, statistics.median(time - d / rate for d, time in shallow))
+    return rate, finishing_s
+
+
+def _overhead_s() -> float:
+    smallest = convolution(1, 1, 1, 1)
+    kinds = (smallest, smallest.model_copy(update={"kind": "linear"}))
+    times = [dense_seconds(layer, bits, 1) for layer in kinds for bits in (32, 16, 8)]
+    return statistics.median(time for time in times if time is not None)
+
+
+def _layer(shape: tuple[int, int, int, int]) -> Layer:
+    return convolution(*shape)
+
+
+def _output_s(layer: Layer, bits: int, overhead_s: float) -> float:
+    time = dense_seconds(layer, bits, _BATCH)
+    assert time is not None
+    return max(time - overhead_s, 0.0) / (_BATCH * layer.M * layer.n)
 
 
 def _rate(operations: float, run: Callable[[], object]) -> float:
@@ -85,9 +116,15 @@ def _constants(torch: Any, progress: Callable[[str], None]) -> dict[str, tuple[f
         found[name] = value, how
         progress(f"{name}: {value:.4g}")
 
-    layers = f"median over {len(_SHAPES)} convolutions at a batch of {_BATCH}, weights packed ahead"
+    tiny = _overhead_s()
+    keep("overhead_s", tiny, "median over a convolution and a linear layer of one number by bits")
+    layers = f"convolutions at a batch of {_BATCH}, weights packed ahead"
     for bits, kind in ((32, "FP32"), (16, "bfloat16"), (8, "INT8")):
-        keep(f"mac_per_cycle.{bits}", mac_rate(bits) / _CLOCK, f"{kind}: {layers}")
+        rate, finishing_s = product_rates(bits, tiny)
+        keep(f"mac_per_cycle.{bits}", rate / _CLOCK, f"{kind}: median over {len(_SHAPES)} {layers}")
+        if finishing_s:
+            how = f"{kind}: median over {len(_SHALLOW)} {layers}, 2 to 8 channels in"
+            keep(f"outputs_per_cycle.{bits}", 1 / (finishing_s * _CLOCK), how)
     small = torch.rand(8192)
     out = torch.empty_like(small)
     elementwise = _rate(small.numel(), lambda: torch.add(small, small, out=out)) / _CLOCK
@@ -100,9 +137,6 @@ def _constants(torch: Any, progress: Callable[[str], None]) -> dict[str, tuple[f
     copy = torch.empty_like(source)
     bandwidth = _rate(2 * 4 * source.numel(), lambda: copy.copy_(source))
     keep("bandwidth_bytes_per_s", bandwidth, "a copy of 64 MiB, bytes read and written")
-    tiny = dense_seconds(convolution(1, 1, 1), 32, 1)
-    assert tiny is not None
-    keep("overhead_s", tiny, "a convolution of one number")
     return found
 
 

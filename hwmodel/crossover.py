@@ -34,7 +34,7 @@ class Crossover:
         Time of one batch, the latter at the fraction that was measured; None where the platform
         lacks a precision.
     fraction
-        Share of essential neurons below which the layer is faster than dense, in [0, 1]; None if it
+        Share of essential neurons up to which the layer is faster than dense, in [0, 1]; None if it
         never is, or a precision is lacking. 1 if it always is. For ``total`` that of all layers.
         Essential neurons are taken as independent where they lie scattered: an occupancy that was
         measured holds for one share, and a speed-up that rests on it may differ.

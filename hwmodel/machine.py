@@ -1,12 +1,13 @@
 """Times of dense layers on the machine that runs this, by torch.
 
-The one part of the package that needs torch, which is imported on first use. The weights of
-convolutions, and in INT8 all weights, are packed ahead, as a deployment does: oneDNN re-orders
-plain ones at each call, which at a batch of one can cost as much as the layer. Times are of one
-thread, the processor time of the calling thread.
+The one part of the package that needs torch, which is imported on first use. Weights are packed
+ahead, as a deployment does: oneDNN re-orders plain ones at each call, which at a batch of one can
+cost as much as the layer. Times are of one thread, the processor time of the calling thread.
 """
 
+import ctypes
 import statistics
+import sys
 import time
 import timeit
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ from hwmodel.layer_spec import Layer
 if TYPE_CHECKING:
     from torch import Tensor
 
+_M_MMAP_MAX, _M_TRIM_THRESHOLD = -4, -1
+"""Parameters of mallopt, from glibc's malloc.h."""
 _REPEATS = 5
 """Runs of which the median is taken, each of a fifth of a second or of one call."""
 
@@ -32,10 +35,23 @@ def import_torch() -> Any:
     return torch
 
 
+def keep_freed_memory() -> None:
+    """Let glibc keep freed memory for the next tensor, as a deployment's allocator does.
+
+    Otherwise it maps every large tensor anew, and layers with few inputs and many outputs measure
+    the kernel's page faults. For the rest of the process; nothing with another C library.
+    """
+    allocator = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if allocator is not None:
+        allocator(_M_MMAP_MAX, 0)
+        allocator(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Within, torch computes in the calling thread alone."""
     torch = import_torch()
+    keep_freed_memory()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -119,7 +135,9 @@ def _linear(layer: Layer, bits: int, batch: int) -> Callable[[], object]:
     torch = import_torch()
     x = torch.rand(batch * layer.M, layer.d).to(_type(bits))
     weight = torch.rand(layer.n, layer.d).to(_type(bits))
-    return lambda: torch.nn.functional.linear(x, weight)
+    packed = torch.ops.mkldnn._reorder_linear_weight(weight, len(x))
+    multiply = torch.ops.mkldnn._linear_pointwise
+    return lambda: multiply(x, packed, None, "none", [], "")
 
 
 def _matmul(layer: Layer, bits: int, batch: int) -> Callable[[], object]:

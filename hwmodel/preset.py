@@ -63,6 +63,10 @@ class Preset(StrictModel):
     mac_per_cycle
         Multiply-accumulates per cycle, by bits of the operands; a width that the platform lacks is
         left out.
+    outputs_per_cycle
+        Outputs of products that are finished per cycle, which takes starting a sum, rounding and
+        storing it, by bits of the operands; empty (default) where the products hide it, as on a
+        systolic array.
     elementwise_per_cycle
         Additions, comparisons or roundings per cycle, outside the multiplier array.
     array
@@ -77,7 +81,8 @@ class Preset(StrictModel):
     overhead_s
         Of starting one phase.
     tile_outputs
-        Neighbouring outputs that are computed together or not at all.
+        Neighbouring outputs that are computed together or not at all. Outside systolic arrays the
+        last tile of a position is computed in full.
     skips_zeros
         Whether a sparse P costs its non-zeros only; otherwise it runs as a dense matrix.
     """
@@ -85,6 +90,7 @@ class Preset(StrictModel):
     description: Text
     clock_hz: Constant
     mac_per_cycle: Annotated[dict[Literal["4", "8", "16", "32"], Constant], Field(min_length=1)]
+    outputs_per_cycle: dict[Literal["4", "8", "16", "32"], Constant] = Field(default_factory=dict)
     array: Array | None = None
     elementwise_per_cycle: Constant
     utilisation_dense: Share
@@ -107,6 +113,12 @@ class Preset(StrictModel):
     def peak_macs_per_s(self) -> dict[int, float]:
         """Peak multiply-accumulates per second, by supported width in bits."""
         return {int(k): c.value * self.clock_hz.value for k, c in self.mac_per_cycle.items()}
+
+    @property
+    def finishing_s(self) -> dict[int, float]:
+        """Seconds to finish an output, by supported width in bits."""
+        rates = self.outputs_per_cycle.items()
+        return {int(k): 1 / (c.value * self.clock_hz.value) for k, c in rates}
 
     @property
     def peak_elementwise_per_s(self) -> float:

@@ -160,7 +160,8 @@ def crossover_table(rows: Sequence[Crossover]) -> str:
 def _assumed(preset: Preset) -> str:
     """Names of the constants that are assumed, on which the latency thus rests."""
     named = {name: getattr(preset, name) for name in type(preset).model_fields}
-    named.update({f"mac_per_cycle.{key}": value for key, value in preset.mac_per_cycle.items()})
+    for table in ("mac_per_cycle", "outputs_per_cycle"):
+        named.update({f"{table}.{key}": value for key, value in getattr(preset, table).items()})
     if (array := preset.array) is not None:
         named.update({f"array.{name}": getattr(array, name) for name in type(array).model_fields})
     tagged = (name for name, value in named.items() if getattr(value, "tag", "") == "assumed")

@@ -18,18 +18,15 @@ from hwmodel.granularity import effective_fraction
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer, Network
 from hwmodel.preset import Preset
-from hwmodel.product import (
-    Product,
-    approximation_product,
-    dense_product,
-    projection_product,
+from hwmodel.product import approximation_product, dense_product, projection_product
+from hwmodel.rates import (
+    UnsupportedPrecisionError,
+    irregular_seconds,
+    product_seconds,
+    regular_seconds,
+    supported_bits,
 )
 from hwmodel.reduction import BASELINES
-from hwmodel.systolic import cycles
-
-
-class UnsupportedPrecisionError(ValueError):
-    """A precision wider than anything the platform multiplies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,38 +97,6 @@ class LayerLatency:
     bound: str
 
 
-def _run_bits(preset: Preset, bits: int) -> int:
-    run_bits = preset.run_bits(bits)
-    if run_bits is None:
-        raise UnsupportedPrecisionError(f"no multiplier takes {bits} bits")
-    return run_bits
-
-
-def product_seconds(
-    preset: Preset, product: Product, run_bits: int, fraction: float = 1.0
-) -> float:
-    """Time of matrix products at a supported width, of which a fraction of the positions is done.
-
-    On a systolic array, each fold of neurons gathers the positions that it needs.
-    """
-    peak = preset.peak_macs_per_s[run_bits]
-    if preset.array is None:
-        return fraction * product.macs / (peak * preset.utilisation_dense.value)
-    rows, columns = preset.array.rows.value, preset.array.columns.value
-    needed = replace(product, M=ceil(fraction * product.M))
-    return cycles(needed, rows, columns, preset.array.dataflow.value) * rows * columns / peak
-
-
-def regular_seconds(preset: Preset, operations: float) -> float:
-    """Time of elementwise operations on consecutive numbers, such as roundings."""
-    return operations / (preset.peak_elementwise_per_s * preset.utilisation_dense.value)
-
-
-def irregular_seconds(preset: Preset, operations: float) -> float:
-    """Time of scattered additions and comparisons."""
-    return operations / (preset.peak_elementwise_per_s * preset.utilisation_irregular.value)
-
-
 def _phase(preset: Preset, compute_s: float, moved: traffic.Traffic, batch: int) -> Phase:
     memory_s = moved.of_batch(batch).total / preset.bandwidth_bytes_per_s.value
     return Phase(compute_s, memory_s, preset.overhead_s.value)
@@ -139,7 +104,7 @@ def _phase(preset: Preset, compute_s: float, moved: traffic.Traffic, batch: int)
 
 def dense_phase(layer: Layer, preset: Preset, bits: int, batch: int = 1) -> Phase:
     """Time the whole layer, computed exactly, at `bits` or the next supported width above."""
-    run_bits = _run_bits(preset, bits)
+    run_bits = supported_bits(preset, bits)
     compute_s = product_seconds(preset, dense_product(layer, batch), run_bits)
     return _phase(preset, compute_s, traffic.dense_traffic(layer, run_bits), batch)
 
@@ -151,7 +116,7 @@ def _projection_seconds(layer: Layer, injection: Injection, preset: Preset, batc
         return irregular_seconds(preset, batch * op_count.projection(layer, injection).additions)
     else:
         operand_bits = injection.input_bits
-    run_bits = _run_bits(preset, operand_bits)
+    run_bits = supported_bits(preset, operand_bits)
     return product_seconds(preset, projection_product(layer, injection).of_batch(batch), run_bits)
 
 
@@ -167,8 +132,8 @@ def projection_phase(layer: Layer, injection: Injection, preset: Preset, batch: 
     roundings += op_count.projected_roundings(layer, injection, sum_bits(injection))
     compute_s = _projection_seconds(layer, injection, preset, batch)
     compute_s += regular_seconds(preset, batch * roundings)
-    input_bits = _run_bits(preset, layer.exact_bits)
-    projected_bits = _run_bits(preset, injection.projected_bits)
+    input_bits = supported_bits(preset, layer.exact_bits)
+    projected_bits = supported_bits(preset, injection.projected_bits)
     moved = traffic.projection_traffic(layer, injection, input_bits, projected_bits)
     return _phase(preset, compute_s, moved, batch)
 
@@ -179,10 +144,10 @@ def approximation_phase(
     """Time W~ times the projected inputs; both operands at the wider one's supported width."""
     if not op_count.needs_approximation(injection):
         return _NOTHING
-    run_bits = _run_bits(preset, max(injection.weight_bits, injection.projected_bits))
+    run_bits = supported_bits(preset, max(injection.weight_bits, injection.projected_bits))
     product = approximation_product(layer, injection).of_batch(batch)
     compute_s = product_seconds(preset, product, run_bits)
-    output_bits = _run_bits(preset, layer.exact_bits)
+    output_bits = supported_bits(preset, layer.exact_bits)
     moved = traffic.approximation_traffic(layer, injection, run_bits, run_bits, output_bits)
     return _phase(preset, compute_s, moved, batch)
 
@@ -192,22 +157,20 @@ def selection_phase(layer: Layer, injection: Injection, preset: Preset, batch: i
     count = op_count.selection(layer, injection)
     operations = count.macs + count.comparisons + count.additions
     compute_s = irregular_seconds(preset, batch * operations)
-    score_bits = _run_bits(preset, layer.exact_bits)
+    score_bits = supported_bits(preset, layer.exact_bits)
     moved = traffic.selection_traffic(layer, injection, score_bits)
     return _phase(preset, compute_s, moved, batch)
 
 
 def exact_phase(layer: Layer, injection: Injection, preset: Preset, batch: int = 1) -> Phase:
     """Time the essential neurons and those that share a tile with one, and noise added to z."""
-    run_bits = _run_bits(preset, layer.exact_bits)
+    run_bits = supported_bits(preset, layer.exact_bits)
     fraction = effective_fraction(injection, preset.tile_outputs.value)
-    product = dense_product(layer, batch)
-    if injection.selection == "channel" and preset.array is not None and fraction < 1:
-        gathered = ceil(fraction * layer.n / layer.groups)
-        product, share = replace(dense_product(layer), n=gathered, count=batch * layer.groups), 1.0
+    if injection.selection == "channel" and fraction < 1:
+        gathered = replace(dense_product(layer), n=ceil(fraction * layer.n / layer.groups))
+        compute_s = batch * product_seconds(preset, gathered, run_bits)
     else:
-        share = fraction
-    compute_s = product_seconds(preset, product, run_bits, share)
+        compute_s = product_seconds(preset, dense_product(layer, batch), run_bits, fraction)
     compute_s += irregular_seconds(preset, batch * op_count.noise(layer, injection).additions)
     moved = traffic.exact_traffic(layer, injection, run_bits, fraction, batch)
     return _phase(preset, compute_s, moved, batch)

@@ -108,6 +108,12 @@ def network_json() -> Callable[..., dict[str, Any]]:
     return network_dict
 
 
+def _sourced(value: Any) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return {key: _sourced(part) for key, part in value.items()}
+    return {"value": value, "tag": "assumed", "source": "test"}
+
+
 @pytest.fixture(scope="session")
 def make_preset() -> Callable[..., Preset]:
     """A platform of round numbers, with changes to the values."""
@@ -124,9 +130,8 @@ def make_preset() -> Callable[..., Preset]:
             "skips_zeros": True,
         }
         values.update(changes)
-        sourced = {k: {"value": v, "tag": "assumed", "source": "test"} for k, v in values.items()}
-        rates = mac_per_cycle or {"8": 100.0, "16": 40.0, "32": 20.0}
-        macs = {k: {"value": v, "tag": "assumed", "source": "test"} for k, v in rates.items()}
-        return Preset.model_validate({"description": "test", "mac_per_cycle": macs, **sourced})
+        values["mac_per_cycle"] = mac_per_cycle or {"8": 100.0, "16": 40.0, "32": 20.0}
+        sourced = {key: _sourced(value) for key, value in values.items()}
+        return Preset.model_validate({"description": "test", **sourced})
 
     return make

@@ -10,8 +10,14 @@ import hwmodel
 from hwmodel import calibration, machine
 from hwmodel.__main__ import main
 from hwmodel.errors import UserError
+from hwmodel.roofline import dense_phase
 
 pytestmark = pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+
+
+OVERHEAD = 2e-5
+TRUE = {32: (5e10, 1e-10), 16: (1e11, 0.0), 8: (2e11, 3e-10)}
+"""Multiply-accumulates per second, and seconds to finish an output."""
 
 
 def once(run: Any) -> float:
@@ -26,21 +32,29 @@ def fixed_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "seconds", once)
 
 
-def test_a_preset_from_times(fixed_times: None, tmp_path: Path, capsys: Any) -> None:
+def as_modelled(layer: hwmodel.Layer, bits: int, batch: int) -> float:
+    rate, finishing_s = TRUE[bits]
+    return OVERHEAD + batch * layer.M * layer.n * (layer.d / rate + finishing_s)
+
+
+def test_a_preset_from_times(
+    fixed_times: None, monkeypatch: pytest.MonkeyPatch, make_layer: Any, tmp_path: Path, capsys: Any
+) -> None:
+    """From layers that take what the model says, its constants come back."""
+    monkeypatch.setattr(calibration, "dense_seconds", as_modelled)
     file = tmp_path / "mine.toml"
     assert main(["calibrate", str(file)]) == 0
     preset = hwmodel.load_preset(str(file))
-    macs = sorted(
-        8 * channels**2 * size**2 * kernel**2 for channels, size, kernel in calibration._SHAPES
-    )
-    middle = (macs[2] + macs[3]) / 2
-    assert len(macs) == 6
-    for bits in (32, 16, 8):
-        assert preset.peak_macs_per_s[bits] == pytest.approx(middle / 1e-3, rel=1e-4)
+    for bits, (rate, finishing_s) in TRUE.items():
+        assert preset.peak_macs_per_s[bits] == pytest.approx(rate, rel=1e-3)
+        assert preset.finishing_s.get(bits, 0) == pytest.approx(finishing_s, rel=0.01)
+        share = 196 * 256 * 144 / rate + 196 * 256 * finishing_s
+        layer = make_layer(None, out_channels=256)
+        assert dense_phase(layer, preset, bits).compute_s == pytest.approx(share, rel=1e-3)
     assert preset.peak_elementwise_per_s == pytest.approx(8192 / 1e-3)
     assert preset.utilisation_irregular.value == 1
     assert preset.bandwidth_bytes_per_s.value == pytest.approx(2 * 64 * 2**20 / 1e-3, rel=1e-4)
-    assert preset.overhead_s.value == 1e-3
+    assert preset.overhead_s.value == pytest.approx(OVERHEAD, rel=1e-3)
     assert preset.mac_per_cycle["8"].tag == "measured"
     assert "bandwidth_bytes_per_s: " in capsys.readouterr().out
 

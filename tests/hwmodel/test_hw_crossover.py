@@ -28,7 +28,7 @@ def plain(make_network: Any, layer_dict: Any) -> Network:
     small = {"in_channels": 4, "stride": [1, 1]}
     network: Network = make_network(
         layer_dict(None, name="first"), layer_dict(None, name="few", **small),
-        layer_dict(None, name="grouped", groups=2), layer_dict(None, name="inner"),
+        layer_dict(None, name="grouped", groups=2), layer_dict(None, name="inner", out_channels=64),
         layer_dict(None, name="last"),
     )  # fmt: skip
     return network
@@ -84,17 +84,23 @@ def test_bad_shares(plain: Network) -> None:
 
 
 def test_crossover_by_hand(make_layer: Any, make_preset: Any) -> None:
-    """Channels keep their fraction and memory is free: what is left over for the exact part.
+    """Channels come in tiles of 4 of 32 and memory is free: what is left over for the exact part.
 
     Dense: 903,168 MACs at 100 a second. Projection: 784 x 11 additions at 10, 12,544 + 1,568
-    roundings at 25; approximation: 112,896 MACs at 500; selection: 6,272 additions at 10.
+    roundings at 25; approximation: 112,896 MACs at 500; selection: 6,272 additions at 10. That
+    leaves 0.75 of the layer, less a little: five of eight tiles.
     """
     shared = {"projection": "tap_shared", "k_c": 2, "nonzeros": 11, "selection": "channel"}
     preset = make_preset(bandwidth_bytes_per_s=1e15, overhead_s=1e-9)
     dense = 903_168 / 100
     overhead = 784 * 11 / 10 + (12_544 + 1_568) / 25 + 112_896 / 500 + 6_272 / 10
     found = crossover_fraction([make_layer(shared)], preset, dense)
-    assert found == pytest.approx(1 - overhead / dense, abs=1e-5)
+    assert 5 / 8 < 1 - overhead / dense < 6 / 8
+    assert found == pytest.approx(5 / 8, abs=1e-5)
+    scattered = make_layer(shared | {"selection": "topk"})
+    alone = make_preset(bandwidth_bytes_per_s=1e15, overhead_s=1e-9, tile_outputs=1)
+    found = crossover_fraction([scattered], alone, dense)
+    assert found == pytest.approx(1 - (overhead + 12_544 / 10) / dense, abs=1e-5)
 
 
 @given(share=st.floats(0, 1), tile=st.integers(1, 40))
@@ -117,7 +123,7 @@ def test_a_crossover_separates_winning_from_losing(plain: Network) -> None:
     assert [row.layer for row in rows] == ["inner"] * 3 + ["total"] * 3
     for row in rows:
         assert row.speedup is not None
-        assert (row.speedup > 1) == (row.fraction is not None and row.fraction > 0.25)
+        assert (row.speedup > 1) == (row.fraction is not None and row.fraction > 0.25 - 1e-5)
     assert len({row.speedup > 1 for row in rows if row.speedup}) == 2
 
 
@@ -129,7 +135,8 @@ def test_speedups_cross_one_at_the_crossover(plain: Network) -> None:
     for row in rows:
         assert row.speedup is not None
         assert row.bits == 32
-        assert (row.speedup > 1) == (row.fraction <= (crossing[row.layer] or -1)), row
+        share = crossing[row.layer]
+        assert (row.speedup > 1) == (share is not None and row.fraction <= share), row
     assert speedups(plain, preset) == []
 
 
@@ -142,8 +149,8 @@ def test_a_lacking_precision_is_unknown(plain: Network, make_preset: Any) -> Non
 
 
 def test_a_plan_leaves_losing_layers_dense(plain: Network, make_preset: Any) -> None:
-    """A scattered quarter runs all tiles of 64 outputs."""
-    preset = make_preset(tile_outputs=64, bandwidth_bytes_per_s=1e15, overhead_s=1e-9)
+    """A scattered quarter runs 99 % of the tiles of 16 outputs."""
+    preset = make_preset(tile_outputs=16, bandwidth_bytes_per_s=1e15, overhead_s=1e-9)
     element, channel = with_method(plain), with_method(plain, "channel")
     assert plan(element, preset) == plain
     assert plan(channel, preset) == channel

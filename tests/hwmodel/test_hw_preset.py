@@ -18,10 +18,11 @@ def test_names() -> None:
 @pytest.mark.parametrize("name", hwmodel.preset_names())
 def test_every_constant_has_a_tag_and_a_source(name: str) -> None:
     data = tomllib.loads((PRESET_FOLDER / f"{name}.toml").read_text())
-    macs = data.pop("mac_per_cycle")
+    macs, outputs = data.pop("mac_per_cycle"), data.pop("outputs_per_cycle", {})
     data.pop("description")
     array = data.pop("array", {})
-    for constant in [*data.values(), *macs.values(), *array.values()]:
+    tables = (data, macs, outputs, array)
+    for constant in (constant for table in tables for constant in table.values()):
         assert constant["tag"] in ("measured", "data sheet", "assumed")
         assert len(constant["source"]) > 10
         assert "\n" not in constant["source"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nenni.bench import FORWARD, TRAINING, measure, prepare
-from nenni.dense_variants import PackedConv2d, packed, quantised
+from nenni.dense_variants import PackedConv2d, PackedLinear, packed, quantised
 from nenni.models.resnet18 import resnet18
 
 
@@ -31,9 +31,20 @@ def test_packed_networks_answer_alike(
     x = torch.rand(batch, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     quick, expected = packed(resnet, x, dtype), resnet(x)
     assert sum(isinstance(m, PackedConv2d) for m in quick.modules()) == 20
+    assert sum(isinstance(m, PackedLinear) for m in quick.modules()) == 1
     assert not any(isinstance(m, nn.BatchNorm2d) for m in quick.modules())
     found = quick(x.to(dtype)).float()
     assert (found - expected).abs().max() < tolerance * expected.abs().max()
+
+
+@torch.no_grad()
+def test_linear_layers_of_tokens_are_packed() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(2), nn.Linear(64, 12), nn.ReLU(), nn.Linear(12, 3, bias=False))
+    x = torch.rand(4, 3, 8, 8)
+    quick = packed(model, x, torch.float32)
+    assert [type(layer) for layer in quick.children()].count(PackedLinear) == 2
+    torch.testing.assert_close(quick(x), model(x))
 
 
 @torch.no_grad()
