@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hwmodel.bitops import Term, count_operations
-    from hwmodel.crossover import Crossover, crossovers, plan
+    from hwmodel.crossover import Crossover, Speedup, crossovers, plan, speedups
     from hwmodel.energy_estimate import EnergyRow, energy
     from hwmodel.energy_table import (
         EnergyTable,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from hwmodel.preset import Preset, PresetError, load_preset, preset_names
     from hwmodel.reduction import Reduction, reductions
     from hwmodel.roofline import LayerLatency, latency
+    from hwmodel.roofline_points import Movement, Point, movements, points
 
 _HOME = {
     "Crossover": "crossover",
@@ -42,10 +43,13 @@ _HOME = {
     "Layer": "layer_spec",
     "LayerLatency": "roofline",
     "LayerSpecError": "layer_spec",
+    "Movement": "roofline_points",
     "Network": "layer_spec",
+    "Point": "roofline_points",
     "Preset": "preset",
     "PresetError": "preset",
     "Reduction": "reduction",
+    "Speedup": "crossover",
     "Term": "bitops",
     "count_operations": "bitops",
     "crossovers": "crossover",
@@ -56,10 +60,13 @@ _HOME = {
     "load": "layer_spec",
     "load_energy_table": "energy_table",
     "load_preset": "preset",
+    "movements": "roofline_points",
     "plan": "crossover",
+    "points": "roofline_points",
     "preset_names": "preset",
     "read_granularity": "hypothetical",
     "reductions": "reduction",
+    "speedups": "crossover",
 }
 
 __all__ = [
@@ -71,10 +78,13 @@ __all__ = [
     "Layer",
     "LayerLatency",
     "LayerSpecError",
+    "Movement",
     "Network",
+    "Point",
     "Preset",
     "PresetError",
     "Reduction",
+    "Speedup",
     "Term",
     "count_operations",
     "crossovers",
@@ -85,10 +95,13 @@ __all__ = [
     "load",
     "load_energy_table",
     "load_preset",
+    "movements",
     "plan",
+    "points",
     "preset_names",
     "read_granularity",
     "reductions",
+    "speedups",
 ]
 
 

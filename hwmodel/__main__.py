@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from hwmodel.errors import UserError
+from hwmodel.metrics import METRICS
 from hwmodel.preset_files import energy_table_names, preset_names
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ _TABLES = {
     "energy": "picojoules per layer and bits of the exact path",
     "crossover": "speed-up and crossover per layer, bits and platform",
     "speedup": "speed-up per layer, platform and share of essential neurons",
-    "roofline": "intensity and rate of each product per platform",
+    "roofline": "intensity, rate, utilisation and cycles of each product per platform",
+    "traffic": "bytes of each phase from memory, and to and from a systolic array",
 }
 
 
@@ -105,6 +107,13 @@ def _parser() -> _Parser:
         content = f"with --projection: {content} ({_ASSUMED[option]})"
         parser.add_argument(f"--{option}", type=kind, help=content, choices=choices)
     parser.add_argument(
+        "--metric",
+        choices=METRICS,
+        default="product",
+        help="BitOPs of a multiply-accumulate: product of the bits (default), their sum, or the"
+        " product with the accumulator's bits",
+    )
+    parser.add_argument(
         "--plan",
         type=Path,
         metavar="OUT.json",
@@ -159,7 +168,7 @@ def run(arguments: argparse.Namespace) -> str:
     from hwmodel.preset import load_preset
     from hwmodel.reduction import reductions
     from hwmodel.roofline import latency
-    from hwmodel.roofline_points import points
+    from hwmodel.roofline_points import movements, points
 
     given = {name: getattr(arguments, name) for name in _TABLES}
     wanted = {name: path for name, path in given.items() if path is not None}
@@ -171,8 +180,8 @@ def run(arguments: argparse.Namespace) -> str:
     names = dict.fromkeys(arguments.preset or preset_names())
     presets = {name: load_preset(name) for name in names}
     table = load_energy_table(arguments.energy_table)
-    terms = count_operations(network)
-    rows, batch = reductions(network), arguments.batch
+    terms = count_operations(network, arguments.metric)
+    rows, batch = reductions(network, arguments.metric), arguments.batch
     latencies = {name: latency(network, preset, batch) for name, preset in presets.items()}
     energies = energy(network, table)
     crossings = {name: crossovers(network, preset, batch) for name, preset in presets.items()}
@@ -192,6 +201,9 @@ def run(arguments: argparse.Namespace) -> str:
         "roofline": lambda: csv_output.roofline_csv(
             (name, points(network, preset, batch)) for name, preset in presets.items()
         ),
+        "traffic": lambda: csv_output.traffic_csv(
+            (name, movements(network, preset, batch)) for name, preset in presets.items()
+        ),
     }
     for name, path in wanted.items():
         csv_output.write_atomically(path, tables[name]())
@@ -200,7 +212,8 @@ def run(arguments: argparse.Namespace) -> str:
     platforms = [
         (name, preset, latencies[name], crossings[name]) for name, preset in presets.items()
     ]
-    return report.full_report(network, terms, rows, platforms, (table, energies), batch)
+    chosen = (batch, arguments.metric)
+    return report.full_report(network, terms, rows, platforms, (table, energies), *chosen)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,9 +1,10 @@
 """Bit widths and BitOPs of each term of a layer.
 
-From the NENNI cost protocol: a multiply-accumulate counts weight bits times activation bits, an
-addition its bits. Chosen here where the protocol is silent: a comparison counts the bits of the
-scores it compares, a rounding the bits it yields, the mask one bit per neuron; no accumulator is
-counted wider than 32 bits. Floating-point numbers (16 or 32 bits) count by their storage width.
+From the NENNI cost protocol: a multiply-accumulate counts weight bits times activation bits, or by
+another convention of `hwmodel.metrics`; an addition its bits. Chosen here where the protocol is
+silent: a comparison counts the bits of the scores it compares, a rounding the bits it yields, the
+mask one bit per neuron; no accumulator is counted wider than 32 bits. Floating-point numbers (16 or
+32 bits) count by their storage width.
 """
 
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 from hwmodel import op_count
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer, Network
+from hwmodel.metrics import Metric, accumulator_bits, addition_bits, mac_bitops
 
-_WIDEST_ACCUMULATOR = 32
 GAUSSIAN_BITS = 32
 """Bits of the entries of a Gaussian or learned P: real numbers that nothing quantises."""
 
@@ -47,11 +48,6 @@ class Term:
     bitops: float
 
 
-def ceil_log2(value: int) -> int:
-    """Smallest integer b with 2^b at least `value` (itself at least 1)."""
-    return (value - 1).bit_length()
-
-
 def sum_bits(injection: Injection) -> int:
     """Width of the projection's additions, in bits.
 
@@ -59,15 +55,10 @@ def sum_bits(injection: Injection) -> int:
     fewer than two non-zeros count as two. For a P of real numbers the accumulator's 32 bits.
     """
     if injection.real_projection:
-        return _WIDEST_ACCUMULATOR
+        return accumulator_bits(GAUSSIAN_BITS, injection.input_bits, 1)
     rows = injection.k_c if injection.k_c is not None else injection.k
     per_row = max(2, -(-injection.nonzeros // rows))
-    return min(_WIDEST_ACCUMULATOR, injection.input_bits + ceil_log2(per_row))
-
-
-def accumulator_bits(weight_bits: int, activation_bits: int, terms: int) -> int:
-    """Width that a dot product of `terms` products can fill, at most 32 bits."""
-    return min(_WIDEST_ACCUMULATOR, weight_bits + activation_bits + ceil_log2(terms))
+    return addition_bits(injection.input_bits, per_row)
 
 
 def exact_sum_bits(layer: Layer, exact_bits: int) -> int:
@@ -98,30 +89,31 @@ def _term(layer: Layer, name: str, count: op_count.Operations, bits: str, bitops
     )
 
 
-def dense_bitops(layer: Layer, bits: int) -> int:
+def dense_bitops(layer: Layer, bits: int, metric: Metric = "product") -> int:
     """BitOPs of the whole layer computed exactly at `bits` x `bits`."""
-    return op_count.dense_macs(layer) * bits * bits
+    return op_count.dense_macs(layer) * mac_bitops(bits, bits, layer.d, metric)
 
 
-def exact_term(layer: Layer, exact_bits: int) -> Term:
+def exact_term(layer: Layer, exact_bits: int, metric: Metric = "product") -> Term:
     """Cost of the exact path: the essential neurons, or all of a layer without injection."""
     if layer.injection is None:
         count = op_count.Operations(macs=op_count.dense_macs(layer))
     else:
         count = op_count.exact_part(layer, layer.injection)
     bits = f"{exact_bits}x{exact_bits}"
-    return _term(layer, "exact", count, bits, count.macs * exact_bits * exact_bits)
+    bitops = count.macs * mac_bitops(exact_bits, exact_bits, layer.d, metric)
+    return _term(layer, "exact", count, bits, bitops)
 
 
-def approximation_term(layer: Layer, injection: Injection) -> Term:
+def approximation_term(layer: Layer, injection: Injection, metric: Metric = "product") -> Term:
     """Cost of W~ times the projected inputs, at weight bits x projected bits."""
     count = op_count.approximation(layer, injection)
     weight_bits, projected_bits = injection.weight_bits, injection.projected_bits
-    bitops = count.macs * weight_bits * projected_bits
+    bitops = count.macs * mac_bitops(weight_bits, projected_bits, injection.k, metric)
     return _term(layer, "approximation", count, f"{weight_bits}x{projected_bits}", bitops)
 
 
-def projection_term(layer: Layer, injection: Injection) -> Term:
+def projection_term(layer: Layer, injection: Injection, metric: Metric = "product") -> Term:
     """Cost of P x: additions at the width of the sums, or MACs at 32 x input bits if P is real."""
     count = op_count.projection(layer, injection)
     if injection.real_projection:
@@ -129,7 +121,9 @@ def projection_term(layer: Layer, injection: Injection) -> Term:
     else:
         width = sum_bits(injection)
         bits = str(width)
-    bitops = count.macs * GAUSSIAN_BITS * injection.input_bits + count.additions * width
+    inputs = layer.in_channels // layer.groups if injection.k_c is not None else layer.d
+    each = mac_bitops(GAUSSIAN_BITS, injection.input_bits, inputs, metric)
+    bitops = count.macs * each + count.additions * width
     return _term(layer, "projection", count, bits, bitops)
 
 
@@ -143,14 +137,17 @@ def rounding_term(layer: Layer, injection: Injection, exact_bits: int) -> Term:
     return _term(layer, "rounding", count, bits, bitops)
 
 
-def selection_term(layer: Layer, injection: Injection, exact_bits: int) -> Term:
+def selection_term(
+    layer: Layer, injection: Injection, exact_bits: int, metric: Metric = "product"
+) -> Term:
     """Cost of choosing the essential neurons, at the width of the scores.
 
     A normalised score is scaled by a constant of the same width.
     """
     count = op_count.selection(layer, injection)
     width = score_bits(layer, injection, exact_bits)
-    bitops = (count.comparisons + count.additions) * width + count.macs * width * width
+    scaled = count.macs * mac_bitops(width, width, 1, metric)
+    bitops = (count.comparisons + count.additions) * width + scaled
     return _term(layer, "selection", count, str(width), bitops)
 
 
@@ -167,7 +164,7 @@ def noise_term(layer: Layer, injection: Injection, exact_bits: int) -> Term:
     return _term(layer, "noise", count, str(width), count.additions * width)
 
 
-def layer_terms(layer: Layer, exact_bits: int) -> tuple[Term, ...]:
+def layer_terms(layer: Layer, exact_bits: int, metric: Metric = "product") -> tuple[Term, ...]:
     """All terms of a layer, its exact path at `exact_bits`.
 
     Parameters
@@ -176,6 +173,8 @@ def layer_terms(layer: Layer, exact_bits: int) -> tuple[Term, ...]:
         With or without injection.
     exact_bits
         Of weights and activations on the exact path.
+    metric
+        What a multiply-accumulate counts.
 
     Returns
     -------
@@ -184,15 +183,15 @@ def layer_terms(layer: Layer, exact_bits: int) -> tuple[Term, ...]:
         exact values.
     """
     injection = layer.injection
-    exact = exact_term(layer, exact_bits)
+    exact = exact_term(layer, exact_bits, metric)
     if injection is None:
         return (exact,)
     terms = (
         exact,
-        approximation_term(layer, injection),
-        projection_term(layer, injection),
+        approximation_term(layer, injection, metric),
+        projection_term(layer, injection, metric),
         rounding_term(layer, injection, exact_bits),
-        selection_term(layer, injection, exact_bits),
+        selection_term(layer, injection, exact_bits, metric),
         mask_term(layer, injection),
     )
     if op_count.adds_noise(injection):
@@ -200,17 +199,21 @@ def layer_terms(layer: Layer, exact_bits: int) -> tuple[Term, ...]:
     return terms
 
 
-def count_operations(network: Network) -> list[Term]:
+def count_operations(network: Network, metric: Metric = "product") -> list[Term]:
     """Operations and BitOPs of every layer and term, at the bits that were evaluated.
 
     Parameters
     ----------
     network
         As read by `hwmodel.load`.
+    metric
+        What a multiply-accumulate counts: see `hwmodel.metrics`.
 
     Returns
     -------
     list of Term
         In the order of the layers, for one input.
     """
-    return [term for layer in network.layers for term in layer_terms(layer, layer.exact_bits)]
+    return [
+        term for layer in network.layers for term in layer_terms(layer, layer.exact_bits, metric)
+    ]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hwmodel.errors import UserError
+from hwmodel.granularity import carried_occupancy
 from hwmodel.layer_spec import Layer, Network
 from hwmodel.preset import Preset
 from hwmodel.reduction import BASELINES
@@ -36,8 +37,6 @@ class Crossover:
     fraction
         Share of essential neurons up to which the layer is faster than dense, in [0, 1]; None if it
         never is, or a precision is lacking. 1 if it always is. For ``total`` that of all layers.
-        Essential neurons are taken as independent where they lie scattered: an occupancy that was
-        measured holds for one share, and a speed-up that rests on it may differ.
     """
 
     layer: str
@@ -63,11 +62,16 @@ def at_fraction(layer: Layer, fraction: float) -> Layer:
     """The layer with another share of essential neurons.
 
     N:M masks, and those that treat all neurons alike, have the share that their kind gives them.
-    Measured occupancies hold for the measured share alone and are dropped.
+    Measured occupancies are carried over: see `hwmodel.granularity.carried_occupancy`.
     """
     if layer.injection is None or layer.injection.selection in _FIXED:
         return layer
-    changed = {"fraction": fraction, "measured_fraction": fraction, "occupancy": {}}
+    measured = layer.injection.measured_fraction
+    occupancy = {
+        tile: carried_occupancy(share, measured, fraction, int(tile))
+        for tile, share in layer.injection.occupancy.items()
+    }
+    changed = {"fraction": fraction, "measured_fraction": fraction, "occupancy": occupancy}
     return layer.model_copy(update={"injection": layer.injection.model_copy(update=changed)})
 
 
@@ -169,8 +173,7 @@ def speedups(network: Network, preset: Preset, batch: int = 1) -> list[Speedup]:
     Parameters
     ----------
     network
-        As read by `hwmodel.load`; layers are at their own bits. Occupancies follow from
-        independence, since measured ones hold for one share.
+        As read by `hwmodel.load`; layers are at their own bits.
     preset
         The platform.
     batch

@@ -11,7 +11,7 @@ from hwmodel.crossover import Crossover, Speedup
 from hwmodel.energy_estimate import EnergyRow
 from hwmodel.reduction import Reduction
 from hwmodel.roofline import LayerLatency
-from hwmodel.roofline_points import Point
+from hwmodel.roofline_points import Movement, Point
 
 Cell = str | bool | float | None
 
@@ -80,6 +80,19 @@ ROOFLINE_COLUMNS = (
     "macs_per_s",
     "peak_macs_per_s",
     "bandwidth_bytes_per_s",
+    "utilisation",
+    "cycles",
+)
+TRAFFIC_COLUMNS = (
+    "layer",
+    "preset",
+    "phase",
+    "memory_weights",
+    "memory_inputs",
+    "memory_outputs",
+    "array_weights",
+    "array_inputs",
+    "array_outputs",
 )
 
 
@@ -152,6 +165,11 @@ def speedup_csv(speedups: Iterable[tuple[str, Sequence[Speedup]]]) -> str:
 def roofline_csv(points: Iterable[tuple[str, Sequence[Point]]]) -> str:
     """Points under the roofs, a row per preset, layer and product; pairs as above."""
     return _by_preset(ROOFLINE_COLUMNS, points)
+
+
+def traffic_csv(movements: Iterable[tuple[str, Sequence[Movement]]]) -> str:
+    """Bytes at each level, a row per preset, layer and phase; pairs as above."""
+    return _by_preset(TRAFFIC_COLUMNS, movements)
 
 
 def _by_preset(columns: Sequence[str], tables: Iterable[tuple[str, Sequence[object]]]) -> str:

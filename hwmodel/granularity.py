@@ -4,7 +4,7 @@ A tile is t neighbouring output channels at one position (a vector, a row of a m
 is skipped only if none of its t neurons is essential. Edges of a layer are neglected.
 """
 
-from math import comb, gcd
+from math import comb, gcd, log1p
 from statistics import fmean
 
 from hwmodel.injection_spec import Injection
@@ -69,6 +69,33 @@ def block_fraction(fraction: float, channels: int, tile: int) -> float:
     offsets = range(0, channels, gcd(channels, tile))
     touched = [(offset + tile - 1) // channels + 1 for offset in offsets]
     return fmean(scattered_fraction(fraction, blocks) for blocks in touched)
+
+
+def carried_occupancy(occupancy: float, fraction: float, other: float, tile: int) -> float:
+    """Share of tiles with an essential neuron at another share than the one it was measured at.
+
+    A tile in which essential neurons lie together is taken to behave as fewer independent neurons
+    t' than it has, at every share: 1 - (1 - f)^t' is the measured occupancy at the measured f. As
+    many as it has where the measurement cannot tell.
+
+    Parameters
+    ----------
+    occupancy
+        As measured.
+    fraction
+        Share of essential neurons of the measurement.
+    other
+        Share to carry it to.
+    tile
+        Outputs in a tile.
+
+    Notes
+    -----
+    Chosen here: one measurement gives one constant.
+    """
+    tells = 0 < fraction < 1 and 0 < occupancy < 1
+    neurons = max(1.0, log1p(-occupancy) / log1p(-fraction)) if tells else tile
+    return 1 - (1 - other) ** neurons
 
 
 def effective_fraction(injection: Injection, tile: int) -> float:

@@ -84,7 +84,7 @@ class Preset(StrictModel):
         Neighbouring outputs that are computed together or not at all. Outside systolic arrays the
         last tile of a position is computed in full.
     skips_zeros
-        Whether a sparse P costs its non-zeros only; otherwise it runs as a dense matrix.
+        Whether a sparse P can cost its non-zeros only; otherwise it runs as a dense matrix.
     """
 
     description: Text

@@ -5,12 +5,16 @@ each at a cost of its own, is chosen here, after layers with few inputs or neuro
 measured (docs/cost.md).
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil
 
 from hwmodel.preset import Preset
 from hwmodel.product import Product
-from hwmodel.systolic import cycles
+from hwmodel.systolic import cycles, reads
+from hwmodel.traffic import Traffic
+
+_SUM_BYTES = 4
+"""Of a sum that leaves a systolic array, partial or not."""
 
 
 class UnsupportedPrecisionError(ValueError):
@@ -31,24 +35,68 @@ def supported_bits(preset: Preset, bits: int) -> int:
     return run_bits
 
 
-def product_seconds(
-    preset: Preset, product: Product, run_bits: int, fraction: float = 1.0
-) -> float:
-    """Time of matrix products at a supported width, of which a fraction of the tiles is done.
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Matrix products of one phase as a platform runs them.
 
-    On a systolic array its cycles; each fold of neurons gathers the positions that it needs.
-    Elsewhere the neurons of a position fill tiles, of which the last may have lanes to spare, and
-    every output of a tile takes d multiply-accumulates and a time to be finished.
+    Attributes
+    ----------
+    product
+        What is multiplied.
+    run_bits
+        Width at which it is.
+    share
+        Of its tiles, that run; each fold of a systolic array gathers the positions that it needs.
+    times
+        How often it runs, as where every input of a batch has its own.
     """
-    peak = preset.peak_macs_per_s[run_bits]
-    if preset.array is not None:
-        rows, columns = preset.array.rows.value, preset.array.columns.value
-        needed = replace(product, M=ceil(fraction * product.M))
-        return cycles(needed, rows, columns, preset.array.dataflow.value) * rows * columns / peak
-    tile = preset.tile_outputs.value
-    outputs = fraction * product.M * ceil(product.n * product.count / tile) * tile
-    each = product.d / (peak * preset.utilisation_dense.value)
-    return outputs * (each + preset.finishing_s.get(run_bits, 0.0))
+
+    product: Product
+    run_bits: int
+    share: float = 1.0
+    times: int = 1
+
+    @property
+    def macs(self) -> float:
+        """Multiply-accumulates that run, without the spare lanes of tiles."""
+        return self.times * self.share * self.product.macs
+
+    @property
+    def gathered(self) -> Product:
+        """The products over the positions that run, whole ones."""
+        return replace(self.product, M=ceil(self.share * self.product.M))
+
+
+def product_seconds(preset: Preset, work: Work) -> float:
+    """Time of matrix products at a supported width.
+
+    On a systolic array its cycles. Elsewhere the neurons of a position fill tiles, of which the
+    last may have lanes to spare, and every output of a tile takes d multiply-accumulates and a time
+    to be finished.
+    """
+    peak = preset.peak_macs_per_s[work.run_bits]
+    if (array := preset.array) is not None:
+        rows, columns = array.rows.value, array.columns.value
+        each = cycles(work.gathered, rows, columns, array.dataflow.value)
+        return work.times * each * rows * columns / peak
+    tile, product = preset.tile_outputs.value, work.product
+    outputs = work.share * product.M * ceil(product.n * product.count / tile) * tile
+    each_s = product.d / (peak * preset.utilisation_dense.value)
+    return work.times * outputs * (each_s + preset.finishing_s.get(work.run_bits, 0.0))
+
+
+def array_bytes(preset: Preset, work: Work) -> Traffic | None:
+    """Bytes between a systolic array and its buffers; None elsewhere.
+
+    Sums that leave the array are 4 bytes wide.
+    """
+    if (array := preset.array) is None:
+        return None
+    found = reads(work.gathered, array.rows.value, array.columns.value, array.dataflow.value)
+    operand = work.times * work.run_bits / 8
+    return Traffic(
+        operand * found.weights, operand * found.inputs, work.times * _SUM_BYTES * found.outputs
+    )
 
 
 def regular_seconds(preset: Preset, operations: float) -> float:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from hwmodel.bitops import dense_bitops, layer_terms
 from hwmodel.layer_spec import Layer, Network
+from hwmodel.metrics import Metric
 
 BASELINES = {"fp32": 32, "fp16": 16, "int8": 8}
 """Bits of weights and activations of each dense baseline."""
@@ -58,7 +59,9 @@ class Reduction:
         return 1 - self.bitops_with / self.dense_bitops
 
 
-def layer_reduction(layer: Layer, baseline: str, variant: str) -> Reduction:
+def layer_reduction(
+    layer: Layer, baseline: str, variant: str, metric: Metric = "product"
+) -> Reduction:
     """Compare one layer with one baseline.
 
     Parameters
@@ -67,6 +70,8 @@ def layer_reduction(layer: Layer, baseline: str, variant: str) -> Reduction:
         With or without injection.
     baseline, variant
         Keys of `BASELINES` and `VARIANTS`.
+    metric
+        What a multiply-accumulate counts.
 
     Returns
     -------
@@ -75,13 +80,13 @@ def layer_reduction(layer: Layer, baseline: str, variant: str) -> Reduction:
     """
     baseline_bits = BASELINES[baseline]
     exact_bits = layer.exact_bits if variant == "as_evaluated" else baseline_bits
-    terms = layer_terms(layer, exact_bits)
+    terms = layer_terms(layer, exact_bits, metric)
     return Reduction(
         layer=layer.name,
         baseline=baseline,
         variant=variant,
         evaluated=exact_bits == layer.exact_bits,
-        dense_bitops=dense_bitops(layer, baseline_bits),
+        dense_bitops=dense_bitops(layer, baseline_bits, metric),
         bitops_without=sum(t.bitops for t in terms if t.term in _COUNTED_WITHOUT_OVERHEADS),
         bitops_with=sum(t.bitops for t in terms),
     )
@@ -100,13 +105,15 @@ def _total(rows: Iterable[Reduction], baseline: str, variant: str) -> Reduction:
     )
 
 
-def reductions(network: Network) -> list[Reduction]:
+def reductions(network: Network, metric: Metric = "product") -> list[Reduction]:
     """Compare every layer, and the network in total, with every baseline.
 
     Parameters
     ----------
     network
         As read by `hwmodel.load`.
+    metric
+        What a multiply-accumulate counts: see `hwmodel.metrics`.
 
     Returns
     -------
@@ -114,5 +121,5 @@ def reductions(network: Network) -> list[Reduction]:
         One per layer, baseline and variant; the rows of ``total`` come last.
     """
     pairs = [(baseline, variant) for baseline in BASELINES for variant in VARIANTS]
-    rows = [layer_reduction(layer, *pair) for layer in network.layers for pair in pairs]
+    rows = [layer_reduction(layer, *pair, metric) for layer in network.layers for pair in pairs]
     return rows + [_total(rows, *pair) for pair in pairs]

@@ -7,10 +7,16 @@ from hwmodel.crossover import Crossover
 from hwmodel.energy_estimate import EnergyRow
 from hwmodel.energy_table import EnergyTable
 from hwmodel.layer_spec import Network
+from hwmodel.metrics import Metric
 from hwmodel.preset import Preset
 from hwmodel.reduction import BASELINES, Reduction
 from hwmodel.roofline import LayerLatency
 
+_COUNTED = {
+    "product": "product of the bits",
+    "sum": "sum of the bits",
+    "accumulators": "product of the bits, and those of the sum",
+}
 _PARTS = ("arithmetic", "buffer", "memory")
 
 
@@ -175,6 +181,7 @@ def full_report(
     latencies: Sequence[tuple[str, Preset, Sequence[LayerLatency], Sequence[Crossover]]],
     energies: tuple[EnergyTable, Sequence[EnergyRow]],
     batch: int,
+    metric: Metric,
 ) -> str:
     """All tables, with the conventions they rest on.
 
@@ -190,11 +197,14 @@ def full_report(
         The table and the rows.
     batch
         Inputs at once, of the latencies.
+    metric
+        What a multiply-accumulate counts in the BitOPs.
     """
     shape = " x ".join(map(str, network.input_shape))
     sections = [
         f"{network.model}, one input of {shape}",
-        "Operations, exact path at the bits that were evaluated\n" + operations_table(terms),
+        "Operations, exact path at the bits that were evaluated; BitOPs of a multiply-accumulate:"
+        f" {_COUNTED[metric]}\n" + operations_table(terms),
         "Saved BitOPs (negative: a loss); 'without' counts the exact part and the approximation"
         " only,\n'with overheads' also projection, roundings, selection, mask and added noise\n"
         + reductions_table(reductions),
@@ -204,8 +214,7 @@ def full_report(
         f"assumed, neither measured nor from a data sheet: {_assumed(preset)}\n"
         + latency_table(rows)
         + "\n\nAgainst dense at the same bits, and the share of essential neurons up to which the\n"
-        "injection is faster; speed-ups by the occupancy that was measured, where it was, shares\n"
-        "as if essential neurons lay independently\n" + crossover_table(crossings)
+        "injection is faster\n" + crossover_table(crossings)
         for name, preset, rows, crossings in latencies
     ]
     table, rows = energies

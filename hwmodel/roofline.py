@@ -9,7 +9,7 @@ has none. A precision above the highest supported one cannot run, and the latenc
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 
 from hwmodel import op_count, traffic
@@ -21,6 +21,7 @@ from hwmodel.preset import Preset
 from hwmodel.product import approximation_product, dense_product, projection_product
 from hwmodel.rates import (
     UnsupportedPrecisionError,
+    Work,
     irregular_seconds,
     product_seconds,
     regular_seconds,
@@ -41,11 +42,17 @@ class Phase:
         Of its bytes.
     overhead_s
         Of starting it.
+    moved
+        The bytes themselves.
+    work
+        Its matrix products; None if it has none, as where P costs its non-zeros only.
     """
 
     compute_s: float
     memory_s: float
     overhead_s: float
+    moved: traffic.Traffic = field(default=traffic.Traffic(), compare=False)
+    work: Work | None = field(default=None, compare=False)
 
     @property
     def seconds(self) -> float:
@@ -97,45 +104,46 @@ class LayerLatency:
     bound: str
 
 
-def _phase(preset: Preset, compute_s: float, moved: traffic.Traffic, batch: int) -> Phase:
-    memory_s = moved.of_batch(batch).total / preset.bandwidth_bytes_per_s.value
-    return Phase(compute_s, memory_s, preset.overhead_s.value)
+def _phase(
+    preset: Preset, moved: traffic.Traffic, batch: int, work: Work | None, other_s: float = 0.0
+) -> Phase:
+    """A phase of matrix products and other operations, `moved` being the bytes of one input."""
+    moved = moved.of_batch(batch)
+    compute_s = other_s + (0.0 if work is None else product_seconds(preset, work))
+    memory_s = moved.total / preset.bandwidth_bytes_per_s.value
+    return Phase(compute_s, memory_s, preset.overhead_s.value, moved, work)
 
 
 def dense_phase(layer: Layer, preset: Preset, bits: int, batch: int = 1) -> Phase:
     """Time the whole layer, computed exactly, at `bits` or the next supported width above."""
     run_bits = supported_bits(preset, bits)
-    compute_s = product_seconds(preset, dense_product(layer, batch), run_bits)
-    return _phase(preset, compute_s, traffic.dense_traffic(layer, run_bits), batch)
-
-
-def _projection_seconds(layer: Layer, injection: Injection, preset: Preset, batch: int) -> float:
-    if injection.real_projection:
-        operand_bits = max(GAUSSIAN_BITS, injection.input_bits)
-    elif preset.skips_zeros.value:
-        return irregular_seconds(preset, batch * op_count.projection(layer, injection).additions)
-    else:
-        operand_bits = injection.input_bits
-    run_bits = supported_bits(preset, operand_bits)
-    return product_seconds(preset, projection_product(layer, injection).of_batch(batch), run_bits)
+    work = Work(dense_product(layer, batch), run_bits)
+    return _phase(preset, traffic.dense_traffic(layer, run_bits), batch, work)
 
 
 def projection_phase(layer: Layer, injection: Injection, preset: Preset, batch: int = 1) -> Phase:
     """Time Q_a, P x and Q_p.
 
-    A sparse P costs its non-zeros where zeros can be skipped, else as a dense matrix on the
-    multipliers at the width of its inputs; a P of real numbers runs as one at 32 bits.
+    A sparse P runs as a dense matrix on the multipliers at the width of its inputs, or costs its
+    non-zeros where zeros can be skipped and that is faster; a P of real numbers runs at 32 bits.
     """
     if not op_count.needs_approximation(injection):
         return _NOTHING
     roundings = op_count.input_roundings(layer, injection, layer.exact_bits)
     roundings += op_count.projected_roundings(layer, injection, sum_bits(injection))
-    compute_s = _projection_seconds(layer, injection, preset, batch)
-    compute_s += regular_seconds(preset, batch * roundings)
+    other_s = regular_seconds(preset, batch * roundings)
+    least = GAUSSIAN_BITS if injection.real_projection else 0
+    run_bits = supported_bits(preset, max(least, injection.input_bits))
+    dense = Work(projection_product(layer, injection).of_batch(batch), run_bits)
+    additions = op_count.projection(layer, injection).additions
+    added_s = irregular_seconds(preset, batch * additions)
+    can_skip = preset.skips_zeros.value and not injection.real_projection
+    work = None if can_skip and added_s < product_seconds(preset, dense) else dense
+    other_s += added_s if work is None else 0.0
     input_bits = supported_bits(preset, layer.exact_bits)
     projected_bits = supported_bits(preset, injection.projected_bits)
     moved = traffic.projection_traffic(layer, injection, input_bits, projected_bits)
-    return _phase(preset, compute_s, moved, batch)
+    return _phase(preset, moved, batch, work, other_s)
 
 
 def approximation_phase(
@@ -145,35 +153,38 @@ def approximation_phase(
     if not op_count.needs_approximation(injection):
         return _NOTHING
     run_bits = supported_bits(preset, max(injection.weight_bits, injection.projected_bits))
-    product = approximation_product(layer, injection).of_batch(batch)
-    compute_s = product_seconds(preset, product, run_bits)
+    work = Work(approximation_product(layer, injection).of_batch(batch), run_bits)
     output_bits = supported_bits(preset, layer.exact_bits)
     moved = traffic.approximation_traffic(layer, injection, run_bits, run_bits, output_bits)
-    return _phase(preset, compute_s, moved, batch)
+    return _phase(preset, moved, batch, work)
 
 
 def selection_phase(layer: Layer, injection: Injection, preset: Preset, batch: int = 1) -> Phase:
-    """Time judging z~, stored like the layer's outputs, and writing the mask."""
+    """Time judging z~, stored like the layer's outputs, and writing the mask.
+
+    Thresholds, the pairs of N:M and the sums of blocks run on consecutive numbers; quickselect
+    jumps.
+    """
     count = op_count.selection(layer, injection)
-    operations = count.macs + count.comparisons + count.additions
-    compute_s = irregular_seconds(preset, batch * operations)
+    jumps = injection.selection in ("topk", "inverted", "oracle")
+    comparing_s = (irregular_seconds if jumps else regular_seconds)(preset, count.comparisons)
+    judging_s = batch * (comparing_s + regular_seconds(preset, count.macs + count.additions))
     score_bits = supported_bits(preset, layer.exact_bits)
     moved = traffic.selection_traffic(layer, injection, score_bits)
-    return _phase(preset, compute_s, moved, batch)
+    return _phase(preset, moved, batch, None, judging_s)
 
 
 def exact_phase(layer: Layer, injection: Injection, preset: Preset, batch: int = 1) -> Phase:
     """Time the essential neurons and those that share a tile with one, and noise added to z."""
     run_bits = supported_bits(preset, layer.exact_bits)
     fraction = effective_fraction(injection, preset.tile_outputs.value)
+    work = Work(dense_product(layer, batch), run_bits, fraction)
     if injection.selection == "channel" and fraction < 1:
         gathered = replace(dense_product(layer), n=ceil(fraction * layer.n / layer.groups))
-        compute_s = batch * product_seconds(preset, gathered, run_bits)
-    else:
-        compute_s = product_seconds(preset, dense_product(layer, batch), run_bits, fraction)
-    compute_s += irregular_seconds(preset, batch * op_count.noise(layer, injection).additions)
+        work = Work(gathered, run_bits, times=batch)
+    added_s = irregular_seconds(preset, batch * op_count.noise(layer, injection).additions)
     moved = traffic.exact_traffic(layer, injection, run_bits, fraction, batch)
-    return _phase(preset, compute_s, moved, batch)
+    return _phase(preset, moved, batch, work, added_s)
 
 
 def _dense_seconds(layer: Layer, preset: Preset, bits: int, batch: int) -> float | None:
@@ -183,8 +194,13 @@ def _dense_seconds(layer: Layer, preset: Preset, bits: int, batch: int) -> float
         return None
 
 
-def _phases(layer: Layer, preset: Preset, batch: int) -> tuple[Phase, Phase, Phase, Phase] | None:
-    """Projection, approximation, selection and exact phase, or None if the layer cannot run."""
+def injected_phases(
+    layer: Layer, preset: Preset, batch: int = 1
+) -> tuple[Phase, Phase, Phase, Phase] | None:
+    """Projection, approximation, selection and exact phase, or None if the layer cannot run.
+
+    A layer without injection has the last alone.
+    """
     injection = layer.injection
     try:
         if injection is None:
@@ -217,7 +233,7 @@ def layer_latency(layer: Layer, preset: Preset, batch: int = 1) -> LayerLatency:
         Inputs at once.
     """
     fp32_s, fp16_s, int8_s = (_dense_seconds(layer, preset, b, batch) for b in BASELINES.values())
-    phases = _phases(layer, preset, batch)
+    phases = injected_phases(layer, preset, batch)
     seconds = [None] * 4 if phases is None else [phase.seconds for phase in phases]
     projection_s, approximation_s, selection_s, exact_s = seconds
     return LayerLatency(

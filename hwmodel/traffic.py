@@ -9,9 +9,10 @@ rounded to.
 
 from dataclasses import dataclass
 
-from hwmodel.bitops import GAUSSIAN_BITS, ceil_log2
+from hwmodel.bitops import GAUSSIAN_BITS
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer
+from hwmodel.metrics import ceil_log2
 from hwmodel.op_count import input_values, mask, projected_values
 
 _BITS_PER_BYTE = 8

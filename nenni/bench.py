@@ -110,6 +110,7 @@ def added_mib(run: Callable[[], object]) -> float:
     """
     run()
     gc.collect()
+    runtime.return_freed_memory()
     try:
         Path("/proc/self/clear_refs").write_text("5")  # forgets the largest so far
     except OSError as error:

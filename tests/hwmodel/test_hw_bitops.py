@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from hwmodel import bitops
 from hwmodel.bitops import Term
+from hwmodel.metrics import accumulator_bits, ceil_log2, mac_bitops
 
 BITS = [2, 3, 4, 5, 6, 7, 8, 16, 32]
 
@@ -117,7 +118,7 @@ def test_oracle_compares_exact_scores(make_layer: Any) -> None:
     ("value", "expected"), [(1, 0), (2, 1), (3, 2), (4, 2), (5, 3), (48, 6), (64, 6), (65, 7)]
 )
 def test_ceil_log2(value: int, expected: int) -> None:
-    assert bitops.ceil_log2(value) == expected
+    assert ceil_log2(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -141,8 +142,31 @@ def test_width_of_the_sums(make_layer: Any, changes: Any, expected: int) -> None
 
 
 def test_accumulators_stop_at_32_bits() -> None:
-    assert bitops.accumulator_bits(4, 8, 100) == 19
-    assert bitops.accumulator_bits(16, 16, 100) == 32
+    assert accumulator_bits(4, 8, 100) == 19
+    assert accumulator_bits(16, 16, 100) == 32
+
+
+def test_conventions_of_a_mac() -> None:
+    """4 x 8 bits, 100 products: 32, 12, and 32 more a sum of 19 bits; FP32 sums are FP32."""
+    assert mac_bitops(4, 8, 100, "product") == 32
+    assert mac_bitops(4, 8, 100, "sum") == 12
+    assert mac_bitops(4, 8, 100, "accumulators") == 32 + 19
+    assert mac_bitops(32, 32, 100, "accumulators") == 1024 + 32
+
+
+def test_conventions_change_macs_alone(make_layer: Any) -> None:
+    """903,168 / 2 and 112,896 MACs of 144 and 18 products; the other terms have none."""
+    layer = make_layer({}, exact_bits=8)
+    product = bitops.layer_terms(layer, 8)
+    for metric, exact, approximation in (("sum", 16, 8), ("accumulators", 64 + 24, 16 + 13)):
+        terms = bitops.layer_terms(layer, 8, metric)
+        assert [t.bitops for t in terms[:2]] == [451_584 * exact, 112_896 * approximation]
+        assert terms[2:] == product[2:]
+        assert bitops.dense_bitops(layer, 8, metric) == 903_168 * exact
+    real = make_layer({"projection": "gaussian", "nonzeros": 2592, "normalise": True}, exact_bits=8)
+    terms = {t.term: t for t in bitops.layer_terms(real, 8, "sum")}
+    assert terms["projection"].bitops == 196 * 18 * 144 * (32 + 4)
+    assert terms["selection"].bitops == 18_816 * 13 + 6_272 * (13 + 13)
 
 
 def test_count_operations_goes_through_all_layers(

@@ -11,7 +11,16 @@ from hwmodel.__main__ import main
 from hwmodel.csv_output import format_cell, format_csv, write_atomically
 from hwmodel.injection_spec import Bits, Projection
 
-OUTPUTS = ("operations", "reductions", "latency", "energy", "crossover", "speedup", "roofline")
+OUTPUTS = (
+    "operations",
+    "reductions",
+    "latency",
+    "energy",
+    "crossover",
+    "speedup",
+    "roofline",
+    "traffic",
+)
 
 
 @pytest.fixture

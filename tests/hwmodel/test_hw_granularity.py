@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hwmodel.crossover import at_fraction
 from hwmodel.granularity import (
     block_fraction,
+    carried_occupancy,
     effective_fraction,
     n_m_fraction,
     scattered_fraction,
@@ -141,7 +142,26 @@ def test_measured_occupancy_goes_before_independence(
     assert effective_fraction(layer.injection, 8) != 0.75
 
 
-def test_occupancy_holds_for_its_fraction_alone(make_layer: Any) -> None:
+def test_occupancy_is_carried_to_other_fractions(make_layer: Any) -> None:
+    """Half of the neurons in three quarters of the tiles: as two neurons a tile."""
     layer = at_fraction(make_layer({"occupancy": {"16": 0.75}}), 0.25)
     assert layer.injection is not None
-    assert effective_fraction(layer.injection, 16) == scattered_fraction(0.25, 16)
+    assert effective_fraction(layer.injection, 16) == pytest.approx(1 - 0.75**2)
+    assert effective_fraction(layer.injection, 8) == scattered_fraction(0.25, 8)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.integers(1, 64))
+def test_carried_occupancies(occupancy: float, fraction: float, other: float, tile: int) -> None:
+    found = carried_occupancy(occupancy, fraction, other, tile)
+    assert 0 <= found <= 1
+    assert carried_occupancy(occupancy, fraction, 0, tile) == 0
+    assert carried_occupancy(occupancy, fraction, 1, tile) == 1
+    more = carried_occupancy(occupancy, fraction, min(1, other + 0.05), tile)
+    assert found <= more + 1e-12
+    if 1e-9 < fraction <= occupancy < 1 - 1e-9:
+        here = carried_occupancy(occupancy, fraction, fraction, tile)
+        assert here == pytest.approx(occupancy, rel=1e-6)
+    independent = scattered_fraction(fraction, tile)
+    if fraction > 1e-9 and independent < 1 - 1e-9:
+        carried = carried_occupancy(independent, fraction, other, tile)
+        assert carried == pytest.approx(scattered_fraction(other, tile), abs=1e-6)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.roofline_points import points
+from hwmodel.roofline_points import movements, points
 
 MACS = 903_168
 
@@ -14,12 +14,14 @@ MACS = 903_168
 def test_by_hand(make_network: Any, layer_dict: Any, make_preset: Any) -> None:
     """Half of the channels; the approximation runs at 8 bits, z~ is stored in 32."""
     network = make_network(layer_dict({"selection": "channel"}, name="a"))
-    dense, exact, approximation = points(network, make_preset(), batch=2)
+    dense, projection, approximation, exact = points(network, make_preset(), batch=2)
     assert (dense.phase, dense.run_bits) == ("dense", 32)
     moved = 4 * (32 * 144 + 2 * (16 * 784 + 196 * 32))
     assert dense.macs_per_byte == pytest.approx(2 * MACS / moved)
     assert dense.macs_per_s == pytest.approx(2 * MACS / (2 * MACS / 100 + 0.25))
     assert (dense.peak_macs_per_s, dense.bandwidth_bytes_per_s) == (100, 1000)
+    assert (dense.utilisation, dense.cycles) == (dense.macs_per_s / 200, 10 * 2 * MACS / 100)
+    assert projection.macs_per_s < 2 * 196 * 18 * 144 / (2 * 196 * 20 * 144 / 500)
     rows = 1 - 0.5**2
     moved = 4 * rows * 32 * 144 + 2 * (4 * 16 * 784 + 6_272 / 8 + 2 * 6_272)
     assert exact.macs_per_byte == pytest.approx(MACS / moved)
@@ -48,5 +50,34 @@ def test_what_does_not_run_has_no_point(
     none = {"selection": "none", "measured_fraction": 0.0}
     network = make_network(layer_dict(trivial, name="a"), layer_dict(none, name="b"))
     found = [(p.layer, p.phase) for p in points(network, make_preset())]
-    assert found == [("a", "dense"), ("a", "exact"), ("b", "dense"), ("b", "approximation")]
+    assert found == [
+        ("a", "dense"), ("a", "exact"),
+        ("b", "dense"), ("b", "projection"), ("b", "approximation"),
+    ]  # fmt: skip
     assert points(network, make_preset({"8": 100.0})) == []
+
+
+def test_bytes_at_each_level(make_network: Any, layer_dict: Any, make_preset: Any) -> None:
+    """On 32 x 8 multipliers, output stationary, three inputs at once, all channels but half."""
+    array = {"rows": 32, "columns": 8, "dataflow": "output_stationary"}
+    preset = make_preset({"8": 100.0}, array=array)
+    layer = layer_dict({"selection": "channel"}, name="a", exact_bits=8)
+    dense, projection, approximation, selection, exact = movements(make_network(layer), preset, 3)
+    assert (dense.phase, exact.phase) == ("dense", "exact")
+    assert dense.memory_weights == 32 * 144
+    assert (dense.memory_inputs, dense.memory_outputs) == (3 * 16 * 784, 3 * 196 * 32)
+    folds = -(-3 * 196 // 32)
+    assert dense.array_weights == 32 * 144 * folds
+    assert dense.array_inputs == 3 * 196 * 144 * 4
+    assert dense.array_outputs == 4 * 3 * 196 * 32
+    assert exact.array_weights == 3 * 16 * 144 * -(-196 // 32)
+    assert exact.array_outputs == 4 * 3 * 196 * 16
+    assert approximation.array_inputs == 3 * 196 * 18 * 4
+    assert projection.memory_weights == 864 * 9 / 8
+    assert selection.array_inputs is None
+    vectors = movements(make_network(layer), make_preset({"8": 100.0}), 3)
+    assert [row.memory_inputs for row in vectors] == [
+        row.memory_inputs for row in (dense, projection, approximation, selection, exact)
+    ]
+    assert {row.array_weights for row in vectors} == {None}
+    assert movements(make_network(layer_dict({}, name="b")), preset) == []
