@@ -48,6 +48,8 @@ LATENCY_COLUMNS = (
     "selection_s",
     "exact_s",
     "bound",
+    "essential",
+    "executed",
 )
 ENERGY_COLUMNS = (
     "layer",

@@ -102,10 +102,10 @@ def effective_fraction(injection: Injection, tile: int) -> float:
     """Share of the exact work that tiled hardware executes.
 
     Blocks of a multiple of the tile's channels keep their fraction. So do channels: the same ones
-    are chosen at all positions of an input, and their weights can be gathered into full tiles first
-    (for one input at a time, and the last tile's rest neglected). Masks that treat all neurons
-    alike keep their fraction; the ``oracle`` and noise added to exact values run everything. For
-    the others, an occupancy that was measured goes before what independence would give.
+    are chosen at all positions of an input, and their weights can be gathered into full tiles
+    first, for one input at a time. Masks that treat all neurons alike keep their fraction; the
+    ``oracle`` and noise added to exact values run everything. For the others, an occupancy that was
+    measured goes before what independence would give.
 
     Parameters
     ----------

@@ -42,6 +42,10 @@ def _microseconds(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds * 1e6:,.2f}"
 
 
+def _two_digits(share: float | None) -> str:
+    return "" if share is None else f"{share:.2f}"
+
+
 def _share(row: Crossover) -> str:
     if row.speedup is None:
         return "-"
@@ -101,6 +105,8 @@ def latency_table(rows: Sequence[LayerLatency]) -> str:
         "selection",
         "exact",
         "bound",
+        "essential",
+        "executed",
     )
     body = [
         (
@@ -114,6 +120,8 @@ def latency_table(rows: Sequence[LayerLatency]) -> str:
             _microseconds(row.selection_s),
             _microseconds(row.exact_s),
             row.bound,
+            _two_digits(row.essential),
+            _two_digits(row.executed),
         )
         for row in rows
     ]

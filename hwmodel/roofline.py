@@ -90,6 +90,9 @@ class LayerLatency:
     bound
         What limits the exact phase, ``compute`` or ``memory``; empty if it is empty, for ``total``
         and where the precision is lacking.
+    essential, executed
+        Share of the layer's neurons that are to be exact, and that the platform runs because they
+        share a tile with one; 1 for a layer without injection, None for ``total``.
     """
 
     layer: str
@@ -102,6 +105,8 @@ class LayerLatency:
     selection_s: float | None
     exact_s: float | None
     bound: str
+    essential: float | None
+    executed: float | None
 
 
 def _phase(
@@ -236,6 +241,7 @@ def layer_latency(layer: Layer, preset: Preset, batch: int = 1) -> LayerLatency:
     phases = injected_phases(layer, preset, batch)
     seconds = [None] * 4 if phases is None else [phase.seconds for phase in phases]
     projection_s, approximation_s, selection_s, exact_s = seconds
+    injection, tile = layer.injection, preset.tile_outputs.value
     return LayerLatency(
         layer=layer.name,
         dense_fp32_s=fp32_s,
@@ -247,6 +253,8 @@ def layer_latency(layer: Layer, preset: Preset, batch: int = 1) -> LayerLatency:
         selection_s=selection_s,
         exact_s=exact_s,
         bound="" if phases is None else phases[-1].bound,
+        essential=1.0 if injection is None else injection.measured_fraction,
+        executed=1.0 if injection is None else effective_fraction(injection, tile),
     )
 
 
@@ -263,6 +271,8 @@ def total_latency(rows: Sequence[LayerLatency]) -> LayerLatency:
         selection_s=_sum_or_none([row.selection_s for row in rows]),
         exact_s=_sum_or_none([row.exact_s for row in rows]),
         bound="",
+        essential=None,
+        executed=None,
     )
 
 

@@ -19,6 +19,7 @@ COLLECTED = {
     "crossovers": "cost/crossovers.csv",
     "speedups": "cost/speedups.csv",
     "rooflines": "cost/rooflines.csv",
+    "traffic": "cost/traffic.csv",
     "diagnostics": "diagnose/checks.csv",
     "diagnostic_curves": "diagnose/curves.csv",
 }

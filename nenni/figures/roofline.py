@@ -8,7 +8,7 @@ from nenni.figures._style import COLOURS, MARKERS, grid
 
 __all__ = ["roofline"]
 
-_PHASES = ("dense", "exact", "approximation")
+_PHASES = ("dense", "exact", "approximation", "projection")
 
 
 def roofline(
@@ -53,5 +53,5 @@ def roofline(
         axis.set_xlabel("multiply-accumulates per byte")
         axis.set_ylabel("10$^9$ multiply-accumulates per s")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    figure.legend(handles, labels, loc="outside lower center", ncols=4)
     return figure

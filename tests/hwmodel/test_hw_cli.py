@@ -102,7 +102,7 @@ def test_latency_csv(layers: Path, tmp_path: Path) -> None:
     path = tmp_path / "out" / "latency.csv"
     assert path.read_text().splitlines()[0] == (
         "layer,preset,dense_fp32_s,dense_fp16_s,dense_int8_s,injected_s,projection_s,"
-        "approximation_s,selection_s,exact_s,bound"
+        "approximation_s,selection_s,exact_s,bound,essential,executed"
     )
     rows = read(path)
     assert [(row["preset"], row["layer"]) for row in rows] == [

@@ -185,6 +185,21 @@ def test_exact_phase_runs_whole_tiles(make_layer: Any, make_preset: Any) -> None
     assert phase.compute_s == pytest.approx(0.5 * DENSE_MACS / 100)
 
 
+def test_granularity_is_told_apart(make_layer: Any, make_preset: Any) -> None:
+    """Half of the neurons, in tiles of four: scattered, in blocks of four, dense."""
+    found = [
+        layer_latency(layer, make_preset())
+        for layer in (
+            make_layer({}), make_layer({"selection": "block", "block": [4, 4]}), make_layer(None)
+        )
+    ]  # fmt: skip
+    assert [(row.essential, row.executed) for row in found] == [
+        (0.5, 1 - 0.5**4),
+        (0.5, 0.5),
+        (1, 1),
+    ]
+
+
 def test_injected_layer_is_the_sum_of_its_phases(make_layer: Any, make_preset: Any) -> None:
     layer, preset = make_layer({}), make_preset()
     row = layer_latency(layer, preset)

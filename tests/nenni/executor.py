@@ -135,6 +135,8 @@ class Executor:
     def _select(self, m: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
         """What deciding the mask takes, for the algorithms whose count does not hang on values."""
         self.count["mask.mask_bits"] += m.size
+        if self.selection["name"] == "random":
+            return
         if self.choices.normalise:
             self.count["selection.macs"] += m.size
         match self.selection["name"]:

@@ -18,13 +18,15 @@ from hwmodel import op_count
 from hwmodel.bitops import sum_bits
 from nenni.description import describe
 from nenni.protocols import Projection, Selection
+from nenni.selection.random import Random
 
 BITS = st.sampled_from([4, 8, 32])
 
 
 @settings(max_examples=150, deadline=None)
 @given(
-    geometry=geometries, projection=projections, selection=st.sampled_from(DETERMINISTIC),
+    geometry=geometries, projection=projections,
+    selection=st.sampled_from([*DETERMINISTIC, Random(0.4)]),
     input_bits=BITS, projected_bits=BITS, normalise=st.booleans(),
 )  # fmt: skip
 def test_operations_are_those_of_an_executor(
@@ -44,9 +46,14 @@ def test_operations_are_those_of_an_executor(
     spec = hwmodel.Layer.model_validate_json(json.dumps(entry))
     injection = spec.injection
     assert injection is not None
+    layer.seed(0)
+    mask = layer.mask(layer.judged(x))
+    if injection.selection == "random":  # drawn again, with a share of its own
+        share = {"measured_fraction": float(mask.double().mean())}
+        injection = injection.model_copy(update=share)
+    layer.seed(0)
     executor = Executor(layer, sum_bits(injection))
     with torch.no_grad():
-        mask = layer.mask(layer.judged(x))
         torch.testing.assert_close(executor.run(x, mask), layer(x), rtol=1e-9, atol=1e-9)
     found = {
         "exact": op_count.exact_part(spec, injection),

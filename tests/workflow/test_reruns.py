@@ -15,7 +15,9 @@ def _alone(shared: Path) -> Iterator[None]:
         yield
 
 
-COST = {"operations", "reductions", "latency", "energy", "crossovers", "speedups", "rooflines"}
+COST = {
+    "operations", "reductions", "latency", "energy", "crossovers", "speedups", "rooflines", "traffic",
+}  # fmt: skip
 COLLECTED = COST | {"fit", "errors"}
 ACCURACY = {"accuracy", "main", "claims", "figure accuracy_vs_eps"}
 SUITES = {"suites", "figure attack_suite"}

@@ -36,6 +36,7 @@ rule cost_experiment:
         crossover=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/crossovers.csv",
         speedup=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/speedups.csv",
         roofline=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/rooflines.csv",
+        traffic=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/traffic.csv",
         manifest=f"{R}/manifests/hardware/{{base}}/{{defence}}/seed{{seed}}.sha256",
     log:
         f"logs/{C.run}/hardware/{{base}}/{{defence}}/seed{{seed}}.log",
@@ -50,7 +51,7 @@ rule cost_experiment:
         "python -m hwmodel {input.layers} {params.cfg} --operations {output.operations}"
         " --reductions {output.reductions} --latency {output.latency} --energy {output.energy}"
         " --crossover {output.crossover} --speedup {output.speedup}"
-        " --roofline {output.roofline} > {log} 2>&1"
+        " --roofline {output.roofline} --traffic {output.traffic} > {log} 2>&1"
         " && python -m nenni stamp {output.manifest} {output.operations} {output.reductions}"
         " {output.latency} {output.energy} {output.crossover} {output.speedup}"
-        " {output.roofline} 2>> {log}"
+        " {output.roofline} {output.traffic} 2>> {log}"

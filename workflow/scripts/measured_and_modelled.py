@@ -29,6 +29,7 @@ from nenni.modelfile import load_model
 from nenni.models.resnet18 import resnet18
 
 BITS = {32: "fp32", 16: "bf16", 8: "int8"}
+LABELS = {"injected": "injected,\nmodelled as skipping"}
 
 
 def main() -> None:
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/reference/cost"))
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "preset.toml").write_text(arguments.preset.read_text())
     preset = hwmodel.load_preset(str(arguments.preset))
     model, meta = load_model(arguments.weights)
     network = described(model, meta["input_shape"], meta["model"]["name"])
@@ -156,13 +158,14 @@ def draw(layers: pd.DataFrame, whole: pd.DataFrame, out: Path) -> None:
         )  # fmt: skip
         for row in group.itertuples():
             right.annotate(
-                row.variant, (row.seconds * 1e3, row.modelled_s * 1e3), fontsize=7,
-                xytext=(4, -8), textcoords="offset points",
+                LABELS.get(row.variant, row.variant),
+                (row.seconds * 1e3, row.modelled_s * 1e3), fontsize=7,
+                xytext=(-5, 2), textcoords="offset points", ha="right",
             )  # fmt: skip
-    right.set_title("whole network (injected: modelled as if it skipped)")
+    right.set_title("whole network")
     for axis in (left, right):
         diagonal(axis)
-        axis.legend(loc="upper left")
+        axis.legend(loc="lower right")
     save(figure, out / "measured_and_modelled.pdf", out / "measured_and_modelled.png")
 
 

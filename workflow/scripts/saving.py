@@ -18,6 +18,7 @@ import yaml
 
 import hwmodel
 from hwmodel.crossover import at_bits
+from hwmodel.metrics import METRICS, Metric
 from hwmodel.reduction import BASELINES as REDUCED
 from nenni import model_config
 from nenni.description import describe
@@ -40,7 +41,7 @@ def main() -> None:
 
 
 def count(config: dict[str, Any]) -> pd.DataFrame:
-    """One row per network, projection, bits of the exact path, fraction and baseline."""
+    """One row per network, projection, bits of the exact path, fraction, baseline and metric."""
     rows = []
     table = hwmodel.load_energy_table(config["energy_table"])
     for name, model in config["networks"].items():
@@ -55,21 +56,27 @@ def count(config: dict[str, Any]) -> pd.DataFrame:
                 energies = [r for r in hwmodel.energy(injected, table) if r.layer == "total"]
                 energy = {row.bits: row for row in energies}
                 for bits in config["exact_bits"]:
-                    layers = tuple(at_bits(layer, bits) for layer in injected.layers)
-                    network = injected.model_copy(update={"layers": layers})
-                    for row in hwmodel.reductions(network):
-                        if row.layer == "total" and row.variant == "as_evaluated":
-                            baseline = energy[REDUCED[row.baseline]]
+                    for metric in config["metrics"]:
+                        alone = totals(plain, bits, metric)
+                        for baseline, row in totals(injected, bits, metric).items():
+                            dense = energy[REDUCED[baseline]].dense
                             rows.append(
                                 {"network": name, "projection": projection, "exact_bits": bits,
-                                 "fraction": fraction, "baseline": row.baseline,
+                                 "fraction": fraction, "baseline": baseline, "metric": metric,
                                  "without_overheads": row.reduction_without,
                                  "with_overheads": row.reduction_with,
-                                 "by_precision": 1 - bits**2 / baseline.bits**2,
-                                 "energy": 1 - energy[bits].injected.total_pj
-                                 / baseline.dense.total_pj}
+                                 "by_precision": alone[baseline].reduction_with,
+                                 "energy": 1 - energy[bits].injected.total_pj / dense.total_pj}
                             )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def totals(network: hwmodel.Network, bits: int, metric: Metric) -> dict[str, hwmodel.Reduction]:
+    """What the network saves, all of it at so many bits, by baseline."""
+    layers = tuple(at_bits(layer, bits) for layer in network.layers)
+    rows = hwmodel.reductions(network.model_copy(update={"layers": layers}), metric)
+    chosen = [row for row in rows if row.layer == "total" and row.variant == "as_evaluated"]
+    return {row.baseline: row for row in chosen}
 
 
 def shapes(model: dict[str, Any], input_shape: list[int], classes: int) -> hwmodel.Network:
@@ -81,18 +88,47 @@ def shapes(model: dict[str, Any], input_shape: list[int], classes: int) -> hwmod
 
 
 def filled(page: str, found: pd.DataFrame) -> str:
-    """The page with each of its tables made again: ``<!-- table NETWORK BASELINE -->``."""
+    """The page with each of its tables made again.
+
+    ``<!-- table NETWORK BASELINE -->``, and ``<!-- conventions FRACTION -->``.
+    """
 
     def table(match: re.Match[str]) -> str:
         network, baseline = match.group(2).rsplit(" ", 1)
         return f"{match.group(1)}\n{markdown(found, network, baseline)}\n<!-- end -->"
 
-    return re.sub(r"(<!-- table (.+?) -->)\n.*?<!-- end -->", table, page, flags=re.DOTALL)
+    def conventions(match: re.Match[str]) -> str:
+        return f"{match.group(1)}\n{by_metric(found, float(match.group(2)))}\n<!-- end -->"
+
+    page = re.sub(r"(<!-- table (.+?) -->)\n.*?<!-- end -->", table, page, flags=re.DOTALL)
+    pattern = r"(<!-- conventions (.+?) -->)\n.*?<!-- end -->"
+    return re.sub(pattern, conventions, page, flags=re.DOTALL)
+
+
+def by_metric(found: pd.DataFrame, fraction: float) -> str:
+    """What tap_shared saves by each convention at one fraction, overheads counted."""
+    here = found[(found["fraction"] == fraction) & (found["projection"] == "tap_shared")]
+    lines = [
+        "| network | exact path | against | product of the bits | sum | product and accumulators |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for (network, bits, baseline), group in here.groupby(
+        ["network", "exact_bits", "baseline"], sort=False
+    ):
+        saved = group.set_index("metric")["with_overheads"]
+        cells = [percent(saved[metric]) for metric in METRICS]
+        if BASELINES[bits] == baseline or (bits, baseline) == (8, "fp32"):
+            lines.append(
+                f"| {network} | {BASELINES[bits].upper()} | {baseline.upper()} |"
+                f" {' | '.join(cells)} |"
+            )
+    return "\n".join(lines)
 
 
 def markdown(found: pd.DataFrame, network: str, baseline: str) -> str:
     """Rows of one network against one baseline."""
     here = found[(found["network"] == network) & (found["baseline"] == baseline)]
+    here = here[here["metric"] == "product"]
     lines = [
         "| exact path | essential | by precision alone | without overheads | `sparse` |"
         " `tap_shared` | energy, `tap_shared` |",
