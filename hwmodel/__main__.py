@@ -128,6 +128,9 @@ def _check_paths(layers: Path, outputs: Sequence[Path]) -> None:
     paths = [path.resolve() for path in (layers, *outputs)]
     if len(set(paths)) < len(paths):
         raise UserError("layers.json and the CSV files should be different files")
+    for path in outputs:
+        if not path.parent.is_dir():
+            raise UserError(f"{path}: there is no folder {path.parent}")
 
 
 def _network(arguments: argparse.Namespace) -> "Network":

@@ -142,7 +142,10 @@ def test_one_preset_alone(layers: Path, capsys: Any) -> None:
             "unknown preset 'gpu'; known: a100, edge_npu, h100, server_cpu",
         ),
         (["{folder}/none.json"], "none.json: cannot be read: No such file or directory"),
-        (["{layers}", "--latency", "{folder}/no/x.csv"], "no/x.csv: No such file or directory"),
+        (
+            ["{layers}", "--operations", "{folder}/o.csv", "--latency", "{folder}/no/x.csv"],
+            "no/x.csv: there is no folder",
+        ),
         (["{layers}", "--latency", "{folder}"], "Is a directory"),
         (["{layers}", "--latency", "{layers}"], "should be different files"),
         (["{layers}", "--latency", "{folder}/a", "--operations", "{folder}/a"], "different files"),
