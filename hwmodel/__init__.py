@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from hwmodel.hypothetical import injected, read_granularity
     from hwmodel.injection_spec import Injection
     from hwmodel.layer_spec import Layer, LayerSpecError, Network, load
+    from hwmodel.movement import Movement, movements
     from hwmodel.preset import Preset, PresetError, load_preset, preset_names
     from hwmodel.reduction import Reduction, reductions
     from hwmodel.roofline import LayerLatency, latency
-    from hwmodel.roofline_points import Movement, Point, movements, points
+    from hwmodel.roofline_points import Point, points
 
 _HOME = {
     "Crossover": "crossover",
@@ -43,7 +44,7 @@ _HOME = {
     "Layer": "layer_spec",
     "LayerLatency": "roofline",
     "LayerSpecError": "layer_spec",
-    "Movement": "roofline_points",
+    "Movement": "movement",
     "Network": "layer_spec",
     "Point": "roofline_points",
     "Preset": "preset",
@@ -60,7 +61,7 @@ _HOME = {
     "load": "layer_spec",
     "load_energy_table": "energy_table",
     "load_preset": "preset",
-    "movements": "roofline_points",
+    "movements": "movement",
     "plan": "crossover",
     "points": "roofline_points",
     "preset_names": "preset",

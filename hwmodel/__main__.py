@@ -168,10 +168,11 @@ def run(arguments: argparse.Namespace) -> str:
     from hwmodel.crossover import crossovers, plan, speedups
     from hwmodel.energy_estimate import energy
     from hwmodel.energy_table import load_energy_table
+    from hwmodel.movement import movements
     from hwmodel.preset import load_preset
     from hwmodel.reduction import reductions
     from hwmodel.roofline import latency
-    from hwmodel.roofline_points import movements, points
+    from hwmodel.roofline_points import points
 
     given = {name: getattr(arguments, name) for name in _TABLES}
     wanted = {name: path for name, path in given.items() if path is not None}

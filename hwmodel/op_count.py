@@ -66,22 +66,12 @@ def sparse_additions(layer: Layer, injection: Injection) -> int:
     return layer.M * injection.nonzeros * layer.groups
 
 
-def expected_sparse_additions(layer: Layer, k: int) -> float:
-    """Additions expected of a sparse P of k rows, a third of its entries non-zero: M k d / 3."""
-    return layer.M * k * layer.d * layer.groups / 3
-
-
 def tap_shared_additions(layer: Layer, injection: Injection) -> int:
     """Additions of a P on channels alone, whose result all kernel taps share.
 
     Each input position that is read is projected once: their number times the non-zeros.
     """
     return layer.input_positions * injection.nonzeros * layer.groups
-
-
-def expected_tap_shared_additions(layer: Layer, k_c: int) -> float:
-    """Additions expected of a tap-shared P: as a rule min(H_in W_in, M kh kw) k_c C_in / 3."""
-    return layer.input_positions * k_c * layer.in_channels / 3
 
 
 def count_sketch_additions(layer: Layer) -> int:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.roofline_points import movements, points
+from hwmodel.movement import movements
+from hwmodel.roofline_points import points
 
 MACS = 903_168
 

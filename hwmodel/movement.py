@@ -1,0 +1,68 @@
+"""Bytes that each phase of a layer moves, from memory and to and from a systolic array."""
+
+from dataclasses import dataclass
+
+from hwmodel.layer_spec import Layer, Network
+from hwmodel.preset import Preset
+from hwmodel.rates import array_bytes
+from hwmodel.roofline import Phase
+from hwmodel.roofline_points import named_phases
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """Bytes of one phase of a layer, for one batch.
+
+    Attributes
+    ----------
+    layer, phase
+        Names; the phase is ``dense`` or one of `roofline_points.PHASES`.
+    memory_weights, memory_inputs, memory_outputs
+        Between memory and the chip, where each phase reads and writes everything once.
+    array_weights, array_inputs, array_outputs
+        Between a systolic array and its buffers; None on other platforms, and where no product
+        runs.
+    """
+
+    layer: str
+    phase: str
+    memory_weights: float
+    memory_inputs: float
+    memory_outputs: float
+    array_weights: float | None
+    array_inputs: float | None
+    array_outputs: float | None
+
+
+def movements(network: Network, preset: Preset, batch: int = 1) -> list[Movement]:
+    """Bytes of every layer dense at its own bits, and of each phase of its injection.
+
+    Parameters
+    ----------
+    network
+        As read by `hwmodel.load`. Precisions that the platform lacks are left out.
+    preset
+        The platform.
+    batch
+        Inputs at once.
+    """
+    return [
+        _movement(layer, name, phase, preset)
+        for layer in network.layers
+        for name, phase in named_phases(layer, preset, batch)
+    ]
+
+
+def _movement(layer: Layer, name: str, phase: Phase, preset: Preset) -> Movement:
+    memory = phase.moved
+    array = None if phase.work is None else array_bytes(preset, phase.work)
+    return Movement(
+        layer=layer.name,
+        phase=name,
+        memory_weights=memory.weights,
+        memory_inputs=memory.inputs,
+        memory_outputs=memory.outputs,
+        array_weights=None if array is None else array.weights,
+        array_inputs=None if array is None else array.inputs,
+        array_outputs=None if array is None else array.outputs,
+    )
