@@ -33,7 +33,14 @@ layers.json lists the convolution and linear layers with their shapes, bits and 
 a preset states whether it is measured, from a data sheet or assumed (see hwmodel/presets).
 """
 
-_ASSUMED = {"ratio": 0.125, "fraction": 0.5, "granularity": "element", "bits": 4}
+_ASSUMED = {
+    "ratio": 0.125,
+    "fraction": 0.5,
+    "granularity": "element",
+    "algorithm": "quickselect",
+    "bits": 4,
+}
+_ALGORITHMS = ("quickselect", "bisection")
 _BITS = (2, 3, 4, 5, 6, 7, 8, 16, 32)
 _PROJECTIONS = ("sparse", "tap_shared", "tap_shared_pca", "gaussian", "count_sketch")
 _TABLES = {
@@ -102,6 +109,7 @@ def _parser() -> _Parser:
             "element, n_m:2:4, block:16x8 (channels x positions) or channel",
             None,
         ),
+        ("algorithm", str, "how single neurons are ranked", _ALGORITHMS),
         ("bits", int, "of W~ and of its inputs", _BITS),
     ):
         content = f"with --projection: {content} ({_ASSUMED[option]})"

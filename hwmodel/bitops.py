@@ -144,8 +144,8 @@ def selection_term(
 
     A normalised score is scaled by a constant of the same width.
     """
-    count = op_count.selection(layer, injection)
     width = score_bits(layer, injection, exact_bits)
+    count = op_count.selection(layer, injection, width)
     scaled = count.macs * mac_bitops(width, width, 1, metric)
     bitops = (count.comparisons + count.additions) * width + scaled
     return _term(layer, "selection", count, str(width), bitops)

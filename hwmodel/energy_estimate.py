@@ -124,7 +124,8 @@ def arithmetic_pj(layer: Layer, injection: Injection, bits: int, table: EnergyTa
     normalised score an integer multiplication of its width.
     """
     approximation = op_count.approximation(layer, injection).macs
-    chosen, score = op_count.selection(layer, injection), score_bits(layer, injection, bits)
+    score = score_bits(layer, injection, bits)
+    chosen = op_count.selection(layer, injection, score)
     inputs = op_count.input_roundings(layer, injection, bits)
     projected = op_count.projected_roundings(layer, injection, sum_bits(injection))
     added = op_count.noise(layer, injection).additions

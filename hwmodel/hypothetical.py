@@ -7,7 +7,7 @@ injected network really has.
 from typing import Literal
 
 from hwmodel.errors import UserError
-from hwmodel.injection_spec import Injection, Projection
+from hwmodel.injection_spec import Algorithm, Injection, Projection
 from hwmodel.layer_spec import Layer, Network
 
 Granularity = tuple[Literal["element", "n_m", "block", "channel"], tuple[int, int] | None]
@@ -56,6 +56,7 @@ def injected(
     ratio: float,
     fraction: float,
     granularity: Granularity,
+    algorithm: Algorithm = "quickselect",
     bits: int = 4,
     min_inputs: int = 64,
 ) -> Network:
@@ -73,6 +74,8 @@ def injected(
         Share of essential neurons, in [0, 1].
     granularity
         From `read_granularity`.
+    algorithm
+        How neurons are ranked where single ones are chosen.
     bits
         Of W~, Q_a and Q_p.
     min_inputs
@@ -81,12 +84,14 @@ def injected(
     Raises
     ------
     UserError
-        If the ratio or the fraction is out of range.
+        If the ratio or the fraction is out of range, or a bisection has nothing to rank.
     """
     if not 0 < ratio <= 1:
         raise UserError(f"ratio should be above 0 and at most 1, got {ratio:g}")
     if not 0 <= fraction <= 1:
         raise UserError(f"fraction should be in [0, 1], got {fraction:g}")
+    if algorithm == "bisection" and granularity[0] != "element":
+        raise UserError(f"bisection ranks single neurons, not by the granularity {granularity[0]}")
     weighted = [layer.name for layer in network.layers if layer.kind != "matmul"]
     chosen = {
         layer.name
@@ -94,7 +99,7 @@ def injected(
         if layer.name in weighted[1:-1] and layer.d >= min_inputs and layer.groups == 1
     }
     layers = [
-        _with(layer, projection, ratio, fraction, granularity, bits)
+        _with(layer, projection, ratio, fraction, granularity, algorithm, bits)
         if layer.name in chosen
         else layer.model_copy(update={"injection": None})
         for layer in network.layers
@@ -104,7 +109,7 @@ def injected(
 
 def _with(
     layer: Layer, projection: Projection, ratio: float, fraction: float, granularity: Granularity,
-    bits: int,
+    algorithm: Algorithm, bits: int,
 ) -> Layer:  # fmt: skip
     kind, sizes = granularity
     is_shared = projection in ("tap_shared", "tap_shared_pca")
@@ -129,5 +134,6 @@ def _with(
         "measured_fraction": fraction,
         "n_m": sizes if kind == "n_m" else None,
         "block": sizes if kind == "block" else None,
+        "algorithm": algorithm if kind == "element" else None,
     }
     return layer.model_copy(update={"injection": Injection.model_validate(injection)})

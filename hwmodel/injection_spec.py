@@ -20,6 +20,9 @@ Selection = Literal[
     "all",
     "none",
 ]
+RANKED = ("topk", "inverted", "oracle")
+"""Selections that rank all neurons of an input."""
+Algorithm = Literal["quickselect", "bisection"]
 Noise = Literal["approximation", "gaussian", "uniform", "zero", "resample"]
 NonNegativeInt = Annotated[int, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -66,6 +69,10 @@ class Injection(StrictModel):
     block
         Neighbouring channels and positions of a tile of a ``block`` selection; null (default) for
         the others.
+    algorithm
+        How a selection that ranks its neurons finds the k-th score: ``quickselect`` (default), or
+        ``bisection``, a pass over all scores for each of their bits, which needs no data moved.
+        Null for the others.
     """
 
     projection: Projection
@@ -86,6 +93,7 @@ class Injection(StrictModel):
     noise: Noise = "approximation"
     pool: PositiveInt = 1
     block: tuple[PositiveInt, PositiveInt] | None = Field(default=None, validate_default=True)
+    algorithm: Algorithm | None = Field(default=None, validate_default=True)
 
     @property
     def real_projection(self) -> bool:
@@ -126,6 +134,17 @@ class Injection(StrictModel):
         if pool != 1 and info.data.get("noise", "resample") != "resample":
             raise ValueError("should be 1 for this noise")
         return pool
+
+    @field_validator("algorithm")
+    @classmethod
+    def _only_for_rankings(
+        cls, algorithm: Algorithm | None, info: ValidationInfo
+    ) -> Algorithm | None:
+        if info.data.get("selection") in RANKED:
+            return algorithm or "quickselect"
+        if "selection" in info.data and algorithm is not None:
+            raise ValueError("should be null for this selection")
+        return algorithm
 
     @field_validator("block")
     @classmethod

@@ -142,19 +142,22 @@ def exact_fraction(injection: Injection) -> float:
     return 1.0 if computes_all else injection.measured_fraction
 
 
-def selection(layer: Layer, injection: Injection) -> Operations:
+def selection(layer: Layer, injection: Injection, score_bits: int) -> Operations:
     """Operations that decide which neurons are essential.
 
-    Top-k by quickselect takes about 3 comparisons a neuron, inverting its mask none; N:M compares
-    all pairs of a group, (M - 1) / 2 a neuron; a threshold 1. Blocks and channels add each neuron
-    to its block's score; the top-k over these few scores is neglected, as is drawing a ``random``
-    mask. A normalised score is a scaled and shifted copy of z~: one MAC a neuron.
+    Top-k by quickselect takes about 3 comparisons a neuron, by bisection one for each of the
+    `score_bits`, whose counts of neurons above are neglected; inverting its mask takes none. N:M
+    compares all pairs of a group, (M - 1) / 2 a neuron; a threshold 1. Blocks and channels add each
+    neuron to its block's score; the top-k over these few scores is neglected, as is drawing a
+    ``random`` mask. A normalised score is a scaled and shifted copy of z~: one MAC a neuron.
     """
     neurons = layer.M * layer.n
     scaled = neurons if injection.normalise else 0
     match injection.selection:
         case "topk" | "inverted" | "oracle":
-            return Operations(macs=scaled, comparisons=_QUICKSELECT_COMPARISONS * neurons)
+            bisects = injection.algorithm == "bisection"
+            each = score_bits if bisects else _QUICKSELECT_COMPARISONS
+            return Operations(macs=scaled, comparisons=each * neurons)
         case "threshold":
             return Operations(macs=scaled, comparisons=neurons)
         case "n_m":

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 
 from hwmodel import op_count, traffic
-from hwmodel.bitops import GAUSSIAN_BITS, sum_bits
+from hwmodel.bitops import GAUSSIAN_BITS, score_bits, sum_bits
 from hwmodel.granularity import effective_fraction
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer, Network
@@ -167,15 +167,15 @@ def approximation_phase(
 def selection_phase(layer: Layer, injection: Injection, preset: Preset, batch: int = 1) -> Phase:
     """Time judging z~, stored like the layer's outputs, and writing the mask.
 
-    Thresholds, the pairs of N:M and the sums of blocks run on consecutive numbers; quickselect
-    jumps.
+    Thresholds, the pairs of N:M, the sums of blocks and bisection run on consecutive numbers;
+    quickselect jumps.
     """
-    count = op_count.selection(layer, injection)
-    jumps = injection.selection in ("topk", "inverted", "oracle")
+    width = score_bits(layer, injection, layer.exact_bits)
+    count = op_count.selection(layer, injection, width)
+    jumps = injection.algorithm == "quickselect"
     comparing_s = (irregular_seconds if jumps else regular_seconds)(preset, count.comparisons)
     judging_s = batch * (comparing_s + regular_seconds(preset, count.macs + count.additions))
-    score_bits = supported_bits(preset, layer.exact_bits)
-    moved = traffic.selection_traffic(layer, injection, score_bits)
+    moved = traffic.selection_traffic(layer, injection, supported_bits(preset, layer.exact_bits))
     return _phase(preset, moved, batch, None, judging_s)
 
 

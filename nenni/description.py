@@ -130,6 +130,7 @@ def _injection(layer: NoisyLayer, masks: _Masks) -> dict[str, Any]:
         "occupancy": {str(t): touched / all_ for t, (touched, all_) in masks.tiles.items()},
         "n_m": [selection["n"], selection["m"]] if name == "n_m" else None,
         "block": [selection["channels"], selection["positions"]] if name == "block" else None,
+        "algorithm": "quickselect" if name in ("topk", "inverted", "oracle") else None,
         "normalise": choices["normalise"],
         "noise": noise["name"],
         "pool": layer.pool,

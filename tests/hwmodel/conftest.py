@@ -55,8 +55,13 @@ def conv_dict(injection: dict[str, Any] | None, **changes: Any) -> dict[str, Any
     layer = {**copy.deepcopy(CONV), **changes}
     keys = ("in_size", "kernel_size", "stride", "padding", "dilation")
     layer["out_size"] = [_out_length(*axis) for axis in zip(*(layer[k] for k in keys), strict=True)]
-    layer["injection"] = None if injection is None else {**INJECTION, **injection}
+    layer["injection"] = None if injection is None else _with_algorithm({**INJECTION, **injection})
     return layer
+
+
+def _with_algorithm(injection: dict[str, Any]) -> dict[str, Any]:
+    ranks = injection["selection"] in ("topk", "inverted", "oracle")
+    return {"algorithm": "quickselect" if ranks else None, **injection}
 
 
 def network_dict(*layers: dict[str, Any]) -> dict[str, Any]:

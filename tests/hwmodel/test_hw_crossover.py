@@ -67,6 +67,16 @@ def test_what_is_assumed_is_a_valid_file(
     assert hwmodel.load(tmp_path / "layers.json") == found
 
 
+def test_only_single_neurons_are_ranked(plain: Network) -> None:
+    """Scores of 4 + 4 bits and 18 sums: 13 passes."""
+    for algorithm, comparisons in (("quickselect", 3), ("bisection", 13)):
+        found = with_method(plain, algorithm=algorithm)
+        terms = {(t.layer, t.term): t for t in hwmodel.count_operations(found)}
+        assert terms["inner", "selection"].comparisons == comparisons * 196 * 64
+    with pytest.raises(UserError, match="bisection ranks single neurons, not by the granularity"):
+        with_method(plain, "channel", algorithm="bisection")
+
+
 @pytest.mark.parametrize("text", ["elements", "n_m", "n_m:4:2", "n_m:1", "block:0x2", "block:2:2",
                                   "channel:3", "block:axb", ""])  # fmt: skip
 def test_bad_granularities(text: str) -> None:

@@ -57,7 +57,7 @@ def test_sizes_of_a_grouped_dilated_convolution(make_layer: Any) -> None:
 
 def test_optional_keys_may_be_left_out(tmp_path: Path, example: dict[str, Any]) -> None:
     delete_at(example, ("layers", 0, "injection"))
-    for key in ("occupancy", "k_c", "n_m", "normalise", "noise", "pool", "block"):
+    for key in ("occupancy", "k_c", "n_m", "normalise", "noise", "pool", "block", "algorithm"):
         delete_at(example, ("layers", 1, "injection", key))
     path = tmp_path / "layers.json"
     path.write_text(json.dumps(example))
@@ -67,6 +67,7 @@ def test_optional_keys_may_be_left_out(tmp_path: Path, example: dict[str, Any]) 
     assert injection is not None
     assert (injection.k_c, injection.n_m, injection.normalise) == (None, None, False)
     assert (injection.noise, injection.pool, injection.block) == ("approximation", 1, None)
+    assert injection.algorithm == "quickselect"
 
 
 INJ = ("layers", 1, "injection")
@@ -124,6 +125,7 @@ BAD_VALUES: list[tuple[Path_, Any, str]] = [
     ((*INJ, "pool"), 2, "layers[1].injection.pool: should be 1 for this noise, got 2"),
     ((*INJ, "pool"), 0, "layers[1].injection.pool: should be greater than 0, got 0"),
     ((*INJ, "block"), [4, 4], "layers[1].injection.block: should be null for this selection"),
+    ((*INJ, "algorithm"), "sort", "layers[1].injection.algorithm: should be 'quickselect'"),
     ((*INJ, "selection"), "block", "layers[1].injection.block: should be given for this selection"),
     ((*INJ, "extra"), 1, "layers[1].injection.extra: is not a known key"),
 ]

@@ -1,3 +1,4 @@
+from functools import partial
 from typing import Any
 
 import pytest
@@ -180,6 +181,7 @@ def test_projected_values_are_per_group_and_shared_between_taps(make_layer: Any)
         ({"selection": "topk"}, Operations(comparisons=3 * 6272)),
         ({"selection": "inverted"}, Operations(comparisons=3 * 6272)),
         ({"selection": "oracle"}, Operations(comparisons=3 * 6272)),
+        ({"selection": "topk", "algorithm": "bisection"}, Operations(comparisons=13 * 6272)),
         ({"selection": "threshold"}, Operations(comparisons=6272)),
         ({"selection": "n_m", "n_m": [2, 4]}, Operations(comparisons=1.5 * 6272)),
         ({"selection": "n_m", "n_m": [4, 8]}, Operations(comparisons=3.5 * 6272)),
@@ -194,7 +196,7 @@ def test_projected_values_are_per_group_and_shared_between_taps(make_layer: Any)
 )
 def test_selection(make_layer: Any, changes: Any, expected: Operations) -> None:
     layer = make_layer(changes)
-    assert op_count.selection(layer, layer.injection) == expected
+    assert op_count.selection(layer, layer.injection, score_bits=13) == expected
 
 
 @pytest.mark.parametrize(
@@ -262,7 +264,8 @@ def test_counts_grow_with_the_input(make_layer: Any, size: int, step: int) -> No
     small = make_layer({}, in_size=[size, size])
     large = make_layer({}, in_size=[size + step, size])
     assert op_count.dense_macs(small) <= op_count.dense_macs(large)
-    for term in (op_count.projection, op_count.selection, op_count.mask, op_count.approximation):
+    ranking = partial(op_count.selection, score_bits=13)
+    for term in (op_count.projection, ranking, op_count.mask, op_count.approximation):
         few, many = term(small, small.injection), term(large, large.injection)
         assert few.macs <= many.macs
         assert few.additions <= many.additions

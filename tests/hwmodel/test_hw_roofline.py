@@ -170,6 +170,7 @@ def test_selection(make_layer: Any, make_preset: Any) -> None:
         ({"selection": "threshold"}, 6_272),
         ({"selection": "threshold", "normalise": True}, 2 * 6_272),
         ({"selection": "n_m", "n_m": [2, 4]}, 6_272 * 1.5),
+        ({"algorithm": "bisection"}, 6_272 * 13),
     ):
         streamed = make_layer(changes)
         phase = roofline.selection_phase(streamed, streamed.injection, make_preset())

@@ -15,7 +15,7 @@ from torch import nn
 
 import hwmodel
 from hwmodel import op_count
-from hwmodel.bitops import sum_bits
+from hwmodel.bitops import score_bits, sum_bits
 from nenni.description import describe
 from nenni.protocols import Projection, Selection
 from nenni.selection.random import Random
@@ -59,7 +59,7 @@ def test_operations_are_those_of_an_executor(
         "exact": op_count.exact_part(spec, injection),
         "approximation": op_count.approximation(spec, injection),
         "projection": op_count.projection(spec, injection),
-        "selection": op_count.selection(spec, injection),
+        "selection": op_count.selection(spec, injection, score_bits(spec, injection, 32)),
         "mask": op_count.mask(spec, injection),
     }
     expected = executor.count
