@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     )
     from hwmodel.hypothetical import injected, read_granularity
     from hwmodel.injection_spec import Injection
+    from hwmodel.layer_latency import LayerLatency, latency
     from hwmodel.layer_spec import Layer, LayerSpecError, Network, load
     from hwmodel.movement import Movement, movements
     from hwmodel.preset import Preset, PresetError, load_preset, preset_names
     from hwmodel.reduction import Reduction, reductions
-    from hwmodel.roofline import LayerLatency, latency
     from hwmodel.roofline_points import Point, points
 
 _HOME = {
@@ -42,7 +42,7 @@ _HOME = {
     "EnergyTableError": "energy_table",
     "Injection": "injection_spec",
     "Layer": "layer_spec",
-    "LayerLatency": "roofline",
+    "LayerLatency": "layer_latency",
     "LayerSpecError": "layer_spec",
     "Movement": "movement",
     "Network": "layer_spec",
@@ -57,7 +57,7 @@ _HOME = {
     "energy": "energy_estimate",
     "energy_table_names": "energy_table",
     "injected": "hypothetical",
-    "latency": "roofline",
+    "latency": "layer_latency",
     "load": "layer_spec",
     "load_energy_table": "energy_table",
     "load_preset": "preset",

@@ -85,7 +85,10 @@ def _parser() -> _Parser:
         "files of your own",
     )
     parser.add_argument(
-        "--batch", type=_count, default=1, help="inputs at once, for the latency (default: 1)"
+        "--batch",
+        type=_count,
+        default=1,
+        help="inputs at once, for times and bytes moved; operations and energy are of one (1)",
     )
     parser.add_argument(
         "--energy-table",
@@ -176,10 +179,10 @@ def run(arguments: argparse.Namespace) -> str:
     from hwmodel.crossover import crossovers, plan, speedups
     from hwmodel.energy_estimate import energy
     from hwmodel.energy_table import load_energy_table
+    from hwmodel.layer_latency import latency
     from hwmodel.movement import movements
     from hwmodel.preset import load_preset
     from hwmodel.reduction import reductions
-    from hwmodel.roofline import latency
     from hwmodel.roofline_points import points
 
     given = {name: getattr(arguments, name) for name in _TABLES}

@@ -153,5 +153,6 @@ def _toml(constants: dict[str, tuple[float, str]], version: str) -> str:
     for name, (value, how) in constants.items():
         add(name, f"{value:.4e}", "measured", how)
     add("tile_outputs", str(_TILE), "assumed", "one vector of 16 accumulators of 32 bits")
+    add("mixes_groups", "true", "assumed", "each lane of a vector has operands of its own")
     add("skips_zeros", "true", "assumed", "software is free to add non-zeros only")
     return "\n".join(lines) + "\n"

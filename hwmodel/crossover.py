@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from hwmodel.errors import UserError
 from hwmodel.granularity import carried_occupancy
+from hwmodel.layer_latency import layer_latency
 from hwmodel.layer_spec import Layer, Network
 from hwmodel.preset import Preset
 from hwmodel.reduction import BASELINES
-from hwmodel.roofline import layer_latency
+from hwmodel.roofline import widths
 
 _BISECTIONS = 20
 _STEPS = 20
@@ -36,7 +37,8 @@ class Crossover:
         lacks a precision.
     fraction
         Share of essential neurons up to which the layer is faster than dense, in [0, 1]; None if it
-        never is, or a precision is lacking. 1 if it always is. For ``total`` that of all layers.
+        never is, or a precision is lacking. 1 if it always is, as N:M masks that win, which have
+        one share. For ``total`` that of all layers.
     """
 
     layer: str
@@ -62,14 +64,16 @@ def at_fraction(layer: Layer, fraction: float) -> Layer:
     """The layer with another share of essential neurons.
 
     N:M masks, and those that treat all neurons alike, have the share that their kind gives them.
-    Measured occupancies are carried over: see `hwmodel.granularity.carried_occupancy`.
+    Measured occupancies are carried over (`hwmodel.granularity.carried_occupancy`), but for those
+    that can tell nothing of another share, of tiles that all run, or none: they are dropped.
     """
-    if layer.injection is None or layer.injection.selection in _FIXED:
+    if layer.injection is None or not _varies(layer):
         return layer
     measured = layer.injection.measured_fraction
     occupancy = {
-        tile: carried_occupancy(share, measured, fraction, int(tile))
+        tile: carried_occupancy(share, measured, fraction, min(int(tile), layer.n))
         for tile, share in layer.injection.occupancy.items()
+        if 0 < share < 1 and 0 < measured < 1
     }
     changed = {"fraction": fraction, "measured_fraction": fraction, "occupancy": occupancy}
     return layer.model_copy(update={"injection": layer.injection.model_copy(update=changed)})
@@ -170,6 +174,8 @@ class Speedup:
 def speedups(network: Network, preset: Preset, batch: int = 1) -> list[Speedup]:
     """Speed-up of every layer with an injection, and in total, over shares from 0 to 1.
 
+    A layer whose masks have one share by their kind, as N:M, has one row, and stays at it in total.
+
     Parameters
     ----------
     network
@@ -181,7 +187,7 @@ def speedups(network: Network, preset: Preset, batch: int = 1) -> list[Speedup]:
     """
     injected = [layer for layer in network.layers if layer.injection is not None]
     parts: list[tuple[str, Sequence[Layer]]] = [(layer.name, [layer]) for layer in injected]
-    if parts:
+    if any(map(_varies, injected)):
         parts.append(("total", network.layers))
     return [row for name, layers in parts for row in _speedups(name, layers, preset, batch)]
 
@@ -189,11 +195,21 @@ def speedups(network: Network, preset: Preset, batch: int = 1) -> list[Speedup]:
 def _speedups(name: str, layers: Sequence[Layer], preset: Preset, batch: int) -> Iterator[Speedup]:
     bits = max(layer.exact_bits for layer in layers)
     dense_s = dense_seconds(layers, preset, batch)
-    for step in range(_STEPS + 1):
-        fraction = step / _STEPS
+    for fraction in _shares(layers):
         time = seconds([at_fraction(layer, fraction) for layer in layers], preset, batch)
         speedup = None if dense_s is None or time is None else dense_s / time
         yield Speedup(name, bits, fraction, speedup)
+
+
+def _varies(layer: Layer) -> bool:
+    return layer.injection is not None and layer.injection.selection not in _FIXED
+
+
+def _shares(layers: Sequence[Layer]) -> list[float]:
+    """Shares at which to look: those from 0 to 1, or the one that the masks have by their kind."""
+    if any(map(_varies, layers)):
+        return [step / _STEPS for step in range(_STEPS + 1)]
+    return [layer.injection.measured_fraction for layer in layers if layer.injection is not None]
 
 
 def plan(network: Network, preset: Preset, batch: int = 1) -> Network:
@@ -223,7 +239,7 @@ def _faster(layer: Layer, preset: Preset, batch: int) -> Layer:
         return layer
     speedup = _crossover(layer.name, [layer], preset, layer.exact_bits, batch).speedup
     if speedup is None:
-        needed = max(layer.exact_bits, layer.injection.projected_bits)
+        needed = max(layer.exact_bits, *widths(layer.injection))
         raise UserError(
             f"layer {layer.name}: the platform cannot run {needed} bits, so there is nothing to "
             "plan by"

@@ -9,9 +9,9 @@ from pathlib import Path
 from hwmodel.bitops import Term
 from hwmodel.crossover import Crossover, Speedup
 from hwmodel.energy_estimate import EnergyRow
+from hwmodel.layer_latency import LayerLatency
 from hwmodel.movement import Movement
 from hwmodel.reduction import Reduction
-from hwmodel.roofline import LayerLatency
 from hwmodel.roofline_points import Point
 
 Cell = str | bool | float | None

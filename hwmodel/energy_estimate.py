@@ -194,7 +194,7 @@ def energy(network: Network, table: EnergyTable) -> list[EnergyRow]:
         EnergyRow(
             layer=layer.name,
             bits=bits,
-            evaluated=layer.exact_bits == bits,
+            evaluated=layer.exact_bits == bits and not network.assumed,
             dense=dense_energy(layer, bits, table),
             injected=injected_energy(layer, bits, table),
         )

@@ -71,34 +71,33 @@ def block_fraction(fraction: float, channels: int, tile: int) -> float:
     return fmean(scattered_fraction(fraction, blocks) for blocks in touched)
 
 
-def carried_occupancy(occupancy: float, fraction: float, other: float, tile: int) -> float:
+def carried_occupancy(occupancy: float, fraction: float, other: float, neurons: int) -> float:
     """Share of tiles with an essential neuron at another share than the one it was measured at.
 
     A tile in which essential neurons lie together is taken to behave as fewer independent neurons
-    t' than it has, at every share: 1 - (1 - f)^t' is the measured occupancy at the measured f. As
-    many as it has where the measurement cannot tell.
+    t' than it has, at every share: 1 - (1 - f)^t' is the measured occupancy at the measured f.
 
     Parameters
     ----------
     occupancy
-        As measured.
+        As measured, above 0 and below 1.
     fraction
-        Share of essential neurons of the measurement.
+        Share of essential neurons of the measurement, above 0 and below 1.
     other
         Share to carry it to.
-    tile
-        Outputs in a tile.
+    neurons
+        In a tile, the most that t' can be; the least is 1.
 
     Notes
     -----
     Chosen here: one measurement gives one constant.
     """
-    tells = 0 < fraction < 1 and 0 < occupancy < 1
-    neurons = max(1.0, log1p(-occupancy) / log1p(-fraction)) if tells else tile
-    return 1 - (1 - other) ** neurons
+    independent = log1p(-occupancy) / log1p(-fraction)
+    idle: float = (1 - other) ** min(max(1.0, independent), neurons)
+    return 1 - idle
 
 
-def effective_fraction(injection: Injection, tile: int) -> float:
+def effective_fraction(injection: Injection, tile: int, neurons: int) -> float:
     """Share of the exact work that tiled hardware executes.
 
     Blocks of a multiple of the tile's channels keep their fraction. So do channels: the same ones
@@ -113,6 +112,8 @@ def effective_fraction(injection: Injection, tile: int) -> float:
         Whose selection decides how the essential neurons lie.
     tile
         Outputs in a tile.
+    neurons
+        Of the layer at one position: a wider tile holds no more.
     """
     fraction = exact_fraction(injection)
     keeps = injection.selection in ("channel", "oracle", "all", "none")
@@ -120,6 +121,7 @@ def effective_fraction(injection: Injection, tile: int) -> float:
         return fraction
     if (measured := injection.occupancy.get(str(tile))) is not None:
         return measured
+    tile = min(tile, neurons)
     if injection.n_m is not None:
         return n_m_fraction(*injection.n_m, tile)
     if injection.block is not None:

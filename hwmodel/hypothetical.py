@@ -42,11 +42,14 @@ def read_granularity(text: str, fraction: float | None = None) -> Granularity:
         raise UserError(
             f"granularity {text!r} should be element, channel, n_m:2:4 or block:16x8"
         ) from None
-    if name == "n_m" and fraction is not None and abs(first / second - fraction) > 1e-3:
-        raise UserError(
-            f"granularity {text!r} has the fraction {first / second:g}, not {fraction:g}"
-        )
+    if name == "n_m" and fraction is not None:
+        _check_n_m(first, second, fraction)
     return ("n_m" if name == "n_m" else "block"), (first, second)
+
+
+def _check_n_m(n: int, m: int, fraction: float) -> None:
+    if abs(n / m - fraction) > 1e-3:
+        raise UserError(f"granularity 'n_m:{n}:{m}' has the fraction {n / m:g}, not {fraction:g}")
 
 
 def injected(
@@ -84,12 +87,15 @@ def injected(
     Raises
     ------
     UserError
-        If the ratio or the fraction is out of range, or a bisection has nothing to rank.
+        If the ratio or the fraction is out of range, N / M is another fraction, or a bisection has
+        nothing to rank.
     """
     if not 0 < ratio <= 1:
         raise UserError(f"ratio should be above 0 and at most 1, got {ratio:g}")
     if not 0 <= fraction <= 1:
         raise UserError(f"fraction should be in [0, 1], got {fraction:g}")
+    if granularity[0] == "n_m" and granularity[1] is not None:
+        _check_n_m(*granularity[1], fraction)
     if algorithm == "bisection" and granularity[0] != "element":
         raise UserError(f"bisection ranks single neurons, not by the granularity {granularity[0]}")
     weighted = [layer.name for layer in network.layers if layer.kind != "matmul"]
@@ -104,7 +110,7 @@ def injected(
         else layer.model_copy(update={"injection": None})
         for layer in network.layers
     ]
-    return network.model_copy(update={"layers": tuple(layers)})
+    return network.model_copy(update={"layers": tuple(layers), "assumed": True})
 
 
 def _with(

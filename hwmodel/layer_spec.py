@@ -16,6 +16,8 @@ from hwmodel.validation import StrictModel, describe, inconsistent
 
 VERSION = 2
 """Of the format of ``layers.json``."""
+_TOLERANCE = 1e-6
+"""Of shares that were measured."""
 Name = Annotated[str, Field(min_length=1)]
 Pair = tuple[PositiveInt, PositiveInt]
 
@@ -144,10 +146,11 @@ class Layer(StrictModel):
     def _fits_the_layer(cls, injection: Injection | None, info: ValidationInfo) -> Injection | None:
         if injection is not None and info.data.get("kind") == "matmul":
             raise ValueError("should be null for a product of activations")
-        keys = ("in_channels", "kernel_size", "groups")
+        keys = ("in_channels", "out_channels", "kernel_size", "groups")
         if injection is not None and all(key in info.data for key in keys):
-            channels, kernel, groups = (info.data[key] for key in keys)
+            channels, neurons, kernel, groups = (info.data[key] for key in keys)
             _check_projection(injection, channels // groups, kernel[0] * kernel[1])
+            _check_occupancy(injection, neurons)
         return injection
 
 
@@ -180,6 +183,17 @@ def _check_projection(injection: Injection, channels: int, area: int) -> None:
         raise inconsistent(("nonzeros",), injection.nonzeros, expected)
 
 
+def _check_occupancy(injection: Injection, neurons: int) -> None:
+    """Refuse shares of tiles that so many essential neurons can neither fill nor reach."""
+    essential = injection.measured_fraction * neurons
+    for tile, share in injection.occupancy.items():
+        tiles = -(-neurons // int(tile))
+        least, most = essential / (tiles * int(tile)), min(1.0, essential / tiles)
+        if not least - _TOLERANCE <= share <= most + _TOLERANCE:
+            expected = f"should be {least:.4g} to {most:.4g}, by the measured_fraction"
+            raise inconsistent(("occupancy", tile), share, expected)
+
+
 class Network(StrictModel):
     """A whole ``layers.json``.
 
@@ -193,12 +207,15 @@ class Network(StrictModel):
         Channels, height and width of one input.
     layers
         In order of execution.
+    assumed
+        Whether the injections are `hwmodel.injected`'s, of which nothing was ever evaluated.
     """
 
     version: int
     model: str
     input_shape: tuple[PositiveInt, PositiveInt, PositiveInt]
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
+    assumed: bool = False
 
     @field_validator("version")
     @classmethod

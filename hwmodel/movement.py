@@ -20,8 +20,8 @@ class Movement:
     memory_weights, memory_inputs, memory_outputs
         Between memory and the chip, where each phase reads and writes everything once.
     array_weights, array_inputs, array_outputs
-        Between a systolic array and its buffers; None on other platforms, and where no product
-        runs.
+        Between a systolic array and its buffers; None on other platforms, and for phases without
+        products.
     """
 
     layer: str

@@ -83,6 +83,9 @@ class Preset(StrictModel):
     tile_outputs
         Neighbouring outputs that are computed together or not at all. Outside systolic arrays the
         last tile of a position is computed in full.
+    mixes_groups
+        Whether a tile may hold outputs of several groups of a convolution, or heads, whose inputs
+        differ, as lanes of a vector unit; null (default) for no.
     skips_zeros
         Whether a sparse P can cost its non-zeros only; otherwise it runs as a dense matrix.
     """
@@ -98,6 +101,7 @@ class Preset(StrictModel):
     bandwidth_bytes_per_s: Constant
     overhead_s: Constant
     tile_outputs: Count
+    mixes_groups: Flag | None = None
     skips_zeros: Flag
 
     def run_bits(self, bits: int) -> int | None:

@@ -70,9 +70,9 @@ class Work:
 def product_seconds(preset: Preset, work: Work) -> float:
     """Time of matrix products at a supported width.
 
-    On a systolic array its cycles. Elsewhere the neurons of a position fill tiles, of which the
-    last may have lanes to spare, and every output of a tile takes d multiply-accumulates and a time
-    to be finished.
+    On a systolic array its cycles. Elsewhere the neurons of a position fill tiles, those of each
+    group their own unless the platform mixes groups. The last tile may have lanes to spare, and
+    every output of a tile takes d multiply-accumulates and a time to be finished.
     """
     peak = preset.peak_macs_per_s[work.run_bits]
     if (array := preset.array) is not None:
@@ -80,7 +80,10 @@ def product_seconds(preset: Preset, work: Work) -> float:
         each = cycles(work.gathered, rows, columns, array.dataflow.value)
         return work.times * each * rows * columns / peak
     tile, product = preset.tile_outputs.value, work.product
-    outputs = work.share * product.M * ceil(product.n * product.count / tile) * tile
+    apart, together = product.count, 1
+    if preset.mixes_groups is not None and preset.mixes_groups.value:
+        apart, together = together, apart
+    outputs = work.share * product.M * apart * ceil(product.n * together / tile) * tile
     each_s = product.d / (peak * preset.utilisation_dense.value)
     return work.times * outputs * (each_s + preset.finishing_s.get(work.run_bits, 0.0))
 

@@ -7,7 +7,7 @@ cost protocol.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hwmodel.bitops import dense_bitops, layer_terms
 from hwmodel.layer_spec import Layer, Network
@@ -122,4 +122,6 @@ def reductions(network: Network, metric: Metric = "product") -> list[Reduction]:
     """
     pairs = [(baseline, variant) for baseline in BASELINES for variant in VARIANTS]
     rows = [layer_reduction(layer, *pair, metric) for layer in network.layers for pair in pairs]
+    if network.assumed:
+        rows = [replace(row, evaluated=False) for row in rows]
     return rows + [_total(rows, *pair) for pair in pairs]

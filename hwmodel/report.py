@@ -6,17 +6,18 @@ from hwmodel.bitops import Term
 from hwmodel.crossover import Crossover
 from hwmodel.energy_estimate import EnergyRow
 from hwmodel.energy_table import EnergyTable
+from hwmodel.layer_latency import LayerLatency
 from hwmodel.layer_spec import Network
 from hwmodel.metrics import Metric
 from hwmodel.preset import Preset
 from hwmodel.reduction import BASELINES, Reduction
-from hwmodel.roofline import LayerLatency
 
 _COUNTED = {
     "product": "product of the bits",
     "sum": "sum of the bits",
     "accumulators": "product of the bits, and those of the sum",
 }
+_ASSUMED = ", as if the method were injected: nothing of this was evaluated"
 _PARTS = ("arithmetic", "buffer", "memory")
 
 
@@ -210,8 +211,8 @@ def full_report(
     """
     shape = " x ".join(map(str, network.input_shape))
     sections = [
-        f"{network.model}, one input of {shape}",
-        "Operations, exact path at the bits that were evaluated; BitOPs of a multiply-accumulate:"
+        f"{network.model}, one input of {shape}" + (_ASSUMED if network.assumed else ""),
+        "Operations, exact path at the bits of the file; BitOPs of a multiply-accumulate:"
         f" {_COUNTED[metric]}\n" + operations_table(terms),
         "Saved BitOPs (negative: a loss); 'without' counts the exact part and the approximation"
         " only,\n'with overheads' also projection, roundings, selection, mask and added noise\n"

@@ -8,15 +8,15 @@ has none. A precision above the highest supported one cannot run, and the latenc
 (None). Source: NENNI cost protocol; constants from the preset.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import ceil
 
 from hwmodel import op_count, traffic
 from hwmodel.bitops import GAUSSIAN_BITS, score_bits, sum_bits
 from hwmodel.granularity import effective_fraction
 from hwmodel.injection_spec import Injection
-from hwmodel.layer_spec import Layer, Network
+from hwmodel.layer_spec import Layer
 from hwmodel.preset import Preset
 from hwmodel.product import approximation_product, dense_product, projection_product
 from hwmodel.rates import (
@@ -27,7 +27,6 @@ from hwmodel.rates import (
     regular_seconds,
     supported_bits,
 )
-from hwmodel.reduction import BASELINES
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,44 +70,6 @@ class Phase:
 _NOTHING = Phase(0.0, 0.0, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class LayerLatency:
-    """Latency of a layer, or of the whole network, in seconds for one batch.
-
-    None stands for a precision that the platform lacks.
-
-    Attributes
-    ----------
-    layer
-        Name, or ``total``.
-    dense_fp32_s, dense_fp16_s, dense_int8_s
-        Of the layer without injection.
-    injected_s
-        As evaluated: the sum of the four phases, which follow.
-    projection_s, approximation_s, selection_s, exact_s
-        Phases; all but the last 0 for a layer without injection.
-    bound
-        What limits the exact phase, ``compute`` or ``memory``; empty if it is empty, for ``total``
-        and where the precision is lacking.
-    essential, executed
-        Share of the layer's neurons that are to be exact, and that the platform runs because they
-        share a tile with one; 1 for a layer without injection, None for ``total``.
-    """
-
-    layer: str
-    dense_fp32_s: float | None
-    dense_fp16_s: float | None
-    dense_int8_s: float | None
-    injected_s: float | None
-    projection_s: float | None
-    approximation_s: float | None
-    selection_s: float | None
-    exact_s: float | None
-    bound: str
-    essential: float | None
-    executed: float | None
-
-
 def _phase(
     preset: Preset, moved: traffic.Traffic, batch: int, work: Work | None, other_s: float = 0.0
 ) -> Phase:
@@ -126,27 +87,40 @@ def dense_phase(layer: Layer, preset: Preset, bits: int, batch: int = 1) -> Phas
     return _phase(preset, traffic.dense_traffic(layer, run_bits), batch, work)
 
 
+def _projection_bits(injection: Injection) -> int:
+    return max(GAUSSIAN_BITS if injection.real_projection else 0, injection.input_bits)
+
+
+def widths(injection: Injection) -> tuple[int, int]:
+    """Widths that the multipliers should have, for P and for W~; 0 where z~ is not needed."""
+    if not op_count.needs_approximation(injection):
+        return 0, 0
+    return _projection_bits(injection), max(injection.weight_bits, injection.projected_bits)
+
+
 def projection_phase(layer: Layer, injection: Injection, preset: Preset, batch: int = 1) -> Phase:
     """Time Q_a, P x and Q_p.
 
     A sparse P runs as a dense matrix on the multipliers at the width of its inputs, or costs its
-    non-zeros where zeros can be skipped and that is faster; a P of real numbers runs at 32 bits.
+    non-zeros where zeros can be skipped and that is faster, or where no multiplier is as wide; a P
+    of real numbers runs at 32 bits.
     """
     if not op_count.needs_approximation(injection):
         return _NOTHING
     roundings = op_count.input_roundings(layer, injection, layer.exact_bits)
     roundings += op_count.projected_roundings(layer, injection, sum_bits(injection))
     other_s = regular_seconds(preset, batch * roundings)
-    least = GAUSSIAN_BITS if injection.real_projection else 0
-    run_bits = supported_bits(preset, max(least, injection.input_bits))
-    dense = Work(projection_product(layer, injection).of_batch(batch), run_bits)
+    can_skip = preset.skips_zeros.value and not injection.real_projection
+    work = None
+    if preset.run_bits(_projection_bits(injection)) is not None or not can_skip:
+        run_bits = supported_bits(preset, _projection_bits(injection))
+        work = Work(projection_product(layer, injection).of_batch(batch), run_bits)
     additions = op_count.projection(layer, injection).additions
     added_s = irregular_seconds(preset, batch * additions)
-    can_skip = preset.skips_zeros.value and not injection.real_projection
-    work = None if can_skip and added_s < product_seconds(preset, dense) else dense
-    other_s += added_s if work is None else 0.0
+    if can_skip and (work is None or added_s < product_seconds(preset, work)):
+        work, other_s = None, other_s + added_s
     input_bits = supported_bits(preset, layer.exact_bits)
-    projected_bits = supported_bits(preset, injection.projected_bits)
+    projected_bits = supported_bits(preset, max(injection.weight_bits, injection.projected_bits))
     moved = traffic.projection_traffic(layer, injection, input_bits, projected_bits)
     return _phase(preset, moved, batch, work, other_s)
 
@@ -180,23 +154,21 @@ def selection_phase(layer: Layer, injection: Injection, preset: Preset, batch: i
 
 
 def exact_phase(layer: Layer, injection: Injection, preset: Preset, batch: int = 1) -> Phase:
-    """Time the essential neurons and those that share a tile with one, and noise added to z."""
+    """Time the essential neurons and those that share a tile with one, and noise added to z.
+
+    The channels of each input are gathered for it alone, unless the whole layer takes less.
+    """
     run_bits = supported_bits(preset, layer.exact_bits)
-    fraction = effective_fraction(injection, preset.tile_outputs.value)
+    fraction = effective_fraction(injection, preset.tile_outputs.value, layer.n)
     work = Work(dense_product(layer, batch), run_bits, fraction)
     if injection.selection == "channel" and fraction < 1:
-        gathered = replace(dense_product(layer), n=ceil(fraction * layer.n / layer.groups))
-        work = Work(gathered, run_bits, times=batch)
+        n = ceil(fraction * layer.n / layer.groups)
+        alone = Work(replace(dense_product(layer), n=n), run_bits, times=batch)
+        whole = Work(dense_product(layer, batch), run_bits)
+        work = min(alone, whole, key=partial(product_seconds, preset))
     added_s = irregular_seconds(preset, batch * op_count.noise(layer, injection).additions)
     moved = traffic.exact_traffic(layer, injection, run_bits, fraction, batch)
     return _phase(preset, moved, batch, work, added_s)
-
-
-def _dense_seconds(layer: Layer, preset: Preset, bits: int, batch: int) -> float | None:
-    try:
-        return dense_phase(layer, preset, bits, batch).seconds
-    except UnsupportedPrecisionError:
-        return None
 
 
 def injected_phases(
@@ -218,80 +190,3 @@ def injected_phases(
         )
     except UnsupportedPrecisionError:
         return None
-
-
-def _sum_or_none(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None
-
-
-def layer_latency(layer: Layer, preset: Preset, batch: int = 1) -> LayerLatency:
-    """Latency of one layer.
-
-    Parameters
-    ----------
-    layer
-        With or without injection.
-    preset
-        The platform.
-    batch
-        Inputs at once.
-    """
-    fp32_s, fp16_s, int8_s = (_dense_seconds(layer, preset, b, batch) for b in BASELINES.values())
-    phases = injected_phases(layer, preset, batch)
-    seconds = [None] * 4 if phases is None else [phase.seconds for phase in phases]
-    projection_s, approximation_s, selection_s, exact_s = seconds
-    injection, tile = layer.injection, preset.tile_outputs.value
-    return LayerLatency(
-        layer=layer.name,
-        dense_fp32_s=fp32_s,
-        dense_fp16_s=fp16_s,
-        dense_int8_s=int8_s,
-        injected_s=_sum_or_none(seconds),
-        projection_s=projection_s,
-        approximation_s=approximation_s,
-        selection_s=selection_s,
-        exact_s=exact_s,
-        bound="" if phases is None else phases[-1].bound,
-        essential=1.0 if injection is None else injection.measured_fraction,
-        executed=1.0 if injection is None else effective_fraction(injection, tile),
-    )
-
-
-def total_latency(rows: Sequence[LayerLatency]) -> LayerLatency:
-    """Sum over layers, None wherever one of them is."""
-    return LayerLatency(
-        layer="total",
-        dense_fp32_s=_sum_or_none([row.dense_fp32_s for row in rows]),
-        dense_fp16_s=_sum_or_none([row.dense_fp16_s for row in rows]),
-        dense_int8_s=_sum_or_none([row.dense_int8_s for row in rows]),
-        injected_s=_sum_or_none([row.injected_s for row in rows]),
-        projection_s=_sum_or_none([row.projection_s for row in rows]),
-        approximation_s=_sum_or_none([row.approximation_s for row in rows]),
-        selection_s=_sum_or_none([row.selection_s for row in rows]),
-        exact_s=_sum_or_none([row.exact_s for row in rows]),
-        bound="",
-        essential=None,
-        executed=None,
-    )
-
-
-def latency(network: Network, preset: Preset, batch: int = 1) -> list[LayerLatency]:
-    """Latency of every layer and of the whole network.
-
-    Parameters
-    ----------
-    network
-        As read by `hwmodel.load`.
-    preset
-        As read by `hwmodel.load_preset`.
-    batch
-        Inputs at once: they share the weights and the overheads.
-
-    Returns
-    -------
-    list of LayerLatency
-        In the order of the layers, ``total`` last.
-    """
-    rows = [layer_latency(layer, preset, batch) for layer in network.layers]
-    return [*rows, total_latency(rows)]

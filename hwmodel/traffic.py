@@ -54,7 +54,8 @@ def dense_traffic(layer: Layer, bits: int) -> Traffic:
 def projection_matrix_bits(layer: Layer, injection: Injection) -> int:
     """Bits that store P: 32 an entry if it is real, else an index and a sign for each non-zero.
 
-    The index is a column's for ``sparse`` and ``tap_shared``, a row's for ``count_sketch``.
+    It is read so even where it runs as a dense matrix: zeros are filled in on the chip. The index
+    is a column's for ``sparse`` and ``tap_shared``, a row's for ``count_sketch``.
     """
     if injection.k_c is not None:
         rows, columns = injection.k_c, layer.in_channels // layer.groups

@@ -58,6 +58,8 @@ def run(parsed: argparse.Namespace) -> None:
         rows.append({"batch": batch, "variant": variant, **_NOTHING, **found})
         progress(f"{variant}, batch {batch}: {left.after()}{'' if found else '; it failed'}")
     table = pd.DataFrame(rows)
+    if table["seconds"].isna().all():
+        raise UserError(f"{parsed.weights}: nothing could be measured (see above)")
     table["images_per_second"] = table["batch"] / table["seconds"]
     training = table["variant"].isin(TRAINING)
     plain = _of(table, "fp32").where(~training, _of(table, "train_plain"))

@@ -20,8 +20,8 @@ def speedup(
 ) -> Figure:
     """Draw a line per layer for each platform, at the bits that were evaluated.
 
-    A dot marks the share below which a layer is faster than dense at the same bits; a layer without
-    one never is, or always.
+    A dot marks the share up to which a layer is faster than dense at the same bits; a layer without
+    one never is, or always. A layer whose masks have one share, as N:M, is a square.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def speedup(
             total = layer == "total"
             colour = "#D55E00" if total else str(0.75 - depth)
             axis.plot(group["fraction"], group["speedup"], color=colour, lw=2 if total else 1,
-                      zorder=3 if total else 2)  # fmt: skip
+                      marker="s" if len(group) == 1 else "", zorder=3 if total else 2)  # fmt: skip
         bits = here["bits"].iloc[0]
         found = marks[(marks["preset"] == preset) & (marks["bits"] == bits)].dropna()
         found = found[found["fraction"].between(0.001, 0.999)]

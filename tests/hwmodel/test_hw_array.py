@@ -8,6 +8,7 @@ import pytest
 
 import hwmodel
 from hwmodel import roofline
+from hwmodel.layer_latency import layer_latency
 from hwmodel.layer_spec import Layer
 from hwmodel.preset import Preset
 
@@ -61,7 +62,7 @@ def test_cycles_in_place_of_a_utilisation(make_layer: Any, make_preset: Any) -> 
     cycles = 49 * 4 * (144 + 4 + 8 - 2) - 1
     assert roofline.dense_phase(make_layer(), preset, 8).compute_s == pytest.approx(cycles / 10)
     assert roofline.dense_phase(make_layer(), preset, 16).compute_s == pytest.approx(cycles / 5)
-    assert roofline.layer_latency(make_layer(), preset).dense_fp32_s is None
+    assert layer_latency(make_layer(), preset).dense_fp32_s is None
 
 
 def test_positions_without_essential_neurons_are_left_out(
@@ -75,6 +76,21 @@ def test_positions_without_essential_neurons_are_left_out(
     assert phase.compute_s == pytest.approx((36 * 4 * (49 + 8 + 8 - 2) - 1) / 10)
     none = make_layer({"measured_fraction": 0.0}, exact_bits=8)
     assert roofline.exact_phase(none, none.injection, preset).compute_s == 0
+
+
+@pytest.mark.parametrize("name", ["systolic_32x32", "systolic_128x64"])
+def test_a_batch_whose_channels_differ_runs_whole_where_that_is_faster(
+    linear_layer: Any, name: str
+) -> None:
+    """One position each: gathered for every input, folds would hold one row of positions."""
+    preset = hwmodel.load_preset(name)
+    times = []
+    for share in (0.0, 0.1, 0.5, 0.999, 1.0):
+        injection = {"selection": "channel", "measured_fraction": share}
+        layer = linear_layer(injection, in_channels=512, out_channels=512, exact_bits=8)
+        times.append(roofline.exact_phase(layer, layer.injection, preset, batch=64).compute_s)
+    assert times == sorted(times)
+    assert times[-1] == roofline.dense_phase(layer, preset, 8, batch=64).compute_s
 
 
 def test_channels_are_gathered(make_layer: Any, make_preset: Any) -> None:

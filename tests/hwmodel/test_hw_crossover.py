@@ -87,6 +87,10 @@ def test_bad_granularities(text: str) -> None:
 def test_bad_shares(plain: Network) -> None:
     with pytest.raises(UserError, match=r"'n_m:2:4' has the fraction 0.5, not 0.25"):
         read_granularity("n_m:2:4", 0.25)
+    with pytest.raises(UserError, match=r"'n_m:2:4' has the fraction 0.5, not 0.25"):
+        injected(
+            plain, projection="sparse", ratio=0.125, fraction=0.25, granularity=("n_m", (2, 4))
+        )
     with pytest.raises(UserError, match=r"fraction should be in \[0, 1\], got 1.5"):
         with_method(plain, fraction=1.5)
     with pytest.raises(UserError, match="ratio should be above 0 and at most 1, got 0"):
@@ -151,6 +155,23 @@ def test_speedups_cross_one_at_the_crossover(plain: Network) -> None:
     assert speedups(plain, preset) == []
 
 
+def test_masks_of_a_fixed_share_have_one_row(plain: Network) -> None:
+    preset = hwmodel.load_preset("server_cpu")
+    found = with_method(plain, "n_m:1:4")
+    assert [(row.layer, row.fraction) for row in speedups(found, preset)] == [("inner", 0.25)]
+    assert {row.fraction for row in crossovers(found, preset)} <= {None, 1.0}
+
+
+def test_what_is_assumed_was_not_evaluated(plain: Network, capsys: Any, tmp_path: Path) -> None:
+    assert not any(row.evaluated for row in hwmodel.reductions(with_method(plain)))
+    table = hwmodel.load_energy_table("horowitz_45nm")
+    assert not any(row.evaluated for row in hwmodel.energy(with_method(plain), table))
+    assert any(row.evaluated for row in hwmodel.reductions(plain))
+    (tmp_path / "layers.json").write_text(plain.model_dump_json())
+    assert main([str(tmp_path / "layers.json"), "--projection", "sparse"]) == 0
+    assert "as if the method were injected: nothing" in capsys.readouterr().out.splitlines()[0]
+
+
 def test_a_lacking_precision_is_unknown(plain: Network, make_preset: Any) -> None:
     rows = crossovers(with_method(plain), make_preset({"8": 100.0}))
     assert [row.speedup is None for row in rows[:3]] == [True, True, False]
@@ -163,7 +184,7 @@ def test_a_plan_leaves_losing_layers_dense(plain: Network, make_preset: Any) -> 
     """A scattered quarter runs 99 % of the tiles of 16 outputs."""
     preset = make_preset(tile_outputs=16, bandwidth_bytes_per_s=1e15, overhead_s=1e-9)
     element, channel = with_method(plain), with_method(plain, "channel")
-    assert plan(element, preset) == plain
+    assert plan(element, preset).layers == plain.layers
     assert plan(channel, preset) == channel
 
 

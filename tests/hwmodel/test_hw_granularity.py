@@ -89,7 +89,16 @@ def test_blocks_of_whole_tiles_keep_their_fraction_and_parts_scatter(
 
 def test_channels_keep_their_fraction(make_layer: Any) -> None:
     injection = make_layer({"selection": "channel", "measured_fraction": 0.25}).injection
-    assert [effective_fraction(injection, t) for t in (1, 4, 16)] == [0.25] * 3
+    assert [effective_fraction(injection, t, 32) for t in (1, 4, 16)] == [0.25] * 3
+
+
+def test_a_tile_holds_no_more_neurons_than_the_layer(make_layer: Any) -> None:
+    """Sixteen neurons are one tile of 16, 32 or 64; one block of 16 channels is all of a tile."""
+    scattered = make_layer({"measured_fraction": 0.05}).injection
+    found = [effective_fraction(scattered, tile, 16) for tile in (16, 32, 64)]
+    assert found == [1 - 0.95**16] * 3
+    block = {"selection": "block", "block": [16, 8], "measured_fraction": 0.25}
+    assert effective_fraction(make_layer(block).injection, 64, 16) == 0.25
 
 
 @pytest.mark.parametrize(
@@ -121,7 +130,7 @@ def test_effective_fraction_in_tiles_of_four(
     make_layer: Any, changes: Any, expected: float
 ) -> None:
     injection = make_layer({"measured_fraction": 0.25, **changes}).injection
-    assert effective_fraction(injection, 4) == pytest.approx(expected)
+    assert effective_fraction(injection, 4, 32) == pytest.approx(expected)
 
 
 @given(st.floats(0, 1), st.integers(1, 64), st.integers(1, 64))
@@ -138,30 +147,42 @@ def test_measured_occupancy_goes_before_independence(
     make_layer: Any, selection: str, expected: float
 ) -> None:
     layer = make_layer({"selection": selection, "occupancy": {"16": 0.75}})
-    assert effective_fraction(layer.injection, 16) == expected
-    assert effective_fraction(layer.injection, 8) != 0.75
+    assert effective_fraction(layer.injection, 16, 32) == expected
+    assert effective_fraction(layer.injection, 8, 32) != 0.75
 
 
 def test_occupancy_is_carried_to_other_fractions(make_layer: Any) -> None:
     """Half of the neurons in three quarters of the tiles: as two neurons a tile."""
     layer = at_fraction(make_layer({"occupancy": {"16": 0.75}}), 0.25)
     assert layer.injection is not None
-    assert effective_fraction(layer.injection, 16) == pytest.approx(1 - 0.75**2)
-    assert effective_fraction(layer.injection, 8) == scattered_fraction(0.25, 8)
+    assert effective_fraction(layer.injection, 16, 32) == pytest.approx(1 - 0.75**2)
+    assert effective_fraction(layer.injection, 8, 32) == scattered_fraction(0.25, 8)
 
 
-@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.integers(1, 64))
-def test_carried_occupancies(occupancy: float, fraction: float, other: float, tile: int) -> None:
+def test_occupancies_that_tell_nothing_are_dropped(make_layer: Any) -> None:
+    """Of blocks of 16 channels at .75 every tile of 32 ran; at .25 that says nothing."""
+    full = {"selection": "block", "block": [16, 8], "measured_fraction": 0.75}
+    layer = at_fraction(make_layer({**full, "occupancy": {"32": 1.0}}), 0.25)
+    assert layer.injection is not None
+    assert layer.injection.occupancy == {}
+    assert effective_fraction(layer.injection, 32, 32) == 1 - 0.75**2
+
+
+INNER = st.floats(1e-6, 1 - 1e-6)
+
+
+@given(data=st.data(), fraction=INNER, other=st.floats(0, 1), tile=st.integers(1, 64))
+def test_carried_occupancies(data: st.DataObject, fraction: float, other: float, tile: int) -> None:
+    independent = scattered_fraction(fraction, tile)
+    occupancy = data.draw(st.floats(fraction, min(1 - 1e-9, tile * fraction)))
     found = carried_occupancy(occupancy, fraction, other, tile)
-    assert 0 <= found <= 1
+    assert other - 1e-9 <= found <= min(1, tile * other) + 1e-9
     assert carried_occupancy(occupancy, fraction, 0, tile) == 0
     assert carried_occupancy(occupancy, fraction, 1, tile) == 1
     more = carried_occupancy(occupancy, fraction, min(1, other + 0.05), tile)
     assert found <= more + 1e-12
-    if 1e-9 < fraction <= occupancy < 1 - 1e-9:
-        here = carried_occupancy(occupancy, fraction, fraction, tile)
-        assert here == pytest.approx(occupancy, rel=1e-6)
-    independent = scattered_fraction(fraction, tile)
-    if fraction > 1e-9 and independent < 1 - 1e-9:
+    here = carried_occupancy(occupancy, fraction, fraction, tile)
+    assert here == pytest.approx(min(occupancy, independent), rel=1e-6)
+    if independent < 1 - 1e-9:
         carried = carried_occupancy(independent, fraction, other, tile)
         assert carried == pytest.approx(scattered_fraction(other, tile), abs=1e-6)

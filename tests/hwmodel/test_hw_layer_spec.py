@@ -125,6 +125,7 @@ BAD_VALUES: list[tuple[Path_, Any, str]] = [
     ((*INJ, "pool"), 2, "layers[1].injection.pool: should be 1 for this noise, got 2"),
     ((*INJ, "pool"), 0, "layers[1].injection.pool: should be greater than 0, got 0"),
     ((*INJ, "block"), [4, 4], "layers[1].injection.block: should be null for this selection"),
+    ((*INJ, "occupancy"), {"4": 0.3}, "layers[1].injection.occupancy.4: should be 0.5 to 1,"),
     ((*INJ, "algorithm"), "sort", "layers[1].injection.algorithm: should be 'quickselect'"),
     ((*INJ, "selection"), "block", "layers[1].injection.block: should be given for this selection"),
     ((*INJ, "extra"), 1, "layers[1].injection.extra: is not a known key"),

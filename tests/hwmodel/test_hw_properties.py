@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hwmodel
-from hwmodel import bitops, energy_estimate, roofline
+from hwmodel import bitops, energy_estimate
 from hwmodel.crossover import at_bits, at_fraction
+from hwmodel.layer_latency import layer_latency
 from hwmodel.layer_spec import Layer, Network
 from hwmodel.metrics import METRICS, Metric
 from hwmodel.preset import Preset
@@ -69,7 +70,7 @@ def joules(layer: Layer) -> float:
 
 
 def seconds(layer: Layer, preset: Preset, batch: int = 1) -> float | None:
-    return roofline.layer_latency(layer, preset, batch).injected_s
+    return layer_latency(layer, preset, batch).injected_s
 
 
 def changed(layer: Layer, **changes: Any) -> Layer:
@@ -195,7 +196,7 @@ def test_limits(data: st.DataObject, make_layer: Any, preset: str, metric: Metri
     none, everything = at_fraction(layer, 0.0), at_fraction(layer, 1.0)
     first = bitops.layer_terms(none, bits, metric)[0]
     assert (first.term, first.bitops) == ("exact", 0)
-    assert roofline.layer_latency(none, PRESETS[preset]).exact_s in (0, None)
+    assert layer_latency(none, PRESETS[preset]).exact_s in (0, None)
     exact, *overheads = bitops.layer_terms(everything, bits, metric)
     assert exact.bitops == dense
     assert sum(term.bitops for term in overheads) > 0

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodel import roofline
+from hwmodel.layer_latency import latency, layer_latency
 from hwmodel.product import Product, dense_product
-from hwmodel.roofline import Phase, latency, layer_latency
+from hwmodel.roofline import Phase
 
 DENSE_MACS = 903_168
 DENSE_BYTES = 32 * 144 + 16 * 784 + 196 * 32
@@ -98,13 +99,29 @@ def test_projection_without_zero_skipping_is_a_dense_matrix(
 
 
 def test_outputs_fill_tiles_and_take_time(make_layer: Any, make_preset: Any) -> None:
-    """30 neurons take the lanes of 32, two groups of 15 as well; at 8 bits 5 outputs a cycle."""
-    preset = make_preset(outputs_per_cycle={"8": 5.0})
-    one, two = make_layer(None, out_channels=30), make_layer(None, out_channels=30, groups=2)
-    for layer, d in ((one, 144), (two, 72)):
+    """26 neurons take the lanes of 28, two groups of 13 those of 32 unless lanes mix groups.
+
+    At 8 bits 5 outputs a cycle are finished.
+    """
+    apart = make_preset(outputs_per_cycle={"8": 5.0})
+    mixed = make_preset(outputs_per_cycle={"8": 5.0}, mixes_groups=True)
+    one, two = make_layer(None, out_channels=26), make_layer(None, out_channels=26, groups=2)
+    for layer, preset, d, lanes in (
+        (one, apart, 144, 28), (two, apart, 72, 32), (two, mixed, 72, 28)
+    ):  # fmt: skip
         for bits, each in ((8, d / 500 + 1 / 50), (16, d / 200)):
             phase = roofline.dense_phase(layer, preset, bits, batch=3)
-            assert phase.compute_s == pytest.approx(3 * 196 * 32 * each)
+            assert phase.compute_s == pytest.approx(3 * 196 * lanes * each)
+
+
+def test_additions_need_no_multiplier(make_layer: Any, make_preset: Any) -> None:
+    """Inputs of P at 16 bits, where nothing multiplies more than 8."""
+    layer = make_layer({"input_bits": 16}, exact_bits=8)
+    phase = roofline.projection_phase(layer, layer.injection, make_preset({"8": 100.0}))
+    assert phase.work is None
+    assert phase.compute_s == pytest.approx(169_344 / 10 + 3_528 / 25)
+    lacking = make_preset({"8": 100.0}, skips_zeros=False)
+    assert layer_latency(layer, lacking).injected_s is None
 
 
 def test_gaussian_projection_runs_at_32_bits(make_layer: Any, make_preset: Any) -> None:
@@ -194,11 +211,13 @@ def test_granularity_is_told_apart(make_layer: Any, make_preset: Any) -> None:
             make_layer({}), make_layer({"selection": "block", "block": [4, 4]}), make_layer(None)
         )
     ]  # fmt: skip
-    assert [(row.essential, row.executed) for row in found] == [
-        (0.5, 1 - 0.5**4),
-        (0.5, 0.5),
-        (1, 1),
-    ]
+    assert [row.essential for row in found] == [0.5, 0.5, 1]
+    assert [row.executed for row in found] == pytest.approx([1 - 0.5**4, 0.5, 1])
+    gathered = make_layer({"selection": "channel", "measured_fraction": 0.05})
+    assert layer_latency(gathered, make_preset()).executed == pytest.approx(4 / 32)
+    none = make_layer({"selection": "none", "measured_fraction": 0.0})
+    assert layer_latency(none, make_preset()).executed == 0
+    assert layer_latency(make_layer({}), make_preset({"8": 1.0})).executed is None
 
 
 def test_injected_layer_is_the_sum_of_its_phases(make_layer: Any, make_preset: Any) -> None:
