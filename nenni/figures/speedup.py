@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from nenni.figures._style import grid
 
@@ -52,6 +53,10 @@ def speedup(
         axis.scatter(found["fraction"], [1] * len(found), c=colours, s=16, zorder=4)
         axis.axhline(1, color="black", lw=0.8, ls="--")
         axis.set_yscale("log")
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter(NullFormatter())
+        axis.set_xlim(-0.03, 1.03)
         axis.set_title(f"{preset}, exact path at {bits} bits")
         axis.set_xlabel("share of essential neurons")
         axis.set_ylabel("speed-up over dense")
