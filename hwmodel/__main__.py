@@ -205,19 +205,19 @@ def run(arguments: argparse.Namespace) -> str:
         (preset,) = presets.values()
         planned = plan(network, preset, batch)
     tables: dict[str, Callable[[], str]] = {
-        "operations": lambda: csv_output.operations_csv(terms),
-        "reductions": lambda: csv_output.reductions_csv(rows),
-        "latency": lambda: csv_output.latency_csv(latencies.items()),
+        "operations": lambda: csv_output.operations_csv(terms, arguments.metric),
+        "reductions": lambda: csv_output.reductions_csv(rows, arguments.metric),
+        "latency": lambda: csv_output.latency_csv(latencies.items(), batch),
         "energy": lambda: csv_output.energy_csv(energies),
-        "crossover": lambda: csv_output.crossover_csv(crossings.items()),
+        "crossover": lambda: csv_output.crossover_csv(crossings.items(), batch),
         "speedup": lambda: csv_output.speedup_csv(
-            (name, speedups(network, preset, batch)) for name, preset in presets.items()
+            ((name, speedups(network, preset, batch)) for name, preset in presets.items()), batch
         ),
         "roofline": lambda: csv_output.roofline_csv(
-            (name, points(network, preset, batch)) for name, preset in presets.items()
+            ((name, points(network, preset, batch)) for name, preset in presets.items()), batch
         ),
         "traffic": lambda: csv_output.traffic_csv(
-            (name, movements(network, preset, batch)) for name, preset in presets.items()
+            ((name, movements(network, preset, batch)) for name, preset in presets.items()), batch
         ),
     }
     for name, path in wanted.items():

@@ -10,11 +10,14 @@ from hwmodel.bitops import Term
 from hwmodel.crossover import Crossover, Speedup
 from hwmodel.energy_estimate import EnergyRow
 from hwmodel.layer_latency import LayerLatency
+from hwmodel.metrics import Metric
 from hwmodel.movement import Movement
 from hwmodel.reduction import Reduction
 from hwmodel.roofline_points import Point
 
 Cell = str | bool | float | None
+Row = LayerLatency | Crossover | Speedup | Point | Movement
+"""What is known per platform."""
 
 OPERATION_COLUMNS = (
     "layer",
@@ -25,6 +28,7 @@ OPERATION_COLUMNS = (
     "roundings",
     "bits",
     "bitops",
+    "metric",
 )
 REDUCTION_COLUMNS = (
     "layer",
@@ -36,10 +40,12 @@ REDUCTION_COLUMNS = (
     "bitops_with",
     "reduction_without",
     "reduction_with",
+    "metric",
 )
 LATENCY_COLUMNS = (
     "layer",
     "preset",
+    "batch",
     "dense_fp32_s",
     "dense_fp16_s",
     "dense_int8_s",
@@ -67,16 +73,18 @@ ENERGY_COLUMNS = (
 CROSSOVER_COLUMNS = (
     "layer",
     "preset",
+    "batch",
     "bits",
     "dense_s",
     "injected_s",
     "speedup",
     "fraction",
 )
-SPEEDUP_COLUMNS = ("layer", "preset", "bits", "fraction", "speedup")
+SPEEDUP_COLUMNS = ("layer", "preset", "batch", "bits", "fraction", "speedup")
 ROOFLINE_COLUMNS = (
     "layer",
     "preset",
+    "batch",
     "phase",
     "run_bits",
     "macs_per_byte",
@@ -89,6 +97,7 @@ ROOFLINE_COLUMNS = (
 TRAFFIC_COLUMNS = (
     "layer",
     "preset",
+    "batch",
     "phase",
     "memory_weights",
     "memory_inputs",
@@ -119,21 +128,25 @@ def format_csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     return buffer.getvalue()
 
 
-def operations_csv(terms: Iterable[Term]) -> str:
-    """Operations and BitOPs, a row per layer and term."""
-    rows = ([getattr(term, column) for column in OPERATION_COLUMNS] for term in terms)
+def _cells(row: object, columns: Iterable[str]) -> list[Cell]:
+    return [getattr(row, column) for column in columns]
+
+
+def operations_csv(terms: Iterable[Term], metric: Metric) -> str:
+    """Operations and BitOPs by one convention, a row per layer and term."""
+    rows = ([*_cells(term, OPERATION_COLUMNS[:-1]), metric] for term in terms)
     return format_csv(OPERATION_COLUMNS, rows)
 
 
-def reductions_csv(reductions: Iterable[Reduction]) -> str:
-    """Reductions, a row per layer, baseline and variant."""
-    rows = ([getattr(row, column) for column in REDUCTION_COLUMNS] for row in reductions)
+def reductions_csv(reductions: Iterable[Reduction], metric: Metric) -> str:
+    """Reductions by one convention, a row per layer, baseline and variant."""
+    rows = ([*_cells(row, REDUCTION_COLUMNS[:-1]), metric] for row in reductions)
     return format_csv(REDUCTION_COLUMNS, rows)
 
 
-def latency_csv(latencies: Iterable[tuple[str, Sequence[LayerLatency]]]) -> str:
+def latency_csv(latencies: Iterable[tuple[str, Sequence[LayerLatency]]], batch: int) -> str:
     """Latencies, a row per preset and layer; `latencies` pairs a preset's name with its rows."""
-    return _by_preset(LATENCY_COLUMNS, latencies)
+    return _by_preset(LATENCY_COLUMNS, latencies, batch)
 
 
 def energy_csv(rows: Iterable[EnergyRow]) -> str:
@@ -155,29 +168,32 @@ def energy_csv(rows: Iterable[EnergyRow]) -> str:
     return format_csv(ENERGY_COLUMNS, cells)
 
 
-def crossover_csv(crossovers: Iterable[tuple[str, Sequence[Crossover]]]) -> str:
+def crossover_csv(crossovers: Iterable[tuple[str, Sequence[Crossover]]], batch: int) -> str:
     """Crossovers, a row per preset, layer and bits; pairs a preset's name with its rows."""
-    return _by_preset(CROSSOVER_COLUMNS, crossovers)
+    return _by_preset(CROSSOVER_COLUMNS, crossovers, batch)
 
 
-def speedup_csv(speedups: Iterable[tuple[str, Sequence[Speedup]]]) -> str:
+def speedup_csv(speedups: Iterable[tuple[str, Sequence[Speedup]]], batch: int) -> str:
     """Speed-ups, a row per preset, layer and share; pairs a preset's name with its rows."""
-    return _by_preset(SPEEDUP_COLUMNS, speedups)
+    return _by_preset(SPEEDUP_COLUMNS, speedups, batch)
 
 
-def roofline_csv(points: Iterable[tuple[str, Sequence[Point]]]) -> str:
+def roofline_csv(points: Iterable[tuple[str, Sequence[Point]]], batch: int) -> str:
     """Points under the roofs, a row per preset, layer and product; pairs as above."""
-    return _by_preset(ROOFLINE_COLUMNS, points)
+    return _by_preset(ROOFLINE_COLUMNS, points, batch)
 
 
-def traffic_csv(movements: Iterable[tuple[str, Sequence[Movement]]]) -> str:
+def traffic_csv(movements: Iterable[tuple[str, Sequence[Movement]]], batch: int) -> str:
     """Bytes at each level, a row per preset, layer and phase; pairs as above."""
-    return _by_preset(TRAFFIC_COLUMNS, movements)
+    return _by_preset(TRAFFIC_COLUMNS, movements, batch)
 
 
-def _by_preset(columns: Sequence[str], tables: Iterable[tuple[str, Sequence[object]]]) -> str:
+def _by_preset(
+    columns: Sequence[str], tables: Iterable[tuple[str, Sequence[Row]]], batch: int
+) -> str:
+    """`batch` is the inputs at once that the times and bytes are of."""
     rows = (
-        [name if column == "preset" else getattr(row, column) for column in columns]
+        [row.layer, name, batch, *_cells(row, columns[3:])]
         for name, preset_rows in tables
         for row in preset_rows
     )

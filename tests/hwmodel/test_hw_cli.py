@@ -59,7 +59,7 @@ def test_operations_csv(layers: Path, tmp_path: Path) -> None:
     run(layers, tmp_path / "out")
     rows = read(tmp_path / "out" / "operations.csv")
     header = (tmp_path / "out" / "operations.csv").read_text().splitlines()[0]
-    assert header == "layer,term,macs,additions,comparisons,roundings,bits,bitops"
+    assert header == "layer,term,macs,additions,comparisons,roundings,bits,bitops,metric"
     terms = ["exact", "approximation", "projection", "rounding", "selection", "mask"]
     assert [(row["layer"], row["term"]) for row in rows] == [
         ("first", "exact"),
@@ -76,6 +76,7 @@ def test_operations_csv(layers: Path, tmp_path: Path) -> None:
         "roundings": "0",
         "bits": "10",
         "bitops": "1693440",
+        "metric": "product",
     }
 
 
@@ -84,7 +85,7 @@ def test_reductions_csv(layers: Path, tmp_path: Path) -> None:
     path = tmp_path / "out" / "reductions.csv"
     assert path.read_text().splitlines()[0] == (
         "layer,baseline,variant,evaluated,dense_bitops,bitops_without,bitops_with,"
-        "reduction_without,reduction_with"
+        "reduction_without,reduction_with,metric"
     )
     rows = read(path)
     expected = hwmodel.reductions(hwmodel.load(layers))
@@ -97,11 +98,21 @@ def test_reductions_csv(layers: Path, tmp_path: Path) -> None:
     assert rows[-1]["layer"] == "total"
 
 
+def test_tables_say_their_batch_and_metric(layers: Path, tmp_path: Path) -> None:
+    run(layers, tmp_path / "out", "--batch", "7", "--metric", "sum")
+    for name in OUTPUTS:
+        rows = read(tmp_path / "out" / f"{name}.csv")
+        assert {row.get("batch", "7") for row in rows} == {"7"}, name
+        assert {row.get("metric", "sum") for row in rows} == {"sum"}, name
+    rows = read(tmp_path / "out" / "operations.csv")
+    assert rows[0]["bitops"] == str(903_168 * 64)
+
+
 def test_latency_csv(layers: Path, tmp_path: Path) -> None:
     run(layers, tmp_path / "out", "--preset", "server_cpu", "edge_npu", "server_cpu")
     path = tmp_path / "out" / "latency.csv"
     assert path.read_text().splitlines()[0] == (
-        "layer,preset,dense_fp32_s,dense_fp16_s,dense_int8_s,injected_s,projection_s,"
+        "layer,preset,batch,dense_fp32_s,dense_fp16_s,dense_int8_s,injected_s,projection_s,"
         "approximation_s,selection_s,exact_s,bound,essential,executed"
     )
     rows = read(path)

@@ -196,7 +196,7 @@ def test_command_line(plain: Network, tmp_path: Path, capsys: Any) -> None:
     table = tmp_path / "crossover.csv"
     assert main([*words, "--preset", "server_cpu", "--crossover", str(table)]) == 0
     assert table.read_text().startswith(
-        "layer,preset,bits,dense_s,injected_s,speedup,fraction\ninner,server_cpu,32,"
+        "layer,preset,batch,bits,dense_s,injected_s,speedup,fraction\ninner,server_cpu,1,32,"
     )
     assert "wins below a share of" in capsys.readouterr().out
     assert main([*words, "--preset", "server_cpu", "--plan", str(out)]) == 0
