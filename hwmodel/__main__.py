@@ -145,7 +145,7 @@ def _check_paths(layers: Path, outputs: Sequence[Path]) -> None:
 
 
 def _network(arguments: argparse.Namespace) -> "Network":
-    from hwmodel.hypothetical import injected, read_granularity
+    from hwmodel.hypothetical import injected, read_granularity, share_of
     from hwmodel.layer_spec import load
 
     network = load(arguments.layers)
@@ -155,9 +155,9 @@ def _network(arguments: argparse.Namespace) -> "Network":
             raise UserError(f"{', '.join(given)}: needs --projection, which injects the method")
         return network
     chosen = {key: _ASSUMED[key] if value is None else value for key, value in chosen.items()}
-    granularity = read_granularity(chosen.pop("granularity"), arguments.fraction)
-    if granularity[0] == "n_m" and granularity[1] is not None:
-        chosen["fraction"] = granularity[1][0] / granularity[1][1]
+    granularity = read_granularity(chosen.pop("granularity"))
+    if arguments.fraction is None and (share := share_of(granularity)) is not None:
+        chosen["fraction"] = share
     return injected(network, projection=arguments.projection, granularity=granularity, **chosen)
 
 

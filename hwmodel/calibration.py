@@ -8,6 +8,7 @@ network that is compared later.
 
 import statistics
 from collections.abc import Callable
+from itertools import starmap
 from typing import Any
 
 from hwmodel.layer_spec import Layer
@@ -55,7 +56,7 @@ def product_rates(bits: int, overhead_s: float) -> tuple[float, float]:
     over layers with many inputs and with few.
     """
     deep, shallow = (
-        [(layer.d, _output_s(layer, bits, overhead_s)) for layer in map(_layer, shapes)]
+        [(layer.d, _output_s(layer, bits, overhead_s)) for layer in starmap(convolution, shapes)]
         for shapes in (_SHAPES, _SHALLOW)
     )
     finishing_s = 0.0
@@ -70,10 +71,6 @@ def _overhead_s() -> float:
     kinds = (smallest, smallest.model_copy(update={"kind": "linear"}))
     times = [dense_seconds(layer, bits, 1) for layer in kinds for bits in (32, 16, 8)]
     return statistics.median(time for time in times if time is not None)
-
-
-def _layer(shape: tuple[int, int, int, int]) -> Layer:
-    return convolution(*shape)
 
 
 def _output_s(layer: Layer, bits: int, overhead_s: float) -> float:

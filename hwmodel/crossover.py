@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 from hwmodel.errors import UserError
 from hwmodel.granularity import carried_occupancy
-from hwmodel.layer_latency import layer_latency
 from hwmodel.layer_spec import Layer, Network
 from hwmodel.preset import Preset
 from hwmodel.reduction import BASELINES
-from hwmodel.roofline import widths
+from hwmodel.roofline import injected_phases, widths
 
 _BISECTIONS = 20
 _STEPS = 20
@@ -81,9 +80,12 @@ def at_fraction(layer: Layer, fraction: float) -> Layer:
 
 def seconds(layers: Iterable[Layer], preset: Preset, batch: int = 1) -> float | None:
     """Time of layers with their injections, None if the platform lacks a precision."""
-    times = [layer_latency(layer, preset, batch).injected_s for layer in layers]
-    known = [time for time in times if time is not None]
-    return sum(known) if len(known) == len(times) else None
+    total = 0.0
+    for layer in layers:
+        if (phases := injected_phases(layer, preset, batch)) is None:
+            return None
+        total += sum(phase.seconds for phase in phases)
+    return total
 
 
 def dense_seconds(layers: Iterable[Layer], preset: Preset, batch: int = 1) -> float | None:

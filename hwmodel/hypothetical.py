@@ -13,20 +13,18 @@ from hwmodel.layer_spec import Layer, Network
 Granularity = tuple[Literal["element", "n_m", "block", "channel"], tuple[int, int] | None]
 
 
-def read_granularity(text: str, fraction: float | None = None) -> Granularity:
+def read_granularity(text: str) -> Granularity:
     """Parse ``element``, ``n_m:2:4``, ``block:16x8`` (channels x positions) or ``channel``.
 
     Parameters
     ----------
     text
         As above.
-    fraction
-        Share of essential neurons that was asked for, if any.
 
     Raises
     ------
     UserError
-        If it is none of these, or N / M is not the fraction.
+        If it is none of these.
     """
     name, _, sizes = text.partition(":")
     separator = {"n_m": ":", "block": "x"}.get(name)
@@ -42,14 +40,13 @@ def read_granularity(text: str, fraction: float | None = None) -> Granularity:
         raise UserError(
             f"granularity {text!r} should be element, channel, n_m:2:4 or block:16x8"
         ) from None
-    if name == "n_m" and fraction is not None:
-        _check_n_m(first, second, fraction)
     return ("n_m" if name == "n_m" else "block"), (first, second)
 
 
-def _check_n_m(n: int, m: int, fraction: float) -> None:
-    if abs(n / m - fraction) > 1e-3:
-        raise UserError(f"granularity 'n_m:{n}:{m}' has the fraction {n / m:g}, not {fraction:g}")
+def share_of(granularity: Granularity) -> float | None:
+    """Share of essential neurons that a granularity fixes, N / M; None for the others."""
+    kind, sizes = granularity
+    return sizes[0] / sizes[1] if kind == "n_m" and sizes is not None else None
 
 
 def injected(
@@ -94,8 +91,8 @@ def injected(
         raise UserError(f"ratio should be above 0 and at most 1, got {ratio:g}")
     if not 0 <= fraction <= 1:
         raise UserError(f"fraction should be in [0, 1], got {fraction:g}")
-    if granularity[0] == "n_m" and granularity[1] is not None:
-        _check_n_m(*granularity[1], fraction)
+    if (share := share_of(granularity)) is not None and abs(share - fraction) > 1e-3:
+        raise UserError(f"the granularity n_m has the fraction {share:g}, not {fraction:g}")
     if algorithm == "bisection" and granularity[0] != "element":
         raise UserError(f"bisection ranks single neurons, not by the granularity {granularity[0]}")
     weighted = [layer.name for layer in network.layers if layer.kind != "matmul"]

@@ -15,7 +15,7 @@ EXAMPLE = """example:
   nenni bench results/mnist5k/experiments/pgd_at/topk_50/seed0/finetuned.safetensors --out bench.csv
 
 Nothing else should run meanwhile. Ratios within one table are what to compare: times hang on the
-machine. Dense networks have their batch norms folded and the weights of convolutions packed ahead;
+machine. Dense networks have their batch norms folded and the weights of layers packed ahead;
 INT8 is torch's post-training quantisation, whose accuracy is not measured here."""
 
 _NOTHING = {"seconds": math.nan, "peak_mib": math.nan}

@@ -67,6 +67,12 @@ def grid(panels: int, width: float, height: float, columns: int = 3) -> tuple[Fi
     return figure, axes[:panels]
 
 
+def say(axis: Any, text: str) -> None:
+    """Words in place of a panel that has nothing to show."""
+    axis.set_axis_off()
+    axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes)
+
+
 def name_bars(axis: Any, x: Any, names: Any) -> None:
     """Names under bars, upright where many stand side by side."""
     upright = {"rotation": 90, "fontsize": 6} if len(names) > 8 else {}

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nenni.figures._style import COLOURS, MARKERS, grid
+from nenni.figures._style import COLOURS, MARKERS, grid, say
 
 __all__ = ["roofline"]
 
@@ -16,7 +16,8 @@ def roofline(
 ) -> Figure:
     """Draw a panel per platform: rate against intensity, a point per layer and product.
 
-    Points lie below the roofs by the overhead of a phase.
+    Points lie below the roofs by the overhead of a phase. Platforms that lack the network's
+    precision have no panel.
 
     Parameters
     ----------
@@ -28,9 +29,12 @@ def roofline(
         Inches, of the figure and of a panel.
     """
     here = rooflines[(rooflines["base"] == base) & (rooflines["defence"] == defence)]
-    here = here[here["seed"] == here["seed"].iloc[0]]
+    here = here[here["seed"] == here["seed"].min()]
     presets = list(dict.fromkeys(here["preset"]))
-    figure, axes = grid(len(presets), width, height, columns=2)
+    figure, axes = grid(max(1, len(presets)), width, height, columns=2)
+    if not presets:
+        say(axes[0], f"{defence} on {base}: no platform of this run has its precision")
+        return figure
     for axis, preset in zip(axes, presets, strict=True):
         points = here[here["preset"] == preset]
         x = points["macs_per_byte"]

@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from nenni.figures._style import grid
+from nenni.errors import UserError
+from nenni.figures._style import grid, say
 
 __all__ = ["speedup"]
 
@@ -22,7 +23,8 @@ def speedup(
     """Draw a line per layer for each platform, at the bits that were evaluated.
 
     A dot marks the share up to which a layer is faster than dense at the same bits; a layer without
-    one never is, or always. A layer whose masks have one share, as N:M, is a square.
+    one never is, or always. A layer whose masks have one share, as N:M, is a square. A platform
+    that cannot run the network has an empty panel that says so.
 
     Parameters
     ----------
@@ -32,13 +34,25 @@ def speedup(
         Which experiment; its first seed.
     width, height : float
         Inches, of the figure and of a panel.
+
+    Raises
+    ------
+    UserError
+        If the defence injects nothing.
     """
     lines, marks = (_one(table, base, defence) for table in (speedups, crossovers))
-    lines = lines.dropna(subset="speedup")
+    if lines.empty:
+        raise UserError(f"figure speedup: {defence} injects nothing into {base}; name another")
     presets = list(dict.fromkeys(lines["preset"]))
     figure, axes = grid(len(presets), width, height, columns=2)
     for axis, preset in zip(axes, presets, strict=True):
         here = lines[lines["preset"] == preset]
+        bits = here["bits"].iloc[0]
+        axis.set_title(f"{preset}, exact path at {bits} bits")
+        here = here.dropna(subset="speedup")
+        if here.empty:
+            say(axis, "the platform cannot run it")
+            continue
         layers = [name for name in dict.fromkeys(here["layer"]) if name != "total"]
         for i, (layer, group) in enumerate(here.groupby("layer", sort=False)):
             depth = 0.75 * i / max(1, len(layers) - 1)
@@ -46,7 +60,6 @@ def speedup(
             colour = "#D55E00" if total else str(0.75 - depth)
             axis.plot(group["fraction"], group["speedup"], color=colour, lw=2 if total else 1,
                       marker="s" if len(group) == 1 else "", zorder=3 if total else 2)  # fmt: skip
-        bits = here["bits"].iloc[0]
         found = marks[(marks["preset"] == preset) & (marks["bits"] == bits)].dropna()
         found = found[found["fraction"].between(0.001, 0.999)]
         colours = ["#D55E00" if name == "total" else "black" for name in found["layer"]]
@@ -57,7 +70,6 @@ def speedup(
         axis.yaxis.set_major_formatter("{x:g}")
         axis.yaxis.set_minor_formatter(NullFormatter())
         axis.set_xlim(-0.03, 1.03)
-        axis.set_title(f"{preset}, exact path at {bits} bits")
         axis.set_xlabel("share of essential neurons")
         axis.set_ylabel("speed-up over dense")
     handles = [
@@ -72,4 +84,4 @@ def speedup(
 
 def _one(table: pd.DataFrame, base: str, defence: str) -> pd.DataFrame:
     here = table[(table["base"] == base) & (table["defence"] == defence)]
-    return here[here["seed"] == here["seed"].iloc[0]]
+    return here[here["seed"] == here["seed"].min()]

@@ -36,9 +36,7 @@ def plain(make_network: Any, layer_dict: Any) -> Network:
 
 def with_method(network: Network, granularity: str = "element", **changes: Any) -> Network:
     chosen = {"projection": "tap_shared", "ratio": 0.125, "fraction": 0.25} | changes
-    return injected(
-        network, granularity=read_granularity(granularity, chosen["fraction"]), **chosen
-    )
+    return injected(network, granularity=read_granularity(granularity), **chosen)
 
 
 def test_inner_layers_are_injected_with_expected_nonzeros(plain: Network) -> None:
@@ -81,16 +79,12 @@ def test_only_single_neurons_are_ranked(plain: Network) -> None:
                                   "channel:3", "block:axb", ""])  # fmt: skip
 def test_bad_granularities(text: str) -> None:
     with pytest.raises(UserError, match="should be element, channel, n_m:2:4 or block:16x8"):
-        read_granularity(text, 0.5)
+        read_granularity(text)
 
 
 def test_bad_shares(plain: Network) -> None:
-    with pytest.raises(UserError, match=r"'n_m:2:4' has the fraction 0.5, not 0.25"):
-        read_granularity("n_m:2:4", 0.25)
-    with pytest.raises(UserError, match=r"'n_m:2:4' has the fraction 0.5, not 0.25"):
-        injected(
-            plain, projection="sparse", ratio=0.125, fraction=0.25, granularity=("n_m", (2, 4))
-        )
+    with pytest.raises(UserError, match=r"n_m has the fraction 0.5, not 0.25"):
+        with_method(plain, "n_m:2:4", fraction=0.25)
     with pytest.raises(UserError, match=r"fraction should be in \[0, 1\], got 1.5"):
         with_method(plain, fraction=1.5)
     with pytest.raises(UserError, match="ratio should be above 0 and at most 1, got 0"):
@@ -199,6 +193,11 @@ def test_command_line(plain: Network, tmp_path: Path, capsys: Any) -> None:
         "layer,preset,batch,bits,dense_s,injected_s,speedup,fraction\ninner,server_cpu,1,32,"
     )
     assert "wins below a share of" in capsys.readouterr().out
+    pairs = [str(file), "--projection", "sparse", "--granularity", "n_m:1:4"]
+    assert main([*pairs, "--preset", "server_cpu"]) == 0
+    assert " 0.25 " in capsys.readouterr().out
+    assert main([*pairs, "--fraction", "0.5"]) == 2
+    assert "n_m has the fraction 0.25, not 0.5" in capsys.readouterr().err
     assert main([*words, "--preset", "server_cpu", "--plan", str(out)]) == 0
     expected = plan(with_method(plain, "block:16x8"), hwmodel.load_preset("server_cpu"))
     assert hwmodel.load(out) == expected

@@ -63,16 +63,21 @@ def test_every_variant_is_measured(variant: str, noisy: nn.Module) -> None:
 
 
 def test_memory_is_that_of_a_pass() -> None:
-    """A pass that takes 64 MiB and gives them back, in a process of its own as the command has."""
+    """A pass that takes 64 MiB and gives them back, in one piece and in small ones.
+
+    In a process of its own, as the command has.
+    """
     code = """
 import torch
 from nenni.bench import added_mib
-print(added_mib(lambda: None), added_mib(lambda: torch.ones(16 * 2**20)))
+small = lambda: [torch.ones(2**14) for _ in range(1024)]
+print(added_mib(lambda: None), added_mib(lambda: torch.ones(16 * 2**20)), added_mib(small))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    nothing, taken = (float(word) for word in done.stdout.split())
+    nothing, large, small = (float(word) for word in done.stdout.split())
     assert nothing < 4
-    assert taken == pytest.approx(64, abs=4)
+    assert large == pytest.approx(64, abs=4)
+    assert small == pytest.approx(64, abs=8)
 
 
 def test_training_steps_leave_no_gradients(noisy: nn.Module) -> None:

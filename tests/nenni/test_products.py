@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from nenni import plugins
+from nenni.errors import UserError
 from nenni.figures import _style
 from nenni.main_table import display, main_table, to_latex
 
@@ -176,3 +178,29 @@ def test_figures_draw_all_there_is_in_the_same_bytes(
     assert all(axis.lines or axis.patches for axis in axes)
     (legend,) = figure.legends
     assert len(legend.get_texts()) >= 2
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for axis in figure.axes for text in axis.texts]
+
+
+def test_figures_say_where_a_platform_cannot_run_the_network(
+    tables: dict[str, pd.DataFrame],
+) -> None:
+    style = {"base": "pgd_at", "defence": "topk_50"}
+    unknown = tables["speedups"].assign(speedup=np.nan)
+    drawn = plugins.load("figure", "speedup")(
+        speedups=unknown, crossovers=tables["crossovers"], **style
+    )
+    assert texts(drawn) == ["the platform cannot run it"]
+    empty = tables["rooflines"][:0]
+    drawn = plugins.load("figure", "roofline")(rooflines=empty, **style)
+    assert texts(drawn) == ["topk_50 on pgd_at: no platform of this run has its precision"]
+
+
+def test_speedups_need_an_injection(tables: dict[str, pd.DataFrame]) -> None:
+    with pytest.raises(UserError, match="figure speedup: none injects nothing into pgd_at"):
+        plugins.load("figure", "speedup")(
+            speedups=tables["speedups"].query("defence != 'none'"),
+            crossovers=tables["crossovers"], base="pgd_at", defence="none",
+        )  # fmt: skip

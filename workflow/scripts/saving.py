@@ -51,7 +51,7 @@ def count(config: dict[str, Any]) -> pd.DataFrame:
                 injected = hwmodel.injected(
                     plain, projection=projection, ratio=config["ratio"], fraction=fraction,
                     bits=config["bits"],
-                    granularity=hwmodel.read_granularity(config["granularity"], fraction),
+                    granularity=hwmodel.read_granularity(config["granularity"]),
                 )  # fmt: skip
                 energies = [r for r in hwmodel.energy(injected, table) if r.layer == "total"]
                 energy = {row.bits: row for row in energies}
