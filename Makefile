@@ -25,6 +25,7 @@ lint: $(INSTALLED) docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/snakefmt --check workflow
 	$(BIN)/snakemake --lint
 

@@ -1,7 +1,7 @@
-"""``python -m nenni``: see :mod:`nenni.cli`."""
+"""``python -m nenni``: see :mod:`nenni.cli.main`."""
 
 import sys
 
-from nenni.cli import main
+from nenni.cli.main import main
 
 sys.exit(main())

@@ -15,7 +15,7 @@ import yaml
 
 import hwmodel
 import nenni
-from nenni.configfile import load_config
+from nenni.run.config_file import load_config
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

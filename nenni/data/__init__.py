@@ -1,1 +1,1 @@
-"""Datasets, one per file: ``load(*, ...) -> nenni.source.Source``."""
+"""Images and labels: datasets by name, files, splits and batches."""

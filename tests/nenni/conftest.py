@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nenni.data.mnist5k import mnist5k
-from nenni.injection import inject
-from nenni.models.small_cnn import small_cnn
-from nenni.projection.sparse import Sparse
-from nenni.selection.topk import TopK
-from nenni.spec import InjectionSpec
+from nenni.data.datasets.mnist5k import mnist5k
+from nenni.method.injection import inject
+from nenni.method.projection.sparse import Sparse
+from nenni.method.selection.topk import TopK
+from nenni.method.spec import InjectionSpec
+from nenni.networks.models.small_cnn import small_cnn
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -3,7 +3,7 @@
 import pandas as pd
 from workflow_project import Project
 
-from nenni.bench import FORWARD, TRAINING
+from nenni.cost.bench import FORWARD, TRAINING
 
 
 def test_bench_of_a_finished_defence(finished: Project) -> None:

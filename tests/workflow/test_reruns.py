@@ -115,23 +115,23 @@ CONFIG_CHANGES = {
 }  # fmt: skip
 
 CODE_CHANGES = {
-    "nenni/attacks/fgsm.py": (
+    "nenni/adversary/attacks/fgsm.py": (
         {j for d in EVALUATIONS for j in attacks(d, "fgsm")} | SWEEP | ACCURACY | DIAGNOSED
     ),
-    "nenni/attacks/ddn.py": (
+    "nenni/adversary/attacks/ddn.py": (
         {j for d in EVALUATIONS for j in attacks(d, "few_ddn")} | ACCURACY | SUITES
     ),
-    "nenni/attacks/square.py": DIAGNOSED,
-    "nenni/surrogates/bpda.py": attacks("topk", "few_bpda") | ACCURACY | SUITES | DIAGNOSED,
-    "nenni/attacks/pgd.py": (
+    "nenni/adversary/attacks/square.py": DIAGNOSED,
+    "nenni/adversary/surrogates/bpda.py": attacks("topk", "few_bpda") | ACCURACY | SUITES | DIAGNOSED,
+    "nenni/adversary/attacks/pgd.py": (
         FROM_PRETRAIN
     ),
-    "nenni/selection/random.py": (
+    "nenni/method/selection/random.py": (
         of("random", "project") | attacks("random") | costs("random")
         | collect(*COLLECTED) | ACCURACY
     ),
-    "nenni/figures/noise_intensity.py": {"figure noise_intensity"},
-    "nenni/figures/_style.py": {
+    "nenni/results/figures/noise_intensity.py": {"figure noise_intensity"},
+    "nenni/results/figures/_style.py": {
         f"figure {name}"
         for name in ("noise_intensity", "accuracy_vs_eps", "attack_suite", "diagnostic_checks")
     },
@@ -140,9 +140,9 @@ CODE_CHANGES = {
         | collect(*COST)
         | {"main", "claims"}
     ),
-    "nenni/stages/claims.py": {"claims"},
-    "nenni/cli.py": set(),
-    "nenni/projection/tap_shared.py": set(),
+    "nenni/run/stages/claims.py": {"claims"},
+    "nenni/cli/main.py": set(),
+    "nenni/method/projection/tap_shared.py": set(),
 }  # fmt: skip
 
 

@@ -6,11 +6,11 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 import hwmodel
-from nenni.configfile import load_claims, load_config, with_types
-from nenni.errors import UserError
-from nenni.experiment import Experiment
-from nenni.locks import note_owner
-from nenni.plan import COLLECTED, Plan, canonical, code
+from nenni.run.config_file import load_claims, load_config, with_types
+from nenni.core.errors import UserError
+from nenni.run.experiment import Experiment
+from nenni.run.locks import note_owner
+from nenni.run.plan import COLLECTED, Plan, canonical, code
 
 if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
     shell.prefix(f"PATH={Path(sys.executable).parent}:$PATH; ")

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nenni.errors import UserError
-from nenni.io import foreign_tensors
-from nenni.models._normalise import Normalise
-from nenni.models.lenet5 import lenet5
-from nenni.models.resnet_cifar import resnet_cifar
+from nenni.core.errors import UserError
+from nenni.core.io import foreign_tensors
+from nenni.networks.models.lenet5 import lenet5
+from nenni.networks.models.resnet_cifar import resnet_cifar
+from nenni.networks.normalisation import Normalise
 
 DEPTHS = {"resnet20": 20, "resnet32": 32}
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]

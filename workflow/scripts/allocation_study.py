@@ -19,16 +19,16 @@ from _networks import DEPTHS, read_images, read_network
 from torch import Tensor, nn
 
 import nenni
-from nenni import runtime
-from nenni.allocation import allocate, rises_at
-from nenni.errors import UserError
-from nenni.fitting import fit
-from nenni.injection import inject, noisy_layers, set_fractions
-from nenni.io import write_csv
-from nenni.profiling import output_distribution, sensitivities
-from nenni.reporting import report
-from nenni.statistics import mcnemar, wilson
-from nenni.working_point import spend
+from nenni.core import runtime
+from nenni.core.errors import UserError
+from nenni.core.io import write_csv
+from nenni.evaluation.statistics import mcnemar, wilson
+from nenni.method.allocation import allocate, rises_at
+from nenni.method.allocation_search import spend
+from nenni.method.fit import fit
+from nenni.method.injection import inject, noisy_layers, set_fractions
+from nenni.method.profile import output_distribution, sensitivities
+from nenni.method.report import report
 
 FIT, PROFILE, VALIDATION, BATCH = 1000, 250, 5000, 250
 FRACTIONS, NOISES = [0.0, 0.25, 0.5, 0.75], [0.2, 0.4, 0.8, 1.2]

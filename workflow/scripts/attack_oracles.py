@@ -3,7 +3,8 @@
     python workflow/scripts/attack_oracles.py
 
 Needs foolbox and torchattacks, which nothing else here does. Trains the network first where its
-file is missing; writes tests/nenni/oracles/network.safetensors and values.json, with the versions.
+file is missing; writes network.safetensors and values.json, with the versions, to
+tests/nenni/adversary/oracles.
 """
 
 import argparse
@@ -16,13 +17,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nenni.attacks.pgd import pgd
-from nenni.data.mnist5k import mnist5k
-from nenni.io import read_tensors, write_json, write_tensors
-from nenni.models.small_cnn import small_cnn
-from nenni.seeding import generator
+from nenni.adversary.attacks.pgd import pgd
+from nenni.core.io import read_tensors, write_json, write_tensors
+from nenni.core.seeding import generator
+from nenni.data.datasets.mnist5k import mnist5k
+from nenni.networks.models.small_cnn import small_cnn
 
-FOLDER = Path("tests/nenni/oracles")
+FOLDER = Path("tests/nenni/adversary/oracles")
 LINF, STEPS, L2 = 0.1, 20, 1.0
 CW_STEPS, CW_LR = 100, 0.05
 GREY = 0.02

@@ -17,9 +17,9 @@ from _networks import read_images, read_lenet5, read_network, read_resnet2b
 from torch import nn
 
 import nenni
-from nenni import runtime
-from nenni.errors import UserError
-from nenni.io import write_csv
+from nenni.core import runtime
+from nenni.core.errors import UserError
+from nenni.core.io import write_csv
 
 
 @dataclass(frozen=True)

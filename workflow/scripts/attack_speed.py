@@ -23,13 +23,13 @@ from _networks import read_images, read_network
 from torch import Tensor, nn
 
 import nenni
-from nenni import runtime
-from nenni.attacks.pgd import pgd
-from nenni.faster import faster
-from nenni.injection import inject
-from nenni.io import write_csv
-from nenni.models.resnet18 import resnet18
-from nenni.models.small_cnn import small_cnn
+from nenni.adversary.attacks.pgd import pgd
+from nenni.adversary.fast_copy import faster
+from nenni.core import runtime
+from nenni.core.io import write_csv
+from nenni.method.injection import inject
+from nenni.networks.models.resnet18 import resnet18
+from nenni.networks.models.small_cnn import small_cnn
 
 EPS, STEPS = 8 / 255, 20
 

@@ -20,12 +20,12 @@ from _networks import DEPTHS, read_images, read_network
 from torch import Tensor, nn
 
 import nenni
-from nenni import runtime
-from nenni.errors import UserError
-from nenni.fitting import adam, calibrate_scales, descend, solve_ridge
-from nenni.injection import inject, noisy_layers
-from nenni.io import write_csv
-from nenni.reporting import report
+from nenni.core import runtime
+from nenni.core.errors import UserError
+from nenni.core.io import write_csv
+from nenni.method.fit import adam, calibrate_scales, descend, solve_ridge
+from nenni.method.injection import inject, noisy_layers
+from nenni.method.report import report
 
 IMAGES, BATCH, EPOCHS = 1000, 125, 4
 Optimiser = Callable[

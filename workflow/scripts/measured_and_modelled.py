@@ -22,11 +22,11 @@ from matplotlib.axes import Axes
 import hwmodel
 from hwmodel.machine import dense_seconds
 from hwmodel.roofline import dense_phase
-from nenni.description import describe
-from nenni.figures._style import COLOURS, MARKERS, grid, prepare, save
-from nenni.io import write_csv
-from nenni.modelfile import load_model
-from nenni.models.resnet18 import resnet18
+from nenni.core.io import write_csv
+from nenni.cost.describe import describe
+from nenni.method.modelfile import load_model
+from nenni.networks.models.resnet18 import resnet18
+from nenni.results.figure_style import COLOURS, MARKERS, grid, prepare, save
 
 BITS = {32: "fp32", 16: "bf16", 8: "int8"}
 LABELS = {"injected": "injected,\nmodelled as skipping"}

@@ -20,14 +20,15 @@ from _networks import DEPTHS, read_images, read_network
 from torch import Tensor, nn
 
 import nenni
-from nenni import runtime, training
-from nenni.errors import UserError
-from nenni.fitting import fit, set_thresholds
-from nenni.injection import inject, is_randomised, noisy_layers, seed_noise
-from nenni.io import read_csv, write_csv
-from nenni.reporting import report
-from nenni.spec import Choices, InjectionSpec
-from nenni.statistics import wilson
+from nenni.core import runtime
+from nenni.core.errors import UserError
+from nenni.core.io import read_csv, write_csv
+from nenni.evaluation.statistics import wilson
+from nenni.method.fit import fit, set_thresholds
+from nenni.method.injection import inject, is_randomised, noisy_layers, seed_noise
+from nenni.method.report import report
+from nenni.method.spec import Choices, InjectionSpec
+from nenni.training.train import accuracy
 
 DEFAULT = Choices(nenni.TopK(0.5), nenni.Sparse(1 / 8))
 PROJECTIONS = {
@@ -175,7 +176,7 @@ def judge(
 def errors(model: nn.Module, images: Tensor, labels: Tensor, draw: int = 0) -> int:
     """Number of images that are classified wrongly, on one draw of a randomised network."""
     seed_noise(model, 0, "test", draw)
-    return round((1 - training.accuracy(model, images, labels, BATCH)) * len(images))
+    return round((1 - accuracy(model, images, labels, BATCH)) * len(images))
 
 
 def _changed(factor: str, value: object, **choices: object) -> Setting:
@@ -197,7 +198,7 @@ def _fitted(model: nn.Module, choices: Choices, images: Tensor) -> nn.Module:
     return noisy
 
 
-def accuracy(wrong: float, n: int) -> dict[str, object]:
+def told(wrong: float, n: int) -> dict[str, object]:
     """Errors, their number of images, and accuracy with its 95 % interval."""
     low, high = wilson(n - wrong, n)
     return {"errors": wrong, "n": n, "accuracy": 1 - wrong / n, "low": low, "high": high}

@@ -19,12 +19,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 import nenni
-from nenni import runtime
-from nenni.fitting import fit
-from nenni.injection import inject
-from nenni.io import write_csv
-from nenni.reporting import report
-from nenni.statistics import wilson
+from nenni.core import runtime
+from nenni.core.io import write_csv
+from nenni.evaluation.statistics import wilson
+from nenni.method.fit import fit
+from nenni.method.injection import inject
+from nenni.method.report import report
 
 SIZE, BATCH = 224, 20
 

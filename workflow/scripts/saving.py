@@ -20,10 +20,10 @@ import hwmodel
 from hwmodel.crossover import at_bits
 from hwmodel.metrics import METRICS, Metric
 from hwmodel.reduction import BASELINES as REDUCED
-from nenni import model_config
-from nenni.description import describe
-from nenni.io import write_atomically, write_csv
-from nenni.modelfile import build
+from nenni.core.io import write_atomically, write_csv
+from nenni.cost.describe import describe
+from nenni.method.modelfile import build
+from nenni.networks import architecture
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config" / "saving.yaml"
@@ -81,7 +81,7 @@ def totals(network: hwmodel.Network, bits: int, metric: Metric) -> dict[str, hwm
 
 def shapes(model: dict[str, Any], input_shape: list[int], classes: int) -> hwmodel.Network:
     """The layers of a plain network."""
-    meta = {"model": model_config.validate(model), "input_shape": input_shape}
+    meta = {"model": architecture.validate(model), "input_shape": input_shape}
     network = build(meta | {"n_classes": classes, "injection": None}).eval()
     found = describe(network, torch.zeros(1, *input_shape), model["name"], 0)
     return hwmodel.Network.model_validate_json(json.dumps(found))

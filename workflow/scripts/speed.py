@@ -25,13 +25,13 @@ import hwmodel
 import nenni
 from hwmodel import op_count
 from hwmodel.product import approximation_product, projection_product
-from nenni import runtime
-from nenni.description import describe
-from nenni.fitting import calibrate_scales
-from nenni.injection import inject, noisy_layers
-from nenni.io import write_csv
-from nenni.models.resnet18 import resnet18
-from nenni.spec import InjectionSpec
+from nenni.core import runtime
+from nenni.core.io import write_csv
+from nenni.cost.describe import describe
+from nenni.method.fit import calibrate_scales
+from nenni.method.injection import inject, noisy_layers
+from nenni.method.spec import InjectionSpec
+from nenni.networks.models.resnet18 import resnet18
 
 
 def settings() -> dict[str, InjectionSpec]:

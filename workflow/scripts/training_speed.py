@@ -24,16 +24,16 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from nenni import runtime
-from nenni.attacks.pgd import pgd
-from nenni.checkpoint import Checkpoint
-from nenni.images import Images, InMemory
-from nenni.io import write_csv
-from nenni.methods.fgsm_rs import FgsmRs
-from nenni.methods.standard import Standard
-from nenni.models.resnet18 import resnet18
-from nenni.recipe import Recipe
-from nenni.training import train
+from nenni.adversary.attacks.pgd import pgd
+from nenni.core import runtime
+from nenni.core.checkpoint import Checkpoint
+from nenni.core.io import write_csv
+from nenni.data.split import Images, InMemory
+from nenni.networks.models.resnet18 import resnet18
+from nenni.training.objectives.fgsm_rs import FgsmRs
+from nenni.training.objectives.standard import Standard
+from nenni.training.recipe import Recipe
+from nenni.training.train import train
 
 BATCH, EPS, ALPHA = 128, 8 / 255, 1.25
 MEAN, STD = [0.4914, 0.4822, 0.4465], [0.2471, 0.2435, 0.2616]
@@ -93,7 +93,7 @@ def plain(loader: Iterator[tuple[Tensor, Tensor]], *, adversarial: bool, low: bo
 
 
 def ours(data: dict[str, Images], *, adversarial: bool, low: bool) -> None:
-    """An epoch of :func:`nenni.training.train`, validation of one batch included."""
+    """An epoch of :func:`nenni.training.train.train`, validation of one batch included."""
     method, attack = (FgsmRs(), partial(pgd, steps=1)) if adversarial else (Standard(), None)
     recipe = Recipe(
         1, BATCH, 0.1, method, attack, EPS, optimiser="sgd", weight_decay=5e-4, shift=4, flip=True,

@@ -1,0 +1,1 @@
+"""Attacks and what they share: balls, losses, gradients, surrogates, suites."""

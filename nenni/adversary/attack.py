@@ -1,0 +1,20 @@
+"""What an attack is."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class Attack(Protocol):
+    """Perturbs images; see :mod:`nenni.adversary.attacks`."""
+
+    def __call__(
+        self,
+        model: nn.Module,
+        inputs: Tensor,
+        labels: Tensor,
+        eps: float,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Adversarial images within eps of the inputs."""

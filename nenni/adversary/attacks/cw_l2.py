@@ -1,0 +1,78 @@
+"""Carlini and Wagner's L2 attack."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from nenni.adversary.gradient import differentiable, frozen
+from nenni.adversary.losses import objective, succeeds
+from nenni.adversary.smallest import Smallest
+from nenni.core.types import L2, Count, NonNegative, Positive
+
+__all__ = ["cw_l2"]
+
+_INSIDE = 1 - 1e-6
+"""Images are taken so far into (-1, 1) before atanh, so that black and white can still change."""
+
+
+def cw_l2(
+    model: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    eps: float,
+    generator: torch.Generator,
+    *,
+    norm: L2 = "l2",
+    targeted: bool = False,
+    c: Positive = 0.01,
+    searches: Count = 9,
+    steps: Count = 200,
+    lr: Positive = 0.01,
+    confidence: NonNegative = 0.0,
+) -> Tensor:
+    """Minimise |x' - x|_2^2 + c max(-f(x'), -k), x' = (tanh(w) + 1) / 2, f the margin.
+
+    Carlini, Wagner: Towards evaluating the robustness of neural networks, S&P 2017, sections V and
+    VI: Adam on w, and a search for the c of each image, tenfold until it succeeds and then by
+    halving the interval.
+
+    Parameters
+    ----------
+    model, inputs, labels, eps, norm, targeted
+        See :mod:`nenni.adversary.attacks`.
+    generator : Generator
+        Not used: the attack is deterministic.
+    c : float
+        Weight of the margin to begin with.
+    searches : int
+        Number of values of c; with 1, it stays as given.
+    steps, lr : int, float
+        Steps of Adam for each, and their rate.
+    confidence : float
+        K, the margin that is enough.
+    """
+    weight = torch.full((len(inputs),), c, device=inputs.device, dtype=inputs.dtype)
+    low, high = torch.zeros_like(weight), torch.full_like(weight, math.inf)
+    found, away = Smallest(inputs, norm), objective(labels, "margin", targeted)
+    with frozen(model):
+        for _ in range(searches):
+            w = torch.atanh((2 * inputs - 1) * _INSIDE).requires_grad_()
+            optimiser = torch.optim.Adam([w], lr)
+            succeeded = torch.zeros_like(weight, dtype=torch.bool)
+            for step in range(steps + 1):
+                images = (torch.tanh(w) + 1) / 2
+                logits = differentiable(model(images))
+                adversarial = succeeds(logits.detach(), labels, targeted)
+                found.offer(images.detach(), adversarial)
+                succeeded |= adversarial
+                if step == steps:
+                    break
+                shortfall = (-away(logits)).clamp_min(-confidence)
+                squared = (images - inputs).square().flatten(1).sum(1)
+                (w.grad,) = torch.autograd.grad((squared + weight * shortfall).sum(), w)
+                optimiser.step()
+            high = torch.where(succeeded, torch.minimum(high, weight), high)
+            low = torch.where(succeeded, low, torch.maximum(low, weight))
+            weight = torch.where(high.isfinite(), (low + high) / 2, 10 * weight)
+    return found.within(eps)

@@ -1,0 +1,113 @@
+"""PGD that drives neurons across the border of the mask."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from nenni.adversary.attacks.pgd import climb
+from nenni.adversary.ball import Ball
+from nenni.adversary.gradient import ascent, frozen
+from nenni.adversary.losses import objective
+from nenni.core.errors import UserError
+from nenni.core.types import Count, Loss, NonNegative, Norm, Positive
+from nenni.method.injection import noisy_layers
+from nenni.method.noisy_layer import NoisyLayer
+
+__all__ = ["mask_flip"]
+
+INJECTED_ONLY = True
+Masks = dict[int, list[Tensor]]
+"""Layer -> the mask of each of its calls, soft or of the clean images."""
+
+
+def mask_flip(
+    model: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    eps: float,
+    generator: torch.Generator,
+    *,
+    norm: Norm = "linf",
+    targeted: bool = False,
+    loss: Loss = "margin",
+    steps: Count = 40,
+    relative_step: Positive = 5.0,
+    weight: NonNegative = 1.0,
+    temperature: Positive = 0.1,
+) -> Tensor:
+    """PGD on L + c F, F the share of neurons that changed between essential and not, made smooth.
+
+    F is the mean over layers and neurons of |s(x') - m(x)|, s the soft mask of the attacked image
+    and m the mask of the clean one. It is written for this defence: the noise a neuron gets is
+    largest where it should not have been judged non-essential.
+
+    Parameters
+    ----------
+    model : Module
+        From :func:`nenni.inject`.
+    inputs, labels, eps, norm, targeted
+        See :mod:`nenni.adversary.attacks`.
+    generator : Generator
+        Draws the start.
+    loss, steps, relative_step
+        See :func:`nenni.adversary.attacks.pgd.pgd`.
+    weight : float
+        C, in units of the loss.
+    temperature : float
+        Width of the soft mask, in standard deviations of a sample's scores.
+
+    Raises
+    ------
+    UserError
+        If no injected layer has a mask that the input decides.
+    """
+    layers = [layer for _, layer in noisy_layers(model) if not layer.choices.selection.randomised]
+    if not layers:
+        raise UserError("mask_flip attacks the masks of an injected network; this one has none")
+    ball = Ball(inputs, eps, norm)
+    with torch.no_grad(), _watched(layers, temperature) as found:
+        model(inputs)
+        clean = {layer: [(mask > 0.5).to(mask) for mask in masks] for layer, masks in found.items()}
+
+    def rising(images: Tensor, y: Tensor) -> tuple[Tensor, None]:
+        with _watched(layers, temperature) as soft:
+            away = objective(y, loss, targeted)
+            gradient, _ = ascent(
+                model, images, lambda logits: away(logits) + weight * _flipped(soft, clean)
+            )
+        return gradient, None
+
+    with frozen(model):
+        start = ball.uniform(generator)
+        return climb(start, labels, ball, rising, steps, relative_step * eps / steps)
+
+
+def _flipped(soft: Masks, clean: Masks) -> Tensor:
+    """Mean share of changed neurons of each sample, (N,)."""
+    shares = [
+        (now - before).abs().flatten(1).mean(1)
+        for layer, masks in soft.items()
+        for now, before in zip(masks, clean[layer], strict=True)
+    ]
+    return torch.stack(shares).mean(0)
+
+
+@contextmanager
+def _watched(layers: list[NoisyLayer], temperature: float) -> Iterator[Masks]:
+    """Collects the soft masks of every pass within."""
+    found: Masks = {}
+
+    def keep(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(layer, NoisyLayer)
+        before, layer.temperature = layer.temperature, temperature
+        found.setdefault(id(layer), []).append(layer.soft_mask(layer.judged(inputs[0])))
+        layer.temperature = before
+
+    handles = [layer.register_forward_pre_hook(keep) for layer in layers]
+    try:
+        yield found
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,191 @@
+"""Square attack."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from nenni.adversary.ball import Ball, over_samples, unit
+from nenni.adversary.losses import objective
+from nenni.core.errors import UserError
+from nenni.core.types import Count, Norm, Ratio
+
+__all__ = ["square"]
+
+_HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
+"""Queries of 10,000 after which the share of changed pixels is halved (section 3.1)."""
+
+
+@torch.no_grad()
+def square(
+    model: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    eps: float,
+    generator: torch.Generator,
+    *,
+    norm: Norm = "linf",
+    targeted: bool = False,
+    queries: Count = 1000,
+    share: Ratio = 0.8,
+) -> Tensor:
+    """Random search over square windows, by the logits alone.
+
+    Andriushchenko, Croce, Flammarion, Hein: Square attack, ECCV 2020, algorithms 1 to 3. A change
+    of a window stays where it lowers the margin of the label; an image that is misclassified
+    leaves the batch.
+
+    Parameters
+    ----------
+    model, inputs, labels, eps, norm, targeted
+        See :mod:`nenni.adversary.attacks`. No gradient is taken.
+    generator : Generator
+        Draws windows and signs.
+    queries : int
+        Passes per image.
+    share : float
+        Share of the pixels that a window changes at first.
+
+    Raises
+    ------
+    UserError
+        If the model returns labels, which tell nothing on the way.
+    """
+    draws = _Draws(generator, inputs)
+    found = inputs.clone()
+    active = torch.arange(len(inputs), device=inputs.device)
+    best = torch.full((len(inputs),), torch.inf, device=inputs.device, dtype=inputs.dtype)
+    for query in range(queries):
+        if not len(active):
+            break
+        ball, current = Ball(inputs[active], eps, norm), found[active]
+        if query == 0:
+            proposed = (_stripes if norm == "linf" else _tiles)(ball, draws)
+        else:
+            side = _side(share, query / queries, inputs.shape[-2:])
+            proposed = (_square_linf if norm == "linf" else _square_l2)(current, ball, side, draws)
+        proposed = ball.project(proposed)
+        value = _margin(model, proposed, labels[active], targeted)
+        better = value < best[active]
+        found[active] = torch.where(over_samples(better, current), proposed, current)
+        best[active] = torch.where(better, value, best[active])
+        active = active[best[active] >= 0]
+    return found
+
+
+def _margin(model: nn.Module, images: Tensor, labels: Tensor, targeted: bool) -> Tensor:
+    """Below 0 where the attack has succeeded; not numbers count as infinite."""
+    logits = model(images)
+    if not logits.is_floating_point() or logits.dim() != 2:
+        raise UserError(
+            "square needs scores (N, classes), and the model returns labels: use hopskipjump or "
+            "random_noise"
+        )
+    value = -objective(labels, "margin", targeted)(logits)
+    return value.nan_to_num(nan=torch.inf, posinf=torch.inf, neginf=-torch.inf)
+
+
+def _side(share: float, progress: float, size: torch.Size) -> int:
+    """Side of the window, whose area is a share of the image's."""
+    halvings = sum(10_000 * progress > q for q in _HALVINGS)
+    height, width = size
+    side = round(math.sqrt(share / 2**halvings * height * width))
+    return max(1, min(side, height, width))
+
+
+class _Draws:
+    """Signs and windows, one per image."""
+
+    def __init__(self, generator: torch.Generator, like: Tensor) -> None:
+        self.generator, self.like = generator, like
+
+    def signs(self, *shape: int) -> Tensor:
+        """-1 or +1."""
+        return 2 * self.integers(2, *shape).to(self.like) - 1
+
+    def integers(self, stop: int, *shape: int) -> Tensor:
+        """From 0 to stop - 1."""
+        device = self.generator.device
+        drawn = torch.randint(stop, shape, generator=self.generator, device=device)
+        return drawn.to(self.like.device)
+
+    def window(self, images: Tensor, side: int) -> tuple[Tensor, ...]:
+        """Index of a window of each image, of shape (N, C, side, side)."""
+        n, channels, height, width = images.shape
+        top, left = self.integers(height - side + 1, n), self.integers(width - side + 1, n)
+        along = torch.arange(side, device=images.device)
+        return (
+            torch.arange(n, device=images.device)[:, None, None, None],
+            torch.arange(channels, device=images.device)[None, :, None, None],
+            (top[:, None] + along)[:, None, :, None],
+            (left[:, None] + along)[:, None, None, :],
+        )
+
+
+def _stripes(ball: Ball, draws: _Draws) -> Tensor:
+    """Vertical stripes at the border of the ball."""
+    n, channels, _, width = ball.inputs.shape
+    return ball.inputs + ball.eps * draws.signs(n, channels, 1, width)
+
+
+def _square_linf(current: Tensor, ball: Ball, side: int, draws: _Draws) -> Tensor:
+    """A window of each image at a corner of the ball, per channel (algorithm 2)."""
+    proposed, window = current.clone(), draws.window(current, side)
+    signs = draws.signs(len(current), current.shape[1], 1, 1)
+    proposed[window] = ball.inputs[window] + ball.eps * signs
+    return proposed
+
+
+def _tiles(ball: Ball, draws: _Draws) -> Tensor:
+    """Bumps in a grid of windows, as large as the ball allows."""
+    n, channels, height, width = ball.inputs.shape
+    side = max(1, min(height, width) // 5)
+    noise = torch.zeros_like(ball.inputs)
+    for top in range(0, height - side + 1, side):
+        for left in range(0, width - side + 1, side):
+            bumps = _bumps(side, n, draws) * draws.signs(n, channels, 1, 1)
+            noise[:, :, top : top + side, left : left + side] = bumps
+    return ball.inputs + ball.eps * unit(noise, "l2")
+
+
+def _square_l2(current: Tensor, ball: Ball, side: int, draws: _Draws) -> Tensor:
+    """One window's share of the norm goes to a bump in another (algorithm 3)."""
+    side = min(max(3, side + 1 - side % 2), *current.shape[-2:])
+    n, channels = current.shape[:2]
+    moved = current - ball.inputs
+    gains, loses = draws.window(current, side), draws.window(current, side)
+    old = moved[gains]
+    spent = moved.square().flatten(1).sum(1)
+    moved[gains] = 0
+    moved[loses] = 0
+    kept = moved.square().flatten(1).sum(1)
+    left = (ball.eps**2 - spent).clamp_min(0) + (spent - kept).clamp_min(0)
+    bumps = _bumps(side, n, draws) * draws.signs(n, channels, 1, 1)
+    direction = bumps + _per_channel_unit(old)
+    moved[gains] = over_samples((left / channels).sqrt(), current) * _per_channel_unit(direction)
+    return ball.inputs + moved
+
+
+def _per_channel_unit(x: Tensor) -> Tensor:
+    lengths = x.square().sum((2, 3), keepdim=True).sqrt()
+    return x / lengths.clamp_min(torch.finfo(x.dtype).tiny)
+
+
+def _bumps(side: int, n: int, draws: _Draws) -> Tensor:
+    """The paper's eta, (n, 1, side, side): two opposite heaps of norm 1, upright or lying."""
+    half = side // 2
+    bump = torch.cat([_heap(half, side), -_heap(side - half, side)])
+    bump = (bump / bump.norm()).to(draws.like)
+    return torch.stack([bump, bump.T])[draws.integers(2, n)][:, None]
+
+
+def _heap(height: int, width: int) -> Tensor:
+    """Sum of nested rectangles, each of the height 1 / (rank + 1)^2 (section 3.3)."""
+    heap = torch.zeros(height, width)
+    centre_row, centre_column = height // 2, width // 2
+    for rank in range(max(height, width) // 2 + 1):
+        heap[
+            max(centre_row - rank, 0) : min(centre_row + rank, height - 1) + 1,
+            max(centre_column - rank, 0) : min(centre_column + rank, width - 1) + 1,
+        ] += 1 / (rank + 1) ** 2
+    return heap

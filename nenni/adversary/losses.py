@@ -1,0 +1,72 @@
+"""Losses that attacks raise: logits (N, classes) and labels (N,) to one number per sample."""
+
+import warnings
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nenni.core.types import Loss
+
+DLR_CLASSES = 3
+"""Fewest classes for which the DLR loss is defined."""
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """-log softmax(z)_y. It saturates where logits are large."""
+    return F.cross_entropy(logits, labels, reduction="none")
+
+
+def margin(logits: Tensor, labels: Tensor) -> Tensor:
+    """max_(i != y) z_i - z_y, above 0 where the sample is misclassified.
+
+    Carlini, Wagner: Towards evaluating the robustness of neural networks, S&P 2017, f_6.
+    """
+    return _largest_other(logits, labels) - logits.gather(1, labels[:, None])[:, 0]
+
+
+def dlr(logits: Tensor, labels: Tensor) -> Tensor:
+    """Difference of logits ratio: the margin over z_(1) - z_(3), of the sorted logits.
+
+    Croce, Hein: Reliable evaluation of adversarial robustness with an ensemble of diverse
+    parameter-free attacks, ICML 2020, eq. 6. Invariant to the scale of the logits. With fewer than
+    3 classes there is no z_(3): the margin takes its place, with a warning.
+    """
+    if (classes := logits.shape[1]) < DLR_CLASSES:
+        note = f"the DLR loss is undefined for {classes} classes; the margin took its place"
+        warnings.warn(note, stacklevel=2)
+        return margin(logits, labels)
+    top = logits.topk(3, dim=1).values
+    spread = (top[:, 0] - top[:, 2]).clamp_min(torch.finfo(logits.dtype).tiny)
+    return margin(logits, labels) / spread
+
+
+LOSSES: dict[Loss, Callable[[Tensor, Tensor], Tensor]] = {
+    "ce": cross_entropy,
+    "margin": margin,
+    "dlr": dlr,
+}
+
+
+def objective(labels: Tensor, loss: Loss, targeted: bool) -> Callable[[Tensor], Tensor]:
+    """The loss away from the labels, or, targeted, the negative loss towards them."""
+
+    def away(logits: Tensor) -> Tensor:
+        value = LOSSES[loss](logits, labels)
+        return -value if targeted else value
+
+    return away
+
+
+def succeeds(logits: Tensor, labels: Tensor, targeted: bool = False) -> Tensor:
+    """Which samples are misclassified, or, targeted, get their label; (N,) of bool.
+
+    A tie with the label is no success, nor are logits that are not numbers.
+    """
+    distance = margin(logits, labels)
+    return distance < 0 if targeted else distance > 0
+
+
+def _largest_other(logits: Tensor, labels: Tensor) -> Tensor:
+    return logits.scatter(1, labels[:, None], -torch.inf).amax(1)

@@ -1,0 +1,122 @@
+"""Suites of attacks by name, and which of their attacks a network and a norm allow."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, get_args
+
+from pydantic_core import PydanticCustomError
+
+from nenni.adversary import attack_config
+from nenni.adversary.attack_choice import AttackChoice
+from nenni.core import plugins
+from nenni.core.errors import UserError
+from nenni.core.types import Norm
+
+Config = dict[str, Any]
+
+_MARGIN_PGD: Config = {"name": "pgd", "loss": "margin", "steps": 50, "restarts": 3}
+_THROUGH: Config = {"name": "pgd", "loss": "margin", "steps": 50}
+
+QUICK: dict[str, Config] = {
+    "fgsm": {"name": "fgsm"},
+    "pgd_20": {"name": "pgd", "steps": 20},
+}
+STANDARD: dict[str, Config] = {
+    "random_noise": {"name": "random_noise"},
+    **QUICK,
+    "pgd_margin": {**_MARGIN_PGD, "leave_broken": True},
+    "mi_fgsm": {"name": "mi_fgsm"},
+    "smoothed": {**_THROUGH, "samples": 10, "sigma": 0.05},
+    "ddn": {"name": "ddn"},
+    "cw_l2": {"name": "cw_l2"},
+    "deepfool": {"name": "deepfool"},
+    "square": {"name": "square"},
+    "exact_path": {**_THROUGH, "surrogate": {"name": "exact_path"}},
+    "approximate_path": {**_THROUGH, "surrogate": {"name": "approximate_path"}},
+    "soft_mask": {**_THROUGH, "surrogate": {"name": "soft_mask"}},
+    "bpda": {**_THROUGH, "surrogate": {"name": "bpda"}},
+    "mask_flip": {"name": "mask_flip"},
+}
+SUITES: dict[str, dict[str, Config]] = {
+    "quick": QUICK,
+    "standard": STANDARD,
+    "full": {**STANDARD, "autoattack": {"name": "autoattack"}},
+    "labels": {"random_noise": {"name": "random_noise"}, "hopskipjump": {"name": "hopskipjump"}},
+}
+"""Name -> attacks. ``standard`` is what a claim should survive; ``full`` adds AutoAttack, which
+needs a package of its own; ``labels`` is for models that return labels only."""
+
+
+def read_suite(suite: str | Mapping[str, Config], norm: Norm) -> dict[str, AttackChoice]:
+    """The attacks of a suite that know a norm.
+
+    Parameters
+    ----------
+    suite : str or mapping
+        A name of :data:`SUITES`, or attacks by name as a config has them.
+    norm : "linf" or "l2"
+        Given to the attacks that do not say theirs; those that cannot keep it are left out.
+
+    Raises
+    ------
+    UserError
+        If the suite is unknown, an attack of it malformed, or none is left.
+    """
+    if isinstance(suite, str):
+        if suite not in SUITES:
+            raise UserError(f"unknown suite '{suite}'; known are: {', '.join(SUITES)}")
+        suite = SUITES[suite]
+    found = {name: _read(name, config, norm) for name, config in suite.items()}
+    kept = {name: attack for name, attack in found.items() if attack.norm == norm}
+    if not kept:
+        raise UserError(f"no attack of the suite keeps the norm {norm}")
+    return kept
+
+
+def applicable(
+    attacks: Mapping[str, AttackChoice], *, injected: bool, randomised: bool, samples: int
+) -> dict[str, AttackChoice]:
+    """The attacks that a network allows, made to see past its randomness if it has any.
+
+    Attacks on the paths of an injected network are left out for a plain one. For a randomised one
+    the gradients that can be averaged are (EOT), and AutoAttack runs its version for it.
+
+    Parameters
+    ----------
+    attacks : mapping
+        From :func:`read_suite`.
+    injected, randomised : bool
+        What the network is.
+    samples : int
+        Passes over which a randomised network's gradient is averaged.
+    """
+    kept = {
+        name: attack for name, attack in attacks.items() if injected or not attack.injected_only
+    }
+    if not randomised:
+        return kept
+    return {name: _expecting(attack, samples) for name, attack in kept.items()}
+
+
+def _read(name: str, config: Config, norm: Norm) -> AttackChoice:
+    try:
+        checked = attack_config.validate(config)
+    except PydanticCustomError as error:
+        listed = "; ".join(
+            ".".join(map(str, (name, *where))) + f": {what}"
+            for where, what in (error.context or {})["problems"]
+        )
+        raise UserError(f"suite: {listed}") from None
+    known = plugins.schema("attack", checked["name"]).model_fields["norm"].annotation
+    if "norm" not in config and norm in get_args(known):
+        checked["norm"] = norm
+    return AttackChoice.from_config(checked)
+
+
+def _expecting(attack: AttackChoice, samples: int) -> AttackChoice:
+    arguments = dict(attack.arguments)
+    if "samples" in arguments and attack.name == "pgd":
+        arguments |= {"samples": max(samples, arguments["samples"]), "leave_broken": False}
+    if attack.name == "autoattack":
+        arguments["version"] = "rand"
+    return replace(attack, arguments=arguments)

@@ -1,0 +1,46 @@
+"""A network seen through one of the paths of its injected layers."""
+
+from torch import Tensor, nn
+
+from nenni.core.errors import UserError
+from nenni.method.injection import noisy_layers
+from nenni.method.noisy_layer import Path
+
+
+class Through(nn.Module):
+    """The given network, with all injected layers on one path during each pass.
+
+    Parameters
+    ----------
+    model : Module
+        An injected network.
+    path : str
+        See :class:`nenni.method.noisy_layer.NoisyLayer`.
+    temperature : float
+        Width of a soft mask.
+
+    Raises
+    ------
+    UserError
+        If no layer is injected.
+    """
+
+    def __init__(self, model: nn.Module, path: Path, temperature: float = 0.1) -> None:
+        super().__init__()
+        if not any(noisy_layers(model)):
+            raise UserError(f"the surrogate '{path}' is of an injected network; this one is plain")
+        self.model, self.path, self.temperature = model, path, temperature
+        self.training = model.training
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits by the chosen path."""
+        layers = [layer for _, layer in noisy_layers(self.model)]
+        before = [(layer.path, layer.temperature) for layer in layers]
+        try:
+            for layer in layers:
+                layer.path, layer.temperature = self.path, self.temperature
+            logits: Tensor = self.model(x)
+        finally:
+            for layer, (path, temperature) in zip(layers, before, strict=True):
+                layer.path, layer.temperature = path, temperature
+        return logits

@@ -1,0 +1,180 @@
+"""Reading and writing artefacts: atomic, deterministic, and clear about what is wrong."""
+
+import errno
+import hashlib
+import json
+import os
+import pickle
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nenni.core.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+_AGAIN = "delete it and run snakemake again"
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file, then rename it: there is never half a file at `path`.
+
+    Raises
+    ------
+    UserError
+        If the disk is full or the folder cannot be written; what was at `path` is kept.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise _explain(path, error) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text with unix line ends."""
+    write_atomically(path, lambda temporary: temporary.write_bytes(text.encode()))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON, indented, in the order given."""
+    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a file written by :func:`write_json`."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: is missing; run snakemake again") from error
+    except ValueError as error:
+        raise UserError(f"{path}: is damaged ({error}); {_AGAIN}") from error
+
+
+def write_csv(path: Path, table: "pd.DataFrame") -> None:
+    """Write a table without its index, numbers to 8 significant digits."""
+    write_text(path, table.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
+
+
+def read_csv(path: Path) -> "pd.DataFrame":
+    """Read a table written by :func:`write_csv`."""
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: is missing; run snakemake again") from error
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: is damaged ({error}); {_AGAIN}") from error
+
+
+def write_tensors(path: Path, tensors: dict[str, "Tensor"], meta: dict[str, Any]) -> None:
+    """Write safetensors whose metadata is one key with sorted JSON, so that bytes repeat."""
+    import torch
+    from safetensors.torch import save
+
+    packed = {  # copies, as safetensors refuses tensors that share memory (tied layers)
+        name: t.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, t in tensors.items()
+    }
+    data = save(packed, {"nenni": json.dumps(meta, sort_keys=True)})
+    write_atomically(path, lambda temporary: temporary.write_bytes(data))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
+    """Read tensors and metadata written by :func:`write_tensors`."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            meta = json.loads(file.metadata()["nenni"])
+            return {name: file.get_tensor(name) for name in file.keys()}, meta  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: is missing; run snakemake again") from error
+    except (SafetensorError, TypeError, KeyError, ValueError) as error:
+        raise UserError(f"{path}: is damaged ({error}); {_AGAIN}") from error
+
+
+def read_meta(path: Path) -> Any:
+    """Metadata of a file of :func:`write_tensors`; None if it is none."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return json.loads((file.metadata() or {}).get("nenni", "null"))
+    except (SafetensorError, OSError, ValueError):
+        return None
+
+
+def foreign_tensors(path: Path) -> dict[str, "Tensor"]:
+    """Tensors that another program wrote, as safetensors or by torch.save; runs nothing of theirs.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, damaged, or holds more than tensors.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: is missing") from error
+    except (SafetensorError, OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        raise UserError(f"{path}: holds no tensors, or more than tensors alone") from error
+    found = found.get("state_dict", found) if isinstance(found, dict) else found
+    if not isinstance(found, dict) or not all(isinstance(t, torch.Tensor) for t in found.values()):
+        raise UserError(f"{path}: should hold tensors by name, as model.state_dict() does")
+    return found
+
+
+def sha256(path: Path) -> str:
+    """Checksum of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_manifest(path: Path, files: list[Path]) -> None:
+    """Write the checksums of files in the format of ``sha256sum``."""
+    write_text(path, "".join(f"{sha256(file)}  {file.as_posix()}\n" for file in sorted(files)))
+
+
+def check_manifest(path: Path) -> list[str]:
+    """One line per file of a manifest that is missing or not what was written."""
+    problems = []
+    lines = path.read_text().splitlines()
+    if not lines:
+        problems.append(f"{path}: is damaged; {_AGAIN}")
+    for line in lines:
+        digest, _, name = line.partition("  ")
+        file = Path(name)
+        if len(digest) != 64 or not name:
+            problems.append(f"{path}: is damaged; {_AGAIN}")
+        elif not file.exists():
+            problems.append(f"{file}: is missing; run snakemake again")
+        elif sha256(file) != digest:
+            problems.append(f"{file}: is not what was written; {_AGAIN}")
+    return problems
+
+
+def _explain(path: Path, error: OSError) -> UserError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return UserError(
+            f"{path}: no space is left to write it; free some and run the same command again, "
+            "what was finished is kept"
+        )
+    return UserError(f"{path}: cannot be written ({error.strerror})")

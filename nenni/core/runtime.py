@@ -1,0 +1,61 @@
+"""Make torch deterministic, on the device that the config names."""
+
+import ctypes
+import os
+import sys
+from typing import Any
+
+import torch
+
+from nenni.core.errors import UserError
+
+_M_MMAP_MAX, _M_TRIM_THRESHOLD = -4, -1
+"""Parameters of mallopt, from glibc's malloc.h."""
+
+
+def prepare(config: dict[str, Any]) -> torch.device:
+    """Fix threads and device as a stage's config says, and make torch deterministic.
+
+    Results depend on the number of threads in the last bit, and hard masks amplify it: threads and
+    device come from the config, never from the machine. On a CPU that is all it takes; the switch
+    for deterministic algorithms, which a GPU needs, loads torch's compiler and costs seconds.
+
+    Raises
+    ------
+    UserError
+        If the config asks for a GPU and there is none.
+    """
+    keep_freed_memory()
+    torch.set_num_threads(config["threads"])
+    if config["device"] == "cpu":
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise UserError("device: cuda is asked for, and torch finds none; set device: cpu")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    return torch.device("cuda")
+
+
+def return_freed_memory() -> None:
+    """Let glibc give freed memory back to the system, so that what is resident is in use.
+
+    Does nothing with another C library.
+    """
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep freed memory for the next tensor, which saves a fault on each of its pages.
+
+    Large tensors are otherwise mapped and unmapped one by one; on small networks that is a good
+    part of the time. Does nothing with another C library.
+    """
+    if sys.platform == "linux":
+        allocator = getattr(ctypes.CDLL(None), "mallopt", None)
+        if allocator is not None:
+            allocator(_M_MMAP_MAX, 0)
+            allocator(_M_TRIM_THRESHOLD, 2**31 - 1)

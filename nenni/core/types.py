@@ -1,0 +1,39 @@
+"""Constrained numbers, for the parameters that a config may set.
+
+Plugins annotate their keyword-only parameters with these names (or with int, float, bool, str,
+list): :mod:`nenni.core.plugins` reads the annotations from the source and refuses what does not fit
+before any job starts.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+Count = Annotated[int, Field(ge=1)]
+"""A whole number of 1 or more."""
+Index = Annotated[int, Field(ge=0)]
+"""A whole number of 0 or more."""
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""A finite number above 0."""
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""A finite number of 0 or more."""
+Fraction = Annotated[float, Field(ge=0, le=1)]
+"""A share, from 0 to 1."""
+Ratio = Annotated[float, Field(gt=0, le=1)]
+"""A share above 0, up to 1."""
+Bits = Literal[2, 3, 4, 5, 6, 7, 8, 16, 32]
+"""Width of a number; 32 stands for no rounding."""
+Norm = Literal["linf", "l2"]
+"""What bounds a perturbation: its largest component, or its Euclidean length."""
+LInf = Literal["linf"]
+"""For an attack that knows this norm only."""
+L2 = Literal["l2"]
+"""For an attack that knows this norm only."""
+Loss = Literal["ce", "margin", "dlr"]
+"""What an attack raises: see :mod:`nenni.adversary.losses`."""
+File = Annotated[str, Field(min_length=1)]
+"""A file that a config names: the job reruns when its content changes."""
+Folder = Annotated[str, Field(min_length=1)]
+"""A folder that a config names."""
+AutoAttackVersion = Literal["standard", "rand"]
+"""See :mod:`nenni.adversary.attacks.autoattack`."""

@@ -1,0 +1,1 @@
+"""What a network computes: its description for the cost model, counts, and times on the clock."""

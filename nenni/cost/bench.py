@@ -1,0 +1,126 @@
+"""Measured time and memory of a network: dense in three precisions, and injected as it runs today.
+
+One thread, the processor time of the calling thread, the median of several runs. An injected
+network computes both paths in full: what it measures is not the method's promise, but what today's
+code takes. Each setting has a process of its own, whose largest resident memory is read.
+"""
+
+import gc
+import statistics
+import time
+import timeit
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nenni.core import runtime
+from nenni.core.errors import UserError
+from nenni.cost.dense_variants import packed, quantised
+from nenni.method.injection import remove
+
+FORWARD = ("fp32", "bf16", "int8", "injected")
+TRAINING = ("train_plain", "train_injected")
+_REPEATS = 5
+
+
+def prepare(model: nn.Module, variant: str, images: Tensor) -> Callable[[], object]:
+    """What one call of a variant is.
+
+    Parameters
+    ----------
+    model : Module
+        Injected.
+    variant : str
+        One of `FORWARD`: classify the images, dense ones folded and packed. One of `TRAINING`: the
+        gradient of the cross entropy for all parameters, in float32.
+    images : Tensor
+        The batch (N, C, H, W).
+    """
+    plain = remove(model)
+    if variant in TRAINING:
+        network = (plain if variant == "train_plain" else model).train()
+        labels = torch.zeros(len(images), dtype=torch.int64)
+        return lambda: _training_step(network, images, labels)
+    images = images.contiguous(memory_format=torch.channels_last)
+    if variant == "injected":
+        network = model.eval().to(memory_format=torch.channels_last)
+    elif variant == "int8":
+        network = quantised(plain.eval(), images)
+    else:
+        dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[variant]
+        network, images = packed(plain.eval(), images, dtype), images.to(dtype)
+    return lambda: _classify(network, images)
+
+
+@torch.no_grad()
+def _classify(network: nn.Module, images: Tensor) -> None:
+    network(images)
+
+
+def _training_step(network: nn.Module, images: Tensor, labels: Tensor) -> None:
+    F.cross_entropy(network(images), labels).backward()
+    network.zero_grad()
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Median thread time of a call, once it is warm."""
+    timer = timeit.Timer(run, timer=time.thread_time)
+    number, _ = timer.autorange()
+    return statistics.median(timer.repeat(_REPEATS, number)) / number
+
+
+def measure(model: nn.Module, variant: str, batch: int, shape: tuple[int, ...]) -> dict[str, float]:
+    """Time and memory of one variant, on random images, in this process.
+
+    Parameters
+    ----------
+    model : Module
+        Injected.
+    variant : str
+        See :func:`prepare`.
+    batch : int
+        Images at once.
+    shape : tuple of int
+        Of one image (C, H, W).
+
+    Returns
+    -------
+    dict
+        ``seconds`` of a batch; ``peak_mib``, resident memory that a pass adds at its peak, beside
+        network and images.
+    """
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    run = prepare(model, variant, torch.rand(batch, *shape))
+    peak = added_mib(run)
+    runtime.keep_freed_memory()
+    return {"seconds": seconds(run), "peak_mib": peak}
+
+
+def added_mib(run: Callable[[], object]) -> float:
+    """Resident memory that a second call adds at its peak.
+
+    Raises
+    ------
+    UserError
+        On other systems than Linux, whose files these are.
+    """
+    run()
+    gc.collect()
+    runtime.return_freed_memory()
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # forgets the largest so far
+    except OSError as error:
+        raise UserError(f"memory is measured on Linux alone ({error})") from None
+    before = _status("VmRSS")
+    run()
+    return (_status("VmHWM") - before) / 1024
+
+
+def _status(key: str) -> int:
+    """A number of the process's status, in KiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{key}:"))

@@ -1,0 +1,137 @@
+"""Describe a network layer by layer, as the cost model reads it."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nenni.cost.matrix_products import products
+from nenni.method.injection import noisy_layers, seed_noise
+from nenni.method.noisy_layer import NoisyLayer
+from nenni.networks.attention import make_attention_explicit
+
+VERSION = 2
+"""Version of the schema of layers.json."""
+TILES = (4, 8, 16, 32, 64)
+"""Neighbouring channels of the tiles whose occupancy is measured."""
+
+
+@torch.no_grad()
+def describe(
+    model: nn.Module, images: Tensor, name: str, seed: int, batch_size: int = 250
+) -> dict[str, Any]:
+    """Shapes, bits, projections and measured masks of every convolution and matrix product.
+
+    They stand in the order in which they run; one that runs again has an entry for each time,
+    ``name#2`` and so on. Those that do not run cost nothing and are left out. Products of
+    activations, as in attention, are there too.
+
+    Parameters
+    ----------
+    model : Module
+        Plain or injected, in eval mode.
+    images : Tensor
+        Images (N, C, H, W) on which the shares of essential neurons are measured.
+    name : str
+        Name of the network, for the reader.
+    seed : int
+        Root of the draws of a randomised selection.
+    batch_size : int
+        Images per forward pass.
+
+    Returns
+    -------
+    dict
+        The content of ``layers.json``.
+    """
+    model = copy.deepcopy(model)
+    make_attention_explicit(model)
+    seed_noise(model, seed, "describe")
+    found = {
+        layer_name: layer
+        for layer_name, layer in model.named_modules()
+        if isinstance(layer, NoisyLayer | nn.Conv2d | nn.Linear)
+        and not layer_name.endswith(".wrapped")
+    }
+    seen = products(model, found, images[:1])
+    noisy = dict(noisy_layers(model))
+    counts = {layer_name: _Masks() for layer_name in noisy}
+    handles = [
+        layer.register_forward_hook(_mask_hook(counts[layer_name]))
+        for layer_name, layer in noisy.items()
+    ]
+    try:
+        for batch in images.split(batch_size) if noisy else ():
+            model(batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+    layers = []
+    for one in seen:
+        entry = {"name": one.name, **one.geometry, "exact_bits": 32, "injection": None}
+        layer = noisy.get(one.layer or "")
+        if layer is not None:
+            entry["exact_bits"] = layer.choices.exact_bits
+            entry["injection"] = _injection(layer, counts[one.layer or ""])
+        layers.append(entry)
+    return {
+        "version": VERSION,
+        "model": name,
+        "input_shape": list(images.shape[1:]),
+        "layers": layers,
+    }
+
+
+class _Masks:
+    """How many neurons were essential, and tiles of neighbouring channels with one that was."""
+
+    def __init__(self) -> None:
+        self.essential = self.neurons = 0
+        self.tiles = {size: [0, 0] for size in TILES}
+
+    def add(self, mask: Tensor) -> None:
+        """Count a mask, channels last (..., n)."""
+        self.essential += int(mask.sum())
+        self.neurons += mask.numel()
+        for size, (touched, all_) in self.tiles.items():
+            rest = -mask.shape[-1] % size
+            tiles = F.pad(mask, (0, rest)).unflatten(-1, (-1, size)).any(-1)
+            self.tiles[size] = [touched + int(tiles.sum()), all_ + tiles.numel()]
+
+
+def _mask_hook(count: _Masks) -> Callable[..., None]:
+    def hook(layer: NoisyLayer, inputs: tuple[Tensor, ...], _: Tensor) -> None:
+        x = inputs[0]
+        exact = layer.choices.selection.judges_exact
+        mask = layer.mask(layer.essential(x) if exact else layer.approximate(x))
+        count.add(mask.movedim(1, -1) if isinstance(layer.wrapped, nn.Conv2d) else mask)
+
+    return hook
+
+
+def _injection(layer: NoisyLayer, masks: _Masks) -> dict[str, Any]:
+    choices = layer.choices.to_config()
+    selection, projection, noise = (choices[kind] for kind in ("selection", "projection", "noise"))
+    name = selection["name"]
+    return {
+        "projection": projection["name"],
+        "k": layer.W_tilde[0, 0].numel(),
+        "k_c": layer.P.shape[1] if layer.choices.projection.shared_taps else None,
+        "nonzeros": round(int(layer.P.count_nonzero()) / layer.pool),
+        "weight_bits": choices["weight_bits"],
+        "input_bits": choices["input_bits"],
+        "projected_bits": choices["projected_bits"],
+        "selection": name,
+        "fraction": layer.choices.selection.nominal(),
+        "measured_fraction": masks.essential / masks.neurons,
+        "occupancy": {str(t): touched / all_ for t, (touched, all_) in masks.tiles.items()},
+        "n_m": [selection["n"], selection["m"]] if name == "n_m" else None,
+        "block": [selection["channels"], selection["positions"]] if name == "block" else None,
+        "algorithm": "quickselect" if name in ("topk", "inverted", "oracle") else None,
+        "normalise": choices["normalise"],
+        "noise": noise["name"],
+        "pool": layer.pool,
+    }

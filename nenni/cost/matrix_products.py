@@ -1,0 +1,199 @@
+"""Convolutions and matrix products that a network computes, in the order in which they run.
+
+Those of modules are seen by hooks; those that a forward pass computes by itself, as attention does,
+by the operators that reach the device.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from nenni.core.errors import UserError
+
+Geometry = dict[str, Any]
+"""The keys of ``layers.json`` that give a layer's shape."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One product.
+
+    Attributes
+    ----------
+    name : str
+        Of the layer, with ``#2`` and so on if it runs again; or of the module that multiplied, and
+        ``matmul`` or ``conv``.
+    layer : str or None
+        Name of the layer as a module.
+    geometry : dict
+        Its shape.
+    """
+
+    name: str
+    layer: str | None
+    geometry: Geometry
+
+
+@torch.no_grad()
+def products(model: nn.Module, layers: Mapping[str, nn.Module], image: Tensor) -> list[Seen]:
+    """What one image (1, C, H, W) runs through.
+
+    Parameters
+    ----------
+    model : Module
+        In eval mode.
+    layers : dict
+        Name -> module that counts as one product, whatever it does within; it is, or wraps as
+        ``wrapped``, a Conv2d or a Linear.
+    image : Tensor
+        One image.
+
+    Raises
+    ------
+    UserError
+        If a convolution is transposed, of three dimensions, or padded unevenly.
+    """
+    seen: list[Seen] = []
+    open_modules: list[str] = []
+    counted: dict[str, int] = {}
+    weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
+
+    def add(name: str, layer: str | None, geometry: Geometry) -> None:
+        counted[name] = counted.get(name, 0) + 1
+        label = name if counted[name] == 1 else f"{name}#{counted[name]}"
+        seen.append(Seen(label, layer, geometry))
+
+    class Operators(TorchDispatchMode):
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+        ) -> Any:
+            result = func(*args, **(kwargs or {}))
+            if not any(name in layers for name in open_modules):
+                where = open_modules[-1] if open_modules else ""
+                for kind, geometry in _of_operator(where, func, args, result, weights):
+                    add(f"{where}.{kind}".lstrip("."), None, geometry)
+            return result
+
+    handles = []
+    for name, module in model.named_modules():
+
+        def enter(_: nn.Module, __: Any, name: str = name) -> None:
+            open_modules.append(name)
+
+        def leave(module: nn.Module, inputs: Any, output: Any, name: str = name) -> None:
+            open_modules.pop()
+            if name in layers and not any(outer in layers for outer in open_modules):
+                plain = getattr(module, "wrapped", module)
+                geometry = _of_layer(name, plain, inputs[0].shape, output.shape)
+                for _ in range(len(inputs[0]) if isinstance(plain, nn.Conv2d) else 1):
+                    add(name, name, geometry)
+
+        handles += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
+    with _removed(handles), sdpa_kernel(SDPBackend.MATH), Operators():  # type: ignore[no-untyped-call]
+        model(image)
+    return seen
+
+
+@contextmanager
+def _removed(handles: list[Any]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _of_layer(name: str, layer: nn.Module, inputs: torch.Size, outputs: torch.Size) -> Geometry:
+    if isinstance(layer, nn.Conv2d):
+        left, right, top, bottom = layer._reversed_padding_repeated_twice
+        if (left, top) != (right, bottom):
+            raise UserError(
+                f"layer {name}: its padding '{layer.padding}' differs between the sides, for which "
+                "the cost model has no place"
+            )
+        return convolution(
+            layer.weight.shape, layer.stride, (top, left), layer.dilation, layer.groups,
+            inputs[2:], outputs[2:],
+        )  # fmt: skip
+    assert isinstance(layer, nn.Linear)
+    return product("linear", inputs[:-1].numel(), layer.out_features, layer.in_features, 1)
+
+
+def _of_operator(
+    where: str, func: Any, args: tuple[Any, ...], result: Any, weights: set[int]
+) -> Iterator[tuple[str, Geometry]]:
+    """The products of an operator that no layer called; by a parameter they are linear layers."""
+    aten = torch.ops.aten
+    match func.overloadpacket:
+        case aten.mm | aten.bmm:
+            left, right = args[:2]
+        case aten.addmm | aten.baddbmm:
+            left, right = args[1:3]
+        case aten.mv:
+            left, right = args[1][None], args[0].t()
+        case aten.convolution:
+            yield "conv", _functional_convolution(where, args, result)
+            return
+        case _:
+            return
+    batch = left.shape[0] if left.dim() == 3 else 1
+    linear = batch == 1 and right.untyped_storage().data_ptr() in weights
+    kind = "linear" if linear else "matmul"
+    yield kind, product(kind, left.shape[-2], right.shape[-1], left.shape[-1], batch)
+
+
+def _functional_convolution(where: str, args: tuple[Any, ...], result: Tensor) -> Geometry:
+    x, weight, _, stride, padding, dilation, transposed, _, groups = args
+    if transposed or x.dim() > 4:
+        kind = "transposed" if transposed else "three-dimensional"
+        raise UserError(
+            f"module {where or 'the model'}: its {kind} convolution has no place in the cost model"
+        )
+    sizes = [weight.shape, stride, padding, dilation, x.shape[2:], result.shape[2:]]
+    if x.dim() == 3:  # one dimension is a height of 1
+        weight_shape, *rest = sizes
+        fill = (1, 0, 1, 1, 1)
+        sizes = [(*weight_shape[:2], 1, weight_shape[2])]
+        sizes += [(value, *size) for value, size in zip(fill, rest, strict=True)]
+    weight_shape, stride, padding, dilation, in_size, out_size = sizes
+    return convolution(weight_shape, stride, padding, dilation, groups, in_size, out_size)
+
+
+def convolution(
+    weight: Any, stride: Any, padding: Any, dilation: Any, groups: int, in_size: Any, out_size: Any
+) -> Geometry:
+    """Shape of a convolution whose weights are (n, C / groups, kh, kw)."""
+    return {
+        "kind": "conv2d",
+        "in_channels": weight[1] * groups,
+        "out_channels": weight[0],
+        "kernel_size": list(weight[2:]),
+        "stride": list(stride),
+        "padding": list(padding),
+        "dilation": list(dilation),
+        "groups": groups,
+        "in_size": list(in_size),
+        "out_size": list(out_size),
+    }
+
+
+def product(kind: str, M: int, n: int, d: int, groups: int) -> Geometry:
+    """Shape of so many matrix products (M x d) (d x n)."""
+    return {
+        "kind": kind,
+        "in_channels": d * groups,
+        "out_channels": n * groups,
+        "kernel_size": [1, 1],
+        "stride": [1, 1],
+        "padding": [0, 0],
+        "dilation": [1, 1],
+        "groups": groups,
+        "in_size": [1, M],
+        "out_size": [1, M],
+    }

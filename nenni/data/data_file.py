@@ -1,0 +1,113 @@
+"""Datasets as files: images or the names of their files, labels and the split."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nenni.core import plugins
+from nenni.core.errors import UserError
+from nenni.core.io import read_tensors, write_tensors
+from nenni.core.seeding import generator
+from nenni.data.dataset import Pool, Source
+from nenni.data.split import Images, InFiles, InMemory
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+def decode(
+    source: dict[str, Any], sizes: Mapping[Split, int | None], seed: int
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Load a dataset plugin and split it: tensors and metadata for a data file.
+
+    Test images are the published ones where there are some. Whatever is not published is held out
+    of the training images at random, and never overlaps them. The indices of a split are in random
+    order, so that its first n are a random sample too.
+
+    Parameters
+    ----------
+    source : dict
+        Config of the plugin.
+    sizes : dict
+        Images of each split; None is all that are left.
+    seed : int
+        Root of the random order.
+
+    Raises
+    ------
+    UserError
+        If the splits ask for more images than there are.
+    """
+    found: Source = plugins.load("data", source["name"])(**plugins.arguments(source))
+    pools = found.pools
+    offsets = dict(zip(pools, np.cumsum([0, *map(len, pools.values())]), strict=False))
+    tensors: dict[str, Tensor] = {}
+    for name, pool in pools.items():
+        held_out = [s for s in SPLITS if s == name or (name == "train" and s not in pools)]
+        purpose = ("split",) if name == "train" else ("split", name)
+        order = torch.randperm(len(pool), generator=generator(seed, *purpose)) + int(offsets[name])
+        parts = _counts(source["name"], {s: sizes[s] for s in held_out}, len(pool))
+        tensors |= dict(zip(held_out, order.split([*parts, len(pool) - sum(parts)]), strict=False))
+    tensors |= {"labels": torch.from_numpy(np.concatenate([p.labels for p in pools.values()]))}
+    tensors |= _pixels_or_files(list(pools.values()))
+    meta: dict[str, Any] = {"n_classes": found.n_classes}
+    if "images" in tensors:
+        return tensors, meta | {"input_shape": [*tensors["images"].shape[1:]]}
+    shape = [3, found.size, found.size]
+    return tensors, meta | {"input_shape": shape, "workers": found.workers}
+
+
+def save_data(path: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+    """Write a data file."""
+    write_tensors(path, tensors, meta)
+
+
+def load_data(
+    path: Path, splits: tuple[Split, ...], device: torch.device | str = "cpu"
+) -> tuple[dict[str, Images], dict[str, Any]]:
+    """The images of some splits, whose batches come on a device, and the metadata."""
+    tensors, meta = read_tensors(path)
+    if "files" in tensors:
+        files = [Path(name) for name in bytes(tensors["files"].numpy()).decode().splitlines()]
+        return {
+            split: InFiles(
+                [files[i] for i in tensors[split].tolist()],
+                tensors["labels"][tensors[split]].to(device),
+                meta["input_shape"][-1],
+                meta["workers"],
+            )
+            for split in splits
+        }, meta
+    pixels = tensors["images"].to(device)
+    return {
+        split: InMemory(pixels, tensors["labels"][rows].to(device), rows.to(device))
+        for split, rows in ((split, tensors[split]) for split in splits)
+    }, meta
+
+
+def _counts(name: str, sizes: dict[Split, int | None], n: int) -> list[int]:
+    asked = sum(size or 0 for size in sizes.values())
+    rest = [split for split, size in sizes.items() if size is None]
+    if len(rest) > 1:
+        raise UserError(
+            f"data {name}: {' and '.join(rest)} come from the same images; say how many for all "
+            "but one of them"
+        )
+    if asked > n or (rest and asked == n):
+        raise UserError(
+            f"data {name}: the splits ask for {asked} images{' and the rest' if rest else ''} of "
+            f"{n}; lower {', '.join(split for split, size in sizes.items() if size)}"
+        )
+    return [n - asked if size is None else size for size in sizes.values()]
+
+
+def _pixels_or_files(pools: Sequence[Pool]) -> dict[str, Tensor]:
+    arrays = [pool.images for pool in pools if isinstance(pool.images, np.ndarray)]
+    if arrays:
+        return {"images": torch.from_numpy(np.concatenate(arrays))}
+    names = "\n".join(str(file) for pool in pools for file in pool.images)
+    return {"files": torch.frombuffer(bytearray(names.encode()), dtype=torch.uint8)}

@@ -1,0 +1,1 @@
+"""Datasets, one per file: ``load(*, ...) -> nenni.data.dataset.Source``."""

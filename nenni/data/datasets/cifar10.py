@@ -1,0 +1,17 @@
+"""CIFAR-10."""
+
+from nenni.data.dataset import Source
+from nenni.data.torchvision_sets import from_torchvision
+
+__all__ = ["cifar10"]
+
+
+def cifar10(*, root: str = "data") -> Source:
+    """60,000 images of 32x32 in 10 classes (Krizhevsky, 2009), by torchvision.
+
+    Parameters
+    ----------
+    root : str
+        Folder of the files; they are downloaded if they are not there.
+    """
+    return from_torchvision("CIFAR10", root, {"train": {"train": True}, "test": {"train": False}})

@@ -1,0 +1,17 @@
+"""CIFAR-100."""
+
+from nenni.data.dataset import Source
+from nenni.data.torchvision_sets import from_torchvision
+
+__all__ = ["cifar100"]
+
+
+def cifar100(*, root: str = "data") -> Source:
+    """60,000 images of 32x32 in 100 classes (Krizhevsky, 2009), by torchvision.
+
+    Parameters
+    ----------
+    root : str
+        Folder of the files; they are downloaded if they are not there.
+    """
+    return from_torchvision("CIFAR100", root, {"train": {"train": True}, "test": {"train": False}})

@@ -1,0 +1,74 @@
+"""Images in folders, one per class."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nenni.core.types import Count, Folder, Index, NonNegative
+from nenni.data.dataset import Pool, Source, same_classes
+from nenni.data.image_files import check_image, list_images, read_image
+
+__all__ = ["image_folder"]
+
+
+def image_folder(
+    *,
+    train: Folder,
+    test: Folder | None = None,
+    size: Count,
+    max_gib: NonNegative = 4.0,
+    workers: Index = 2,
+) -> Source:
+    """A folder with one subfolder of images per class, as ImageNet is laid out.
+
+    Images are resized so that their shorter side has `size` pixels, and cropped to a square. They
+    are decoded once where that takes up to `max_gib` GiB; otherwise their headers are checked and
+    they are decoded each time they are needed.
+
+    Parameters
+    ----------
+    train, test : str
+        Folders. Without the second, test images are held out of the first.
+    size : int
+        Side of the square in pixels.
+    max_gib : float
+        Memory for decoded images, in GiB.
+    workers : int
+        Processes that decode.
+
+    Raises
+    ------
+    UserError
+        If an image cannot be decoded, or the folders differ in their classes.
+    """
+    found = {Path(folder): list_images(Path(folder)) for folder in (train, test) if folder}
+    names = {folder: classes for folder, (classes, _) in found.items()}
+    listed = {folder: files for folder, (_, files) in found.items()}
+    if test is not None:
+        same_classes(names[Path(train)], names[Path(test)], f"{train} and {test}")
+    total = sum(map(len, listed.values()))
+    decoded = total * 3 * size**2 <= max_gib * 2**30
+    pools = {
+        folder: Pool(
+            _decode([file for file, _ in files], size)
+            if decoded
+            else _checked([f for f, _ in files]),
+            np.array([label for _, label in files], dtype=np.int64),
+        )
+        for folder, files in listed.items()
+    }
+    return Source(
+        pools[Path(train)], test=pools.get(Path(test or "")), n_classes=len(names[Path(train)]),
+        size=size, workers=workers,
+    )  # fmt: skip
+
+
+def _decode(files: list[Path], size: int) -> NDArray[np.uint8]:
+    return np.stack([read_image(file, size) for file in files])
+
+
+def _checked(files: list[Path]) -> list[Path]:
+    for file in files:
+        check_image(file)
+    return files

@@ -1,0 +1,17 @@
+"""MNIST."""
+
+from nenni.data.dataset import Source
+from nenni.data.torchvision_sets import from_torchvision
+
+__all__ = ["mnist"]
+
+
+def mnist(*, root: str = "data") -> Source:
+    """70,000 digits of 28x28 (LeCun et al., 1998), by torchvision.
+
+    Parameters
+    ----------
+    root : str
+        Folder of the files; they are downloaded if they are not there.
+    """
+    return from_torchvision("MNIST", root, {"train": {"train": True}, "test": {"train": False}})

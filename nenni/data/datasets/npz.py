@@ -1,0 +1,37 @@
+"""Anyone's own data, as npz files."""
+
+from pathlib import Path
+
+from nenni.core.errors import UserError
+from nenni.core.types import Count, File
+from nenni.data.dataset import Source
+from nenni.data.npz_file import read_pool
+
+__all__ = ["npz"]
+
+
+def npz(*, train: File, test: File | None = None, n_classes: Count | None = None) -> Source:
+    """Images x, bytes (N, H, W, C) or (N, H, W), and labels y, whole numbers (N,).
+
+    Parameters
+    ----------
+    train, test : str
+        Files. Without the second, test images are held out of the first.
+    n_classes : int or None
+        Number of classes; None is one more than the largest training label.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or damaged, or an array of another type, shape or range.
+    """
+    pools = {Path(file): read_pool(Path(file), "x", "y") for file in (train, test) if file}
+    classes = n_classes or int(pools[Path(train)].labels.max()) + 1
+    for file, pool in pools.items():
+        if (largest := int(pool.labels.max())) >= classes:
+            raise UserError(f"{file}: y goes up to {largest}, and there are {classes} classes")
+    shapes = {file: pool.pixels.shape[1:] for file, pool in pools.items()}
+    if len(set(shapes.values())) > 1:
+        listed = ", ".join(f"{shape} in {file}" for file, shape in shapes.items())
+        raise UserError(f"images (C, H, W) should be of one size, got {listed}")
+    return Source(pools[Path(train)], test=pools.get(Path(test or "")), n_classes=classes)

@@ -1,0 +1,74 @@
+"""What must hold before a number means anything: of a model in evaluation, and of its data."""
+
+import torch
+from torch import Tensor, nn
+
+from nenni.core.errors import UserError
+
+
+@torch.no_grad()
+def check_classifier(model: nn.Module, images: Tensor) -> int | None:
+    """Number of classes of a classifier; None if it returns labels only.
+
+    Raises
+    ------
+    UserError
+        If the model is in train mode, does not accept the images, or does not return logits
+        (N, classes) or labels (N,).
+    """
+    if any(module.training for module in model.modules()):
+        raise UserError(
+            "the model is in train mode, where dropout and batch norm give other answers: call "
+            "model.eval() first"
+        )
+    shape = tuple(images.shape)
+    try:
+        with torch.random.fork_rng():
+            outputs = model(images)
+    except RuntimeError as error:
+        raise UserError(f"the model does not accept images of shape {shape}: {error}") from error
+    if not isinstance(outputs, Tensor):
+        raise UserError(f"the model returns a {type(outputs).__name__}; it should return logits")
+    if outputs.dim() == 1 and len(outputs) == len(images) and not outputs.is_floating_point():
+        return None
+    if outputs.dim() != 2 or len(outputs) != len(images) or not outputs.is_floating_point():
+        raise UserError(
+            f"the model returns {outputs.dtype} of shape {tuple(outputs.shape)} for images of "
+            f"shape {shape}; it should return logits (N, classes), or labels (N,) of int64"
+        )
+    if outputs.shape[1] < 2:
+        raise UserError("the model returns one number per image: give it one logit per class")
+    return outputs.shape[1]
+
+
+def check_data(images: Tensor, labels: Tensor, classes: int | None) -> None:
+    """Refuse images that are no images in [0, 1], and labels that are no classes of the model.
+
+    Raises
+    ------
+    UserError
+        Saying what is wrong and where.
+    """
+    if len(images) == 0:
+        raise UserError("there are no images")
+    if not images.is_floating_point() or images.dim() < 2:
+        raise UserError(
+            f"images should be floating-point (N, C, H, W), got {images.dtype} of shape "
+            f"{tuple(images.shape)}; divide bytes by 255"
+        )
+    low, high = float(images.min()), float(images.max())
+    if not (low >= 0 and high <= 1):
+        raise UserError(
+            f"images should be in [0, 1], where eps is meant; these go from {low:g} to {high:g}: "
+            "leave normalisation to the model"
+        )
+    if labels.shape != images.shape[:1] or labels.is_floating_point():
+        raise UserError(
+            f"labels should be whole numbers of shape ({len(images)},), got {labels.dtype} of "
+            f"shape {tuple(labels.shape)}"
+        )
+    bad = (labels < 0) | (labels >= classes) if classes is not None else labels < 0
+    if bool(bad.any()):
+        first = int(bad.nonzero()[0])
+        known = "" if classes is None else f", and the model knows 0 to {classes - 1}"
+        raise UserError(f"the label of image {first} is {int(labels[first])}{known}")

@@ -1,0 +1,266 @@
+"""Put NENNI into a trained network, and take it out again."""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import get_args
+
+import torch
+from torch import Tensor, nn
+
+from nenni.core.errors import UserError
+from nenni.core.seeding import derive_seed, generator
+from nenni.method.noisy_conv2d import NoisyConv2d
+from nenni.method.noisy_layer import NoisyLayer, Path
+from nenni.method.noisy_linear import NoisyLinear
+from nenni.method.quantise import NOT_ROUNDED
+from nenni.method.spec import InjectionSpec, matches, with_fraction
+from nenni.networks.attention import make_attention_explicit, pack_attention
+from nenni.networks.modes import evaluating
+from nenni.networks.tracing import trace
+
+
+def inject(
+    model: nn.Module, spec: InjectionSpec, example_input: Tensor, *, seed: int = 0
+) -> nn.Module:
+    """Copy of a network whose layers compute only their essential neurons exactly.
+
+    The spec says which layers are wrapped. Attention is rewritten first, so that its linear layers
+    can be. W~ is zero until :func:`nenni.fit` has run.
+
+    Parameters
+    ----------
+    model : Module
+        Any classifier; it is not changed.
+    spec : InjectionSpec
+        The choices of the method.
+    example_input : Tensor
+        A batch (N, C, H, W) that the model accepts: one pass shows the order of the layers and
+        the batch norms that follow them.
+    seed : int
+        Seed of P: the same seed and layer name give the same P, whatever else differs.
+
+    Raises
+    ------
+    UserError
+        If the network is injected already, no layer qualifies, a chosen one does not run on the
+        example input or cannot be wrapped, or a pattern of the spec matches nothing.
+    """
+    if any(noisy_layers(model)):
+        raise UserError("the network is injected already: inject the plain one, or remove() first")
+    noisy = copy.deepcopy(model)
+    make_attention_explicit(noisy)
+    found = trace(noisy, example_input)
+    chosen = _chosen(noisy, spec.layers, spec.min_inputs, found.order)
+    _check_overrides(noisy, spec, chosen)
+    for name in chosen:
+        layer = noisy.get_submodule(name)
+        kind = NoisyConv2d if isinstance(layer, nn.Conv2d) else NoisyLinear
+        choices = spec.of(name, _kind(layer))
+        draws = generator(seed, "projection", name)
+        wrapper = kind(layer, choices, draws, found.batch_norms.get(name))  # type: ignore[arg-type]
+        wrapper.train(layer.training)
+        for alias, module in list(noisy.named_modules(remove_duplicate=False)):
+            if module is layer:
+                noisy.set_submodule(alias, wrapper)
+    pack_attention(noisy)
+    _check_layers(noisy, example_input, found.sizes)
+    return noisy
+
+
+def remove(noisy: nn.Module) -> nn.Module:
+    """Plain copy of an injected network: the wrapped layers with their current weights."""
+    plain = copy.deepcopy(noisy)
+    for name, layer in list(plain.named_modules(remove_duplicate=False)):
+        if isinstance(layer, NoisyLayer):
+            plain.set_submodule(name, layer.wrapped)
+    pack_attention(plain)
+    return plain
+
+
+def injectable(
+    model: nn.Module, layers: Sequence[str], min_inputs: int, example_input: Tensor
+) -> list[str]:
+    """Names of the layers that :func:`inject` wraps, in the order in which they run.
+
+    Parameters
+    ----------
+    model : Module
+        A plain network.
+    layers : sequence of str
+        See :class:`nenni.method.spec.InjectionSpec`.
+    min_inputs : int
+        See :class:`nenni.method.spec.InjectionSpec`.
+    example_input : Tensor
+        A batch that the model accepts.
+
+    Raises
+    ------
+    UserError
+        As :func:`inject` does for layers that cannot be chosen.
+    """
+    explicit = copy.deepcopy(model)
+    make_attention_explicit(explicit)
+    return _chosen(explicit, layers, min_inputs, trace(explicit, example_input).order)
+
+
+def noisy_layers(model: nn.Module) -> Iterator[tuple[str, NoisyLayer]]:
+    """All (name, layer) of a network that are injected."""
+    return ((name, m) for name, m in model.named_modules() if isinstance(m, NoisyLayer))
+
+
+def set_path(model: nn.Module, path: Path, temperature: float = 0.1) -> None:
+    """Let every injected layer give z' ("injected"), z, z~, or z' with another gradient.
+
+    Parameters
+    ----------
+    model : Module
+        From :func:`inject`.
+    path : "injected", "exact", "approximate", "soft" or "bpda"
+        The output: see :class:`nenni.method.noisy_layer.NoisyLayer`.
+    temperature : float
+        Width of the soft mask, in standard deviations of a sample's scores.
+
+    Raises
+    ------
+    UserError
+        For a path that does not exist.
+    """
+    if path not in get_args(Path):
+        raise UserError(f"path should be one of {', '.join(get_args(Path))}, got {path!r}")
+    for _, layer in noisy_layers(model):
+        layer.path = path
+        layer.temperature = temperature
+
+
+def set_fractions(model: nn.Module, fractions: Mapping[str, float]) -> None:
+    """Change the fraction of some layers' selections, by name.
+
+    A selection with a calibrated threshold needs :func:`nenni.method.fit.set_thresholds`
+    afterwards.
+
+    Raises
+    ------
+    UserError
+        For a layer that is not injected.
+    """
+    layers = dict(noisy_layers(model))
+    for name, fraction in fractions.items():
+        if name not in layers:
+            raise UserError(f"{name} is no injected layer; those are: {', '.join(layers)}")
+        choices = layers[name].choices
+        layers[name].choices = replace(choices, selection=with_fraction(choices, fraction, name))
+
+
+def is_randomised(model: nn.Module) -> bool:
+    """Whether two forward passes on the same input may differ."""
+    return any(layer.randomised for _, layer in noisy_layers(model))
+
+
+def seed_noise(model: nn.Module, *purpose: int | str) -> None:
+    """Restart the draws of a randomised defence, so that what follows is reproducible."""
+    for name, layer in noisy_layers(model):
+        layer.seed(derive_seed(*purpose, name))
+
+
+def noise_states(model: nn.Module) -> dict[str, Tensor]:
+    """Where the draws of a randomised defence are, layer by layer."""
+    return {name: layer.generator().get_state() for name, layer in noisy_layers(model)}
+
+
+def restore_noise(model: nn.Module, states: dict[str, Tensor]) -> None:
+    """Go on with the draws where :func:`noise_states` found them."""
+    for name, layer in noisy_layers(model):
+        layer.generator().set_state(states[name])
+
+
+def _chosen(
+    model: nn.Module, patterns: Sequence[str], min_inputs: int, order: list[str]
+) -> list[str]:
+    """Names of the layers to wrap, in the order in which they run."""
+    layers = {name: m for name, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+    wanted = set(layers) - {*order[:1], *order[-1:]}
+    if patterns and not patterns[0].startswith("!"):
+        wanted = set()
+    for pattern in patterns:
+        hits = {n for n in layers if matches(pattern.removeprefix("!"), n, _kind(layers[n]))}
+        if not hits:
+            raise UserError(f"layers: '{pattern}' matches none of: {', '.join(layers)}")
+        wanted = wanted - hits if pattern.startswith("!") else wanted | hits
+    chosen = [name for name in layers if name in wanted and _fits(layers[name], min_inputs)]
+    if not chosen:
+        raise UserError(
+            f"no layer of {type(model).__name__} qualifies for injection: of the chosen ones, none "
+            f"is ungrouped with {min_inputs} inputs or more"
+        )
+    if idle := [name for name in chosen if name not in order]:
+        raise UserError(
+            f"layers that did not run as modules on the example input: {', '.join(idle)}; exclude "
+            f"them, e.g. layers=('!{idle[0]}',)"
+        )
+    return sorted(chosen, key=order.index)
+
+
+def _check_overrides(model: nn.Module, spec: InjectionSpec, chosen: list[str]) -> None:
+    for pattern in spec.overrides:
+        kinds = {name: _kind(model.get_submodule(name)) for name in chosen}
+        if not any(matches(pattern, name, kind) for name, kind in kinds.items()):
+            listed = ", ".join(chosen)
+            raise UserError(f"overrides: '{pattern}' matches none of the injected: {listed}")
+
+
+def _kind(layer: nn.Module) -> str:
+    return type(layer).__name__
+
+
+def _fits(layer: nn.Conv2d | nn.Linear, min_inputs: int) -> bool:
+    grouped = isinstance(layer, nn.Conv2d) and layer.groups > 1
+    return not grouped and layer.weight[0].numel() >= min_inputs
+
+
+@torch.no_grad()
+def _check_layers(noisy: nn.Module, example_input: Tensor, once: dict[str, list[int]]) -> None:
+    """Refuse layers that do not compute what their attributes say, or do not see samples.
+
+    The geometry of a subclass, or the weights that it uses, may be its own. Where the first
+    dimension does not grow with the batch, from those it had `once` to twice as many, a mask would
+    depend on more than one sample.
+    """
+    sizes: dict[str, list[int]] = {}
+
+    def check(name: str, layer: NoisyLayer, x: Tensor) -> None:
+        sizes.setdefault(name, []).append(len(x))
+        exact, approximate = layer.exact(x), layer.approximate(x)
+        if exact.shape != approximate.shape:
+            raise UserError(
+                f"layer {name} ({type(layer.wrapped).__name__}) gives {tuple(exact.shape)} where "
+                f"its attributes say {tuple(approximate.shape)}: leave it exact, "
+                f"layers=('!{name}',)"
+            )
+        if layer.choices.exact_bits < NOT_ROUNDED and not torch.allclose(
+            exact, layer._operate(x, layer.wrapped.weight, layer.wrapped.bias), equal_nan=True
+        ):
+            raise UserError(
+                f"layer {name} ({type(layer.wrapped).__name__}) does not apply its weight as it "
+                f"is, so that rounding it to {layer.choices.exact_bits} bits means nothing: leave "
+                f"it exact, layers=('!{name}',), or its exact_bits at {NOT_ROUNDED}"
+            )
+
+    handles = [
+        layer.register_forward_pre_hook(lambda m, x, name=name: check(name, m, x[0]))
+        for name, layer in noisy_layers(noisy)
+    ]
+    set_path(noisy, "exact")
+    try:
+        with evaluating(noisy):
+            noisy(torch.cat([example_input, example_input]))
+    finally:
+        set_path(noisy, "injected")
+        for handle in handles:
+            handle.remove()
+    for name, counts in sizes.items():
+        if counts != [2 * count for count in once[name]]:
+            raise UserError(
+                f"layer {name} does not have the samples in the first dimension of its input (a "
+                f"transformer with batch_first=False?): leave it exact, layers=('!{name}',)"
+            )

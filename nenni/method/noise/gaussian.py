@@ -1,0 +1,29 @@
+"""Control: Gaussian noise in place of the approximation's error."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from nenni.method.noise_base import Single
+
+__all__ = ["GaussianNoise"]
+
+
+@dataclass(frozen=True)
+class GaussianNoise(Single):
+    """z' = m z + (1 - m) (z + s e), e ~ N(0, 1) afresh at each forward pass.
+
+    s is the deviation of z~ - z in the layer, so the noise has the variance of the paper's but
+    does not depend on the input. Nothing is saved: z is computed for every neuron.
+    """
+
+    randomised: ClassVar[bool] = True
+
+    def value(
+        self, z: Tensor, z_tilde: Tensor, deviation: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        """Z with noise, of the shape of z."""
+        noise = torch.randn(z.shape, generator=generator, device=generator.device)
+        return z + noise.to(z) * deviation

@@ -1,0 +1,38 @@
+"""The randomised variant: another projection at each forward pass."""
+
+from typing import ClassVar
+
+import torch
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from nenni.core.types import Count
+
+__all__ = ["Resample"]
+
+
+@dataclass(frozen=True)
+class Resample:
+    """z~ by one of several fitted (P, W~, b~), drawn for each layer at each forward pass.
+
+    An attacker knows all of them, not the draw. Costs the operations of the paper's noise and
+    `pool` times its storage.
+
+    Parameters
+    ----------
+    pool : int
+        Number of approximations of each layer.
+    """
+
+    pool: Count = 4
+    randomised: ClassVar[bool] = True
+
+    def value(
+        self, z: Tensor, z_tilde: Tensor, deviation: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        """Z~ of the drawn approximation."""
+        return z_tilde
+
+    def approximations(self) -> int:
+        """The pool's size."""
+        return self.pool

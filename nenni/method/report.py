@@ -1,0 +1,105 @@
+"""How well the approximate path does on given images, layer by layer."""
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from nenni.method.injection import noisy_layers
+from nenni.method.noisy_layer import NoisyLayer
+from nenni.method.ranking import largest
+from nenni.method.visit import Images, batches_of, device_of, visit_exact
+
+
+@torch.no_grad()
+def report(noisy: nn.Module, data: Images, batch_size: int = 128) -> pd.DataFrame:
+    """How well each layer's approximation does, on given images.
+
+    Parameters
+    ----------
+    noisy : Module
+        Injected and fitted.
+    data : Tensor or iterable
+        Images (N, C, H, W), or a loader of batches.
+    batch_size : int
+        Of a tensor of images.
+
+    Returns
+    -------
+    DataFrame
+        One row per injected layer: ``relative_error`` = rms(z~ - z) / rms(z); ``fraction`` of
+        neurons that the mask really selects; ``recall``, the share of the truly largest neurons
+        (by the exact z, as many as selected) that are selected; ``neurons`` per sample and
+        ``error_bias``, the mean of z~ - z over rms(z). Of a pool of approximations the mean.
+    """
+    sums: dict[str, Tensor] = {}
+    neurons: dict[str, int] = {}
+
+    def visit(name: str, layer: NoisyLayer, x: Tensor, z: Tensor) -> None:
+        for i in range(layer.pool):
+            z_tilde = layer.approximate(x, i)
+            mask = layer.mask(z if layer.choices.selection.judges_exact else z_tilde)
+            mask = layer._channels_second(mask).flatten(1)
+            truth = largest(layer.score(z), float(mask.float().mean())).flatten(1)
+            values = [(z_tilde - z).square().sum(), z.square().sum(), (z_tilde - z).sum()]
+            values += [mask.sum(), (mask & truth).sum(), truth.sum(), z.new_tensor(z.numel())]
+            parts = torch.stack([v.double() for v in values])
+            sums[name] = sums.get(name, torch.zeros_like(parts)) + parts
+        neurons[name] = z[0].numel()
+
+    visit_exact(noisy, batches_of(data, batch_size, device_of(noisy)), visit)
+    rows = []
+    for name, parts in sums.items():
+        squared_error, squared, error, selected, hit, wanted, total = parts.tolist()
+        rows.append(
+            {
+                "layer": name,
+                "neurons": neurons[name],
+                "relative_error": (squared_error / squared) ** 0.5 if squared else float("nan"),
+                "error_bias": error / total / (squared / total) ** 0.5 if squared else float("nan"),
+                "fraction": selected / total,
+                "recall": hit / wanted if wanted else float("nan"),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+@torch.no_grad()
+def error_histogram(
+    noisy: nn.Module, images: Tensor, batch_size: int = 128, bins: int = 81, reach: float = 2.0
+) -> pd.DataFrame:
+    """Distribution of z~ - z per layer: the noise that is injected into non-essential neurons.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``layer``, ``bin`` (its centre, in units of rms(z)), ``all`` and ``injected``: the
+        shares of all neurons, and of the non-essential ones, whose error falls into the bin. The
+        outermost bins hold what lies beyond.
+    """
+    device = device_of(noisy)
+    squared = {name: 0.0 for name, _ in noisy_layers(noisy)}
+
+    def add_squares(name: str, _: NoisyLayer, __: Tensor, z: Tensor) -> None:
+        squared[name] += float(z.square().sum()) / z[0].numel()
+
+    visit_exact(noisy, batches_of(images, batch_size, device), add_squares)
+    edges = torch.linspace(-reach, reach, bins + 1)
+    counts = {name: torch.zeros(2, bins) for name in squared}
+
+    def count(name: str, layer: NoisyLayer, x: Tensor, z: Tensor) -> None:
+        for i in range(layer.pool):
+            z_tilde = layer.approximate(x, i)
+            error = (z_tilde - z) / (squared[name] / len(images)) ** 0.5
+            error = error.clamp(-reach, reach)
+            mask = layer.mask(z if layer.choices.selection.judges_exact else z_tilde)
+            for row, values in enumerate((error, error[~mask])):
+                counts[name][row] += torch.histogram(values.flatten().cpu(), edges).hist
+
+    visit_exact(noisy, batches_of(images, batch_size, device), count)
+    centres = ((edges[1:] + edges[:-1]) / 2).tolist()
+    frames = []
+    for name, histograms in counts.items():
+        share = histograms / histograms.sum(1, keepdim=True).clamp_min(1)
+        frame = pd.DataFrame({"layer": name, "bin": centres})
+        frames.append(frame.assign(all=share[0].tolist(), injected=share[1].tolist()))
+    return pd.concat(frames, ignore_index=True)

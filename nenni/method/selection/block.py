@@ -1,0 +1,69 @@
+"""Blocks of channels x positions are essential or not as a whole."""
+
+import torch
+import torch.nn.functional as F
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from nenni.core.types import Count, Fraction
+from nenni.method.ranking import midpoint, top_k
+from nenni.method.selection_base import Deterministic
+
+__all__ = ["Block"]
+
+
+@dataclass(frozen=True)
+class Block(Deterministic):
+    """m = 1 on the fraction of tiles with the largest mean score, tile by tile.
+
+    A tile holds neighbouring channels at neighbouring positions, counted row by row; those at the
+    border are smaller. Such a selection leaves whole tiles of a matrix unit idle. Costs 1
+    addition per neuron and a top-k over the few tiles.
+
+    Parameters
+    ----------
+    fraction : float
+        Share of essential tiles of each sample in the layer, in [0, 1].
+    channels : int
+        Neighbouring channels in a tile.
+    positions : int
+        Neighbouring positions in a tile.
+    """
+
+    fraction: Fraction
+    channels: Count = 16
+    positions: Count = 8
+
+    def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
+        """Essential neurons of a score (N, C, ...)."""
+        means = self._tile_means(score.detach())
+        chosen = top_k(means.flatten(1), self.fraction)
+        return self._spread(chosen.view_as(means), score)
+
+    def margin(self, score: Tensor, mask: Tensor) -> Tensor:
+        """A tile's mean less the value that parts the essential tiles from the others."""
+        means = self._tile_means(score)
+        tiles = self._tile_means(mask.to(score)).flatten(1) > 0.5
+        rows = means.flatten(1)
+        return self._spread((rows - midpoint(rows, tiles, 1)).view_as(means), score)
+
+    def nominal(self) -> float:
+        """Fraction of essential tiles."""
+        return self.fraction
+
+    def _tile_means(self, score: Tensor) -> Tensor:
+        """Mean of each tile, (N, tiles along channels, tiles along positions)."""
+        flat = score.flatten(2) if score.dim() > 2 else score[..., None]
+        tile = (self.channels, min(self.positions, flat.shape[2]))
+        tile = (min(self.channels, flat.shape[1]), tile[1])
+        means: Tensor = F.avg_pool2d(
+            flat[:, None], tile, ceil_mode=True, count_include_pad=False
+        ).squeeze(1)
+        return means
+
+    def _spread(self, tiles: Tensor, score: Tensor) -> Tensor:
+        """The value of its tile for every neuron, in the shape of the score."""
+        positions = score.shape[2:].numel()
+        wide = tiles.repeat_interleave(min(self.channels, score.shape[1]), 1)
+        wide = wide.repeat_interleave(min(self.positions, positions), 2)
+        return wide[:, : score.shape[1], :positions].reshape(score.shape)

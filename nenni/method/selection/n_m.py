@@ -1,0 +1,74 @@
+"""N:M structured selection: N of every M neighbouring channels are essential."""
+
+from typing import Self
+
+import torch
+import torch.nn.functional as F
+from pydantic import model_validator
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from nenni.core.types import Count
+from nenni.method.ranking import midpoint
+from nenni.method.selection_base import Deterministic
+
+__all__ = ["NM"]
+
+
+@dataclass(frozen=True)
+class NM(Deterministic):
+    """m = 1 on the N largest of every M neighbouring channels, at each position.
+
+    The rank of a neuron in its group is the number of neighbours that beat it; ties go to the
+    lower channel, so the count is exact. All pairs are compared: (M - 1) / 2 comparisons per
+    neuron. Where M does not divide the channels, the last group is smaller and min(N, its size)
+    of it are essential.
+
+    Parameters
+    ----------
+    n, m : int
+        N essential of M neighbours.
+    """
+
+    n: Count
+    m: Count
+
+    @model_validator(mode="after")
+    def _n_within_m(self) -> Self:
+        if self.n > self.m:
+            raise ValueError(f"n should be at most m = {self.m}, got {self.n}")
+        return self
+
+    def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
+        """Essential neurons of a score (N, C, ...)."""
+        inf = torch.inf
+        score = score.detach().nan_to_num(nan=-inf, posinf=inf, neginf=-inf)
+        groups = self._groups(score).unbind(2)
+        counter = torch.uint8 if self.m < 256 else torch.int32
+        ranks = [torch.zeros_like(groups[0], dtype=counter) for _ in groups]
+        for i in range(self.m):
+            for j in range(i + 1, self.m):
+                beaten = groups[j] > groups[i]
+                ranks[i] += beaten.view(torch.uint8)
+                ranks[j] += beaten.logical_not_().view(torch.uint8)
+        return self._ungroup(torch.stack(ranks, 2) < self.n, score)
+
+    def margin(self, score: Tensor, mask: Tensor) -> Tensor:
+        """Score less the value that parts each group's essential neurons from the others."""
+        groups = self._groups(score)
+        border = midpoint(groups, self._groups(mask.to(score)) > 0.5, 2)
+        return self._ungroup(groups - border, score)
+
+    def nominal(self) -> float:
+        """Fraction of essential neurons where M divides the channels."""
+        return self.n / self.m
+
+    def _groups(self, score: Tensor) -> Tensor:
+        """Neighbouring channels side by side: (N, groups, M, positions), filled up with -inf."""
+        positions = score.flatten(2) if score.dim() > 2 else score[..., None]
+        padded = F.pad(positions, (0, 0, 0, -score.shape[1] % self.m), value=-torch.inf)
+        groups: Tensor = padded.unflatten(1, (-1, self.m))
+        return groups
+
+    def _ungroup(self, groups: Tensor, score: Tensor) -> Tensor:
+        return groups.flatten(1, 2)[:, : score.shape[1]].reshape(score.shape)

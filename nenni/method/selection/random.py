@@ -1,0 +1,43 @@
+"""Control: a random selection, drawn afresh at each forward pass."""
+
+from typing import ClassVar
+
+import torch
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from nenni.core.types import Fraction
+from nenni.method.ranking import largest
+from nenni.method.selection_base import Deterministic
+
+__all__ = ["Random"]
+
+
+@dataclass(frozen=True)
+class Random(Deterministic):
+    """m = 1 on a fraction of neurons chosen without looking at them.
+
+    If it does as well as ``topk``, then which neurons are exact does not matter. It is a randomised
+    defence: one lucky draw proves nothing, so evaluations score each image on several draws.
+
+    Parameters
+    ----------
+    fraction : float
+        Share of essential neurons of each sample in the layer, in [0, 1].
+    """
+
+    fraction: Fraction
+    randomised: ClassVar[bool] = True
+
+    def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
+        """Essential neurons for a score (N, C, ...), of which only the shape matters."""
+        noise = torch.rand(score.shape, generator=generator, device=generator.device)
+        return largest(noise.to(score.device), self.fraction)
+
+    def margin(self, score: Tensor, mask: Tensor) -> None:
+        """No score changes the mask."""
+        return None
+
+    def nominal(self) -> float:
+        """Fraction of essential neurons."""
+        return self.fraction

@@ -1,0 +1,41 @@
+"""A fixed threshold per layer: the neurons above it are essential."""
+
+from typing import ClassVar
+
+import torch
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from nenni.core.types import Fraction
+from nenni.method.selection_base import Deterministic
+
+__all__ = ["Threshold"]
+
+
+@dataclass(frozen=True)
+class Threshold(Deterministic):
+    """m = 1 where the score exceeds the threshold of the layer.
+
+    The fit sets the threshold so that the fraction holds on average over its images; on others it
+    varies from sample to sample, and an attacker may change it. Costs 1 comparison per neuron.
+
+    Parameters
+    ----------
+    fraction : float
+        Share of essential neurons on the images of the fit, in [0, 1].
+    """
+
+    fraction: Fraction
+    calibrated: ClassVar[bool] = True
+
+    def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
+        """Essential neurons of a score (N, C, ...) less the threshold."""
+        return score.detach() > 0
+
+    def margin(self, score: Tensor, mask: Tensor) -> Tensor:
+        """The score itself, which comes less the threshold."""
+        return score
+
+    def nominal(self) -> float:
+        """Fraction of essential neurons on the images of the fit."""
+        return self.fraction

@@ -1,0 +1,39 @@
+"""Top-k per sample: the largest neurons of a layer are essential."""
+
+import torch
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from nenni.core.types import Fraction
+from nenni.method.ranking import largest, midpoint
+from nenni.method.selection_base import Deterministic
+
+__all__ = ["TopK"]
+
+
+@dataclass(frozen=True)
+class TopK(Deterministic):
+    """m = 1 on the given fraction of neurons with the largest score (NENNI, section 3).
+
+    Costs about 3 comparisons per neuron by quickselect.
+
+    Parameters
+    ----------
+    fraction : float
+        Share of essential neurons of each sample in the layer, in [0, 1].
+    """
+
+    fraction: Fraction
+
+    def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
+        """Essential neurons of a score (N, C, ...)."""
+        return largest(score, self.fraction)
+
+    def margin(self, score: Tensor, mask: Tensor) -> Tensor:
+        """Score less the value that parts each sample's essential neurons from the others."""
+        rows = score.flatten(1)
+        return (rows - midpoint(rows, mask.flatten(1), 1)).view_as(score)
+
+    def nominal(self) -> float:
+        """Fraction of essential neurons."""
+        return self.fraction

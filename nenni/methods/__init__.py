@@ -1,4 +1,0 @@
-"""Ways to train, one per file: a dataclass with ``perturb`` and ``loss``.
-
-See :class:`nenni.protocols.Method`.
-"""

@@ -1,0 +1,48 @@
+"""A network of one's own."""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from torch import nn
+
+from nenni.core.errors import UserError
+
+__all__ = ["function"]
+
+
+def function(input_shape: tuple[int, int, int], n_classes: int, *, function: str) -> nn.Module:
+    """What ``MODULE:FUNCTION`` returns, called without arguments.
+
+    Parameters
+    ----------
+    input_shape, n_classes : tuple, int
+        What the data has; the network should fit them.
+    function : str
+        The module is found from the working directory too; it is run, as any import is.
+
+    Raises
+    ------
+    UserError
+        If there is no such function, or it returns no torch module.
+    """
+    return call(function)
+
+
+def call(given: str) -> nn.Module:
+    """The network that ``MODULE:FUNCTION`` returns; see :func:`function`."""
+    module, colon, name = given.partition(":")
+    if not (module and colon and name):
+        raise UserError(f"a model of one's own should be MODULE:FUNCTION, got '{given}'")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        build = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise UserError(f"model {given}: {error}; run from the folder that holds it") from error
+    except AttributeError as error:
+        raise UserError(f"model {given}: {error}") from error
+    model = build()
+    if not isinstance(model, nn.Module):
+        raise UserError(f"model {given}: returns a {type(model).__name__}, not a torch module")
+    return model

@@ -1,0 +1,1 @@
+"""From the tables of a run to its main table, claims and figures."""

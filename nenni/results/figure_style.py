@@ -1,0 +1,93 @@
+"""What the figures share: colours that survive grey print and colour blindness, and saving."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from nenni.core.io import write_atomically
+
+# Okabe and Ito's palette (jfly.uni-koeln.de/color, 2008); neighbours here differ in grey.
+COLOURS = ("#000000", "#E69F00", "#0072B2", "#CC79A7", "#009E73", "#D55E00", "#56B4E9", "#8C8C8C")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)), (0, (3, 3)))
+HATCHES = ("", "///", "...", "\\\\\\", "xxx", "++", "ooo", "**")
+
+
+def prepare() -> None:
+    """Set fonts and metadata so that figures are readable in print and bytes repeat."""
+    mpl.rcdefaults()
+    mpl.use("agg")
+    mpl.rcParams.update(
+        {
+            "font.size": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.alpha": 0.3,
+            "grid.linewidth": 0.6,
+            "legend.frameon": False,
+            "legend.fontsize": 8,
+            "lines.linewidth": 1.4,
+            "lines.markersize": 5,
+            "hatch.linewidth": 0.6,
+            "pdf.fonttype": 42,
+            "svg.hashsalt": "nenni",
+            "figure.dpi": 100,
+        }
+    )
+
+
+def look(names: list[str]) -> dict[str, dict[str, Any]]:
+    """Colour, marker and line style of each name, by its place in the list."""
+    styles = zip(*(itertools.cycle(x) for x in (COLOURS, MARKERS, LINES)), strict=False)
+    return {
+        name: {"color": c, "marker": m, "linestyle": line}
+        for name, (c, m, line) in zip(names, styles, strict=False)
+    }
+
+
+def bar_style(i: int) -> dict[str, Any]:
+    """Colour and hatch of the i-th kind of bar."""
+    colours = ("#4D4D4D", *COLOURS[1:])
+    look = {"color": colours[i % len(colours)], "hatch": HATCHES[i % len(HATCHES)]}
+    return {**look, "edgecolor": "black", "linewidth": 0.4}
+
+
+def grid(panels: int, width: float, height: float, columns: int = 3) -> tuple[Figure, list[Any]]:
+    """Figure with so many panels of one size in rows of at most `columns`."""
+    columns = min(columns, panels)
+    rows = -(-panels // columns)
+    figure = Figure(figsize=(width, height * rows), layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for spare in axes[panels:]:
+        spare.set_visible(False)
+    return figure, axes[:panels]
+
+
+def say(axis: Any, text: str) -> None:
+    """Words in place of a panel that has nothing to show."""
+    axis.set_axis_off()
+    axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes)
+
+
+def name_bars(axis: Any, x: Any, names: Any) -> None:
+    """Names under bars, upright where many stand side by side."""
+    upright = {"rotation": 90, "fontsize": 6} if len(names) > 8 else {}
+    axis.set_xticks(x, names, **upright)
+
+
+def save(figure: Figure, pdf: Path, png: Path) -> None:
+    """Write both formats without dates or software versions."""
+    write_atomically(
+        pdf,
+        lambda path: figure.savefig(
+            path, format="pdf", metadata={"CreationDate": None, "Producer": None, "Creator": None}
+        ),
+    )
+    write_atomically(
+        png,
+        lambda path: figure.savefig(path, format="png", dpi=200, metadata={"Software": None}),
+    )

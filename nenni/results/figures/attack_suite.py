@@ -1,0 +1,57 @@
+"""Accuracy under every attack of a suite, and under all of them."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from nenni.evaluation.scoring import WORST
+from nenni.results.figure_style import grid, look
+
+__all__ = ["attack_suite"]
+
+
+def attack_suite(
+    suites: pd.DataFrame, *, suite: str, width: float = 7.2, height: float = 4.6
+) -> Figure:
+    """Draw a marker per attack and defence, with its interval; a panel per base and norm.
+
+    Parameters
+    ----------
+    suites : DataFrame
+        From the stage ``suites``.
+    suite : str
+        Which suite.
+    width, height : float
+        Inches, of the figure and of a panel.
+    """
+    here = suites[suites["suite"] == suite]
+    styles = look(list(dict.fromkeys(here["defence"])))
+    panels = list(here.groupby(["base", "norm"], sort=False))
+    figure, axes = grid(len(panels), width, height, columns=2)
+    for axis, ((base, norm), rows) in zip(axes, panels, strict=True):
+        most = rows["n"].max()
+        titles = [
+            attack if n == most else f"{attack} (n = {n})"
+            for attack, n in zip(rows["attack"], rows["n"], strict=True)
+        ]
+        rows = rows.assign(title=titles)
+        ordered = sorted(dict.fromkeys(titles), key=lambda title: title.startswith(WORST))
+        places = {title: -i for i, title in enumerate(ordered)}
+        for i, (defence, mine) in enumerate(rows.groupby(["defence", "seed"], sort=False)):
+            style = styles[str(defence[0])] | {"linestyle": "none"}
+            shift = (i - (rows["defence"].nunique() - 1) / 2) * -0.16
+            spread = 100 * (mine["accuracy"] - mine["low"]), 100 * (mine["high"] - mine["accuracy"])
+            axis.errorbar(
+                100 * mine["accuracy"], [places[t] + shift for t in mine["title"]], xerr=spread,
+                elinewidth=0.8, markersize=4, label=str(defence[0]), **style,
+            )  # fmt: skip
+        axis.set_yticks(list(places.values()), list(places))
+        axis.set_xlim(-2, 102)
+        axis.set_xlabel("accuracy (%)")
+        axis.set_ylabel("attack")
+        eps = rows["eps"].max()
+        radius = f"L∞, eps {eps:g}/255" if norm == "linf" else f"L2, eps {eps:g}"
+        axis.set_title(f"base {base}\n{radius} (n = {most})")
+    handles, labels = axes[0].get_legend_handles_labels()
+    kept = dict(zip(labels, handles, strict=True))
+    figure.legend(list(kept.values()), list(kept), loc="outside lower center", ncols=4)
+    return figure

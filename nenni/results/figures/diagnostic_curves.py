@@ -1,0 +1,54 @@
+"""Curves that show masked gradients: accuracy against eps and steps, loss along the path."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from nenni.results.figure_style import grid, look
+
+__all__ = ["diagnostic_curves"]
+
+_PANELS = (
+    ("eps", "PGD against eps", "L∞ radius eps (1/255)", "accuracy (%)", 255, 100),
+    ("steps", "PGD against steps", "number of steps", "accuracy (%)", 1, 100),
+    ("path", "loss along one run", "step", "mean cross entropy", 1, 1),
+)
+"""Curve, title, labels of the axes, and factors on x and y."""
+
+
+def diagnostic_curves(
+    diagnostic_curves: pd.DataFrame, *, base: str, width: float = 7.2, height: float = 2.6
+) -> Figure:
+    """Draw the three curves of each diagnosed network of a base.
+
+    Parameters
+    ----------
+    diagnostic_curves : DataFrame
+        The curves of :func:`nenni.evaluation.diagnose.diagnose`, of all experiments.
+    base : str
+        Which base.
+    width, height : float
+        Inches, of the figure and of a panel.
+    """
+    here = diagnostic_curves[diagnostic_curves["base"] == base]
+    styles = look(list(dict.fromkeys(here["defence"])))
+    figure, axes = grid(len(_PANELS), width, height)
+    for axis, (curve, title, x_label, y_label, x_factor, y_factor) in zip(
+        axes, _PANELS, strict=True
+    ):
+        rows = here[here["curve"] == curve]
+        for (defence, _), mine in rows.groupby(["defence", "seed"], sort=False):
+            mine = mine.sort_values("x")
+            style = styles[str(defence)] | ({"marker": ""} if curve == "path" else {})
+            axis.plot(
+                x_factor * mine["x"], y_factor * mine["y"], label=defence, markersize=4, **style
+            )
+        axis.set_title(title)
+        axis.set_xlabel(x_label)
+        axis.set_ylabel(y_label)
+        if y_factor == 100:
+            axis.set_ylim(-2, 102)
+    axes[1].set_xscale("log")
+    handles, labels = axes[0].get_legend_handles_labels()
+    kept = dict(zip(labels, handles, strict=True))
+    figure.legend(list(kept.values()), list(kept), loc="outside lower center", ncols=4)
+    return figure

@@ -1,0 +1,37 @@
+"""Clean and robust accuracy against the noise intensity, swept after training on one base."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from nenni.results.figure_style import grid, look
+
+__all__ = ["noise_intensity"]
+
+
+def noise_intensity(sweep: pd.DataFrame, *, width: float = 7.2, height: float = 3.0) -> Figure:
+    """Draw accuracy against the fraction of essential neurons, a line per projection ratio.
+
+    Parameters
+    ----------
+    sweep : DataFrame
+        Columns ratio, fraction, relative_error, clean, robust, n, eps.
+    width, height : float
+        Inches, of the figure and of a panel.
+    """
+    labels = {
+        ratio: f"{ratio:g} (error {rows['relative_error'].iloc[0]:.2f})"
+        for ratio, rows in sweep.groupby("ratio")
+    }
+    styles = look(list(labels.values()))
+    figure, axes = grid(2, width, height, columns=2)
+    titles = {"clean": "clean", "robust": f"attack, eps {sweep['eps'].iloc[0]:g}/255"}
+    for axis, (column, title) in zip(axes, titles.items(), strict=True):
+        for ratio, rows in sweep.groupby("ratio"):
+            label = labels[ratio]
+            axis.plot(rows["fraction"], 100 * rows[column], label=label, **styles[label])
+        axis.set_title(f"{title} (n = {sweep['n'].iloc[0]})")
+        axis.set_xlabel("fraction of essential neurons")
+        axis.set_ylabel("accuracy (%)")
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside right upper", title="ratio k/d", handlelength=3)
+    return figure

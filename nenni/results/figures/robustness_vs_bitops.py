@@ -1,0 +1,91 @@
+"""Robust accuracy against BitOPs: the paper's trade-off, with and without the overheads."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from nenni.results.accuracy import ALL
+from nenni.results.figure_style import grid, look
+
+__all__ = ["robustness_vs_bitops"]
+
+_VARIANTS = (
+    ("fp32", "as_evaluated", "BitOPs (% of dense FP32)"),
+    ("int8", "exact_at_baseline", "BitOPs if exact in INT8 (% of dense INT8)"),
+)
+
+
+def robustness_vs_bitops(
+    accuracy: pd.DataFrame,
+    reductions: pd.DataFrame,
+    tables: dict[str, Any],
+    *,
+    column: str,
+    width: float = 7.2,
+    height: float = 2.8,
+) -> Figure:
+    """Draw each defence twice: BitOPs as papers count them, and with projection and selection.
+
+    The upper row counts the exact path as it was evaluated, against dense FP32; the lower one
+    counts it at INT8, at which it was not evaluated, against dense INT8.
+
+    Parameters
+    ----------
+    accuracy, reductions : DataFrame
+        Of all experiments.
+    tables : dict
+        Config of the main table: which evaluation and radius a column stands for.
+    column : str
+        Column of the main table for the vertical axis.
+    width, height : float
+        Inches, of the figure and of a panel.
+    """
+    chosen = accuracy[
+        (accuracy["evaluation"] == tables["columns"][column])
+        & (accuracy["eps"] == accuracy["base"].map(tables["eps"]))
+        & (accuracy["seed"] == ALL)
+    ]
+    bases = list(dict.fromkeys(chosen["base"]))
+    styles = look(list(dict.fromkeys(chosen["defence"])))
+    figure, axes = grid(2 * len(bases), width, height, columns=len(bases))
+    panels = [(variant, base) for variant in _VARIANTS for base in bases]
+    for axis, ((baseline, variant, label), base) in zip(axes, panels, strict=True):
+        total = reductions[
+            (reductions["layer"] == "total")
+            & (reductions["baseline"] == baseline)
+            & (reductions["variant"] == variant)
+        ]
+        cost = total.groupby(["base", "defence"])[["reduction_without", "reduction_with"]].mean()
+        for _, row in chosen[chosen["base"] == base].iterrows():
+            _point(axis, row, cost.loc[(base, row["defence"])], styles[row["defence"]])
+        axis.axvline(100, color="0.4", lw=0.8, ls=":")
+        axis.set_title(f"base {base}, eps {tables['eps'][base]:g}/255")
+        axis.set_xlabel(label)
+        axis.set_ylabel(f"accuracy under {column} (%)")
+        axis.set_xlim(left=0)
+        axis.set_ylim(bottom=0)
+    handles = [
+        Line2D([], [], linestyle="none", color=s["color"], marker=s["marker"], label=name)
+        for name, s in styles.items()
+    ]
+    grey: dict[str, Any] = {"linestyle": "none", "color": "0.4", "marker": "o"}
+    handles += [
+        Line2D([], [], fillstyle="none", label="overheads left out", **grey),
+        Line2D([], [], label="overheads counted", **grey),
+    ]
+    figure.legend(handles=handles, loc="outside right upper", title="defence")
+    return figure
+
+
+def _point(
+    axis: Any, row: "pd.Series[Any]", reduction: "pd.Series[Any]", style: dict[str, Any]
+) -> None:
+    style = {key: value for key, value in style.items() if key != "linestyle"}
+    y = 100 * row["accuracy"]
+    without, full = (100 * (1 - value) for value in reduction)
+    error = [[y - 100 * row["low"]], [100 * row["high"] - y]]
+    axis.plot([without, full], [y, y], color=style["color"], lw=0.7, alpha=0.6)
+    axis.plot(without, y, fillstyle="none", linestyle="none", **style)
+    axis.errorbar(full, y, yerr=error, linestyle="none", elinewidth=0.8, **style)

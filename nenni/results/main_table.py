@@ -1,0 +1,164 @@
+"""The main table: what each defence does to accuracy and to cost."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from nenni.results.accuracy import ALL
+
+BASELINES = ("fp32", "fp16", "int8")
+BITOPS_SHOWN = (
+    ("fp32", "", "BitOPs vs FP32"),
+    ("int8", "", "vs INT8"),
+    ("int8", "_assumed", "vs INT8*"),
+)
+"""Baseline, variant and title of the columns that :func:`display` shows."""
+LEGEND = (
+    "Accuracy [95 % interval]. Change in BitOPs without / with projection and selection;",
+    "* exact path counted at INT8, at which it was not evaluated. Time: modelled, over dense FP32.",
+)
+
+
+def main_table(
+    accuracy: pd.DataFrame,
+    reductions: pd.DataFrame,
+    latency: pd.DataFrame,
+    clean: str,
+    columns: dict[str, str],
+    eps: dict[str, float],
+) -> pd.DataFrame:
+    """Join accuracies, BitOPs reductions and latencies, one row per base and defence.
+
+    Parameters
+    ----------
+    accuracy : DataFrame
+        From :func:`nenni.results.accuracy.accuracy_table`.
+    reductions, latency : DataFrame
+        The cost model's tables of all experiments.
+    clean : str
+        Evaluation whose clean images are counted.
+    columns : dict
+        Title of an attack's columns -> evaluation.
+    eps : dict
+        Base -> radius at which the columns are read, in 1/255.
+
+    Returns
+    -------
+    DataFrame
+        For ``clean`` and each title: mean, deviation, interval (``_low``, ``_high``) and every
+        seed's value; ``bitops_<baseline>_without`` and ``_with`` overheads, the reduction as
+        evaluated; the same with ``_assumed`` where the exact path is counted at the baseline's
+        bits, at which it was not evaluated; ``latency_<preset>``, injected over dense at FP32 (1
+        is no change; FP16 where the platform has no FP32).
+    """
+    rows = []
+    for base, defence in _pairs(accuracy):
+        chosen = accuracy[(accuracy["base"] == base) & (accuracy["defence"] == defence)]
+        row: dict[str, Any] = {"base": base, "defence": defence, "eps": eps[base]}
+        readings = {"clean": (clean, 0.0)}
+        readings |= {title: (name, eps[base]) for title, name in columns.items()}
+        for title, (evaluation, radius) in readings.items():
+            at = chosen[(chosen["evaluation"] == evaluation) & (chosen["eps"] == radius)]
+            row |= _accuracy_cells(title, at)
+        here = (reductions["base"] == base) & (reductions["defence"] == defence)
+        row |= _reduction_cells(reductions[here])
+        here = (latency["base"] == base) & (latency["defence"] == defence)
+        row |= _latency_cells(latency[here])
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _accuracy_cells(title: str, at: pd.DataFrame) -> dict[str, Any]:
+    if at.empty:
+        return {}
+    pooled = at[at["seed"] == ALL].iloc[0]
+    single = at[at["seed"] != ALL]
+    return {
+        title: pooled["accuracy"],
+        f"{title}_deviation": pooled["deviation"],
+        f"{title}_low": pooled["low"],
+        f"{title}_high": pooled["high"],
+        f"{title}_seeds": " ".join(
+            f"{s}:{a:.4f}" for s, a in single[["seed", "accuracy"]].to_numpy()
+        ),
+        f"{title}_n": pooled["n"],
+    }
+
+
+def _reduction_cells(table: pd.DataFrame) -> dict[str, float]:
+    total = table[table["layer"] == "total"]
+    mean = total.groupby(["baseline", "variant"])[["reduction_without", "reduction_with"]].mean()
+    cells = {}
+    for baseline in BASELINES:
+        for variant, suffix in (("as_evaluated", ""), ("exact_at_baseline", "_assumed")):
+            for part in ("without", "with"):
+                value = float(mean.loc[(baseline, variant), f"reduction_{part}"])
+                cells[f"bitops_{baseline}_{part}{suffix}"] = value
+    return cells
+
+
+def _latency_cells(table: pd.DataFrame) -> dict[str, float]:
+    total = table[table["layer"] == "total"]
+    cells = {}
+    for preset, rows in total.groupby("preset", sort=False):
+        dense = rows["dense_fp32_s"].fillna(rows["dense_fp16_s"])
+        cells[f"latency_{preset}"] = float((rows["injected_s"] / dense).mean())
+    return cells
+
+
+def _pairs(table: pd.DataFrame) -> Iterable[tuple[str, str]]:
+    return [(str(b), str(d)) for b, d in table[["base", "defence"]].drop_duplicates().to_numpy()]
+
+
+def display(table: pd.DataFrame, titles: list[str]) -> pd.DataFrame:
+    """The main table for the eye: percentages with intervals, one short column each."""
+
+    def percent(row: "pd.Series[Any]", title: str) -> str:
+        if pd.isna(row.get(title)):
+            return "-"
+        low, high = row[f"{title}_low"], row[f"{title}_high"]
+        return f"{row[title]:.1%} [{low * 100:.1f}, {high * 100:.1f}]"
+
+    shown = table[["base", "defence"]].copy()
+    shown["eps"] = [f"{eps:g}/255" for eps in table["eps"]]
+    for title in ("clean", *titles):
+        shown[title] = [percent(row, title) for _, row in table.iterrows()]
+    for baseline, suffix, label in BITOPS_SHOWN:
+        pairs = zip(
+            table[f"bitops_{baseline}_without{suffix}"],
+            table[f"bitops_{baseline}_with{suffix}"],
+            strict=True,
+        )
+        shown[label] = [f"{_change(without)} / {_change(full)}" for without, full in pairs]
+    for column in table.columns[table.columns.str.startswith("latency_")]:
+        shown[column.replace("latency_", "time ")] = [f"{v:.2f}x" for v in table[column]]
+    return shown
+
+
+def _change(reduction: float) -> str:
+    return f"{-100 * reduction:+.0f}%" if abs(reduction) >= 0.005 else "0%"
+
+
+def to_latex(table: pd.DataFrame, titles: list[str]) -> str:
+    """The main table as LaTeX, for ``booktabs``."""
+    shown = display(table, titles)
+    escape = {"_": r"\_", "%": r"\%"}
+    cells = [list(shown.columns), *shown.to_numpy().tolist()]
+    lines = [
+        " & ".join("".join(escape.get(c, c) for c in str(cell)) for cell in row) + r" \\"
+        for row in cells
+    ]
+    return "\n".join(
+        [
+            *(f"% {line}" for line in LEGEND),
+            r"\begin{tabular}{" + "l" * 3 + "r" * (shown.shape[1] - 3) + "}",
+            r"\toprule",
+            lines[0],
+            r"\midrule",
+            *lines[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )

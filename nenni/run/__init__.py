@@ -1,0 +1,1 @@
+"""What only the workflow needs: the config, the plan, the stages."""

@@ -1,0 +1,164 @@
+"""What a config asks for: the experiments of a run, their files, and the slice of each job."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from nenni.adversary.attack_config import injected_only
+from nenni.core import plugins
+from nenni.run import provenance
+from nenni.run.experiment import Experiment, evaluations_of
+from nenni.run.slices import Slices
+
+COLLECTED = {
+    "fit": "fit.csv",
+    "errors": "errors.csv",
+    "operations": "cost/operations.csv",
+    "reductions": "cost/reductions.csv",
+    "latency": "cost/latency.csv",
+    "energy": "cost/energy.csv",
+    "crossovers": "cost/crossovers.csv",
+    "speedups": "cost/speedups.csv",
+    "rooflines": "cost/rooflines.csv",
+    "traffic": "cost/traffic.csv",
+    "diagnostics": "diagnose/checks.csv",
+    "diagnostic_curves": "diagnose/curves.csv",
+}
+"""Table of a run -> file of each experiment that is collected into it."""
+
+
+class Plan(Slices):
+    """A config, seen as experiments, their files and slices."""
+
+    @property
+    def results(self) -> str:
+        """Folder of the run."""
+        return f"results/{self.config.run}"
+
+    def experiments(self) -> list[Experiment]:
+        """All experiments, in the order of the config."""
+        c = self.config
+        return [
+            Experiment(base, defence, seed)
+            for base, defences in c.experiments.items()
+            for defence in defences
+            for seed in c.seeds
+        ]
+
+    def finetuned_experiments(self) -> list[Experiment]:
+        """The experiments that are trained on."""
+        return [
+            e for e in self.experiments() if self.config.defences[e.defence].finetune is not None
+        ]
+
+    def bases(self) -> list[tuple[str, int]]:
+        """All (base, seed), with the sources of transfer attacks."""
+        c = self.config
+        found = [(base, seed) for base in c.experiments for seed in c.seeds]
+        sources = [e.source for e in c.evaluations.values()]
+        sources += [c.diagnose.source] if c.diagnose else []
+        found += [(source.base, source.seed) for source in sources if source]
+        return list(dict.fromkeys(found))
+
+    def evaluations(self, experiment: Experiment) -> list[str]:
+        """Names of the evaluations of an experiment, those of suites among them.
+
+        Attacks on injected networks are left out where nothing is injected.
+        """
+        return [
+            name
+            for name, e in self.all_evaluations.items()
+            if experiment.covered_by(e)
+            and (
+                self.injected(experiment.defence)
+                or not injected_only(self.config.attacks[e.attack])
+            )
+        ]
+
+    def suite_inputs(self) -> dict[str, tuple[Experiment, str]]:
+        """What the table of suites is made of: BASE/DEFENCE/SEED/SUITE/ATTACK -> evaluation."""
+        return {
+            f"{e.key}/{suite}/{self.all_evaluations[name].attack}": (e, name)
+            for e in self.experiments()
+            for suite in self.config.suites
+            for name in evaluations_of(self.config, suite)
+            if name in self.evaluations(e)
+        }
+
+    def diagnosed(self) -> list[Experiment]:
+        """The experiments that are looked at for masked gradients."""
+        settings = self.config.diagnose
+        return [e for e in self.experiments() if settings and e.covered_by(settings)]
+
+    def injected(self, defence: str) -> bool:
+        """Whether a defence injects noise."""
+        return self.config.defences[defence].injection is not None
+
+    def allocates(self, defence: str) -> bool:
+        """Whether a defence spends a budget over the layers."""
+        change = self.config.defences[defence].injection
+        return change is not None and change.allocate
+
+    def data_of(self, base: str) -> str:
+        """Data file of a base."""
+        return f"{self.results}/data/{self.config.bases[base].data}.safetensors"
+
+    def base_weights(self, base: str, seed: int) -> str:
+        """Weights of a base; those that differ in the epoch alone come from one training."""
+        file = "best" if self.config.bases[base].keep == "best" else "weights"
+        return f"{self.results}/bases/{self._trained(base)}/seed{seed}/{file}.safetensors"
+
+    def undefended_weights(self, e: Experiment) -> str:
+        """Weights before fine-tuning: injected and fitted, or the base's."""
+        if self.injected(e.defence):
+            return f"{self.results}/experiments/{e.folder}/fitted.safetensors"
+        return self.base_weights(e.base, e.seed)
+
+    def final_weights(self, e: Experiment) -> str:
+        """Weights of the network that is judged."""
+        if self.config.defences[e.defence].finetune is not None:
+            return f"{self.results}/experiments/{e.folder}/finetuned.safetensors"
+        return self.undefended_weights(e)
+
+    def raw_files(self, data: str) -> list[str]:
+        """Files that a dataset is decoded from, of those that its config names."""
+        return plugins.files("data", self.config.data[data].data)
+
+    def weights_file(self, base: str) -> str | None:
+        """File of other people's weights that a base starts from."""
+        weights = self.config.bases[base].weights
+        return None if weights is None or ":" in weights else weights
+
+    def missing(self) -> list[str]:
+        """One message for each file that the config names and that is not there."""
+        named = [
+            (f"data.{name}.data", file)
+            for name in self.config.data
+            for file in self.raw_files(name)
+        ]
+        weights = {f"bases.{name}.weights": self.weights_file(name) for name in self.config.bases}
+        named += [(key, file) for key, file in weights.items() if file is not None]
+        return [
+            f"{key}: there is no file {file}; a relative path starts where the workflow is run"
+            for key, file in named
+            if not Path(file).is_file()
+        ]
+
+    def _trained(self, base: str) -> str:
+        """The first base of the config that differs from this one in its epoch at most."""
+        alike = {"keep": "last"}
+        wanted = self.config.bases[base].model_copy(update=alike)
+        bases = self.config.bases.items()
+        return next(name for name, b in bases if b.model_copy(update=alike) == wanted)
+
+
+def canonical(slice_: dict[str, Any]) -> str:
+    """One spelling of a slice: JSON with sorted keys."""
+    return json.dumps(slice_, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def code(stage: str, slice_: dict[str, Any]) -> list[str]:
+    """Source files a stage depends on for a slice, relative to the working directory."""
+    here = Path.cwd()
+    files = provenance.stage_files(stage, slice_)
+    return [str(f.relative_to(here)) if f.is_relative_to(here) else str(f) for f in files]

@@ -1,0 +1,53 @@
+"""Score the final network of an experiment under one attack, one row per test image and eps.
+
+Inputs: data, weights, and source for a transfer attack. Outputs: examples (CSV), and about (JSON):
+the attack's norm, and notes on what its numbers do not say.
+"""
+
+import numpy as np
+
+from nenni.adversary.attack_choice import AttackChoice
+from nenni.core import runtime
+from nenni.core.checkpoint import Checkpoint
+from nenni.core.io import write_csv, write_json
+from nenni.data.data_file import load_data
+from nenni.data.split import first
+from nenni.evaluation.attack_images import attack_images
+from nenni.evaluation.scoring import robust
+from nenni.method.modelfile import load_model
+from nenni.run.job import Job
+
+
+def run(job: Job) -> str:
+    """Run the stage."""
+    c = job.config
+    device = runtime.prepare(c)
+    data, _ = load_data(job.input("data"), ("test",), device)
+    images, labels = first(data["test"], c["examples"])
+    model, _ = load_model(job.input("weights"), device)
+    source = load_model(job.input("source"), device)[0] if c["source"] else None
+    attack = AttackChoice.from_config(c["attack"])
+    checkpoint = Checkpoint(job.checkpoint_file())
+    examples, notes = attack_images(
+        model,
+        images,
+        labels,
+        attack,
+        [attack.radius(eps) for eps in c["eps"]],
+        seed=c["seed"],
+        name=c["evaluation"],
+        source=source,
+        batch_size=c["batch_size"],
+        draws=c["draws"],
+        checkpoint=checkpoint,
+        progress=job.progress,
+    )
+    examples["eps"] = np.repeat(np.array(c["eps"], dtype=float), len(images))
+    write_csv(job.output("examples"), examples)
+    write_json(job.output("about"), {"norm": attack.norm, "notes": notes})
+    checkpoint.discard()
+    means = robust(examples).groupby(examples["eps"]).mean()
+    mark = "/255" if attack.norm == "linf" else " (L2)"
+    listed = ", ".join(f"{value:.1%} at {eps:g}{mark}" for eps, value in means.items())
+    said = "".join(f"; {note}" for note in notes)
+    return f"clean {examples['clean_correct'].mean():.1%}; {listed} (n = {len(images)}){said}"

@@ -1,0 +1,22 @@
+"""Draw a figure from the run's tables.
+
+Inputs: the tables that the figure's function names. Outputs: pdf, png.
+"""
+
+from nenni.core import plugins
+from nenni.core.io import read_csv
+from nenni.results import figure_style
+from nenni.run.job import Job
+
+
+def run(job: Job) -> str:
+    """Run the stage."""
+    figure = job.config["figure"]
+    name: str = figure["name"]
+    figure_style.prepare()
+    tables = {table: read_csv(job.input(table)) for table in job.inputs}
+    if "tables" in job.config:
+        tables["tables"] = job.config["tables"]
+    drawn = plugins.load("figure", name)(**tables, **plugins.arguments(figure))
+    figure_style.save(drawn, job.output("pdf"), job.output("png"))
+    return name

@@ -1,0 +1,54 @@
+"""Train a defended network on, by its base's recipe and through its injected layers.
+
+Inputs: data, weights. Outputs: weights, history (CSV), timing (JSON, under benchmarks/).
+"""
+
+from dataclasses import replace
+from functools import partial
+
+from nenni.core import runtime
+from nenni.core.checkpoint import Checkpoint
+from nenni.core.io import write_csv, write_json
+from nenni.data.data_file import load_data
+from nenni.method.injection import noisy_layers
+from nenni.method.modelfile import load_model, save_model
+from nenni.run.job import Job
+from nenni.training.processes import joined, rank
+from nenni.training.recipe import Recipe
+from nenni.training.schedules.cosine import cosine
+from nenni.training.train import train
+
+
+def run(job: Job) -> str:
+    """Run the stage."""
+    c = job.config
+    with joined(runtime.prepare(c)) as device:
+        data, _ = load_data(job.input("data"), ("train", "val"), device)
+        model, meta = load_model(job.input("weights"), device)
+        tuning = c["finetune"]
+        recipe = replace(
+            Recipe.from_config(c["recipe"]),
+            epochs=tuning["epochs"],
+            lr=tuning["lr"],
+            schedule=partial(cosine, warmup=tuning["warmup"]),
+            eps_ramp=0.0,
+        )
+        parameters = list(model.parameters())
+        if tuning["parameters"] == "approximation":
+            parameters = [p for _, n in noisy_layers(model) for p in (n.W_tilde, n.b_tilde)]
+        checkpoint = Checkpoint(job.checkpoint_file())
+        found = train(
+            model,
+            data,
+            recipe,
+            (c["seed"], "finetune"),
+            parameters=parameters,
+            checkpoint=checkpoint,
+            progress=job.progress,
+        )
+        if rank() == 0:
+            write_csv(job.output("history"), found.history)
+            write_json(job.output("timing"), found.timing(len(data["train"])))
+            save_model(job.output("weights"), model, meta)
+            checkpoint.discard()
+    return found.summary

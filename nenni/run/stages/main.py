@@ -1,0 +1,18 @@
+"""Make the main table: base x defence, accuracies, BitOPs and modelled latency.
+
+Inputs: accuracy, reductions, latency. Outputs: csv, tex.
+"""
+
+from nenni.core.io import read_csv, write_csv, write_text
+from nenni.results.main_table import main_table, to_latex
+from nenni.run.job import Job
+
+
+def run(job: Job) -> str:
+    """Run the stage."""
+    c = job.config
+    tables = {name: read_csv(job.input(name)) for name in ("accuracy", "reductions", "latency")}
+    table = main_table(**tables, clean=c["clean"], columns=c["columns"], eps=c["eps"])
+    write_csv(job.output("csv"), table)
+    write_text(job.output("tex"), to_latex(table, list(c["columns"])))
+    return f"{len(table)} rows"

@@ -1,0 +1,67 @@
+"""Inject NENNI into a base and fit the approximate path.
+
+Inputs: data, weights; distribution where fractions are allocated.
+Outputs: weights (the injected network), fit and errors (CSV, on validation images).
+"""
+
+import torch
+
+from nenni.core import runtime
+from nenni.core.io import read_csv, write_csv
+from nenni.core.seeding import generator
+from nenni.data.data_file import load_data
+from nenni.data.split import first
+from nenni.method.allocation_search import mean_loss, spend
+from nenni.method.fit import fit, set_thresholds
+from nenni.method.injection import inject, seed_noise
+from nenni.method.modelfile import load_model, save_model
+from nenni.method.report import error_histogram, report
+from nenni.method.spec import InjectionSpec
+from nenni.run.job import Job
+
+
+def run(job: Job) -> str:
+    """Run the stage."""
+    c = job.config
+    device = runtime.prepare(c)
+    data, _ = load_data(job.input("data"), ("train", "val"), device)
+    images, labels = first(data["train"], c["fit"]["examples"])
+    held_out = first(data["val"], len(data["val"]))
+    base, meta = load_model(job.input("weights"), device)
+    spec = InjectionSpec.from_config(c["injection"], {})
+    noisy = inject(base, spec, images[:1], seed=c["seed"])
+    settings = {key: value for key, value in c["fit"].items() if key != "examples"}
+    draws = generator(c["seed"], "fit")
+    fit(noisy, images, generator=draws, progress=job.progress, **settings)
+    fractions: dict[str, float] = {}
+    compared = ""
+    if c["injection"]["allocate"]:
+        uniform = mean_loss(noisy, *held_out)
+        fractions = _allocate(job, noisy, images, labels)
+        set_thresholds(noisy, images.split(c["fit"]["batch_size"]))
+        compared = (
+            f"; validation loss {mean_loss(noisy, *held_out):.4f}, with one fraction for all "
+            f"layers {uniform:.4f}"
+        )
+    meta |= {"injection": c["injection"], "fractions": fractions, "seed": c["seed"]}
+    save_model(job.output("weights"), noisy, meta)
+    seed_noise(noisy, c["seed"], "report")
+    table = report(noisy, held_out[0])
+    write_csv(job.output("fit"), table)
+    write_csv(job.output("errors"), error_histogram(noisy, held_out[0]))
+    return (
+        f"{len(table)} layers; relative error {table['relative_error'].min():.2f} to "
+        f"{table['relative_error'].max():.2f}, recall {table['recall'].min():.2f} to "
+        f"{table['recall'].max():.2f}{compared}"
+    )
+
+
+def _allocate(
+    job: Job, noisy: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor
+) -> dict[str, float]:
+    macs = read_csv(job.input("distribution")).set_index("layer")["macs"].to_dict()
+    budget = job.config["injection"]["selection"]["fraction"]
+    table = spend(noisy, images, labels, macs, budget, progress=job.progress)
+    listed = ", ".join(f"{r.layer} {r.fraction:g}" for r in table.itertuples())
+    job.progress(f"fractions: {listed}")
+    return dict(zip(table["layer"], table["fraction"], strict=True))

@@ -1,0 +1,71 @@
+"""Sweep the noise intensity on one base, after training: fraction x projection ratio.
+
+Inputs: data, weights. Outputs: sweep (CSV).
+"""
+
+import pandas as pd
+
+from nenni.adversary.attack_choice import AttackChoice
+from nenni.core import runtime
+from nenni.core.checkpoint import Checkpoint
+from nenni.core.io import write_csv
+from nenni.core.seeding import generator
+from nenni.data.data_file import load_data
+from nenni.data.split import first
+from nenni.evaluation.attack_images import attack_images
+from nenni.evaluation.scoring import robust
+from nenni.method.fit import fit
+from nenni.method.injection import inject, noisy_layers, set_fractions
+from nenni.method.modelfile import load_model
+from nenni.method.report import report
+from nenni.method.spec import InjectionSpec
+from nenni.run.job import Job
+
+
+def run(job: Job) -> str:
+    """Run the stage."""
+    c = job.config
+    sweep = c["sweep"]
+    device = runtime.prepare(c)
+    data, _ = load_data(job.input("data"), ("train", "test"), device)
+    training, _ = first(data["train"], c["fit"]["examples"])
+    images, labels = first(data["test"], sweep["examples"])
+    base, _ = load_model(job.input("weights"), device)
+    attack = AttackChoice.from_config(c["attack"])
+    settings = {key: value for key, value in c["fit"].items() if key != "examples"}
+    rows = []
+    for ratio in sweep["ratios"]:
+        injection = c["injection"] | {"projection": c["injection"]["projection"] | {"ratio": ratio}}
+        spec = InjectionSpec.from_config(injection, {})
+        noisy = inject(base, spec, images[:1], seed=c["seed"])
+        fit(noisy, training, generator=generator(c["seed"], "fit"), **settings)
+        error = report(noisy, images)["relative_error"].mean()
+        for fraction in sweep["fractions"]:
+            set_fractions(noisy, {name: fraction for name, _ in noisy_layers(noisy)})
+            examples, _ = attack_images(
+                noisy,
+                images,
+                labels,
+                attack,
+                [attack.radius(sweep["eps"])],
+                seed=c["seed"],
+                name="sweep",
+                batch_size=sweep["batch_size"],
+                checkpoint=Checkpoint(),
+            )
+            clean = examples["clean_correct"].mean()
+            robust_share = robust(examples).mean()
+            rows.append(
+                {
+                    "ratio": ratio,
+                    "fraction": fraction,
+                    "relative_error": error,
+                    "clean": clean,
+                    "robust": robust_share,
+                    "n": len(images),
+                    "eps": sweep["eps"],
+                }
+            )
+            job.progress(f"ratio {ratio:g}, fraction {fraction:g}: {clean:.1%}, {robust_share:.1%}")
+    write_csv(job.output("sweep"), pd.DataFrame(rows))
+    return f"{len(rows)} settings on {len(images)} images"

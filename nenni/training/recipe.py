@@ -1,0 +1,125 @@
+"""How a network is trained."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from nenni.adversary.attack import Attack
+from nenni.adversary.attack_choice import AttackChoice
+from nenni.core import plugins
+from nenni.training.augmentation import flipped, shifted
+from nenni.training.objective import Objective
+from nenni.training.objectives.standard import Standard
+from nenni.training.processes import share
+from nenni.training.schedules.cosine import cosine
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Parameters
+    ----------
+    epochs, batch_size : int
+        Length and batch size.
+    lr : float
+        Rate at its highest.
+    method : Objective
+        What is learned from a batch: see :mod:`nenni.training.objectives`.
+    attack : callable or None
+        The attack of validation, and of methods that train on one.
+    eps : float
+        Radius, in units of the [0, 1] input.
+    eps_ramp : float
+        Share of the steps along which eps rises linearly from 0, in [0, 1].
+    schedule : callable
+        (step, steps) -> factor on `lr`; see :mod:`nenni.training.schedules`.
+    optimiser : "adam" or "sgd"
+        SGD is with `momentum`.
+    momentum : float
+        Of SGD.
+    weight_decay : float
+        L2 penalty.
+    accumulate : int
+        Parts in which a batch goes through the network, their gradients added.
+    shift : int
+        Augmentation: shifts by up to so many pixels in each direction.
+    flip : bool
+        Augmentation: mirrored left to right.
+    awp : float
+        Relative length gamma of adversarial weight perturbations; 0 is none.
+    average : float
+        Decay of an exponential moving average of the weights, which is then the result; 0 is none.
+    precision : "fp32" or "bf16"
+        Of the forward and backward passes of training; weights stay FP32.
+    channels_last : bool
+        Memory layout NHWC while training.
+    """
+
+    epochs: int
+    batch_size: int
+    lr: float
+    method: Objective = field(default_factory=Standard)
+    attack: Attack | None = None
+    eps: float = 0.0
+    eps_ramp: float = 0.0
+    schedule: Callable[[int, int], float] = cosine
+    optimiser: Literal["adam", "sgd"] = "adam"
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    accumulate: int = 1
+    shift: int = 0
+    flip: bool = False
+    awp: float = 0.0
+    average: float = 0.0
+    precision: Literal["fp32", "bf16"] = "fp32"
+    channels_last: bool = False
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Recipe":
+        """From a ``recipe`` slice, whose eps is in the attack's units."""
+        rest = dict(config)
+        schedule = rest.pop("schedule")
+        choices: dict[str, Any] = {
+            "method": plugins.build("method", rest.pop("method")),
+            "schedule": partial(
+                plugins.load("schedule", schedule["name"]), **plugins.arguments(schedule)
+            ),
+        }
+        if (asked := rest.pop("attack")) is not None:
+            attack = AttackChoice.from_config(asked)
+            choices |= {"attack": attack, "eps": attack.radius(rest.pop("eps"))}
+        return cls(**(rest | choices))
+
+    def radius(self, step: int, steps: int) -> float:
+        """Eps at a step."""
+        return self.eps * min(1.0, step / (self.eps_ramp * steps)) if self.eps_ramp else self.eps
+
+    def build_optimiser(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """What changes the weights."""
+        if self.optimiser == "adam":
+            return torch.optim.Adam(parameters, self.lr, weight_decay=self.weight_decay)
+        return torch.optim.SGD(
+            parameters, self.lr, momentum=self.momentum, weight_decay=self.weight_decay
+        )
+
+    def augment(self, x: Tensor, n: int, generator: torch.Generator) -> Tensor:
+        """Augmented images, in the layout of training: this process's share of a batch of n."""
+        mine = share(torch.arange(n))
+        if self.shift:
+            offset = self.shift - torch.randint(2 * self.shift + 1, (2, n), generator=generator)
+            x = shifted(x, offset[:, mine])
+        if self.flip:
+            x = flipped(x, (torch.rand(n, generator=generator) < 0.5)[mine])
+        return x.contiguous(memory_format=torch.channels_last) if self.channels_last else x
+
+    def autocast(self, device: torch.device) -> AbstractContextManager[object]:
+        """Within, passes are in the recipe's precision."""
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(device.type, torch.bfloat16)

@@ -1,0 +1,96 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nenni.adversary.fast_copy import faster
+from nenni.networks.image_convolution import ImageConv2d, takes_images
+from nenni.networks.models.preact_resnet18 import preact_resnet18
+from nenni.networks.models.resnet_cifar import resnet_cifar
+
+
+def with_statistics(model: nn.Module) -> nn.Module:
+    """Batch norms as after training, so that folding them is not nothing."""
+    draws = torch.Generator().manual_seed(0)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for tensor in (module.running_mean, module.bias):
+                assert tensor is not None
+                tensor.data = torch.randn(tensor.shape, generator=draws) / 5
+            for tensor in (module.running_var, module.weight):
+                assert tensor is not None
+                tensor.data = 0.5 + torch.rand(tensor.shape, generator=draws)
+    return model.eval()
+
+
+@pytest.mark.parametrize(
+    ("build", "left"),
+    [
+        (lambda: resnet_cifar((3, 32, 32), 10, depth=20), 0),
+        (lambda: preact_resnet18((3, 32, 32), 10, width=8), 9),
+    ],
+    ids=["resnet20", "preact_resnet18"],
+)
+def test_no_prediction_changes(build: object, left: int) -> None:
+    model = with_statistics(build())  # type: ignore[operator]
+    images = torch.rand(64, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    quick = faster(model, images[:2])
+    torch.testing.assert_close(quick(images), model(images), rtol=1e-3, atol=1e-3)
+    assert torch.equal(quick(images).argmax(1), model(images).argmax(1))
+    norms = [m for m in quick.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert len(norms) == left
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_a_convolution_that_is_used_twice_is_not_folded() -> None:
+    class Forked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            z = self.conv(x)
+            return (self.norm(z) + z).mean((2, 3))
+
+    model = with_statistics(Forked())
+    x = torch.rand(5, 1, 6, 6)
+    quick = faster(model, x)
+    assert isinstance(quick.norm, nn.BatchNorm2d)
+    torch.testing.assert_close(quick(x), model(x))
+
+
+def test_injected_networks_stay_as_they_are(noisy: nn.Module) -> None:
+    assert faster(noisy, torch.rand(3, 1, 28, 28)) is noisy
+
+
+@pytest.mark.parametrize(
+    "conv",
+    [
+        nn.Conv2d(1, 5, 3, stride=2, padding=1),
+        nn.Conv2d(3, 4, (3, 2), stride=(1, 2), padding=(2, 0), dilation=2, bias=False),
+        nn.Conv2d(2, 4, 5, stride=3),
+    ],
+)
+def test_the_gradient_for_images_is_the_convolutions_own(conv: nn.Conv2d) -> None:
+    assert takes_images(conv)
+    conv = conv.double().requires_grad_(False)
+    x = torch.rand(3, conv.in_channels, 11, 12, dtype=torch.float64, requires_grad=True)
+    weights = torch.rand_like(conv(x))
+    (expected,) = torch.autograd.grad((weights * conv(x)).sum(), x)
+    found = ImageConv2d(conv)(x)
+    assert torch.equal(found, conv(x))
+    torch.testing.assert_close(torch.autograd.grad((weights * found).sum(), x)[0], expected)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Conv2d(4, 4, 3),
+        nn.Conv2d(2, 4, 3, groups=2),
+        nn.Conv2d(1, 4, 3, padding="same"),
+        nn.Conv2d(1, 4, 3, padding=1, padding_mode="circular"),
+        nn.Linear(3, 4),
+    ],
+)
+def test_other_layers_keep_their_gradient(module: nn.Module) -> None:
+    assert not takes_images(module)

@@ -1,0 +1,140 @@
+"""``nenni evaluate``, as a person calls it."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torchvision.io import write_png
+
+from nenni.cli.main import main
+from nenni.method.fit import fit
+from nenni.method.saving import save
+
+Digits = tuple[Tensor, Tensor]
+MODULE = """
+from nenni.networks.models.small_cnn import small_cnn
+
+def build():
+    return small_cnn((1, 28, 28), 10, channels=[8, 8, 16, 16], hidden=32)
+
+def number():
+    return 3
+"""
+SUITE = "pgd: {name: pgd, steps: 3}\nbpda: {name: pgd, steps: 3, surrogate: {name: bpda}}\n"
+
+
+@pytest.fixture
+def folder(
+    tmp_path: Path, trained: nn.Module, digits: Digits, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "my_digits.py").write_text(MODULE)
+    (tmp_path / "suite.yaml").write_text(SUITE)
+    save_file(trained.state_dict(), tmp_path / "w.safetensors")
+    torch.save({"state_dict": trained.state_dict()}, tmp_path / "w.pt")
+    images = (digits[0][800:840, 0] * 255).byte().numpy()
+    np.savez(tmp_path / "digits.npz", x=images, y=digits[1][800:840].numpy())
+    return tmp_path
+
+
+def call(*words: str) -> int:
+    fixed = ["evaluate", "--suite", "suite.yaml", "--eps", "12.75/255", "--batch-size", "25"]
+    return main([*fixed, *words])
+
+
+@pytest.mark.parametrize("weights", ["w.safetensors", "w.pt"])
+def test_prints_and_writes_what_it_finds(
+    weights: str, folder: Path, trained: nn.Module, digits: Digits,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    words = ["--model", "my_digits:build", "--weights", weights, "--data", "digits.npz"]
+    assert call(*words, "--out", "found") == 0
+    out, err = capsys.readouterr()
+    assert "all attacks" in out
+    assert "pgd, image 25: eps 12.75/255" in err
+    assert "batch 1/2 (0 s left)" in err
+    table = pd.read_csv(folder / "found" / "summary.csv").set_index("attack")
+    right = (trained(digits[0][800:840]).argmax(1) == digits[1][800:840]).double().mean()
+    assert table.loc["clean", "accuracy"] == pytest.approx(float(right))
+    assert list(table.index) == ["clean", "pgd", "all attacks"]
+    assert len(pd.read_csv(folder / "found" / "examples.csv")) == 40
+    assert not list(folder.glob(".nenni/checkpoints/*"))
+
+
+def test_reads_networks_of_nenni_save(
+    folder: Path, noisy: nn.Module, digits: Digits, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit(noisy, digits[0][:200])
+    save(noisy, folder / "noisy.safetensors")
+    words = ["--model", "my_digits:build", "--weights", "noisy.safetensors"]
+    assert call(*words, "--data", "digits.npz", "--examples", "10") == 0
+    assert "bpda" in capsys.readouterr().out
+
+
+def test_reads_a_folder_of_images(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "rgb.py").write_text(
+        "from torch import nn\n"
+        "def build():\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 2))\n"
+    )
+    for i in range(6):
+        file = folder / "photos" / ("cat", "dog")[i % 2] / f"{i}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_png(torch.randint(256, (3, 9 + i, 12), dtype=torch.uint8), str(file))
+    words = ["--model", "rgb:build", "--data", "photos"]
+    assert call(*words, "--size", "8") == 0
+    assert "6" in capsys.readouterr().out
+    assert call(*words) == 2
+    assert "--size N makes them equal" in capsys.readouterr().err
+
+
+def test_diagnoses(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--model", "my_digits:build", "--weights", "w.safetensors", "--data", "digits.npz"]
+    assert call(*words, "--examples", "5", "--diagnose", "--out", "found") == 0
+    assert "(n = 5)" in capsys.readouterr().out
+    assert "black box" in (folder / "found" / "diagnostics.csv").read_text()
+    assert len(pd.read_csv(folder / "found" / "diagnostic_curves.csv")) > 20
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--model", "my_digits"],
+            "a model of one's own should be MODULE:FUNCTION, got 'my_digits'",
+        ),
+        (["--model", "absent:build"], "model absent:build: No module named 'absent'"),
+        (["--model", "my_digits:absent"], "has no attribute 'absent'"),
+        (["--model", "my_digits:number"], "returns a int, not a torch module"),
+        (["--weights", "absent.safetensors"], "absent.safetensors: is missing"),
+        (["--weights", "my_digits.py"], "my_digits.py: holds no tensors"),
+        (["--data", "absent"], "absent: is neither a folder of images nor an npz file"),
+        (["--data", "w.pt"], "w.pt: should be an npz file with x"),
+        (["--data", "."], ".: holds no images in subfolders"),
+        (["--suite", "strong"], "unknown suite 'strong'; known are: quick, standard, full, labels"),
+        (["--suite", "absent.yaml"], "absent.yaml: cannot be read"),
+        (["--device", "cuda"], "device: cuda is asked for"),
+    ],
+)
+def test_mistakes_are_one_line(
+    words: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if "cuda" in words and torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    good = ["--model", "my_digits:build", "--weights", "w.safetensors", "--data", "digits.npz"]
+    assert call(*good, *words) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert message in lines[0]
+
+
+def test_eps_is_a_number(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong in ("many", "1/0", "-1"):
+        with pytest.raises(SystemExit):
+            call("--model", "a:b", "--data", "x", f"--eps={wrong}")
+        assert "should be" in capsys.readouterr().err

@@ -1,0 +1,83 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+from fvcore.nn import FlopCountAnalysis
+from torch import Tensor, nn
+
+import hwmodel
+from nenni.core.io import write_json
+from nenni.cost.describe import TILES, describe
+from nenni.method.fit import fit
+from nenni.method.injection import inject, noisy_layers
+from nenni.method.projection.tap_shared import TapShared
+from nenni.method.selection.n_m import NM
+from nenni.method.selection.random import Random
+from nenni.method.spec import InjectionSpec
+from nenni.networks.models.small_cnn import small_cnn
+
+
+def test_dense_macs_equal_fvcore(tmp_path: object) -> None:
+    model = small_cnn((1, 28, 28), 10).eval()
+    x = torch.zeros(1, 1, 28, 28)
+    file = tmp_path / "layers.json"  # type: ignore[operator]
+    write_json(file, describe(model, x, "small_cnn", 0))
+    counts = FlopCountAnalysis(model, x).by_module()
+    network = hwmodel.load(file)
+    terms = {t.layer: t.macs for t in hwmodel.count_operations(network)}
+    assert terms == {layer.name: counts[layer.name] for layer in network.layers}
+    assert sum(terms.values()) == counts[""]
+
+
+@pytest.mark.parametrize(("selection", "name"), [(NM(2, 4), "n_m"), (Random(0.3), "random")])
+def test_injected_layers_are_described_as_they_are(
+    noisy: nn.Module, trained: nn.Module, make_spec: Callable[..., InjectionSpec],
+    digits: tuple[Tensor, Tensor], selection: NM, name: str, tmp_path: object,
+) -> None:  # fmt: skip
+    x = digits[0][:60]
+    model = inject(trained, make_spec(selection=selection, projection=TapShared(0.25)), x[:1])
+    fit(model, x, generator=torch.Generator().manual_seed(0), epochs=0)
+    found = describe(model, x, "small_cnn", 0, batch_size=25)
+    by_name = {layer["name"]: layer for layer in found["layers"]}
+    assert list(by_name) == ["conv1", "conv2", "conv3", "conv4", "fc1", "fc2"]
+    assert by_name["conv1"]["injection"] is None
+    assert by_name["fc2"]["injection"] is None
+    injection = by_name["conv3"]["injection"]
+    layer = dict(noisy_layers(model))["conv3"]
+    assert injection["k_c"] == 2
+    assert injection["k"] == 18
+    assert injection["nonzeros"] == int((layer.P != 0).sum())
+    assert injection["selection"] == name
+    assert injection["measured_fraction"] == pytest.approx(selection.nominal(), abs=2e-3)
+    assert by_name["conv2"]["in_size"] == [14, 14]
+    assert by_name["conv2"]["out_size"] == [7, 7]
+    assert by_name["conv2"]["stride"] == [2, 2]
+    file = tmp_path / "layers.json"  # type: ignore[operator]
+    write_json(file, found)
+    assert hwmodel.load(file).layers[2].n == 16
+
+
+def test_occupancy_of_tiles_is_that_of_the_masks(
+    noisy: nn.Module, digits: tuple[Tensor, Tensor]
+) -> None:
+    x = digits[0][:20]
+    found = describe(noisy, x, "small_cnn", 0, batch_size=7)
+    inputs: dict[str, Tensor] = {}
+    handles = [
+        layer.register_forward_pre_hook(lambda _, args, name=name: inputs.update({name: args[0]}))
+        for name, layer in noisy_layers(noisy)
+    ]
+    with torch.no_grad():
+        noisy(x)
+        for name, layer in noisy_layers(noisy):
+            mask = layer.mask(layer.approximate(inputs[name]))
+            mask = mask.movedim(1, -1) if mask.dim() == 4 else mask
+            injection = next(e for e in found["layers"] if e["name"] == name)["injection"]
+            for size in TILES:
+                tiles = torch.stack([part.any(-1) for part in mask.split(size, -1)], -1)
+                assert injection["occupancy"][str(size)] == pytest.approx(
+                    float(tiles.double().mean())
+                )
+            assert injection["measured_fraction"] <= injection["occupancy"]["16"]
+    for handle in handles:
+        handle.remove()

@@ -1,0 +1,185 @@
+"""``nenni.evaluate``: suites on any classifier, scored without luck."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from torch import Tensor, nn
+
+import nenni
+from nenni.adversary.suites import SUITES, applicable, read_suite
+from nenni.core.errors import UserError
+from nenni.evaluation.evaluate import summary
+from nenni.evaluation.statistics import wilson
+from nenni.method.fit import fit
+from nenni.method.injection import inject
+from nenni.method.selection.random import Random
+from nenni.method.spec import InjectionSpec
+
+Digits = tuple[Tensor, Tensor]
+SMALL = {"fgsm": {"name": "fgsm"}, "pgd": {"name": "pgd", "steps": 5}, "ddn": {"name": "ddn"}}
+
+
+@pytest.fixture
+def held_out(digits: Digits) -> Digits:
+    return digits[0][800:860], digits[1][800:860]
+
+
+def loader(data: Digits, size: int = 25) -> list[tuple[Tensor, Tensor]]:
+    return list(zip(data[0].split(size), data[1].split(size), strict=True))
+
+
+def test_least_over_the_attacks_per_image(trained: nn.Module, held_out: Digits) -> None:
+    found = nenni.evaluate(trained, loader(held_out), SMALL, eps=0.1)
+    table = found.summary.set_index("attack")
+    assert list(table.index) == ["clean", "fgsm", "pgd", "all attacks"]
+    assert len(found.examples) == 120
+    flags = found.examples.pivot_table(index="index", columns="attack", values="adv_correct")
+    assert table.loc["all attacks", "accuracy"] == flags.min(axis=1).mean() == found.robust_accuracy
+    clean = (trained(held_out[0]).argmax(1) == held_out[1]).double().mean()
+    assert table.loc["clean", "accuracy"] == pytest.approx(float(clean))
+    low, high = wilson(60 * table.loc["pgd", "accuracy"], 60)
+    assert (table.loc["pgd", "low"], table.loc["pgd", "high"]) == (low, high)
+    in_one = nenni.evaluate(trained, held_out, {"fgsm": {"name": "fgsm"}}, eps=0.1)
+    assert in_one.summary["accuracy"].iloc[1] == table.loc["fgsm", "accuracy"]
+
+
+def test_norms_choose_among_the_attacks(trained: nn.Module, held_out: Digits) -> None:
+    found = nenni.evaluate(trained, held_out, SMALL, eps=1.0, norm="l2", examples=20)
+    assert list(found.summary["attack"]) == ["clean", "fgsm", "pgd", "ddn", "all attacks"]
+    assert set(found.summary["n"]) == {20}
+    assert found.examples["l2"].max() <= 1 + 1e-6
+    with pytest.raises(UserError, match="no attack of the suite keeps the norm linf"):
+        nenni.evaluate(trained, held_out, {"ddn": {"name": "ddn"}})
+
+
+def test_injected_networks_get_the_adaptive_attacks(
+    trained: nn.Module, noisy: nn.Module, held_out: Digits
+) -> None:
+    fit(noisy, held_out[0])
+    suite = {k: SUITES["standard"][k] for k in ("fgsm", "soft_mask", "bpda", "mask_flip")}
+    plain = nenni.evaluate(trained, held_out, suite, eps=0.1, examples=10)
+    injected = nenni.evaluate(noisy, held_out, suite, eps=0.1, examples=10, source=trained)
+    assert list(plain.summary["attack"]) == ["clean", "fgsm", "all attacks"]
+    assert list(injected.summary["attack"])[1:-1] == [*suite, "transfer"]
+
+
+def test_randomised_networks_get_averaged_gradients(
+    trained: nn.Module, held_out: Digits, make_spec: Callable[..., InjectionSpec]
+) -> None:
+    noisy = inject(trained, make_spec(selection=Random(0.2)), held_out[0][:1])
+    fit(noisy, held_out[0])
+    found = nenni.evaluate(noisy, held_out, {"pgd": {"name": "pgd", "steps": 2}}, draws=4, eps=0.05)
+    shares = 4 * found.examples["adv_correct"]
+    assert (shares == shares.round()).all()
+    assert shares.nunique() > 2
+    worst = found.summary.set_index("attack").loc["pgd"]
+    assert worst["worst_draw"] < worst["accuracy"]
+    attacks = read_suite("full", "linf")
+    expecting = applicable(attacks, injected=True, randomised=True, samples=7)
+    assert expecting["fgsm"].arguments == attacks["fgsm"].arguments
+    assert expecting["pgd_margin"].arguments["samples"] == 7
+    assert not expecting["pgd_margin"].arguments["leave_broken"]
+    assert expecting["smoothed"].arguments["samples"] == 10
+    assert expecting["autoattack"].arguments["version"] == "rand"
+
+
+def test_a_killed_evaluation_goes_on(trained: nn.Module, held_out: Digits, tmp_path: Path) -> None:
+    expected = nenni.evaluate(trained, loader(held_out), SMALL, eps=0.1)
+    file = tmp_path / "evaluation.pt"
+
+    def kill(line: str) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            raise KeyboardInterrupt
+
+    left = 4
+    with pytest.raises(KeyboardInterrupt):
+        nenni.evaluate(trained, loader(held_out), SMALL, eps=0.1, resume=file, progress=kill)
+    lines: list[str] = []
+    again = nenni.evaluate(
+        trained, loader(held_out), SMALL, eps=0.1, resume=file, progress=lines.append
+    )
+    assert lines[0] == "resumed after 3 parts"
+    assert [line.split(",")[0] for line in lines[1:]] == [
+        "pgd",
+        "batch 2/3 (0 s left)",
+        "fgsm",
+        "pgd",
+        "batch 3/3",
+    ]
+    pd.testing.assert_frame_equal(again.summary, expected.summary)
+    pd.testing.assert_frame_equal(again.examples, expected.examples)
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("change", ["eps", "weights", "images"])
+def test_work_of_another_kind_is_not_resumed(
+    change: str, trained: nn.Module, held_out: Digits, tmp_path: Path
+) -> None:
+    file = tmp_path / "evaluation.pt"
+
+    def kill(line: str) -> None:
+        if line.startswith("pgd"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        nenni.evaluate(trained, held_out, SMALL, eps=0.1, resume=file, progress=kill)
+    images, labels = held_out
+    other = nn.Sequential(trained, nn.Linear(10, 10)).eval() if change == "weights" else trained
+    if change == "images":
+        images = images.flip(3)
+    eps = 0.2 if change == "eps" else 0.1
+    found = nenni.evaluate(other, (images, labels), SMALL, eps=eps, resume=file)
+    pd.testing.assert_frame_equal(
+        found.summary, nenni.evaluate(other, (images, labels), SMALL, eps=eps).summary
+    )
+
+
+def test_attacks_on_fewer_images_have_a_row_of_their_own() -> None:
+    def examples(correct: list[float]) -> pd.DataFrame:
+        return pd.DataFrame(
+            {"clean_correct": 1.0, "adv_correct": correct, "adv_worst": correct, "eps": 8.0}
+        )
+
+    table = summary({"a": examples([1, 1, 0, 1]), "b": examples([0, 1])}, {"b": ["said"]}, "linf")
+    rows = table[["attack", "n", "accuracy", "notes"]].to_numpy().tolist()
+    assert rows == [
+        ["clean", 4, 1.0, ""],
+        ["a", 4, 0.75, ""],
+        ["b", 2, 0.5, "said"],
+        ["all attacks", 4, 0.75, ""],
+        ["all attacks", 2, 0.5, ""],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("suite", "message"),
+    [
+        ("strong", "unknown suite 'strong'; known are: quick, standard, full, labels"),
+        ({"a": {"name": "pgd", "stpes": 3}}, "suite: a.stpes: unknown key"),
+        ({"a": {"name": "pgdd"}}, "suite: a.name: unknown attack 'pgdd'"),
+        ({"a": {"name": "pgd", "surrogate": {"name": "x"}}}, "suite: a.surrogate.name: unknown"),
+    ],
+)
+def test_mistakes_in_a_suite(
+    suite: object, message: str, trained: nn.Module, held_out: Digits
+) -> None:
+    with pytest.raises(UserError, match=message):
+        nenni.evaluate(trained, held_out, suite)  # type: ignore[arg-type]
+
+
+def test_an_empty_loader_is_an_error(trained: nn.Module, held_out: Digits) -> None:
+    for empty in ([], (held_out[0][:0], held_out[1][:0])):
+        with pytest.raises(UserError, match="there are no images"):
+            nenni.evaluate(trained, empty, SMALL)  # type: ignore[arg-type]
+
+
+def test_every_suite_reads_for_both_norms() -> None:
+    for name in SUITES:
+        for norm in ("linf", "l2"):
+            attacks = read_suite(name, norm)  # type: ignore[arg-type]
+            assert {attack.norm for attack in attacks.values()} == {norm}
+    assert {a.name for a in read_suite("full", "l2").values()} >= {"ddn", "cw_l2", "autoattack"}

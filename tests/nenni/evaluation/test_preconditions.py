@@ -1,0 +1,59 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nenni.core.errors import UserError
+from nenni.evaluation.preconditions import check_classifier, check_data
+
+IMAGES = torch.rand(4, 1, 5, 5)
+
+
+class Returns(nn.Module):
+    def __init__(self, output: object) -> None:
+        super().__init__()
+        self.output = output
+        self.eval()
+
+    def forward(self, x: Tensor) -> object:
+        return self.output
+
+
+def test_counts_the_classes() -> None:
+    assert check_classifier(Returns(torch.zeros(4, 7)), IMAGES) == 7
+    assert check_classifier(Returns(torch.zeros(4, dtype=torch.int64)), IMAGES) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (nn.Sequential(nn.Flatten(), nn.Linear(25, 3)), "call model.eval()"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(24, 3)).eval(), "does not accept images of shape"),
+        (Returns(torch.zeros(3, 7)), "it should return logits"),
+        (Returns(torch.zeros(4, 7, 1)), "it should return logits"),
+        (Returns(torch.zeros(4)), "it should return logits"),
+        (Returns((torch.zeros(4, 7),)), "returns a tuple"),
+        (Returns(torch.zeros(4, 1)), "one logit per class"),
+    ],
+)
+def test_refuses_what_is_no_classifier(model: nn.Module, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        check_classifier(model, IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (IMAGES[:0], torch.zeros(0, dtype=torch.int64), "no images"),
+        (IMAGES * 2, torch.zeros(4, dtype=torch.int64), r"should be in \[0, 1\]"),
+        (IMAGES - 0.5, torch.zeros(4, dtype=torch.int64), r"should be in \[0, 1\]"),
+        (IMAGES * torch.nan, torch.zeros(4, dtype=torch.int64), r"should be in \[0, 1\]"),
+        ((IMAGES * 255).byte(), torch.zeros(4, dtype=torch.int64), "divide bytes by 255"),
+        (IMAGES, torch.zeros(3, dtype=torch.int64), r"of shape \(4,\)"),
+        (IMAGES, torch.zeros(4), "whole numbers"),
+        (IMAGES, torch.tensor([0, 1, 7, 8]), "label of image 2 is 7, and the model knows 0 to 6"),
+        (IMAGES, torch.tensor([0, -1, 2, 3]), "label of image 1 is -1"),
+    ],
+)
+def test_refuses_what_is_no_data(images: Tensor, labels: Tensor, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        check_data(images, labels, 7)

@@ -1,0 +1,106 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nenni.method.fit import fit
+from nenni.method.injection import inject, noisy_layers, set_path
+from nenni.method.projection.sparse import Sparse
+from nenni.method.projection.tap_shared import TapShared
+from nenni.method.report import error_histogram, report
+from nenni.method.selection.inverted import Inverted
+from nenni.method.selection.random import Random
+from nenni.method.selection.topk import TopK
+from nenni.method.spec import InjectionSpec
+
+MakeSpec = Callable[..., InjectionSpec]
+EXACT = {"weight_bits": 32, "input_bits": 32, "projected_bits": 32}
+
+
+def draws() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.mark.parametrize("projection", [Sparse(0.25), TapShared(0.25)])
+def test_closed_form_is_least_squares(
+    trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor], projection: Sparse
+) -> None:
+    """Without rounding and ridge, W~ is what a generic solver finds for the same features."""
+    x = digits[0][:300]
+    noisy = inject(trained, make_spec(projection=projection, **EXACT), x[:1])
+    fit(noisy, x, generator=draws(), epochs=0, ridge=0, batch_size=64)
+    inputs = torch.relu(trained.get_submodule("conv1")(x))
+    layer = dict(noisy_layers(noisy))["conv2"]
+    features = layer.features(layer.projected_rounded(inputs)).double()
+    design = torch.cat([features, torch.ones(len(features), 1, dtype=torch.float64)], 1)
+    target = layer.rows(layer.exact(inputs)).double()
+    expected = torch.linalg.lstsq(design, target).solution
+    error = (layer.rows(layer.approximate(inputs)).double() - target).square().mean()
+    assert error <= (design @ expected - target).square().mean() * 1.001
+
+
+def test_full_rank_without_rounding_fits_exactly(
+    trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor]
+) -> None:
+    """conv4 has d = 144 inputs; with k = 2 d rows P is injective and z~ equals z."""
+
+    class Wide(Sparse):
+        def rows(self, d: int) -> int:
+            return 2 * d
+
+    noisy = inject(trained, make_spec(projection=Wide(1.0), **EXACT), digits[0][:1])
+    fit(noisy, digits[0][:400], generator=draws(), epochs=0, ridge=1e-9)
+    errors = report(noisy, digits[0][:100]).set_index("layer")["relative_error"]
+    assert errors[["conv2", "conv3", "conv4"]].max() < 1e-2
+
+
+def test_refinement_lowers_the_error_through_the_roundings(
+    trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor]
+) -> None:
+    def error(epochs: int) -> float:
+        noisy = inject(trained, make_spec(weight_bits=3), digits[0][:1])
+        fit(noisy, digits[0][:500], generator=draws(), epochs=epochs, lr=3e-3)
+        return float(report(noisy, digits[0][500:700])["relative_error"].mean())
+
+    assert error(4) < 0.97 * error(0)
+
+
+def test_report_measures_error_fraction_and_recall(
+    trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor]
+) -> None:
+    def table(selection: object) -> object:
+        noisy = inject(trained, make_spec(selection=selection), digits[0][:1])
+        fit(noisy, digits[0][:400], generator=draws(), epochs=0)
+        return report(noisy, digits[0][400:500])
+
+    topk, inverted, random = table(TopK(0.5)), table(Inverted(0.5)), table(Random(0.5))
+    assert (topk["fraction"] == 0.5).all()
+    assert (topk["recall"] > 0.8).all()
+    assert (inverted["recall"] < 0.2).all()
+    assert (random["recall"] - 0.5).abs().max() < 0.03
+    assert (topk["relative_error"] == inverted["relative_error"]).all()
+
+
+def test_error_histogram_is_a_distribution(noisy: nn.Module, digits: tuple[Tensor, Tensor]) -> None:
+    fit(noisy, digits[0][:300], generator=draws(), epochs=0)
+    table = error_histogram(noisy, digits[0][300:400])
+    sums = table.groupby("layer")[["all", "injected"]].sum()
+    assert (sums - 1).abs().max().max() < 1e-5
+    spread = (table["bin"] ** 2 * table["all"]).groupby(table["layer"]).sum() ** 0.5
+    errors = report(noisy, digits[0][300:400]).set_index("layer")["relative_error"]
+    assert (spread / errors - 1).abs().max() < 0.05
+
+
+def test_fit_changes_nothing_else(noisy: nn.Module, digits: tuple[Tensor, Tensor]) -> None:
+    set_path(noisy, "exact")
+    before = noisy(digits[0][:20])
+    set_path(noisy, "injected")
+    noisy.train()
+    state = torch.random.get_rng_state()
+    fit(noisy, digits[0][:100], generator=draws(), epochs=1)
+    assert noisy.training
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert all(layer.path == "injected" for _, layer in noisy_layers(noisy))
+    set_path(noisy.eval(), "exact")
+    assert torch.equal(noisy(digits[0][:20]), before)

@@ -1,0 +1,62 @@
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nenni.method.quantise import levels, mse_scale, quantise, quantise_weight
+
+
+@given(st.integers(2, 8), st.integers(0, 2**31 - 1))
+def test_values_are_the_nearest_codes_within_the_range(bits: int, seed: int) -> None:
+    x = torch.randn(200, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    scale = torch.tensor(0.13, dtype=torch.float64)
+    q = quantise(x, scale, bits)
+    codes = torch.arange(-levels(bits), levels(bits) + 1, dtype=torch.float64) * scale
+    nearest = codes[(x[:, None] - codes).abs().argmin(1)]
+    torch.testing.assert_close(q, nearest, rtol=0, atol=1e-12)
+
+
+def test_known_codes() -> None:
+    x = torch.tensor([-10.0, -0.74, 0.26, 0.5, 3.4, 3.6])
+    torch.testing.assert_close(
+        quantise(x, torch.tensor(0.5), 4), torch.tensor([-3.5, -0.5, 0.5, 0.5, 3.5, 3.5])
+    )
+
+
+def test_gradient_is_straight_through_inside_and_zero_where_clipped() -> None:
+    x = torch.tensor([-9.0, -0.7, 0.1, 3.4, 9.0], requires_grad=True)
+    (quantise(x, torch.tensor(0.5), 4) * torch.arange(1.0, 6.0)).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [0, 2, 3, 4, 0]
+
+
+def test_at_32_bits_values_are_left_alone() -> None:
+    x = torch.randn(7)
+    assert quantise(x, torch.tensor(0.5), 32) is x
+    assert quantise_weight(x, 32) is x
+
+
+def test_at_16_bits_values_are_rounded() -> None:
+    w = torch.randn(4, 50)
+    q = quantise_weight(w, 16)
+    assert not torch.equal(q, w)
+    torch.testing.assert_close(q, w, rtol=0, atol=float(w.abs().max()) / 2**15)
+
+
+@given(st.integers(2, 8), st.integers(0, 2**31 - 1))
+def test_weights_have_their_own_scale_per_neuron(bits: int, seed: int) -> None:
+    w = torch.randn(5, 3, 3, 3, generator=torch.Generator().manual_seed(seed))
+    w[1] *= 1000
+    w[2] = 0
+    q = quantise_weight(w, bits)
+    largest = w.flatten(1).abs().amax(1)
+    torch.testing.assert_close(q.flatten(1).abs().amax(1), largest)
+    step = largest / levels(bits)
+    assert ((q - w).abs().flatten(1).amax(1) <= step / 2 * 1.0001 + 1e-30).all()
+    assert all(len(row.unique()) <= 2 * levels(bits) + 1 for row in q.flatten(1))
+
+
+def test_calibrated_scale_beats_the_largest_value_on_heavy_tails() -> None:
+    x = torch.randn(10_000, generator=torch.Generator().manual_seed(0)) ** 3
+    best = mse_scale(x, 4)
+    naive = x.abs().max() / levels(4)
+    assert (quantise(x, best, 4) - x).square().mean() < (quantise(x, naive, 4) - x).square().mean()

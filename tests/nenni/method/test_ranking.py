@@ -1,0 +1,80 @@
+"""Exact top-k masks of long rows, whatever the numbers."""
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from selection_cases import generator, scores, seeds
+from torch import Tensor
+
+from nenni.method.ranking import top_k
+from nenni.method.selection.random import Random
+from nenni.method.selection.topk import TopK
+
+KINDS = ["normal", "ties", "constant", "relu", "skewed", "steps", "infinite", "nan", "all nan"]
+
+
+def long_rows(kind: str, rows: int, n: int, seed: int) -> Tensor:
+    """Rows of every awkward kind."""
+    z = torch.randn(rows, n, generator=torch.Generator().manual_seed(seed))
+    special = torch.rand(rows, n, generator=torch.Generator().manual_seed(seed + 1)) < 0.2
+    return {
+        "normal": z,
+        "ties": z.round(decimals=1),
+        "constant": torch.full_like(z, 3.25),
+        "relu": z.relu(),
+        "skewed": z.mul(6).exp(),
+        "steps": z.sort(1).values.sign() * 1e30,
+        "infinite": z.masked_fill(special, torch.inf).masked_fill(z < -1.5, -torch.inf),
+        "nan": z.masked_fill(special, torch.nan),
+        "all nan": torch.full_like(z, torch.nan),
+    }[kind]
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.lists(st.sampled_from(KINDS), min_size=1, max_size=3),
+    st.sampled_from([8191, 8192, 8193, 20_001]),
+    st.one_of(st.floats(0, 1), st.sampled_from([1e-4, 0.1, 0.5, 0.9, 0.9999])),
+    seeds,
+    st.sampled_from([torch.float32, torch.float64, torch.bfloat16]),
+)
+def test_long_rows_hold_the_count_and_keep_the_largest(
+    kinds: list[str], n: int, fraction: float, seed: int, dtype: torch.dtype
+) -> None:
+    """Above 8,191 neurons the search is narrowed down first; rows of all kinds share a batch."""
+    rows = torch.cat([long_rows(kind, 1, n, seed + i) for i, kind in enumerate(kinds)]).to(dtype)
+    mask = top_k(rows, fraction)
+    k = round(fraction * n)
+    assert mask.sum(1).tolist() == [k] * len(rows)
+    ranked = rows.masked_fill(rows.isnan(), -torch.inf)
+    for row, chosen in zip(ranked, mask, strict=True):
+        expected = row.sort(descending=True).values[:k]
+        assert torch.equal(row[chosen].sort(descending=True).values, expected)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.sampled_from([40, 9000]), st.floats(0, 1), seeds, st.sampled_from(["ties", "relu", "nan"])
+)
+def test_rows_are_ranked_one_by_one(n: int, fraction: float, seed: int, kind: str) -> None:
+    rows = torch.cat([long_rows(kind, 1, n, seed), long_rows("skewed", 2, n, seed)])
+    assert torch.equal(top_k(rows, fraction)[:1], top_k(rows[:1], fraction))
+
+
+def test_the_layout_in_memory_changes_no_mask() -> None:
+    for shape in ((3, 8, 5, 7), (2, 32, 20, 20)):
+        z = scores(shape, 0, ties=False)
+        mask = TopK(0.3).mask(z, generator())
+        last = TopK(0.3).mask(z.to(memory_format=torch.channels_last), generator())
+        assert torch.equal(last, mask)
+        assert last.is_contiguous(memory_format=torch.channels_last)
+        assert mask.is_contiguous()
+        swapped = TopK(0.3).mask(z.transpose(2, 3), generator())
+        assert torch.equal(swapped, mask.transpose(2, 3))
+
+
+def test_random_holds_the_fraction_in_long_rows_and_draws_evenly() -> None:
+    mask = Random(0.3).mask(torch.zeros(60, 40, 16, 16), generator()).flatten(1)
+    assert (mask.sum(1) == round(0.3 * 40 * 256)).all()
+    shares = mask.float().mean(0)
+    assert (shares - 0.3).abs().max() < 5.5 * (0.3 * 0.7 / 60) ** 0.5

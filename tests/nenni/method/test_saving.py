@@ -1,0 +1,366 @@
+import json
+import re
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic.dataclasses import dataclass
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+import nenni
+from nenni.core.errors import UserError
+from nenni.core.io import read_tensors, write_tensors
+from nenni.method.fit import fit
+from nenni.method.injection import inject, is_randomised, noisy_layers, remove, seed_noise
+from nenni.method.modelfile import save_model
+from nenni.method.noise.approximation import Approximation
+from nenni.method.noise.gaussian import GaussianNoise
+from nenni.method.noise.resample import Resample
+from nenni.method.noise.uniform import UniformNoise
+from nenni.method.noise.zero import Zero
+from nenni.method.projection.count_sketch import CountSketch
+from nenni.method.projection.gaussian import Gaussian
+from nenni.method.projection.sparse import Sparse
+from nenni.method.projection.tap_shared import TapShared
+from nenni.method.projection.tap_shared_pca import TapSharedPCA
+from nenni.method.saving import load, save
+from nenni.method.selection.all import All
+from nenni.method.selection.block import Block
+from nenni.method.selection.channel import Channel
+from nenni.method.selection.inverted import Inverted
+from nenni.method.selection.n_m import NM
+from nenni.method.selection.none import Nothing
+from nenni.method.selection.oracle import Oracle
+from nenni.method.selection.random import Random
+from nenni.method.selection.threshold import Threshold
+from nenni.method.selection.topk import TopK
+from nenni.method.spec import InjectionSpec
+from nenni.networks.models.resnet_cifar import resnet_cifar
+from nenni.networks.models.small_cnn import small_cnn
+
+MakeSpec = Callable[..., InjectionSpec]
+X = torch.zeros(1, 1, 28, 28)
+CHOICES: list[dict[str, Any]] = [
+    *({"projection": kind(0.2)} for kind in (Sparse, Gaussian, CountSketch, TapShared, TapSharedPCA)),
+    *({"selection": kind(0.3)} for kind in (TopK, Threshold, Channel, Random, Inverted, Oracle)),
+    *({"selection": s} for s in (All(), Nothing(), NM(2, 4), Block(0.5, 4, 2))),
+    *({"noise": n} for n in (Approximation(), Zero(), GaussianNoise(), UniformNoise(), Resample(2))),
+    {"normalise": True}, {"score": "magnitude"}, {"exact_bits": 6},
+    {"weight_bits": 2, "input_bits": 16, "projected_bits": 32},
+]  # fmt: skip
+
+
+def plain() -> nn.Module:
+    """The architecture of the trained network with other weights."""
+    return small_cnn((1, 28, 28), 10, channels=[8, 8, 16, 16], hidden=32).eval()
+
+
+@pytest.mark.parametrize("choices", CHOICES, ids=str)
+def test_loading_gives_the_network_back(
+    trained: nn.Module,
+    make_spec: MakeSpec,
+    digits: tuple[Tensor, Tensor],
+    choices: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    x = digits[0][:40]
+    noisy = inject(trained, make_spec(**choices), X)
+    fit(noisy, digits[0][:80])
+    save(noisy, tmp_path / "m.safetensors")
+    base = plain()
+    before = {name: tensor.clone() for name, tensor in base.state_dict().items()}
+    loaded = load(str(tmp_path / "m.safetensors"), base, X)
+    assert all(torch.equal(before[name], tensor) for name, tensor in base.state_dict().items())
+    for network in (noisy, loaded):
+        seed_noise(network, 1)
+    for _ in range(3):
+        assert torch.equal(loaded(x), noisy(x))
+    assert is_randomised(loaded) == is_randomised(noisy)
+    for (name, layer), (other, twin) in zip(noisy_layers(noisy), noisy_layers(loaded), strict=True):
+        assert name == other
+        assert twin.choices == layer.choices
+    assert torch.equal(remove(loaded)(x), trained(x))
+    assert list(loaded.state_dict()) == list(noisy.state_dict())
+
+
+def test_choices_of_single_layers_survive(
+    trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor], tmp_path: Path
+) -> None:
+    spec = make_spec(
+        layers=("!conv3",),
+        overrides={
+            "conv2": {"weight_bits": 8, "selection": NM(1, 2), "projection": TapShared(0.5)},
+            "fc*": {"fraction": 0.125, "noise": Zero(), "score": "magnitude"},
+        },
+    )
+    noisy = inject(trained, spec, X)
+    fit(noisy, digits[0][:80])
+    save(noisy, tmp_path / "m")
+    loaded = load(tmp_path / "m", plain(), X)
+    layers = dict(noisy_layers(loaded))
+    assert list(layers) == ["conv2", "conv4", "fc1"]
+    assert {name: layer.choices for name, layer in layers.items()} == {
+        name: spec.of(name, "") for name in layers
+    }
+    assert layers["fc1"].choices.selection == TopK(0.125)
+    assert torch.equal(loaded(digits[0][:40]), noisy(digits[0][:40]))
+
+
+def test_fractions_changed_later_survive(
+    noisy: nn.Module, digits: tuple[Tensor, Tensor], tmp_path: Path
+) -> None:
+    fit(noisy, digits[0][:80])
+    nenni.method.injection.set_fractions(noisy, {"conv3": 0.75})
+    save(noisy, tmp_path / "m")
+    loaded = load(tmp_path / "m", plain(), X)
+    assert dict(noisy_layers(loaded))["conv3"].choices.selection == TopK(0.75)
+    assert torch.equal(loaded(digits[0][:40]), noisy(digits[0][:40]))
+
+
+def test_batch_norms_are_found_again(tmp_path: Path) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = resnet_cifar((3, 8, 8), 3, depth=8)
+        x = torch.rand(20, 3, 8, 8)
+        model(x)  # moves the running statistics
+    noisy = inject(model.eval(), InjectionSpec(TopK(0.5), TapShared(0.25)), x[:1])
+    fit(noisy, x)
+    save(noisy, tmp_path / "m")
+    loaded = load(tmp_path / "m", resnet_cifar((3, 8, 8), 3, depth=8).eval(), x[:1])
+    assert all(layer.batch_norm for _, layer in noisy_layers(loaded))
+    assert torch.equal(loaded(x), noisy(x))
+
+
+def test_a_layer_under_two_names_is_saved(tmp_path: Path) -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.a, self.last = nn.Linear(4, 9), nn.Linear(9, 9), nn.Linear(9, 2)
+            self.b = self.a
+
+        def forward(self, x: Tensor) -> Tensor:
+            z: Tensor = self.last(self.b(self.a(self.first(x))))
+            return z
+
+    x = torch.randn(30, 4, generator=torch.Generator().manual_seed(0))
+    noisy = inject(Tied(), InjectionSpec(TopK(0.5), Sparse(0.5), min_inputs=1), x)
+    assert noisy.b is noisy.a
+    fit(noisy, x)
+    save(noisy, tmp_path / "m")
+    loaded = load(tmp_path / "m", Tied(), x)
+    assert loaded.b is loaded.a
+    assert torch.equal(loaded(x), noisy(x))
+
+
+def test_the_same_network_gives_the_same_bytes(noisy: nn.Module, tmp_path: Path) -> None:
+    save(noisy, tmp_path / "a")
+    save(noisy, tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.fixture
+def file(noisy: nn.Module, digits: tuple[Tensor, Tensor], tmp_path: Path) -> Path:
+    fit(noisy, digits[0][:80])
+    save(noisy, tmp_path / "m.safetensors")
+    return tmp_path / "m.safetensors"
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(share=st.floats(0, 0.9999))
+def test_a_truncated_file_is_refused(file: Path, share: float) -> None:
+    data = file.read_bytes()
+    cut = file.with_name("cut")
+    cut.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(UserError, match="cut: is damaged"):
+        load(cut, plain(), X)
+
+
+@pytest.mark.parametrize("junk", [b"", b"junk", bytes(100), b"\xff" * 4096])
+def test_a_damaged_file_is_refused(file: Path, junk: bytes) -> None:
+    file.write_bytes(junk)
+    with pytest.raises(UserError, match="is damaged"):
+        load(file, plain(), X)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere: is missing"):
+        load(tmp_path / "nowhere", plain(), X)
+
+
+def test_a_pickle_is_refused_and_not_run(file: Path, noisy: nn.Module) -> None:
+    class Payload:
+        def __reduce__(self) -> Any:
+            return Path.touch, (file.with_name("ran"),)
+
+    torch.save(noisy.state_dict() | {"payload": Payload()}, file)
+    with pytest.raises(UserError, match="is damaged"):
+        load(file, plain(), X)
+    assert not file.with_name("ran").exists()
+
+
+def test_other_safetensors_are_refused(file: Path, noisy: nn.Module) -> None:
+    save_file(noisy.state_dict(), file)
+    with pytest.raises(UserError, match="is damaged"):
+        load(file, plain(), X)
+    save_file(noisy.state_dict(), file, {"format": "pt"})
+    with pytest.raises(UserError, match="is damaged"):
+        load(file, plain(), X)
+
+
+def test_a_file_of_the_workflow_is_refused(file: Path, noisy: nn.Module) -> None:
+    save_model(file, noisy, {"model": {"name": "small_cnn"}, "injection": None, "seed": 0})
+    with pytest.raises(UserError, match=r"m.safetensors: was not written by nenni.save"):
+        load(file, plain(), X)
+
+
+@pytest.mark.parametrize(
+    ("other", "tensor"),
+    [
+        (lambda: small_cnn((1, 28, 28), 10, channels=[8, 8, 16, 16], hidden=31), "fc1.W_tilde"),
+        (lambda: small_cnn((1, 28, 28), 10, channels=[8, 8, 16, 12], hidden=32), "conv4.W_tilde"),
+        (lambda: small_cnn((1, 28, 28), 7, channels=[8, 8, 16, 16], hidden=32), "fc2.bias"),
+        (lambda: small_cnn((1, 28, 28), 10, channels=[9, 8, 16, 16], hidden=32), "conv1.bias"),
+        (lambda: plain().double(), "conv1.bias"),
+        (lambda: nn.Sequential(*[*plain().children()][:-1], nn.BatchNorm1d(32)), "0.bias"),
+    ],
+)
+def test_another_architecture_is_refused(
+    file: Path, other: Callable[[], nn.Module], tensor: str
+) -> None:
+    """The first tensor in the order of names that differs; or the layer that is not there."""
+    network = other().eval()
+    x = X.to(next(network.parameters()))
+    if tensor == "0.bias":
+        with pytest.raises(UserError, match="'conv2' matches none of: 0, 2, 4"):
+            load(file, network, x)
+        return
+    with pytest.raises(UserError, match=rf"{file}: does not fit: {tensor} should be .*, is .*"):
+        load(file, network, x)
+
+
+def edited(file: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    tensors, meta = read_tensors(file)
+    changed = change(meta)
+    write_tensors(file, tensors, changed if isinstance(changed, list) else meta)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda meta: meta.update(format=2),
+        lambda meta: meta.update(layers=[]),
+        lambda meta: meta.pop("layers"),
+        lambda meta: meta.update(layers={}),
+        lambda meta: meta["layers"]["conv2"].pop("score"),
+        lambda meta: meta["layers"]["conv2"].update(more=1),
+        lambda meta: meta["layers"]["conv2"].update(weight_bits=9),
+        lambda meta: meta["layers"]["conv2"].update(selection={"name": "unknown"}),
+        lambda meta: meta["layers"]["conv2"].update(selection={"name": "topk", "fraction": 2}),
+        lambda meta: meta["layers"]["conv2"].update(selection={"name": "topk"}),
+        lambda meta: meta["layers"]["conv2"].update(selection="topk"),
+        lambda meta: meta["layers"]["conv2"].update(selection={"name": "../io"}),
+        lambda meta: meta["layers"]["conv2"].update(selection={"name": "_ranking"}),
+        lambda meta: meta["layers"].update(conv2=3),
+        lambda meta: meta["layers"].update(conv9=meta["layers"]["conv2"]),
+        lambda meta: [1, 2],
+    ],
+)  # fmt: skip
+def test_choices_that_cannot_be_read_are_refused(
+    file: Path, change: Callable[[dict[str, Any]], Any]
+) -> None:
+    assert load(file, plain(), X)
+    edited(file, change)
+    with pytest.raises(UserError):
+        load(file, plain(), X)
+
+
+@pytest.mark.parametrize("name", ["conv2.P", "fc2.weight", "conv3.threshold"])
+def test_a_tensor_missing_or_too_many_is_named(file: Path, name: str) -> None:
+    tensors, meta = read_tensors(file)
+    write_tensors(file, {k: v for k, v in tensors.items() if k != name}, meta)
+    with pytest.raises(UserError, match=rf"{re.escape(name)} should be .*, is nothing"):
+        load(file, plain(), X)
+    write_tensors(file, tensors | {f"{name}.more": torch.zeros(2)}, meta)
+    with pytest.raises(UserError, match=rf"{name}.more should be nothing, is \(2,\) of float32"):
+        load(file, plain(), X)
+
+
+@dataclass(frozen=True)
+class Mine(Sparse):
+    """A projection of a user's own."""
+
+
+@dataclass(frozen=True)
+class Middle(TopK):
+    """A selection of a user's own."""
+
+
+@pytest.mark.parametrize(
+    "choices", [{"projection": Mine(0.25)}, {"selection": Middle(0.5)}], ids=str
+)
+def test_what_is_in_no_plugin_file_is_refused(
+    trained: nn.Module, make_spec: MakeSpec, choices: dict[str, Any], tmp_path: Path
+) -> None:
+    noisy = inject(trained, make_spec(**choices), X)
+    with pytest.raises(UserError, match=r"(Mine|Middle).* cannot be saved by name: .* of its own"):
+        save(noisy, tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_plain_network_is_refused(trained: nn.Module, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no injected layer to save"):
+        save(trained, tmp_path / "m")
+
+
+def test_names_of_layers_are_no_patterns(tmp_path: Path) -> None:
+    """Brackets and stars in the names of a ModuleDict stand for themselves."""
+
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(4, 9), nn.Linear(9, 2)
+            self.layers = nn.ModuleDict(
+                {"[ab]": nn.Linear(9, 9), "a": nn.Linear(9, 9), "*": nn.Linear(9, 9)}
+            )
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.first(x)
+            for layer in self.layers.values():
+                x = layer(x)
+            z: Tensor = self.last(x)
+            return z
+
+    x = torch.randn(30, 4, generator=torch.Generator().manual_seed(0))
+    overrides = {"layers.[[]ab]": {"weight_bits": 2}, "layers.[*]": {"weight_bits": 8}}
+    spec = InjectionSpec(
+        TopK(0.5), Sparse(0.5), min_inputs=1, layers=("!layers.a",), overrides=overrides
+    )
+    noisy = inject(Odd(), spec, x)
+    bits = {name: layer.choices.weight_bits for name, layer in noisy_layers(noisy)}
+    assert bits == {"layers.[ab]": 2, "layers.*": 8}
+    fit(noisy, x)
+    save(noisy, tmp_path / "m")
+    loaded = load(tmp_path / "m", Odd(), x)
+    assert {name: layer.choices.weight_bits for name, layer in noisy_layers(loaded)} == bits
+    assert torch.equal(loaded(x), noisy(x))
+
+
+def test_the_choices_are_readable_json(file: Path) -> None:
+    data = file.read_bytes()
+    (size,) = struct.unpack("<Q", data[:8])
+    meta = json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["nenni"])
+    assert meta["layers"]["conv2"] == {
+        "selection": {"name": "topk", "fraction": 0.5},
+        "projection": {"name": "sparse", "ratio": 0.25},
+        "noise": {"name": "approximation"},
+        "weight_bits": 4, "input_bits": 4, "projected_bits": 4, "exact_bits": 32,
+        "score": "signed", "normalise": False,
+    }  # fmt: skip

@@ -1,0 +1,134 @@
+"""Selections within fitted networks: thresholds, the oracle, the score."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from selection_cases import generator, scores
+from torch import Tensor, nn
+
+from nenni.method import fit as fitting
+from nenni.method.fit import fit, set_thresholds
+from nenni.method.injection import inject, noisy_layers, set_fractions
+from nenni.method.noisy_layer import NoisyLayer
+from nenni.method.report import report
+from nenni.method.selection.block import Block
+from nenni.method.selection.channel import Channel
+from nenni.method.selection.n_m import NM
+from nenni.method.selection.oracle import Oracle
+from nenni.method.selection.threshold import Threshold
+from nenni.method.selection.topk import TopK
+from nenni.method.selection_base import Selection
+from nenni.method.spec import InjectionSpec
+from nenni.method.visit import visit_exact
+
+MakeSpec = Callable[..., InjectionSpec]
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.5, 0.83, 1.0])
+@pytest.mark.parametrize("normalise", [True, False])
+def test_thresholds_hold_the_fraction_on_the_images_of_the_fit(
+    trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor], fraction: float,
+    normalise: bool,
+) -> None:  # fmt: skip
+    """Where scores tie with the threshold, the fraction lies between those beyond and those at it."""
+    spec = make_spec(selection=Threshold(fraction), normalise=normalise, score="magnitude")
+    noisy = inject(trained, spec, digits[0][:1])
+    batches = digits[0][:300].split(130)
+    fit(noisy, batches)
+    scores: dict[str, list[Tensor]] = {name: [] for name, _ in noisy_layers(noisy)}
+
+    def visit(name: str, layer: NoisyLayer, x: Tensor, _: Tensor) -> None:
+        scores[name].append(layer.score(layer.approximate(x)).flatten())
+
+    visit_exact(noisy, batches, visit)
+    found = report(noisy, batches).set_index("layer")["fraction"]
+    for name, parts in scores.items():
+        beyond, at_least = ((torch.cat(parts) > 0), (torch.cat(parts) >= 0))
+        assert beyond.double().mean() <= fraction + 0.005
+        assert at_least.double().mean() >= fraction - 0.005
+        assert found[name] == pytest.approx(float(beyond.double().mean()), abs=1e-9)
+        assert found[name] == pytest.approx(fraction, abs=0 if fraction in (0, 1) else 0.03)
+    assert (report(noisy, digits[0][300:600])["fraction"] - fraction).abs().max() < 0.06
+
+
+def test_thresholds_follow_a_change_of_fraction(
+    trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor]
+) -> None:
+    noisy = inject(trained, make_spec(selection=Threshold(0.5)), digits[0][:1])
+    fit(noisy, digits[0][:300])
+    set_fractions(noisy, {"conv3": 0.2})
+    set_thresholds(noisy, [digits[0][:300]])
+    found = report(noisy, digits[0][:300]).set_index("layer")["fraction"]
+    assert found["conv3"] == pytest.approx(0.2, abs=0.01)
+    assert found["conv2"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_thresholds_are_read_from_all_parts_of_an_image(
+    make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sample at regular steps may fall on one column alone, e.g. on the border."""
+    monkeypatch.setattr(fitting, "_SAMPLED_SCORES", 8 * 16)  # of 8 x 16 x 16: every 16th
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 2, 1))
+    x = torch.randn(60, 3, 16, 16, generator=generator()) * torch.linspace(0.1, 3, 16)
+    spec = make_spec(selection=Threshold(0.3), score="magnitude", min_inputs=1)
+    noisy = inject(model, spec, x[:1])
+    fit(noisy, x)
+    assert report(noisy, x)["fraction"].item() == pytest.approx(0.3, abs=0.03)
+
+
+def test_every_image_counts_the_same_for_a_threshold(
+    make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small last batch weighs no more than its images."""
+    monkeypatch.setattr(fitting, "_SAMPLED_SCORES", 64)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 2, 1))
+    x = torch.randn(110, 3, 16, 16, generator=generator())
+    x[100:] *= 10
+    spec = make_spec(selection=Threshold(0.3), score="magnitude", min_inputs=1)
+    noisy = inject(model, spec, x[:1])
+    fit(noisy, x, batch_size=100)
+    assert report(noisy, x)["fraction"].item() == pytest.approx(0.3, abs=0.03)
+
+
+def test_the_oracle_finds_the_truly_largest(
+    trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor]
+) -> None:
+    """Judged on the exact z in the report, in the layers and in their soft masks."""
+    noisy = inject(trained, make_spec(selection=Oracle(0.3)), digits[0][:1])
+    fit(noisy, digits[0][:200])
+    assert (report(noisy, digits[0][200:300])["recall"] == 1).all()
+    layer = dict(noisy_layers(noisy))["conv2"]
+    x = torch.rand(6, 8, 14, 14, generator=generator())
+    z, z_tilde = layer.exact(x), layer.approximate(x)
+    mask = TopK(0.3).mask(z, generator())
+    assert not torch.equal(mask, TopK(0.3).mask(z_tilde, generator()))
+    assert torch.equal(layer(x), torch.where(mask, z, z_tilde))
+    layer.path, layer.temperature = "soft", 1e-7
+    torch.testing.assert_close(layer(x), torch.where(mask, z, z_tilde), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "selection", [Block(0.25, 4, 4), Channel(0.25), NM(1, 4), TopK(0.25), Oracle(0.25)], ids=str
+)
+def test_fractions_hold_in_a_network(
+    trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor], selection: Selection
+) -> None:
+    noisy = inject(trained, make_spec(selection=selection), digits[0][:1])
+    fit(noisy, digits[0][:100])
+    table = report(noisy, digits[0][:50])
+    assert (table["fraction"] - selection.nominal()).abs().max() < 0.05
+    assert (table["recall"] > 0.25).all()
+
+
+def test_the_score_is_what_follows_the_layer() -> None:
+    """relu(z) has as many ties as zeros: the count holds, and no zero comes before a positive."""
+    z = F.relu(scores((4, 8, 6, 6), 0, ties=False))
+    mask = TopK(0.7).mask(z, generator())
+    assert (mask.flatten(1).sum(1) == round(0.7 * 288)).all()
+    assert mask[z > 0].all()

@@ -1,0 +1,55 @@
+"""Who may import whom, and what stays light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("torch", "pandas", "matplotlib", "scipy", "snakemake")
+
+
+def loaded(code: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules, file=sys.stderr)"],
+        capture_output=True, text=True, cwd=ROOT, check=True,
+    )  # fmt: skip
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import nenni",
+        "import hwmodel",
+        "import nenni.run.plan, nenni.run.config_file, nenni.run.locks",
+        "from nenni.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass",
+        "from nenni.cli.main import main\ntry: main(['pretrain', '--help'])\nexcept SystemExit: pass",
+    ],
+)
+def test_light_imports(code: str) -> None:
+    assert not loaded(code).intersection(HEAVY)
+
+
+@pytest.mark.parametrize(
+    ("package", "foreign"), [("nenni", "hwmodel"), ("hwmodel", "nenni"), ("hwmodel", "torch")]
+)
+def test_packages_are_apart(package: str, foreign: str) -> None:
+    for file in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            roots = {name.split(".")[0] for name in names}
+            allowed = {"torch"} if file.name == "machine.py" else set()
+            found = (roots & {foreign, "snakemake"}) - allowed
+            assert not found, f"{file} imports {names}"
+
+
+def test_every_exported_name_is_there() -> None:
+    import nenni
+
+    assert all(getattr(nenni, name) is not None for name in nenni.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        nenni.nothing  # noqa: B018
