@@ -131,7 +131,7 @@ CODE_CHANGES = {
         | collect(*COLLECTED) | ACCURACY
     ),
     "nenni/results/figures/noise_intensity.py": {"figure noise_intensity"},
-    "nenni/results/figures/_style.py": {
+    "nenni/results/figure_style.py": {
         f"figure {name}"
         for name in ("noise_intensity", "accuracy_vs_eps", "attack_suite", "diagnostic_checks")
     },

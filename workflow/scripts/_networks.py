@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from nenni.core.errors import UserError
 from nenni.core.io import foreign_tensors
 from nenni.networks.models.lenet5 import lenet5
+from nenni.networks.models.resnet18 import resnet18
 from nenni.networks.models.resnet_cifar import resnet_cifar
 from nenni.networks.normalisation import Normalise
 
@@ -50,6 +51,14 @@ def read_resnet2b(weights: Path) -> nn.Module:
     model.load_state_dict(foreign_tensors(_file(weights, "resnet2b.pth")))
     normalise = Normalise([0.4914, 0.4822, 0.4465], [0.2471, 0.2435, 0.2616])
     return nn.Sequential(normalise, model).eval()
+
+
+def read_resnet18(weights: Path) -> nn.Module:
+    """CIFAR-10, trained by this project with FGSM-RS at 8/255, the full width."""
+    state = foreign_tensors(_file(weights, "resnet18_fgsmrs_cifar10.safetensors"))
+    model = resnet18((3, 32, 32), 10, mean=[0.4914, 0.4822, 0.4465], std=[0.2471, 0.2435, 0.2616])
+    model.load_state_dict({k: t.float() if t.is_floating_point() else t for k, t in state.items()})
+    return model.eval()
 
 
 def _file(weights: Path, pattern: str) -> Path:
