@@ -5,6 +5,10 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+Injected = nn.Module
+"""A network from :func:`nenni.inject`: an attack or a surrogate whose `model` is annotated with it
+is for such networks alone, which the config knows before any job starts."""
+
 
 class Attack(Protocol):
     """Perturbs images; see :mod:`nenni.adversary.attacks`."""

@@ -48,10 +48,6 @@ class AttackChoice:
         norm: Norm = self.arguments["norm"]
         return norm
 
-    def radius(self, eps: float) -> float:
-        """Eps of a config, in 1/255 for L-inf, in units of the [0, 1] input."""
-        return eps / 255 if self.norm == "linf" else eps
-
     @property
     def targeted(self) -> bool:
         """Whether a class is aimed at: the most likely wrong one of the clean image."""

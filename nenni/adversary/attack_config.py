@@ -3,15 +3,15 @@
 Read by the config and the workflow's plan, which do without torch.
 """
 
-import ast
 from typing import Any
 
 from pydantic_core import PydanticCustomError
 
 from nenni.core import plugins
+from nenni.core.plugins import Ref
 
 
-def validate(value: Any) -> dict[str, Any]:
+def validate(value: Any) -> Ref:
     """Check an attack's config and fill in the defaults.
 
     Raises
@@ -30,15 +30,12 @@ def validate(value: Any) -> dict[str, Any]:
         raise plugins.refusal([(("surrogate", *loc), what) for loc, what in found]) from None
 
 
-def injected_only(attack: dict[str, Any]) -> bool:
-    """Whether an attack is one on injected networks: by its surrogate, or by its own nature.
+def injected_only(attack: Ref) -> bool:
+    """Whether an attack, or its surrogate, takes injected networks alone.
 
-    The latter is a line ``INJECTED_ONLY = True`` in its file.
+    Their `model` is then annotated as :data:`nenni.adversary.attack.Injected`.
     """
+    parts = [("attack", attack["name"])]
     if attack.get("surrogate") is not None:
-        return True
-    tree = ast.parse(plugins.path("attack", attack["name"]).read_text())
-    return any(
-        isinstance(node, ast.Assign) and ast.unparse(node) == "INJECTED_ONLY = True"
-        for node in tree.body
-    )
+        parts.append(("surrogate", attack["surrogate"]["name"]))
+    return any(plugins.needs(kind, name)["model"] == "Injected" for kind, name in parts)

@@ -90,9 +90,12 @@ def _run_stage(parsed: argparse.Namespace) -> int:
         return launch(config["processes"])
     from importlib import import_module
 
+    from nenni.core import plugins
     from nenni.core.io import write_manifest
     from nenni.run.job import Job
 
+    for folder in config.get("plugins", ()):
+        plugins.use(folder)
     inputs: dict[str, list[Path]] = {}
     for name, file in parsed.input:
         inputs.setdefault(name, []).append(file)
@@ -111,14 +114,14 @@ def _run_stage(parsed: argparse.Namespace) -> int:
 
 
 def _check(parsed: argparse.Namespace) -> None:
-    from nenni.run.config import Claims
     from nenni.run.config_file import load_claims, load_config
-    from nenni.run.plan import Plan
+    from nenni.run.plan import Files, Plan
 
     config = load_config(parsed.config)
     file = parsed.config.with_name("claims.yaml")
-    claims = load_claims(file, config) if file.exists() else Claims(claims={})
-    if missing := Plan(config, claims).missing():
+    if file.exists():
+        load_claims(file, config)
+    if missing := Files(Plan(config)).missing():
         raise UserError("\n".join(f"{parsed.config}: {message}" for message in missing))
     print(f"{parsed.config}: run '{config.run}' is well-formed")  # noqa: T201
 

@@ -62,7 +62,12 @@ def read_json(path: Path) -> Any:
 
 
 def write_csv(path: Path, table: "pd.DataFrame") -> None:
-    """Write a table without its index, numbers to 8 significant digits."""
+    """Write a table without its index, numbers to 8 significant digits, eps exactly.
+
+    Tables are joined by eps, which therefore has to be the same number when it is read again.
+    """
+    if "eps" in table:
+        table = table.assign(eps=[repr(float(eps)) for eps in table["eps"]])
     write_text(path, table.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
 
 

@@ -1,21 +1,29 @@
 """Plugins by name: one file each, found, checked and loaded without a registry to edit.
 
-A plugin is a module ``nenni/<package>/<name>.py`` whose ``__all__`` lists one function or class.
-What a config may set are the keyword-only parameters of the function, or the fields of the
-dataclass; their annotations (see :mod:`nenni.core.types`) are the schema. They are read from the
-syntax tree, so that a whole config is checked without importing torch.
+A plugin is a file whose ``__all__`` lists one function or class, in the package of its kind or in
+the folder ``KIND`` below a folder of one's own (:func:`use`). What a config may set of it, and of
+the classes that hold a config's other settings, is read from the source
+(:mod:`nenni.core.declarations`).
 """
 
 import ast
-from functools import cache
+import sys
+from collections.abc import Iterable, Mapping
+from functools import cache, partial
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import PydanticCustomError
 
 from nenni.core import types
+from nenni.core.declarations import ROOT, Declaration, file_of, read
+from nenni.core.errors import UserError
+
+Ref = dict[str, Any]
+"""A plugin as a config names it: ``{"name": "topk", "fraction": 0.5}``."""
 
 PACKAGES = {
     "model": "networks.models",
@@ -29,64 +37,124 @@ PACKAGES = {
     "schedule": "training.schedules",
     "figure": "results.figures",
 }
-"""Key under which a config names a plugin -> package of :mod:`nenni` that holds it."""
-
-_ROOT = Path(__file__).parents[1]
-_NAMESPACE = {
-    **{name: value for name, value in vars(types).items() if name[0].isupper()},
-    **{"int": int, "float": float, "bool": bool, "str": str, "list": list},
+"""Kind, the key under which a config names a plugin -> package of :mod:`nenni` that holds it."""
+_KIND_OF = {
+    "Selection": "selection",
+    "Projection": "projection",
+    "Noise": "noise",
+    "Objective": "method",
+    "Schedule": "schedule",
 }
+"""Annotation of a setting -> kind of the plugin that it is."""
+_HANDED_OVER = ("generator", "progress")
+"""Keyword-only parameters that callers give and no config."""
+
+_folders: list[Path] = []
+
+
+def use(folder: str | Path) -> None:
+    """Find plugins in a folder of one's own too, for the rest of this process.
+
+    Its subfolders are named as the kinds: ``selection/mine.py`` and so on. Their code is run where
+    a plugin is loaded, as any import is.
+
+    Parameters
+    ----------
+    folder : path
+        E.g. ``my_plugins``.
+
+    Raises
+    ------
+    UserError
+        If it is no folder, has no plugins, or a plugin has the name of another.
+    """
+    path = Path(folder)
+    if path.resolve() in (known.resolve() for known in _folders):
+        return
+    if not path.is_dir():
+        raise UserError(f"plugins: there is no folder {folder}")
+    found = {kind: [f.stem for f in sorted(_files(path / kind))] for kind in PACKAGES}
+    if not any(found.values()):
+        kinds = ", ".join(PACKAGES)
+        raise UserError(f"plugins: {folder} has no plugins in subfolders named {kinds}")
+    for kind, own in found.items():
+        if taken := sorted(set(own) & set(names(kind))):
+            raise UserError(
+                f"plugins: {path / kind / taken[0]}.py has the name of another {kind}; rename it"
+            )
+    _folders.append(path)
 
 
 def names(kind: str) -> list[str]:
     """All plugins of one kind, sorted."""
-    return sorted(file.stem for file in _folder(kind).glob("*.py") if file.stem[0] != "_")
-
-
-def _folder(kind: str) -> Path:
-    return _ROOT.joinpath(*PACKAGES[kind].split("."))
+    return sorted(file.stem for folder in _places(kind) for file in _files(folder))
 
 
 def path(kind: str, name: str) -> Path:
     """Source file of a plugin."""
-    return _folder(kind) / f"{name}.py"
+    files = (folder / f"{name}.py" for folder in _places(kind))
+    return next((file for file in files if file.exists()), next(iter(_places(kind))) / f"{name}.py")
+
+
+def folder_of(kind: str, name: str) -> Path | None:
+    """The folder of one's own that a plugin is from; None for those of this package."""
+    return next((f for f in _folders if (f / kind / f"{name}.py").exists()), None)
 
 
 def load(kind: str, name: str) -> Any:
     """Import a plugin and return its function or class."""
-    return getattr(import_module(f"nenni.{PACKAGES[kind]}.{name}"), _definition(kind, name).name)
+    folder, exported = folder_of(kind, name), read(path(kind, name)).name
+    if folder is None:
+        return getattr(import_module(f"nenni.{PACKAGES[kind]}.{name}"), exported)
+    return getattr(_imported(path(kind, name).resolve(), folder.resolve()), exported)
 
 
-def needs(kind: str, name: str) -> list[str]:
-    """Names of a function plugin's positional parameters: what the framework hands to it."""
-    definition = _definition(kind, name)
-    assert isinstance(definition, ast.FunctionDef)
-    return [arg.arg for arg in definition.args.args]
+def name_of(kind: str, plugin: type) -> str | None:
+    """Name by which :func:`load` finds a class or function; None if it finds it by none."""
+    name = plugin.__module__.rpartition(".")[2]
+    return name if name in names(kind) and load(kind, name) is plugin else None
 
 
-def files(kind: str, ref: dict[str, Any]) -> list[str]:
+def constant(kind: str, name: str, constant: str, otherwise: Any) -> Any:
+    """Value of a class plugin's ``ClassVar``, without importing it."""
+    return read(path(kind, name)).constants.get(constant, otherwise)
+
+
+def needs(kind: str, name: str) -> dict[str, str]:
+    """Positional parameters of a function plugin, what it is handed: name -> annotation."""
+    return read(path(kind, name)).given
+
+
+def files(kind: str, ref: Ref) -> list[str]:
     """The values of a plugin's parameters that are annotated as a ``File``."""
-    definition = _definition(kind, ref["name"])
-    assert isinstance(definition, ast.FunctionDef)
-    named = [
-        arg.arg
-        for arg in definition.args.kwonlyargs
-        if arg.annotation is not None and ast.unparse(arg.annotation).split(" ")[0] == "File"
-    ]
+    asked = read(path(kind, ref["name"])).parameters
+    named = [p.name for p in asked if _mentions(p.annotation, "File")]
     return [ref[name] for name in named if ref[name] is not None]
 
 
-def build(kind: str, ref: dict[str, Any]) -> Any:
+def build(kind: str, ref: Ref) -> Any:
     """Instance of a class plugin from its config, e.g. ``{"name": "topk", "fraction": 0.5}``."""
     return load(kind, ref["name"])(**arguments(ref))
 
 
-def arguments(ref: dict[str, Any]) -> dict[str, Any]:
+def arguments(ref: Ref) -> dict[str, Any]:
     """The parameters in a plugin's config, without its name."""
     return {key: value for key, value in ref.items() if key != "name"}
 
 
-def validate(kind: str, value: Any) -> dict[str, Any]:
+def refs(value: Any) -> Iterable[tuple[str, str]]:
+    """(kind, name) of all plugins in a config: mappings with a name under the key of a kind."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in PACKAGES and isinstance(inner, dict) and "name" in inner:
+                yield key, inner["name"]
+            yield from refs(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from refs(inner)
+
+
+def validate(kind: str, value: Any) -> Ref:
     """Check a plugin's config and fill in the defaults.
 
     Raises
@@ -101,14 +169,29 @@ def validate(kind: str, value: Any) -> dict[str, Any]:
         raise refusal(
             [(("name",), f"unknown {kind} '{value['name']}'; known are: {', '.join(known)}")]
         )
+    found = checked(schema(kind, value["name"]), arguments(value))
+    for name, other in _bounds(read(path(kind, value["name"]))).items():
+        if found[name] > found[other]:
+            raise refusal([((name,), f"should be at most {other} = {found[other]}")])
+    return {"name": value["name"], **found}
+
+
+def checked(model: type[BaseModel], value: Any, *, exclude_none: bool = False) -> dict[str, Any]:
+    """Check values by a model and fill in its defaults; raises as :func:`validate` does."""
     try:
-        parameters = schema(kind, value["name"]).model_validate(arguments(value))
+        return model.model_validate(value).model_dump(exclude_none=exclude_none)
     except ValidationError as error:
-        raise refusal([(e["loc"], describe(dict(e))) for e in error.errors()]) from None
-    return {"name": value["name"], **parameters.model_dump()}
+        raise refusal([problem for e in error.errors() for problem in problems(dict(e))]) from None
 
 
-def describe(error: dict[str, Any]) -> str:
+def problems(error: Mapping[str, Any]) -> list[tuple[tuple[int | str, ...], str]]:
+    """One pydantic error as (location, message) pairs, several where it is about plugins."""
+    if error["type"] == "plugin":
+        return [((*error["loc"], *loc), what) for loc, what in error["ctx"]["problems"]]
+    return [(error["loc"], describe(error))]
+
+
+def describe(error: Mapping[str, Any]) -> str:
     """One pydantic error in plain words, with the value that was found."""
     if error["type"] == "extra_forbidden":
         return "unknown key"
@@ -118,55 +201,147 @@ def describe(error: dict[str, Any]) -> str:
     return f"{message}, got {error['input']!r}"
 
 
-@cache
 def schema(kind: str, name: str) -> type[BaseModel]:
-    """Pydantic model of what a config may set, read from the plugin's source."""
-    definition = _definition(kind, name)
-    fields: list[tuple[str, ast.expr | None, ast.expr | None]]
-    if isinstance(definition, ast.ClassDef):
-        fields = [
-            (node.target.id, node.annotation, node.value)
-            for node in definition.body
-            if isinstance(node, ast.AnnAssign)
-            and isinstance(node.target, ast.Name)
-            and not ast.unparse(node.annotation).startswith("ClassVar")
-        ]
-    else:
-        arguments = definition.args
-        fields = [
-            (arg.arg, arg.annotation, default)
-            for arg, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-        ]
-    definitions: dict[str, Any] = {
-        field: (_evaluate(annotation), ... if value is None else ast.literal_eval(value))
-        for field, annotation, value in fields
+    """Pydantic model of what a config may set of a plugin."""
+    return model_of(read(path(kind, name)))
+
+
+def settings(module: str, name: str) -> type[BaseModel]:
+    """Pydantic model of what a config may set of a class or function of this package."""
+    return model_of(read(file_of(module), name))
+
+
+def default(module: str, function: str, parameter: str) -> Any:
+    """The default of one parameter of a function of this package."""
+    declaration = read(file_of(module), function)
+    found = next(p for p in declaration.parameters if p.name == parameter)
+    assert found.default is not None
+    return _default(found.default, declaration)
+
+
+@cache
+def _types() -> dict[str, Any]:
+    """What annotations mean in a config."""
+    plain = {"int": int, "float": float, "bool": bool, "str": str, "Any": Any}
+    named = {name: value for name, value in vars(types).items() if name[0].isupper()}
+    chosen = {
+        name: Annotated[dict[str, Any], BeforeValidator(partial(validate, kind)), PluginOf(kind)]
+        for name, kind in _KIND_OF.items()
     }
+    return {**plain, **named, **chosen, "Attack": types.Name}
+
+
+class PluginOf:
+    """Mark of a setting that is a plugin of one kind."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+
+def model_of(declaration: Declaration) -> type[BaseModel]:
+    """Pydantic model of a declaration."""
+    return _model(declaration.file, declaration.name)
+
+
+@cache
+def _model(file: Path, name: str) -> type[BaseModel]:
+    declaration = read(file, name)
+    definitions: dict[str, Any] = {}
+    for p in declaration.parameters:
+        if p.name in _HANDED_OVER:
+            continue
+        kind = _resolve(p.annotation, declaration)
+        default = ... if p.default is None else _default(p.default, declaration)
+        definitions[p.name] = (kind, Field(default, validate_default=isinstance(default, dict)))
     config = ConfigDict(extra="forbid", strict=True)
     model: type[BaseModel] = create_model(name, __config__=config, **definitions)
     return model
 
 
-def refusal(problems: list[tuple[tuple[int | str, ...], str]]) -> PydanticCustomError:
+def _resolve(annotation: ast.expr, where: Declaration) -> Any:
+    """The type that an annotation means in a config."""
+    match annotation:
+        case ast.Constant(value=None):
+            return None
+        case ast.Name(id=name) if name in _types():
+            return _types()[name]
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _resolve(left, where) | _optional(_resolve(right, where))
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=inner):
+            return Literal[ast.literal_eval(inner)]
+        case ast.Subscript(value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[inner, *_])):
+            return _resolve(inner, where)
+        case ast.Subscript(value=ast.Name(id="list" | "Sequence"), slice=inner):
+            return list[_resolve(inner, where)]  # type: ignore[misc]
+        case ast.Subscript(
+            value=ast.Name(id="dict" | "Mapping"), slice=ast.Tuple(elts=[key, value])
+        ):
+            return dict[_resolve(key, where), _resolve(value, where)]  # type: ignore[misc]
+    raise UserError(
+        f"{where.file}: {where.name}: a config cannot set what is annotated as "
+        f"{ast.unparse(annotation)}; use the names of nenni.core.types"
+    )
+
+
+def _bounds(declaration: Declaration) -> dict[str, str]:
+    """Settings annotated as AtMost another -> that other."""
+    found = {}
+    for p in declaration.parameters:
+        for node in ast.walk(p.annotation):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == types.AtMost.__name__:
+                found[p.name] = str(ast.literal_eval(node.args[0]))
+    return found
+
+
+def _optional(kind: Any) -> Any:
+    return type(None) if kind is None else kind
+
+
+def _default(value: ast.expr, where: Declaration) -> Any:
+    """A default as a config would give it: plain values, or a plugin by name."""
+    match value:
+        case ast.Name(id=name) if name in where.imports:
+            return {"name": where.imports[name][0].rpartition(".")[2]}
+        case ast.Call(func=ast.Name(id=name), args=[], keywords=[]) if name in where.imports:
+            return {"name": where.imports[name][0].rpartition(".")[2]}
+        case ast.Call(
+            func=ast.Name(id="field"),
+            keywords=[ast.keyword(arg="default_factory", value=ast.Name(id=name))],
+        ):
+            named = where.imports.get(name)
+            return {} if named is None else {"name": named[0].rpartition(".")[2]}
+    literal = ast.literal_eval(value)
+    return list(literal) if isinstance(literal, tuple) else literal
+
+
+def refusal(found: list[tuple[tuple[int | str, ...], str]]) -> PydanticCustomError:
     """The error of :func:`validate`."""
-    return PydanticCustomError("plugin", "{problems}", {"problems": problems})
+    return PydanticCustomError("plugin", "{problems}", {"problems": found})
 
 
-def _definition(kind: str, name: str) -> ast.FunctionDef | ast.ClassDef:
-    tree = ast.parse(path(kind, name).read_text())
-    (exported,) = next(
-        ast.literal_eval(node.value)
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id == "__all__"
-    )
-    return next(
-        node
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == exported
-    )
+def _places(kind: str) -> list[Path]:
+    """Folders with plugins of a kind, that of this package first."""
+    own = ROOT.joinpath("nenni", *PACKAGES[kind].split("."))
+    return [own, *(folder / kind for folder in _folders)]
 
 
-def _evaluate(annotation: ast.expr | None) -> Any:
-    assert annotation is not None, "a plugin's parameters carry annotations"
-    return eval(compile(ast.Expression(annotation), "<annotation>", "eval"), dict(_NAMESPACE))
+def _files(folder: Path) -> list[Path]:
+    return [file for file in folder.glob("*.py") if file.stem != "__init__"]
+
+
+def _mentions(annotation: ast.expr, name: str) -> bool:
+    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(annotation))
+
+
+@cache
+def _imported(file: Path, folder: Path) -> Any:
+    """A module by its file; what stands beside it in the folder it may import."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+    spec = spec_from_file_location(f"nenni_plugins.{file.parent.name}.{file.stem}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

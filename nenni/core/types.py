@@ -5,9 +5,18 @@ list): :mod:`nenni.core.plugins` reads the annotations from the source and refus
 before any job starts.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """Bound by another setting: ``n: Annotated[Count, AtMost("m")]``."""
+
+    other: str
+
 
 Count = Annotated[int, Field(ge=1)]
 """A whole number of 1 or more."""
@@ -23,6 +32,11 @@ Ratio = Annotated[float, Field(gt=0, le=1)]
 """A share above 0, up to 1."""
 Bits = Literal[2, 3, 4, 5, 6, 7, 8, 16, 32]
 """Width of a number; 32 stands for no rounding."""
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+"""A name that a config gives to a part of itself."""
+Radius = Annotated[float, Field(ge=0, le=255)]
+"""Radius of a ball. In Python in units of the [0, 1] input, whatever the norm; in a config L-inf
+radii are in 1/255 and L2 radii in units of the input (:mod:`nenni.core.radius`)."""
 Norm = Literal["linf", "l2"]
 """What bounds a perturbation: its largest component, or its Euclidean length."""
 LInf = Literal["linf"]

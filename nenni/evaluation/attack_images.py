@@ -15,7 +15,9 @@ from nenni.adversary.losses import margin
 from nenni.adversary.outputs import classes
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.progress import Left
+from nenni.core.radius import shown
 from nenni.core.seeding import derive_seed, generator
+from nenni.core.types import Count
 from nenni.evaluation.preconditions import check_classifier, check_data
 from nenni.evaluation.scoring import robust
 from nenni.method.injection import is_randomised, seed_noise
@@ -37,8 +39,8 @@ def attack_images(
     seed: int,
     name: str,
     source: nn.Module | None = None,
-    batch_size: int = 250,
-    draws: int = 10,
+    batch_size: Count = 250,
+    draws: Count = 10,
     checkpoint: Checkpoint,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[pd.DataFrame, list[str]]:
@@ -174,8 +176,7 @@ def attack_batch(
 
 def told(table: Table, attack: AttackChoice, eps: float) -> str:
     """A batch in a few words, for the progress."""
-    radius = f"{eps * 255:g}/255" if attack.norm == "linf" else f"{eps:g}"
-    return f"eps {radius}, {robust(pd.DataFrame(table)).mean():.1%} correct"
+    return f"eps {shown(eps, attack.norm)}, {robust(pd.DataFrame(table)).mean():.1%} correct"
 
 
 @torch.no_grad()

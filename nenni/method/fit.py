@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
+from nenni.core.types import Count, Index, NonNegative, Positive
 from nenni.method import quantise
 from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
@@ -22,10 +23,10 @@ def fit(
     data: Images,
     *,
     generator: torch.Generator | None = None,
-    ridge: float = 1e-4,
-    epochs: int = 0,
-    lr: float = 1e-3,
-    batch_size: int = 128,
+    ridge: NonNegative = 1e-4,
+    epochs: Index = 0,
+    lr: Positive = 1e-3,
+    batch_size: Count = 128,
     progress: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Fit W~, b~, the scales of the roundings and the thresholds of every injected layer, in place.

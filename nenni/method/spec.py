@@ -7,7 +7,7 @@ from typing import Any, Literal, Self, get_args
 
 from nenni.core import plugins
 from nenni.core.errors import UserError
-from nenni.core.types import Bits
+from nenni.core.types import Bits, Count
 from nenni.method.noise.approximation import Approximation
 from nenni.method.noise_base import Noise
 from nenni.method.projection_base import Projection
@@ -49,10 +49,10 @@ class Choices:
 
     selection: Selection
     projection: Projection
-    weight_bits: int = 4
-    input_bits: int = 4
-    projected_bits: int = 4
-    exact_bits: int = 32
+    weight_bits: Bits = 4
+    input_bits: Bits = 4
+    projected_bits: Bits = 4
+    exact_bits: Bits = 32
     score: Literal["signed", "magnitude"] = "signed"
     normalise: bool = True
     noise: Noise = field(default_factory=Approximation)
@@ -114,7 +114,7 @@ class InjectionSpec(Choices):
     """
 
     layers: Sequence[str] = ()
-    min_inputs: int = 64
+    min_inputs: Count = 64
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -156,7 +156,7 @@ class InjectionSpec(Choices):
         }
         for name, fraction in fractions.items():
             overrides[name] = overrides.get(name, {}) | {"fraction": fraction}
-        rest = {k: v for k, v in config.items() if k not in ("layers", "overrides", "allocate")}
+        rest = {k: v for k, v in config.items() if k not in ("layers", "overrides")}
         return cls(**Choices.read(rest), layers=tuple(config["layers"]), overrides=overrides)
 
     def _own(self) -> Choices:

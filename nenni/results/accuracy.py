@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from nenni.evaluation.scoring import robust
 from nenni.evaluation.statistics import bootstrap_weights, clustered_interval, mcnemar, wilson
 
-Experiment = tuple[str, str, int]
-"""Base, defence, seed."""
+Key = tuple[str, str, int]
+"""Base, defence and seed of an experiment."""
 Flags = dict[tuple[str, float], NDArray[np.float64]]
 """(Evaluation, eps) -> correct or not per image; eps 0 stands for the clean images."""
 ALL = "all"
@@ -39,7 +39,7 @@ def flags_of(evaluation: str, examples: pd.DataFrame) -> Flags:
     return result
 
 
-def accuracy_table(flags: Mapping[Experiment, Flags], resamples: int) -> pd.DataFrame:
+def accuracy_table(flags: Mapping[Key, Flags], resamples: int) -> pd.DataFrame:
     """Accuracy of every experiment, evaluation and eps.
 
     Returns
@@ -75,7 +75,7 @@ def accuracy_table(flags: Mapping[Experiment, Flags], resamples: int) -> pd.Data
 
 
 def paired_table(
-    flags: Mapping[Experiment, Flags], compare_with: list[str], resamples: int
+    flags: Mapping[Key, Flags], compare_with: list[str], resamples: int
 ) -> pd.DataFrame:
     """Each defence against the controls on the same images of the same seed, and over all seeds.
 
@@ -122,7 +122,7 @@ def paired_table(
     return pd.DataFrame(rows, columns=PAIRED_COLUMNS)
 
 
-def _by_defence(flags: Mapping[Experiment, Flags]) -> dict[tuple[str, str], list[int]]:
+def _by_defence(flags: Mapping[Key, Flags]) -> dict[tuple[str, str], list[int]]:
     grouped: dict[tuple[str, str], list[int]] = {}
     for base, defence, seed in flags:
         grouped.setdefault((base, defence), []).append(seed)

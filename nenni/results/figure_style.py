@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from nenni.core import radius
 from nenni.core.io import write_atomically
 
 # Okabe and Ito's palette (jfly.uni-koeln.de/color, 2008); neighbours here differ in grey.
@@ -14,6 +15,9 @@ COLOURS = ("#000000", "#E69F00", "#0072B2", "#CC79A7", "#009E73", "#D55E00", "#5
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)), (0, (3, 3)))
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "++", "ooo", "**")
+
+LINF_AXIS = ("L∞ radius eps (1/255)", radius.to_read(1.0, "linf"))
+"""Label of an axis of L-inf radii, and the factor on radii of a table."""
 
 
 def prepare() -> None:

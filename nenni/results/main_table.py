@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from nenni.core import radius
+from nenni.core.types import Norm
 from nenni.results.accuracy import ALL
 
 BASELINES = ("fp32", "fp16", "int8")
@@ -27,6 +29,7 @@ def main_table(
     clean: str,
     columns: dict[str, str],
     eps: dict[str, float],
+    norm: Norm,
 ) -> pd.DataFrame:
     """Join accuracies, BitOPs reductions and latencies, one row per base and defence.
 
@@ -41,7 +44,9 @@ def main_table(
     columns : dict
         Title of an attack's columns -> evaluation.
     eps : dict
-        Base -> radius at which the columns are read, in 1/255.
+        Base -> radius at which the columns are read, in units of the input.
+    norm : "linf" or "l2"
+        What it bounds.
 
     Returns
     -------
@@ -55,11 +60,11 @@ def main_table(
     rows = []
     for base, defence in _pairs(accuracy):
         chosen = accuracy[(accuracy["base"] == base) & (accuracy["defence"] == defence)]
-        row: dict[str, Any] = {"base": base, "defence": defence, "eps": eps[base]}
+        row: dict[str, Any] = {"base": base, "defence": defence, "norm": norm, "eps": eps[base]}
         readings = {"clean": (clean, 0.0)}
         readings |= {title: (name, eps[base]) for title, name in columns.items()}
-        for title, (evaluation, radius) in readings.items():
-            at = chosen[(chosen["evaluation"] == evaluation) & (chosen["eps"] == radius)]
+        for title, (evaluation, read_at) in readings.items():
+            at = chosen[(chosen["evaluation"] == evaluation) & (chosen["eps"] == read_at)]
             row |= _accuracy_cells(title, at)
         here = (reductions["base"] == base) & (reductions["defence"] == defence)
         row |= _reduction_cells(reductions[here])
@@ -121,7 +126,9 @@ def display(table: pd.DataFrame, titles: list[str]) -> pd.DataFrame:
         return f"{row[title]:.1%} [{low * 100:.1f}, {high * 100:.1f}]"
 
     shown = table[["base", "defence"]].copy()
-    shown["eps"] = [f"{eps:g}/255" for eps in table["eps"]]
+    shown["eps"] = [
+        radius.shown(eps, norm) for eps, norm in zip(table["eps"], table["norm"], strict=True)
+    ]
     for title in ("clean", *titles):
         shown[title] = [percent(row, title) for _, row in table.iterrows()]
     for baseline, suffix, label in BITOPS_SHOWN:

@@ -1,23 +1,82 @@
-"""What a run's config may hold. :mod:`nenni.run.config_file` reads it."""
+"""What a run's config may hold. :mod:`nenni.run.config_file` reads it.
+
+What the method, training and the attacks let one set is stated where it is used, at
+:class:`nenni.training.recipe.Recipe`, :class:`nenni.method.spec.InjectionSpec` and so on. Here
+stand the parts that only a run has. ``config/README.md`` and ``config/schema.json`` are made from
+both by ``make config``.
+"""
 
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from nenni.adversary import attack_config
 from nenni.core import plugins
-from nenni.core.types import Bits, Count, Fraction, Index, NonNegative, Norm, Positive, Ratio
+from nenni.core.plugins import PluginOf, Ref
+from nenni.core.types import (
+    Count,
+    Folder,
+    Fraction,
+    Index,
+    Name,
+    NonNegative,
+    Norm,
+    Positive,
+    Radius,
+    Ratio,
+)
 from nenni.networks import architecture
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
-Eps = Annotated[float, Field(ge=0, le=255)]
-Radius = Annotated[float, Field(gt=0, le=255)]
-Plugin = dict[str, Any]
+RadiusAboveZero = Annotated[Radius, Field(gt=0)]
 
 
-def _plugin(kind: str) -> BeforeValidator:
-    return BeforeValidator(partial(plugins.validate, kind))
+class Settings:
+    """Mark of a part that the settings of a class or function check; it becomes a plain dict."""
+
+    def __init__(self, model: type[BaseModel], sources: tuple[str, ...]) -> None:
+        self.model, self.sources = model, sources
+
+
+def _settings(
+    *sources: str, without: tuple[str, ...] = (), optional: bool = False, **further: Any
+) -> tuple[BeforeValidator, Settings]:
+    """Check by the settings of some classes and functions, ``module:name``.
+
+    With `optional` all may be left out, and are then not in the dict. `further` are those of a run.
+    """
+    fields: dict[str, Any] = {}
+    for source in sources:
+        module, _, name = source.partition(":")
+        for key, info in plugins.settings(module, name).model_fields.items():
+            if key not in without:
+                kind: Any = info.annotation
+                if info.metadata:
+                    kind = Annotated[kind, *info.metadata]
+                fields[key] = (kind, None) if optional else (kind, info)
+    config = ConfigDict(extra="forbid", strict=True)
+    name = sources[-1].partition(":")[2]
+    model: type[BaseModel] = create_model(name, __config__=config, **(fields | further))
+    check = BeforeValidator(partial(plugins.checked, model, exclude_none=optional))
+    return check, Settings(model, sources)
+
+
+def _plugin(kind: str) -> tuple[BeforeValidator, PluginOf]:
+    return BeforeValidator(partial(plugins.validate, kind)), PluginOf(kind)
+
+
+_SPEC = "nenni.method.spec:InjectionSpec"
+_OVERRIDE = Annotated[
+    Ref, *_settings("nenni.method.spec:Choices", optional=True, fraction=(Fraction, None))
+]
+_INJECTION = _settings(_SPEC, without=("selection",), overrides=(dict[str, _OVERRIDE], {}))
+_CHANGE = _settings(
+    _SPEC,
+    optional=True,
+    selection=(Annotated[Ref, *_plugin("selection")], ...),
+    overrides=(dict[str, _OVERRIDE], None),
+    allocate=(bool, None),
+)
 
 
 class _Strict(BaseModel):
@@ -25,44 +84,42 @@ class _Strict(BaseModel):
 
 
 class Data(_Strict):
-    """A dataset and its split; see :func:`nenni.data.data_file.decode`."""
+    """A dataset and its split.
 
-    data: Annotated[Plugin, _plugin("data")]
+    Test images are the published ones, where there are some; what is not published is held out of
+    the training images at random. Training, fitting, profiling and every choice see train and val
+    alone.
+
+    Attributes
+    ----------
+    data
+        The dataset.
+    train, val, test
+        Images of each split; by default all that are left.
+    split_seed
+        Seed of the random order.
+    """
+
+    data: Annotated[Ref, *_plugin("data")]
     train: Count | None = None
     val: Count | None = None
     test: Count | None = None
     split_seed: Index = 0
 
 
-class Recipe(_Strict):
-    """How a base is trained; see :class:`nenni.training.recipe.Recipe`. Eps is in 1/255."""
-
-    epochs: Count
-    batch_size: Count
-    lr: Positive
-    method: Annotated[Plugin, _plugin("method")]
-    schedule: Annotated[Plugin, _plugin("schedule")] = Field(
-        {"name": "cosine"}, validate_default=True
-    )
-    optimiser: Literal["adam", "sgd"] = "adam"
-    momentum: Fraction = 0.9
-    weight_decay: NonNegative = 0.0
-    accumulate: Count = 1
-    shift: Index = 0
-    flip: bool = False
-    attack: Name | None = None
-    eps: Eps = 0.0
-    eps_ramp: Fraction = 0.0
-    awp: NonNegative = 0.0
-    average: Fraction = 0.0
-    precision: Literal["fp32", "bf16"] = "fp32"
-    channels_last: bool = False
-
-
 class Base(_Strict):
-    """A network: data x model x recipe, after its last epoch or its best.
+    """A network that is trained once per seed and shared by its defences.
 
-    With `weights` it starts from those, and without a recipe stays as they are.
+    Attributes
+    ----------
+    data, model, recipe
+        By name. Without a recipe the weights stay as they are.
+    weights
+        A file to start from (safetensors, or tensors alone as torch.save writes them), or
+        ``torchvision:DEFAULT`` and the like.
+    keep
+        The last epoch, or the one with the highest validation accuracy, under the recipe's attack
+        if it has one. Bases that differ in it alone are trained once.
     """
 
     data: Name
@@ -73,7 +130,18 @@ class Base(_Strict):
 
 
 class Profile(_Strict):
-    """How bases are profiled, on training images."""
+    """How bases are profiled.
+
+    Attributes
+    ----------
+    examples
+        Training images.
+    checked_channels
+        Channels of each layer whose importance is checked by ablation.
+    fractions, noises
+        Grid of the sensitivities: share of neurons that are spared; deviation of the noise over the
+        layer's root mean square.
+    """
 
     examples: Count
     checked_channels: Index
@@ -81,68 +149,20 @@ class Profile(_Strict):
     noises: list[Positive] = Field(min_length=1)
 
 
-class _Change(_Strict):
-    """What may differ from the shared choices, for a defence or for some of its layers."""
-
-    projection: Annotated[Plugin, _plugin("projection")] | None = None
-    noise: Annotated[Plugin, _plugin("noise")] | None = None
-    weight_bits: Bits | None = None
-    input_bits: Bits | None = None
-    projected_bits: Bits | None = None
-    exact_bits: Bits | None = None
-    score: Literal["signed", "magnitude"] | None = None
-    normalise: bool | None = None
-
-
-class Choices(_Change):
-    """Choices for some layers, in place of the shared ones: :class:`nenni.method.spec.Choices`."""
-
-    selection: Annotated[Plugin, _plugin("selection")] | None = None
-    fraction: Fraction | None = None
-
-
-class Injection(_Strict):
-    """What defences share unless they say otherwise: :class:`nenni.method.spec.InjectionSpec`."""
-
-    projection: Annotated[Plugin, _plugin("projection")]
-    noise: Annotated[Plugin, _plugin("noise")] = Field({"name": "approximation"})
-    weight_bits: Bits
-    input_bits: Bits
-    projected_bits: Bits
-    exact_bits: Bits = 32
-    score: Literal["signed", "magnitude"]
-    normalise: bool
-    layers: list[str] = []
-    min_inputs: Count
-    overrides: dict[str, Choices] = {}
-
-
-class InjectionChange(_Change):
-    """The selection of a defence, and what it changes of the shared choices.
-
-    With ``allocate`` the selection's fraction is a budget: the share of the injected layers' exact
-    multiply-accumulates, spent on the layers where it lowers the loss most.
-    """
-
-    selection: Annotated[Plugin, _plugin("selection")]
-    allocate: bool = False
-    layers: list[str] | None = None
-    min_inputs: Count | None = None
-    overrides: dict[str, Choices] | None = None
-
-
-class Fit(_Strict):
-    """How the approximate path is fitted, see :func:`nenni.method.fit.fit`."""
-
-    examples: Count
-    ridge: NonNegative
-    epochs: Index
-    lr: Positive
-    batch_size: Count
-
-
 class Finetune(_Strict):
-    """How a defended network is trained on, with the rest as in its base's recipe."""
+    """How a defended network is trained on; the rest is as in its base's recipe.
+
+    Attributes
+    ----------
+    epochs
+        Length.
+    lr
+        Rate at its highest; it falls along a cosine.
+    warmup
+        Share of the steps along which the rate rises.
+    parameters
+        What is trained: everything, or W~ and b~ alone.
+    """
 
     epochs: Count
     lr: Positive
@@ -151,105 +171,237 @@ class Finetune(_Strict):
 
 
 class Defence(_Strict):
-    """What is done to a base: injection, fine-tuning, both or nothing."""
+    """What is done to a base; with neither key, nothing.
 
-    injection: InjectionChange | None = None
+    Attributes
+    ----------
+    injection
+        A selection, and what differs from the shared injection. With ``allocate`` the selection's
+        fraction is a budget, the share of the injected layers' exact multiply-accumulates, spent on
+        the layers where the injected network's loss on the fit's images falls most.
+    finetune
+        A fine-tuning by name.
+    """
+
+    injection: Annotated[Ref, *_CHANGE] | None = None
     finetune: Name | None = None
 
 
-class Source(_Strict):
-    """An independently trained network whose gradients a transfer attack uses."""
+class TransferSource(_Strict):
+    """An independently trained network whose gradients a transfer attack uses.
+
+    Attributes
+    ----------
+    base, seed
+        A base by name, and a seed that is none of the run's.
+    """
 
     base: Name
     seed: Index
 
 
-class Evaluation(_Strict):
-    """An attack on some experiments: those on the bases that `eps` lists radii for, in 1/255."""
+class _Part(_Strict):
+    """Which experiments a measurement is about.
 
-    attack: Name
-    eps: dict[Name, Annotated[list[Eps], Field(min_length=1)]]
+    Attributes
+    ----------
+    examples
+        The first so many test images.
+    defences, seeds
+        Only these; by default all.
+    """
+
     examples: Count
-    batch_size: Count = 250
-    draws: Count = 10
-    source: Source | None = None
     defences: list[Name] | None = None
     seeds: list[Index] | None = Field(None, min_length=1)
 
 
-class Suite(_Strict):
+_ATTACKED = "nenni.evaluation.attack_images", "attack_images"
+_BATCH, _DRAWS = (plugins.default(*_ATTACKED, name) for name in ("batch_size", "draws"))
+
+
+class _Scored(_Part):
+    """How attacked images are scored.
+
+    Attributes
+    ----------
+    batch_size
+        Images per attack.
+    draws
+        A randomised defence's images are scored on so many fresh draws.
+    """
+
+    batch_size: Count = _BATCH
+    draws: Count = _DRAWS
+
+
+class Evaluation(_Scored):
+    """An attack on some experiments.
+
+    Attributes
+    ----------
+    attack
+        By name.
+    eps
+        Base -> radii; bases that are not named are not attacked.
+    source
+        The network whose gradients are used, for a transfer attack.
+    """
+
+    attack: Name
+    eps: dict[Name, Annotated[list[Radius], Field(min_length=1)]]
+    source: TransferSource | None = None
+
+
+class Suite(_Scored):
     """Several attacks on the same images, of which the least per image counts.
 
-    Radii by base and norm, L-inf in 1/255 and L2 in units of the [0, 1] input; `subsets` lists
-    attacks that get fewer examples.
+    Attacks on injected networks are left out for others.
+
+    Attributes
+    ----------
+    attacks
+        By name.
+    eps
+        Base -> a radius for each norm.
+    subsets
+        Attack -> fewer examples.
     """
 
     attacks: list[Name] = Field(min_length=1)
-    eps: dict[Name, dict[Norm, Radius]]
-    examples: Count
+    eps: dict[Name, dict[Norm, RadiusAboveZero]]
     subsets: dict[Name, Count] = {}
-    batch_size: Count = 250
-    draws: Count = 10
-    defences: list[Name] | None = None
-    seeds: list[Index] | None = Field(None, min_length=1)
 
 
-class Diagnose(_Strict):
-    """Which experiments are looked at for masked gradients, and how. Eps is L-inf, in 1/255."""
+class Diagnose(_Part):
+    """Which experiments are looked at for masked gradients.
 
-    eps: dict[Name, Radius]
-    examples: Count
-    source: Source | None = None
-    draws: Count = 10
-    defences: list[Name] | None = None
-    seeds: list[Index] | None = Field(None, min_length=1)
+    Attributes
+    ----------
+    eps
+        Base -> an L-inf radius.
+    draws
+        Passes on which a randomised defence is judged, and over which its gradients are averaged.
+    source
+        An independent network, for the check of transfer.
+    """
+
+    eps: dict[Name, RadiusAboveZero]
+    draws: Count = _DRAWS
+    source: TransferSource | None = None
 
 
 class Sweep(_Strict):
-    """Noise intensity swept on one base, after training. Eps is in 1/255."""
+    """Noise intensity swept on one base, after training.
+
+    Attributes
+    ----------
+    base, seed
+        Which network.
+    ratios, fractions
+        k/d of the projection, and shares of essential neurons by top-k.
+    attack, eps
+        By name, and its radius.
+    examples, batch_size
+        Test images, and how many at once.
+    """
 
     base: Name
     seed: Index
     ratios: list[Ratio] = Field(min_length=1)
     fractions: list[Fraction] = Field(min_length=1)
     attack: Name
-    eps: Eps
+    eps: Radius
     examples: Count
-    batch_size: Count = 250
+    batch_size: Count = _BATCH
 
 
 class Describe(_Strict):
-    """How the fractions that the cost model uses are measured, on validation images."""
+    """How the shares of essential neurons that the cost model uses are measured.
+
+    Attributes
+    ----------
+    examples
+        Validation images.
+    """
 
     examples: Count
 
 
 class Tables(_Strict):
-    """Columns of the main table: title -> evaluation, read at one eps for each base, in 1/255."""
+    """The main table.
+
+    Attributes
+    ----------
+    clean
+        Evaluation whose clean accuracies are shown.
+    columns
+        Title -> evaluation.
+    eps
+        Base -> radius at which the columns are read.
+    compare_with
+        Controls of the paired comparisons.
+    resamples
+        Of the bootstrap.
+    """
 
     clean: Name
     columns: dict[Name, Name] = Field(min_length=1)
-    eps: dict[Name, Eps]
+    eps: dict[Name, Radius]
     compare_with: list[Name]
     resamples: Count
 
 
 class Config(_Strict):
-    """A whole run. Every key is explained in config/README.md."""
+    """A whole run.
+
+    Attributes
+    ----------
+    run
+        Its name and that of its folder; ``reference`` is reserved.
+    plugins
+        Folders of one's own with plugins in subfolders named as their kinds.
+    threads
+        Threads of torch in every job. Results depend on it in the last bit, so it is never taken
+        from the machine.
+    device
+        Results are the same bytes on one kind of device only.
+    processes
+        Processes that share each batch of a training job, one per GPU. Results depend on it in the
+        last digits, and batch norms see their own process's images.
+    seeds
+        Every experiment is run once for each.
+    data, models, attacks, recipes, bases
+        What is trained, and by which attacks it is judged, by name.
+    profile, injection, fit
+        How bases are profiled, and what all defences share.
+    finetunes, defences
+        What is done to bases, by name.
+    experiments
+        Base -> the defences that are applied to it.
+    evaluations, suites, diagnose, sweep, describe
+        What is measured.
+    presets, energy_table
+        Platforms and energies of the cost model: files in ``hwmodel/presets/`` and
+        ``hwmodel/energy_tables/``.
+    tables, figures
+        What is made of it.
+    """
 
     run: Name
+    plugins: list[Folder] = []
     threads: Count
     device: Literal["cpu", "cuda"] = "cpu"
     processes: Count = 1
     seeds: list[Index] = Field(min_length=1)
     data: dict[Name, Data]
-    models: dict[Name, Annotated[Plugin, BeforeValidator(architecture.validate)]]
-    attacks: dict[Name, Annotated[Plugin, BeforeValidator(attack_config.validate)]]
-    recipes: dict[Name, Recipe]
+    models: dict[Name, Annotated[Ref, BeforeValidator(architecture.validate), PluginOf("model")]]
+    attacks: dict[Name, Annotated[Ref, BeforeValidator(attack_config.validate), PluginOf("attack")]]
+    recipes: dict[Name, Annotated[Ref, *_settings("nenni.training.recipe:Recipe")]]
     bases: dict[Name, Base]
     profile: Profile
-    injection: Injection
-    fit: Fit
+    injection: Annotated[Ref, *_INJECTION]
+    fit: Annotated[Ref, *_settings("nenni.method.fit:fit", examples=(Count, ...))]
     finetunes: dict[Name, Finetune]
     defences: dict[Name, Defence]
     experiments: dict[Name, list[Name]]
@@ -261,11 +413,26 @@ class Config(_Strict):
     presets: list[Name] = Field(min_length=1)
     energy_table: Name = "horowitz_45nm"
     tables: Tables
-    figures: dict[Name, Annotated[Plugin, _plugin("figure")]]
+    figures: dict[Name, Annotated[Ref, *_plugin("figure")]]
 
 
 class Claim(_Strict):
-    """One claim of the paper and how to look for it in a run."""
+    """One claim of the paper, and how to look for it in a run.
+
+    Attributes
+    ----------
+    text, source, dataset
+        What was claimed, where, and on which dataset.
+    measure
+        ``robust_gain`` with a `column` of the main table, ``clean_gain``, or ``bitops_reduction``
+        with the baseline's `bits`.
+    value, tolerance
+        The number claimed, and by how much a measurement may miss it.
+    column, bits
+        See `measure`.
+    base, defence
+        What is judged.
+    """
 
     text: str
     source: str
@@ -280,6 +447,12 @@ class Claim(_Strict):
 
 
 class Claims(_Strict):
-    """The claims of the paper by name."""
+    """The claims of the paper, ``claims.yaml``.
+
+    Attributes
+    ----------
+    claims
+        By name.
+    """
 
     claims: dict[Name, Claim]

@@ -31,7 +31,9 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> Config:
     UserError
         One line per problem, each with the file, the key and what was expected.
     """
-    config = _validate(path, Config, read_yaml(path) | (overrides or {}))
+    content = read_yaml(path) | (overrides or {})
+    _find_plugins(path, content.get("plugins"))
+    config = _validate(path, Config, content)
     _refuse(path, contradictions(config))
     return config
 
@@ -52,18 +54,21 @@ def load_claims(path: Path, config: Config) -> Claims:
     return claims
 
 
+def _find_plugins(path: Path, folders: Any) -> None:
+    """Find plugins in the folders that a config names; what is no folder is told later."""
+    for folder in folders if isinstance(folders, list) else ():
+        if isinstance(folder, str) and folder:
+            try:
+                plugins.use(folder)
+            except UserError as error:
+                raise UserError(f"{path}: {error}") from None
+
+
 def _validate(path: Path, model: type[M], content: dict[str, Any]) -> M:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        problems: list[Problem] = []
-        for e in error.errors():
-            if e["type"] == "plugin":
-                inner: list[Problem] = e["ctx"]["problems"]
-                problems += [((*e["loc"], *loc), message) for loc, message in inner]
-            else:
-                problems.append((e["loc"], plugins.describe(dict(e))))
-        _refuse(path, problems)
+        _refuse(path, [problem for e in error.errors() for problem in plugins.problems(dict(e))])
         raise
 
 

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from nenni.adversary.attack_config import injected_only
-from nenni.run.config import Claims, Config, Diagnose, Evaluation, InjectionChange, Source, Suite
+from nenni.core import plugins
+from nenni.core.plugins import Ref
+from nenni.run.config import Claims, Config, Diagnose, Evaluation, Suite, TransferSource
 
 Problem = tuple[tuple[int | str, ...], str]
 """Place in the config, and what is wrong there."""
@@ -27,30 +29,7 @@ def contradictions(config: Config) -> Iterator[Problem]:
 
 def _of_bases(config: Config) -> Iterator[Problem]:
     for name, recipe in config.recipes.items():
-        if recipe.attack is None and recipe.eps > 0:
-            yield ("recipes", name, "eps"), "is given without an attack"
-        if recipe.attack is None and recipe.method["name"] != "standard":
-            message = f"is missing: method '{recipe.method['name']}' is validated under it"
-            yield ("recipes", name, "attack"), message
-        if recipe.awp and recipe.method["name"] == "standard":
-            yield ("recipes", name, "awp"), "goes with an adversarial method"
-        if recipe.average == 1:
-            yield ("recipes", name, "average"), "should be below 1, or the weights never move"
-        if recipe.attack is not None:
-            yield from _known([recipe.attack], config.attacks, "recipes", name, "attack")
-            if recipe.eps == 0:
-                yield ("recipes", name, "eps"), "should be above 0 where the recipe has an attack"
-            attack = config.attacks.get(recipe.attack)
-            if attack and recipe.method.get("norm", attack["norm"]) != attack["norm"]:
-                message = (
-                    f"method '{recipe.method['name']}' is for linf, attack '{recipe.attack}' for l2"
-                )
-                yield ("recipes", name, "attack"), message
-            if attack and injected_only(attack):
-                message = (
-                    "is an attack on injected networks, and bases are trained before injection"
-                )
-                yield ("recipes", name, "attack"), message
+        yield from _of_recipe(config, name, recipe)
     for name, base in config.bases.items():
         yield from _known([base.data], config.data, "bases", name, "data")
         yield from _known([base.model], config.models, "bases", name, "model")
@@ -58,6 +37,32 @@ def _of_bases(config: Config) -> Iterator[Problem]:
             yield from _known([base.recipe], config.recipes, "bases", name, "recipe")
         elif base.weights is None:
             yield ("bases", name, "recipe"), "is missing, and so are weights: one of them is needed"
+
+
+def _of_recipe(config: Config, name: str, recipe: dict[str, Any]) -> Iterator[Problem]:
+    loc, method = ("recipes", name), recipe["method"]
+    adversarial = plugins.constant("method", method["name"], "adversarial", otherwise=True)
+    if recipe["attack"] is None and recipe["eps"] > 0:
+        yield (*loc, "eps"), "is given without an attack"
+    if recipe["attack"] is None and adversarial:
+        message = f"is missing: method '{method['name']}' is validated under it"
+        yield (*loc, "attack"), message
+    if recipe["awp"] and not adversarial:
+        yield (*loc, "awp"), "goes with an adversarial method"
+    if recipe["average"] == 1:
+        yield (*loc, "average"), "should be below 1, or the weights never move"
+    if recipe["attack"] is None:
+        return
+    yield from _known([recipe["attack"]], config.attacks, *loc, "attack")
+    if recipe["eps"] == 0:
+        yield (*loc, "eps"), "should be above 0 where the recipe has an attack"
+    attack = config.attacks.get(recipe["attack"])
+    if attack and method.get("norm", attack["norm"]) != attack["norm"]:
+        message = f"method '{method['name']}' is for linf, attack '{recipe['attack']}' for l2"
+        yield (*loc, "attack"), message
+    if attack and injected_only(attack):
+        message = "is an attack on injected networks, and bases are trained before injection"
+        yield (*loc, "attack"), message
 
 
 def _of_defences(config: Config) -> Iterator[Problem]:
@@ -98,7 +103,9 @@ def _of_evaluations(config: Config) -> Iterator[Problem]:
         yield from _dependent_source(config, evaluation.source, *loc, "source")
 
 
-def _dependent_source(c: Config, source: Source | None, *loc: int | str) -> Iterator[Problem]:
+def _dependent_source(
+    c: Config, source: TransferSource | None, *loc: int | str
+) -> Iterator[Problem]:
     if source is None:
         return
     yield from _known([source.base], c.bases, *loc, "base")
@@ -161,7 +168,7 @@ def _of_measurements(config: Config) -> Iterator[Problem]:
         yield from _enough(
             config, base_name, "train", config.profile.examples, "profile", "examples"
         )
-        yield from _enough(config, base_name, "train", config.fit.examples, "fit", "examples")
+        yield from _enough(config, base_name, "train", config.fit["examples"], "fit", "examples")
     yield from _different(config.profile.fractions, "profile", "fractions")
     yield from _different(config.profile.noises, "profile", "noises")
 
@@ -179,6 +186,10 @@ def _of_products(config: Config) -> Iterator[Problem]:
             if grids and eps not in grids.get(base_name, []):
                 where = ("tables", "eps", base_name)
                 yield where, f"evaluation '{name}' has no eps {eps:g} for this base"
+    read = [e for n, e in config.evaluations.items() if n in config.tables.columns.values()]
+    norms = {config.attacks[e.attack]["norm"] for e in read if e.attack in config.attacks}
+    if len(norms) > 1:
+        yield ("tables", "columns"), "should be of attacks with one norm, as there is one eps"
     yield from _known(config.tables.compare_with, config.defences, "tables", "compare_with")
     for name, figure in config.figures.items():
         shown = {
@@ -213,16 +224,15 @@ def _enough(c: Config, base: str, split: str, asked: int, *loc: int | str) -> It
             yield loc, f"should be at most the {size} {split} images of base '{base}'"
 
 
-def _unfit_injection(change: InjectionChange, *loc: str) -> Iterator[Problem]:
-    selection = change.selection
-    if selection["name"] == "n_m" and selection["n"] > selection["m"]:
-        yield (*loc, "selection", "n"), f"should be at most m = {selection['m']}"
-    if change.allocate and "fraction" not in selection:
+def _unfit_injection(change: Ref, *loc: str) -> Iterator[Problem]:
+    if not change.get("allocate", False):
+        return
+    selection = change["selection"]
+    if "fraction" not in selection:
         yield (*loc, "allocate"), f"selection '{selection['name']}' has no fraction to allocate"
-    for key in ("min_inputs", "layers"):
-        if change.allocate and getattr(change, key) is not None:
-            message = "cannot differ where fractions are allocated: the profile has other layers"
-            yield (*loc, key), message
+    for key in {"min_inputs", "layers"} & change.keys():
+        message = "cannot differ where fractions are allocated: the profile has other layers"
+        yield (*loc, key), message
 
 
 def bad_claims(claims: Claims, config: Config) -> Iterator[Problem]:

@@ -1,6 +1,6 @@
 """What a config's experiments and suites stand for."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from nenni.run.config import Config, Diagnose, Evaluation
 
@@ -15,13 +15,14 @@ class Experiment:
 
     @property
     def key(self) -> str:
-        """Name of the experiment in the inputs of a stage."""
-        return f"{self.base}/{self.defence}/{self.seed}"
-
-    @property
-    def folder(self) -> str:
-        """Folder of the experiment below ``experiments/``."""
+        """Name of the experiment, of its folder, and of the inputs of stages that are its own."""
         return f"{self.base}/{self.defence}/seed{self.seed}"
+
+    @classmethod
+    def parse(cls, key: str) -> tuple["Experiment", tuple[str, ...]]:
+        """The experiment that a name begins with, and the rest of the name."""
+        base, defence, seed, *rest = key.split("/")
+        return cls(base, defence, int(seed.removeprefix("seed"))), tuple(rest)
 
     def covered_by(self, part: Evaluation | Diagnose) -> bool:
         """Whether a part of the config is about it."""
@@ -30,6 +31,14 @@ class Experiment:
             and (part.defences is None or self.defence in part.defences)
             and (part.seeds is None or self.seed in part.seeds)
         )
+
+
+def where_from(key: str) -> dict[str, str | int]:
+    """Columns that say which experiment, or BASE/SEED, a table is of."""
+    if key.count("/") == 1:
+        base, _, seed = key.partition("/")
+        return {"base": base, "seed": int(seed.removeprefix("seed"))}
+    return asdict(Experiment.parse(key)[0])
 
 
 def evaluations_of(config: Config, suite: str) -> dict[str, Evaluation]:
@@ -45,3 +54,9 @@ def evaluations_of(config: Config, suite: str) -> dict[str, Evaluation]:
         )
         for attack in s.attacks
     }
+
+
+def all_evaluations(config: Config) -> dict[str, Evaluation]:
+    """Those of the config and those of its suites, by name."""
+    of_suites = [evaluations_of(config, suite) for suite in config.suites]
+    return config.evaluations | {n: e for found in of_suites for n, e in found.items()}

@@ -53,5 +53,5 @@ class Job:
         """File for unfinished work, named after everything that the result depends on."""
         inputs = [f"{name}={sha256(f)}" for name, files in self.inputs.items() for f in files]
         outputs = [f"{name}={path}" for name, path in self.outputs.items()]
-        key = provenance.key(self.stage, [self.config, sorted(outputs)], inputs)
+        key = provenance.key(self.stage, self.config, inputs, outputs)
         return CHECKPOINTS / f"{key}.pt"

@@ -1,14 +1,12 @@
-"""What a config asks for: the experiments of a run, their files, and the slice of each job."""
+"""What a config asks for: which experiments there are, and which files each job reads."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 from nenni.adversary.attack_config import injected_only
 from nenni.core import plugins
-from nenni.run import provenance
-from nenni.run.experiment import Experiment, evaluations_of
-from nenni.run.slices import Slices
+from nenni.run.config import Config
+from nenni.run.experiment import Experiment, all_evaluations, evaluations_of
+from nenni.run.layout import Layout
 
 COLLECTED = {
     "fit": "fit.csv",
@@ -25,15 +23,22 @@ COLLECTED = {
     "diagnostic_curves": "diagnose/curves.csv",
 }
 """Table of a run -> file of each experiment that is collected into it."""
+OF_BASES = {"sensitivities": "sensitivities.csv"}
+"""Table of a run -> file of each base that is collected into it."""
 
 
-class Plan(Slices):
-    """A config, seen as experiments, their files and slices."""
+class Plan:
+    """The experiments of a run.
 
-    @property
-    def results(self) -> str:
-        """Folder of the run."""
-        return f"results/{self.config.run}"
+    Parameters
+    ----------
+    config : Config
+        A checked config.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.all_evaluations = all_evaluations(config)
 
     def experiments(self) -> list[Experiment]:
         """All experiments, in the order of the config."""
@@ -45,11 +50,17 @@ class Plan(Slices):
             for seed in c.seeds
         ]
 
+    def experiments_with(self, table: str) -> list[Experiment]:
+        """The experiments that a collected table has rows of."""
+        if table in ("diagnostics", "diagnostic_curves"):
+            settings = self.config.diagnose
+            return [e for e in self.experiments() if settings and e.covered_by(settings)]
+        injected_alone = table in ("fit", "errors")
+        return [e for e in self.experiments() if not injected_alone or self.injected(e.defence)]
+
     def finetuned_experiments(self) -> list[Experiment]:
         """The experiments that are trained on."""
-        return [
-            e for e in self.experiments() if self.config.defences[e.defence].finetune is not None
-        ]
+        return [e for e in self.experiments() if self.config.defences[e.defence].finetune]
 
     def bases(self) -> list[tuple[str, int]]:
         """All (base, seed), with the sources of transfer attacks."""
@@ -76,7 +87,7 @@ class Plan(Slices):
         ]
 
     def suite_inputs(self) -> dict[str, tuple[Experiment, str]]:
-        """What the table of suites is made of: BASE/DEFENCE/SEED/SUITE/ATTACK -> evaluation."""
+        """What the table of suites is made of: EXPERIMENT/SUITE/ATTACK -> evaluation."""
         return {
             f"{e.key}/{suite}/{self.all_evaluations[name].attack}": (e, name)
             for e in self.experiments()
@@ -85,10 +96,10 @@ class Plan(Slices):
             if name in self.evaluations(e)
         }
 
-    def diagnosed(self) -> list[Experiment]:
-        """The experiments that are looked at for masked gradients."""
-        settings = self.config.diagnose
-        return [e for e in self.experiments() if settings and e.covered_by(settings)]
+    def figure_needs(self, figure: str) -> list[str]:
+        """Tables that a figure draws: the positional parameters of its function."""
+        needed = plugins.needs("figure", self.config.figures[figure]["name"])
+        return [table for table in needed if table != "tables"]
 
     def injected(self, defence: str) -> bool:
         """Whether a defence injects noise."""
@@ -97,46 +108,56 @@ class Plan(Slices):
     def allocates(self, defence: str) -> bool:
         """Whether a defence spends a budget over the layers."""
         change = self.config.defences[defence].injection
-        return change is not None and change.allocate
+        return change is not None and change.get("allocate", False)
 
-    def data_of(self, base: str) -> str:
+
+class Files:
+    """Which files the jobs of a run read, where the config decides it.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of the run.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.config = plan, plan.config
+        self.layout = Layout(plan.config.run)
+
+    def data(self, base: str) -> str:
         """Data file of a base."""
-        return f"{self.results}/data/{self.config.bases[base].data}.safetensors"
+        return self.layout.data(self.config.bases[base].data)
 
-    def base_weights(self, base: str, seed: int) -> str:
+    def base_weights(self, base: str, seed: int | str) -> str:
         """Weights of a base; those that differ in the epoch alone come from one training."""
         file = "best" if self.config.bases[base].keep == "best" else "weights"
-        return f"{self.results}/bases/{self._trained(base)}/seed{seed}/{file}.safetensors"
+        return self.layout.base(f"{file}.safetensors", self._trained(base), seed)
 
     def undefended_weights(self, e: Experiment) -> str:
         """Weights before fine-tuning: injected and fitted, or the base's."""
-        if self.injected(e.defence):
-            return f"{self.results}/experiments/{e.folder}/fitted.safetensors"
+        if self.plan.injected(e.defence):
+            return self.layout.experiment("fitted.safetensors", e)
         return self.base_weights(e.base, e.seed)
 
     def final_weights(self, e: Experiment) -> str:
         """Weights of the network that is judged."""
         if self.config.defences[e.defence].finetune is not None:
-            return f"{self.results}/experiments/{e.folder}/finetuned.safetensors"
+            return self.layout.experiment("finetuned.safetensors", e)
         return self.undefended_weights(e)
 
-    def raw_files(self, data: str) -> list[str]:
+    def raw(self, data: str) -> list[str]:
         """Files that a dataset is decoded from, of those that its config names."""
         return plugins.files("data", self.config.data[data].data)
 
-    def weights_file(self, base: str) -> str | None:
+    def initial_weights(self, base: str) -> str | None:
         """File of other people's weights that a base starts from."""
         weights = self.config.bases[base].weights
         return None if weights is None or ":" in weights else weights
 
     def missing(self) -> list[str]:
         """One message for each file that the config names and that is not there."""
-        named = [
-            (f"data.{name}.data", file)
-            for name in self.config.data
-            for file in self.raw_files(name)
-        ]
-        weights = {f"bases.{name}.weights": self.weights_file(name) for name in self.config.bases}
+        named = [(f"data.{name}.data", f) for name in self.config.data for f in self.raw(name)]
+        weights = {f"bases.{b}.weights": self.initial_weights(b) for b in self.config.bases}
         named += [(key, file) for key, file in weights.items() if file is not None]
         return [
             f"{key}: there is no file {file}; a relative path starts where the workflow is run"
@@ -150,15 +171,3 @@ class Plan(Slices):
         wanted = self.config.bases[base].model_copy(update=alike)
         bases = self.config.bases.items()
         return next(name for name, b in bases if b.model_copy(update=alike) == wanted)
-
-
-def canonical(slice_: dict[str, Any]) -> str:
-    """One spelling of a slice: JSON with sorted keys."""
-    return json.dumps(slice_, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def code(stage: str, slice_: dict[str, Any]) -> list[str]:
-    """Source files a stage depends on for a slice, relative to the working directory."""
-    here = Path.cwd()
-    files = provenance.stage_files(stage, slice_)
-    return [str(f.relative_to(here)) if f.is_relative_to(here) else str(f) for f in files]

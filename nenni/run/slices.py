@@ -1,18 +1,24 @@
 """The slice of the config of each job: what its stage reads and nothing else.
 
 It is the stage's only parameter, so a change re-runs exactly the jobs whose slice contains it.
+Radii leave the config's units here (:mod:`nenni.core.radius`), and nowhere else.
 """
 
+import json
 from typing import Any
 
-from nenni.core import plugins
+from nenni.core import plugins, radius
+from nenni.core.plugins import Ref
+from nenni.core.types import Norm
 from nenni.evaluation.battery_attacks import ATTACKS
-from nenni.run.config import Claims, Config, Source
-from nenni.run.experiment import Experiment, evaluations_of
+from nenni.run.config import Claims, Config, TransferSource
+from nenni.run.experiment import all_evaluations
+
+Slice = dict[str, Any]
 
 
 class Slices:
-    """A config, seen as slices.
+    """A config, seen as slices: one method per stage, named as it, of its job's wildcards.
 
     Parameters
     ----------
@@ -23,173 +29,203 @@ class Slices:
     """
 
     def __init__(self, config: Config, claims: Claims) -> None:
-        self.config = config
-        self.claims = claims
-        self.all_evaluations = config.evaluations | {
-            name: evaluation
-            for suite in config.suites
-            for name, evaluation in evaluations_of(config, suite).items()
-        }
+        self._config, self._claims = config, claims
+        self._evaluations = all_evaluations(config)
 
-    def data(self, name: str) -> dict[str, Any]:
-        """Slice of the stage ``data``."""
-        return self.config.data[name].model_dump()
+    def of(self, stage: str, **wildcards: str) -> Slice:
+        """Slice of a job, with the folders of one's own that its plugins are from."""
+        found: Slice = getattr(self, stage)(**wildcards)
+        named = {plugins.folder_of(kind, name) for kind, name in plugins.refs(found)}
+        folders = sorted(str(folder) for folder in named if folder is not None)
+        return {**found, "plugins": folders} if folders else found
 
-    def pretrain(self, base: str, seed: int) -> dict[str, Any]:
-        """Slice of the stage ``pretrain``."""
+    def data(self, data: str) -> Slice:
+        """Decode a dataset."""
+        return self._config.data[data].model_dump()
+
+    def pretrain(self, base: str, seed: str) -> Slice:
+        """Train a base."""
         return {
-            **self._common(base, seed),
-            "processes": self.config.processes,
+            **self._network(base, seed),
+            "processes": self._config.processes,
             "recipe": self._recipe(base),
-            "weights": self.config.bases[base].weights,
+            "weights": self._config.bases[base].weights,
         }
 
-    def profile(self, base: str, seed: int) -> dict[str, Any]:
-        """Slice of the stage ``profile``."""
-        c = self.config
+    def profile(self, base: str, seed: str) -> Slice:
+        """Profile a base."""
+        shared = self._config.injection
         return {
-            **self._common(base, seed),
-            "profile": c.profile.model_dump(),
-            "min_inputs": c.injection.min_inputs,
-            "layers": c.injection.layers,
+            **self._network(base, seed),
+            "profile": self._config.profile.model_dump(),
+            "min_inputs": shared["min_inputs"],
+            "layers": shared["layers"],
         }
 
-    def project(self, e: Experiment) -> dict[str, Any]:
-        """Slice of the stage ``project``."""
+    def project(self, base: str, defence: str, seed: str) -> Slice:
+        """Inject and fit."""
+        change = self._config.defences[defence].injection or {}
         return {
-            **self._common(e.base, e.seed),
-            "injection": self._injection(e.defence),
-            "fit": self.config.fit.model_dump(),
+            **self._network(base, seed),
+            "injection": self._injection(defence),
+            "allocate": change.get("allocate", False),
+            "fit": self._config.fit,
         }
 
-    def finetune(self, e: Experiment) -> dict[str, Any]:
-        """Slice of the stage ``finetune``."""
-        name = self.config.defences[e.defence].finetune
+    def finetune(self, base: str, defence: str, seed: str) -> Slice:
+        """Train a defended network on."""
+        name = self._config.defences[defence].finetune
         assert name is not None
         return {
-            **self._common(e.base, e.seed),
-            "injection": self._injection(e.defence),
-            "processes": self.config.processes,
-            "recipe": self._recipe(e.base),
-            "finetune": self.config.finetunes[name].model_dump(),
+            **self._network(base, seed),
+            "injection": self._injection(defence),
+            "processes": self._config.processes,
+            "recipe": self._recipe(base),
+            "finetune": self._config.finetunes[name].model_dump(),
         }
 
-    def attack(self, e: Experiment, evaluation: str) -> dict[str, Any]:
-        """Slice of the stage ``attack``."""
-        settings = self.all_evaluations[evaluation]
+    def attack(self, base: str, defence: str, seed: str, evaluation: str) -> Slice:
+        """Attack the final network."""
+        settings = self._evaluations[evaluation]
+        attack = self._config.attacks[settings.attack]
         return {
-            **self._common(e.base, e.seed),
-            "injection": self._injection(e.defence),
+            **self._network(base, seed),
+            "injection": self._injection(defence),
             "evaluation": evaluation,
-            "attack": self.config.attacks[settings.attack],
-            "eps": settings.eps[e.base],
+            "attack": attack,
+            "eps": [radius.from_config(eps, attack["norm"]) for eps in settings.eps[base]],
             "examples": settings.examples,
             "batch_size": settings.batch_size,
             "draws": settings.draws,
             "source": self._source(settings.source),
         }
 
-    def diagnose(self, e: Experiment) -> dict[str, Any]:
-        """Slice of the stage ``diagnose``."""
-        settings = self.config.diagnose
+    def diagnose(self, base: str, defence: str, seed: str) -> Slice:
+        """Look for masked gradients."""
+        settings = self._config.diagnose
         assert settings is not None
         return {
-            **self._common(e.base, e.seed),
-            "injection": self._injection(e.defence),
-            "eps": settings.eps[e.base],
+            **self._network(base, seed),
+            "injection": self._injection(defence),
+            "eps": radius.from_config(settings.eps[base], "linf"),
             "examples": settings.examples,
             "draws": settings.draws,
             "source": self._source(settings.source),
             "battery": [{"attack": attack} for attack in ATTACKS.values()],  # their code is read
         }
 
-    def describe(self, e: Experiment) -> dict[str, Any]:
-        """Slice of the stage ``describe``."""
+    def describe(self, base: str, defence: str, seed: str) -> Slice:
+        """Describe the final network for the cost model."""
         return {
-            **self._common(e.base, e.seed),
-            "injection": self._injection(e.defence),
-            "describe": self.config.describe.model_dump(),
+            **self._network(base, seed),
+            "injection": self._injection(defence),
+            "describe": self._config.describe.model_dump(),
         }
 
-    def sweep(self) -> dict[str, Any]:
-        """Slice of the stage ``sweep``."""
-        c = self.config
-        shared = c.injection.model_dump(exclude_none=True)
-        selection = {"name": "topk", "fraction": 0.5}
+    def sweep(self) -> Slice:
+        """Sweep the noise intensity."""
+        c, sweep = self._config, self._config.sweep
+        attack = c.attacks[sweep.attack]
+        asked = sweep.model_dump(include={"ratios", "fractions", "examples", "batch_size"})
         return {
-            **self._common(c.sweep.base, c.sweep.seed),
-            "injection": {**shared, "selection": selection},
-            "fit": c.fit.model_dump(),
-            "attack": c.attacks[c.sweep.attack],
-            "sweep": {k: v for k, v in c.sweep.model_dump().items() if k != "attack"},
+            **self._network(sweep.base, str(sweep.seed)),
+            "injection": {**c.injection, "selection": {"name": "topk", "fraction": 0.5}},
+            "fit": c.fit,
+            "attack": attack,
+            "sweep": {**asked, "eps": radius.from_config(sweep.eps, attack["norm"])},
         }
 
-    def accuracy(self) -> dict[str, Any]:
-        """Slice of the stage ``accuracy``."""
-        return self.config.tables.model_dump(include={"compare_with", "resamples"})
+    def collect(self, table: str) -> Slice:
+        """Join the tables of experiments or bases."""
+        return {}
 
-    def overhead(self) -> dict[str, Any]:
-        """Slice of the stage ``overhead``: the defence that is fine-tuned without injection."""
+    def suites(self) -> Slice:
+        """Sum up the suites."""
+        return {}
+
+    def accuracy(self) -> Slice:
+        """Sum up the flags per example."""
+        attacks = self._config.attacks
+        return {
+            **self._config.tables.model_dump(include={"compare_with", "resamples"}),
+            "norms": {n: attacks[e.attack]["norm"] for n, e in self._evaluations.items()},
+        }
+
+    def overhead(self) -> Slice:
+        """Compare times with the defence that is fine-tuned without injection."""
         plain = [
             name
-            for name, d in self.config.defences.items()
+            for name, d in self._config.defences.items()
             if d.finetune is not None and d.injection is None
         ]
         return {"control": plain[0] if plain else None}
 
-    def main(self) -> dict[str, Any]:
-        """Slice of the stage ``main``."""
-        return self.config.tables.model_dump(include={"clean", "columns", "eps"})
+    def main(self) -> Slice:
+        """Make the main table."""
+        tables = self._config.tables
+        norm = self.norm_of_columns()
+        return {
+            **tables.model_dump(include={"clean", "columns"}),
+            "norm": norm,
+            "eps": {base: radius.from_config(eps, norm) for base, eps in tables.eps.items()},
+        }
 
-    def figure(self, name: str) -> dict[str, Any]:
-        """Slice of the stage ``figure``, with the main table's config where the figure needs it."""
-        figure = self.config.figures[name]
-        slice_: dict[str, Any] = {"figure": figure}
-        if "tables" in plugins.needs("figure", figure["name"]):
+    def figure(self, figure: str) -> Slice:
+        """Draw a figure, with the main table's config where it needs it."""
+        asked = self._config.figures[figure]
+        slice_: Slice = {"figure": asked}
+        if "tables" in plugins.needs("figure", asked["name"]):
             slice_["tables"] = self.main()
         return slice_
 
-    def figure_needs(self, name: str) -> list[str]:
-        """Tables that a figure draws: the positional parameters of its function."""
-        needed = plugins.needs("figure", self.config.figures[name]["name"])
-        return [table for table in needed if table != "tables"]
-
-    def claims_slice(self) -> dict[str, Any]:
-        """Slice of the stage ``claims``."""
-        c = self.config
+    def claims(self) -> Slice:
+        """Judge the claims."""
+        c = self._config
         return {
-            **self.claims.model_dump(),
+            **self._claims.model_dump(),
             "tables": self.main(),
             "datasets": {base: c.data[c.bases[base].data].data["name"] for base in c.experiments},
         }
 
-    def _common(self, base: str, seed: int) -> dict[str, Any]:
+    def norm_of_columns(self) -> Norm:
+        """Norm of the attacks whose columns the main table has."""
+        first = next(iter(self._config.tables.columns.values()))
+        norm: Norm = self._config.attacks[self._evaluations[first].attack]["norm"]
+        return norm
+
+    def _network(self, base: str, seed: str) -> Slice:
         return {
-            "threads": self.config.threads,
-            "device": self.config.device,
-            "seed": seed,
+            "threads": self._config.threads,
+            "device": self._config.device,
+            "seed": int(seed),
             "model": self._model(base),
         }
 
-    def _source(self, source: Source | None) -> dict[str, Any] | None:
+    def _source(self, source: TransferSource | None) -> Slice | None:
         if source is None:
             return None
         return {**source.model_dump(), "model": self._model(source.base)}
 
-    def _model(self, base: str) -> dict[str, Any]:
-        return self.config.models[self.config.bases[base].model]
+    def _model(self, base: str) -> Ref:
+        return self._config.models[self._config.bases[base].model]
 
-    def _recipe(self, base: str) -> dict[str, Any] | None:
-        name = self.config.bases[base].recipe
+    def _recipe(self, base: str) -> Slice | None:
+        name = self._config.bases[base].recipe
         if name is None:
             return None
-        recipe = self.config.recipes[name]
-        attack = self.config.attacks[recipe.attack] if recipe.attack is not None else None
-        return {**recipe.model_dump(), "attack": attack}
+        recipe = self._config.recipes[name]
+        attack = None if recipe["attack"] is None else self._config.attacks[recipe["attack"]]
+        norm: Norm = "linf" if attack is None else attack["norm"]
+        return {**recipe, "attack": attack, "eps": radius.from_config(recipe["eps"], norm)}
 
-    def _injection(self, defence: str) -> dict[str, Any] | None:
-        change = self.config.defences[defence].injection
+    def _injection(self, defence: str) -> Slice | None:
+        change = self._config.defences[defence].injection
         if change is None:
             return None
-        shared = self.config.injection.model_dump(exclude_none=True)
-        return {**shared, **change.model_dump(exclude_none=True)}
+        own = {key: value for key, value in change.items() if key != "allocate"}
+        return {**self._config.injection, **own}
+
+
+def canonical(slice_: Slice) -> str:
+    """One spelling of a slice: JSON with sorted keys."""
+    return json.dumps(slice_, sort_keys=True, separators=(",", ":"), allow_nan=False)

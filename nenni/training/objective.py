@@ -10,7 +10,11 @@ from nenni.adversary.attack import Attack
 
 
 class Objective(Protocol):
-    """What is learned from a batch; see :mod:`nenni.training.objectives`."""
+    """What is learned from a batch; see :mod:`nenni.training.objectives`.
+
+    One that trains on clean images alone has the class attribute ``adversarial = False``: its
+    recipes need no attack.
+    """
 
     def perturb(
         self, model: nn.Module, x: Tensor, y: Tensor, eps: float, attack: Attack | None,

@@ -1,8 +1,7 @@
 """How a network is trained."""
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -12,10 +11,11 @@ from torch import Tensor, nn
 from nenni.adversary.attack import Attack
 from nenni.adversary.attack_choice import AttackChoice
 from nenni.core import plugins
+from nenni.core.types import Count, Fraction, Index, NonNegative, Positive, Radius
 from nenni.training.augmentation import flipped, shifted
 from nenni.training.objective import Objective
-from nenni.training.objectives.standard import Standard
 from nenni.training.processes import share
+from nenni.training.schedule import Schedule
 from nenni.training.schedules.cosine import cosine
 
 
@@ -61,28 +61,28 @@ class Recipe:
         Memory layout NHWC while training.
     """
 
-    epochs: int
-    batch_size: int
-    lr: float
-    method: Objective = field(default_factory=Standard)
+    epochs: Count
+    batch_size: Count
+    lr: Positive
+    method: Objective
     attack: Attack | None = None
-    eps: float = 0.0
-    eps_ramp: float = 0.0
-    schedule: Callable[[int, int], float] = cosine
+    eps: Radius = 0.0
+    eps_ramp: Fraction = 0.0
+    schedule: Schedule = cosine
     optimiser: Literal["adam", "sgd"] = "adam"
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    accumulate: int = 1
-    shift: int = 0
+    momentum: Fraction = 0.9
+    weight_decay: NonNegative = 0.0
+    accumulate: Count = 1
+    shift: Index = 0
     flip: bool = False
-    awp: float = 0.0
-    average: float = 0.0
+    awp: NonNegative = 0.0
+    average: Fraction = 0.0
     precision: Literal["fp32", "bf16"] = "fp32"
     channels_last: bool = False
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Recipe":
-        """From a ``recipe`` slice, whose eps is in the attack's units."""
+        """From a ``recipe`` slice."""
         rest = dict(config)
         schedule = rest.pop("schedule")
         choices: dict[str, Any] = {
@@ -92,8 +92,7 @@ class Recipe:
             ),
         }
         if (asked := rest.pop("attack")) is not None:
-            attack = AttackChoice.from_config(asked)
-            choices |= {"attack": attack, "eps": attack.radius(rest.pop("eps"))}
+            choices["attack"] = AttackChoice.from_config(asked)
         return cls(**(rest | choices))
 
     def radius(self, step: int, steps: int) -> float:

@@ -10,7 +10,9 @@ from nenni.run.config_file import load_claims, load_config, with_types
 from nenni.core.errors import UserError
 from nenni.run.experiment import Experiment
 from nenni.run.locks import note_owner
-from nenni.run.plan import COLLECTED, Plan, canonical, code
+from nenni.run.plan import COLLECTED, OF_BASES, Files, Plan
+from nenni.run.provenance import relative, stage_files
+from nenni.run.slices import Slices, canonical
 
 if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
     shell.prefix(f"PATH={Path(sys.executable).parent}:$PATH; ")
@@ -19,7 +21,7 @@ CONFIG_FOLDER = Path(workflow.basedir).parent / "config"
 
 
 def read_plan():
-    """The plan of the config that was asked for: --configfile, or the default."""
+    """Plan and slices of the config that was asked for: --configfile, or the default."""
     files = [Path(file) for file in workflow.configfiles] or [CONFIG_FOLDER / "config.yaml"]
     if len(files) > 1:
         raise UserError(f"one config file describes a run; {len(files)} were given")
@@ -35,15 +37,17 @@ def read_plan():
         hwmodel.load_energy_table(config.energy_table)
     except ValueError as error:
         raise UserError(f"{file}: energy_table: {error}") from None
-    return Plan(config, load_claims(CONFIG_FOLDER / "claims.yaml", config))
+    claims = load_claims(CONFIG_FOLDER / "claims.yaml", config)
+    return Plan(config), Slices(config, claims)
 
 
 try:
-    PLAN = read_plan()
+    PLAN, SLICES = read_plan()
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-R = PLAN.results
+FILES = Files(PLAN)
+L = FILES.layout
 C = PLAN.config
 
 
@@ -53,7 +57,7 @@ wildcard_constraints:
     defence="[a-z0-9_]+",
     evaluation="[a-z0-9_]+",
     figure="[a-z0-9_]+",
-    table="|".join(COLLECTED),
+    table="|".join([*COLLECTED, *OF_BASES]),
     seed="[0-9]+",
 
 
@@ -62,19 +66,11 @@ def experiment(wildcards):
     return Experiment(wildcards.base, wildcards.defence, int(wildcards.seed))
 
 
-def experiments_with(table):
-    """The experiments that a collected table has rows of."""
-    if table.startswith("diagnostic"):
-        return PLAN.diagnosed()
-    fitted = table in ("fit", "errors")
-    return [e for e in PLAN.experiments() if not fitted or PLAN.injected(e.defence)]
-
-
 def profile_inputs(wildcards):
     """What the profile tells a defence that allocates a budget."""
     if not PLAN.allocates(wildcards.defence):
         return {}
-    return {"distribution": f"{R}/bases/{wildcards.base}/seed{wildcards.seed}/distribution.csv"}
+    return {"distribution": L.base("distribution.csv", wildcards.base, wildcards.seed)}
 
 
 def source_input(wildcards):
@@ -89,7 +85,7 @@ def diagnose_source(wildcards):
 
 def source_weights(source):
     """Weights of a source, as a named input."""
-    return {"source": PLAN.base_weights(source.base, source.seed)} if source else {}
+    return {"source": FILES.base_weights(source.base, source.seed)} if source else {}
 
 
 def hardware_sources():
@@ -97,69 +93,49 @@ def hardware_sources():
     folder = Path(hwmodel.__file__).parent
     files = [*folder.glob("*.py"), *(folder / "presets" / f"{name}.toml" for name in C.presets)]
     files.append(folder / "energy_tables" / f"{C.energy_table}.toml")
-    here = Path.cwd()
-    return sorted(str(f.relative_to(here)) if f.is_relative_to(here) else str(f) for f in files)
+    return sorted(map(relative, files))
+
+
+def collected(wildcards):
+    """What a table is joined from: name of the experiment or base -> its file."""
+    if wildcards.table in OF_BASES:
+        file = OF_BASES[wildcards.table]
+        return {f"{b}/seed{s}": L.base(file, b, s) for b in C.experiments for s in C.seeds}
+    file = COLLECTED[wildcards.table]
+    return {e.key: L.experiment(file, e) for e in PLAN.experiments_with(wildcards.table)}
 
 
 def table_files():
     """All tables of the run."""
-    names = [table for table in COLLECTED if experiments_with(table)]
-    names += ["accuracy", "paired", "main", "claims", "sweep"]
+    names = [table for table in COLLECTED if PLAN.experiments_with(table)]
+    names += [*OF_BASES, "accuracy", "paired", "main", "claims", "sweep"]
     names += ["suites"] if PLAN.suite_inputs() else []
-    return [f"{R}/tables/{name}.csv" for name in names]
+    return [L.table(name) for name in names]
 
 
 def figure_files():
     """All figures of the run."""
-    return [f"{R}/figures/{name}.{kind}" for name in C.figures for kind in ("pdf", "png")]
-
-
-def attacked(experiment, evaluation, kind):
-    """What an attack found: its examples (csv), or notes on it (json)."""
-    return f"{R}/experiments/{experiment.folder}/attacks/{evaluation}.{kind}"
+    return [L.figure(kind, name) for name in C.figures for kind in ("pdf", "png")]
 
 
 ATTACKED = {
-    f"{e.key}/{evaluation}": attacked(e, evaluation, "csv")
+    f"{e.key}/{evaluation}": L.attack("csv", e, evaluation)
     for e in PLAN.experiments()
     for evaluation in PLAN.evaluations(e)
 }
-BASE_FILES = [
-    f"{R}/bases/{base}/seed{seed}/importance.csv" for base in C.experiments for seed in C.seeds
-]
-
-
-def slice_of(stage):
-    """Function of the wildcards that gives the stage's slice of the config, as canonical JSON."""
-    slices = {
-        "data": lambda w: PLAN.data(w.data),
-        "pretrain": lambda w: PLAN.pretrain(w.base, int(w.seed)),
-        "profile": lambda w: PLAN.profile(w.base, int(w.seed)),
-        "project": lambda w: PLAN.project(experiment(w)),
-        "finetune": lambda w: PLAN.finetune(experiment(w)),
-        "attack": lambda w: PLAN.attack(experiment(w), w.evaluation),
-        "diagnose": lambda w: PLAN.diagnose(experiment(w)),
-        "describe": lambda w: PLAN.describe(experiment(w)),
-        "sweep": lambda w: PLAN.sweep(),
-        "collect": lambda w: {},
-        "suites": lambda w: {},
-        "accuracy": lambda w: PLAN.accuracy(),
-        "main": lambda w: PLAN.main(),
-        "claims": lambda w: PLAN.claims_slice(),
-        "figure": lambda w: PLAN.figure(w.figure),
-        "overhead": lambda w: PLAN.overhead(),
-    }
-    return slices[stage]
+SUITES = PLAN.suite_inputs()
+BASE_FILES = [L.base("importance.csv", base, seed) for base in C.experiments for seed in C.seeds]
+OF_EXPERIMENT = ("{base}", "{defence}", "seed{seed}")
 
 
 def cfg(stage):
-    """The single parameter of a rule."""
-    return lambda wildcards: canonical(slice_of(stage)(wildcards))
+    """The single parameter of a rule: the job's slice of the config, as canonical JSON."""
+    return lambda wildcards: canonical(SLICES.of(stage, **dict(wildcards.items())))
 
 
 def sources(stage):
     """The source files that a rule depends on, compared by checksum."""
-    return lambda wildcards: code(stage, slice_of(stage)(wildcards))
+    return lambda w: sorted(map(relative, stage_files(stage, SLICES.of(stage, **dict(w.items())))))
 
 
 def named(inputs, *names):

@@ -3,14 +3,14 @@
 
 rule describe_experiment:
     input:
-        data=lambda w: PLAN.data_of(w.base),
-        weights=lambda w: PLAN.final_weights(experiment(w)),
+        data=lambda w: FILES.data(w.base),
+        weights=lambda w: FILES.final_weights(experiment(w)),
         code=sources("describe"),
     output:
-        layers=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/layers.json",
-        manifest=f"{R}/manifests/describe/{{base}}/{{defence}}/seed{{seed}}.sha256",
+        layers=L.experiment("layers.json"),
+        manifest=L.manifest("describe", *OF_EXPERIMENT),
     log:
-        f"logs/{C.run}/describe/{{base}}/{{defence}}/seed{{seed}}.log",
+        L.log("describe", *OF_EXPERIMENT),
     conda:
         "../envs/nenni.yaml"
     threads: C.threads
@@ -29,17 +29,17 @@ rule cost_experiment:
         layers=rules.describe_experiment.output.layers,
         code=hardware_sources(),
     output:
-        operations=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/operations.csv",
-        reductions=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/reductions.csv",
-        latency=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/latency.csv",
-        energy=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/energy.csv",
-        crossover=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/crossovers.csv",
-        speedup=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/speedups.csv",
-        roofline=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/rooflines.csv",
-        traffic=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/cost/traffic.csv",
-        manifest=f"{R}/manifests/hardware/{{base}}/{{defence}}/seed{{seed}}.sha256",
+        operations=L.experiment("cost/operations.csv"),
+        reductions=L.experiment("cost/reductions.csv"),
+        latency=L.experiment("cost/latency.csv"),
+        energy=L.experiment("cost/energy.csv"),
+        crossover=L.experiment("cost/crossovers.csv"),
+        speedup=L.experiment("cost/speedups.csv"),
+        roofline=L.experiment("cost/rooflines.csv"),
+        traffic=L.experiment("cost/traffic.csv"),
+        manifest=L.manifest("hardware", *OF_EXPERIMENT),
     log:
-        f"logs/{C.run}/hardware/{{base}}/{{defence}}/seed{{seed}}.log",
+        L.log("hardware", *OF_EXPERIMENT),
     conda:
         "../envs/nenni.yaml"
     params:

@@ -4,16 +4,16 @@
 rule fit_defence:
     input:
         unpack(profile_inputs),
-        data=lambda w: PLAN.data_of(w.base),
-        weights=lambda w: PLAN.base_weights(w.base, int(w.seed)),
+        data=lambda w: FILES.data(w.base),
+        weights=lambda w: FILES.base_weights(w.base, w.seed),
         code=sources("project"),
     output:
-        weights=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/fitted.safetensors",
-        fit=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/fit.csv",
-        errors=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/errors.csv",
-        manifest=f"{R}/manifests/project/{{base}}/{{defence}}/seed{{seed}}.sha256",
+        weights=L.experiment("fitted.safetensors"),
+        fit=L.experiment("fit.csv"),
+        errors=L.experiment("errors.csv"),
+        manifest=L.manifest("project", *OF_EXPERIMENT),
     log:
-        f"logs/{C.run}/project/{{base}}/{{defence}}/seed{{seed}}.log",
+        L.log("project", *OF_EXPERIMENT),
     priority: 10
     conda:
         "../envs/nenni.yaml"
@@ -31,16 +31,16 @@ rule fit_defence:
 
 rule finetune_defence:
     input:
-        data=lambda w: PLAN.data_of(w.base),
-        weights=lambda w: PLAN.undefended_weights(experiment(w)),
+        data=lambda w: FILES.data(w.base),
+        weights=lambda w: FILES.undefended_weights(experiment(w)),
         code=sources("finetune"),
     output:
-        weights=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/finetuned.safetensors",
-        history=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/history.csv",
-        timing=f"benchmarks/{C.run}/finetune/{{base}}/{{defence}}/seed{{seed}}.json",
-        manifest=f"{R}/manifests/finetune/{{base}}/{{defence}}/seed{{seed}}.sha256",
+        weights=L.experiment("finetuned.safetensors"),
+        history=L.experiment("history.csv"),
+        timing=L.timing("finetune"),
+        manifest=L.manifest("finetune", *OF_EXPERIMENT),
     log:
-        f"logs/{C.run}/finetune/{{base}}/{{defence}}/seed{{seed}}.log",
+        L.log("finetune", *OF_EXPERIMENT),
     priority: 10
     conda:
         "../envs/nenni.yaml"
@@ -58,14 +58,12 @@ rule finetune_defence:
 
 rule sum_up_overhead:
     input:
-        timings=[
-            f"benchmarks/{C.run}/finetune/{e.folder}.json" for e in PLAN.finetuned_experiments()
-        ],
+        timings=[L.timing("finetune", e) for e in PLAN.finetuned_experiments()],
         code=sources("overhead"),
     output:
-        table=f"benchmarks/{C.run}/training_overhead.csv",
+        table=L.overhead(),
     log:
-        f"logs/{C.run}/training_overhead.log",
+        L.log("training_overhead"),
     conda:
         "../envs/nenni.yaml"
     params:

@@ -4,15 +4,15 @@
 rule attack_experiment:
     input:
         unpack(source_input),
-        data=lambda w: PLAN.data_of(w.base),
-        weights=lambda w: PLAN.final_weights(experiment(w)),
+        data=lambda w: FILES.data(w.base),
+        weights=lambda w: FILES.final_weights(experiment(w)),
         code=sources("attack"),
     output:
-        examples=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/attacks/{{evaluation}}.csv",
-        about=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/attacks/{{evaluation}}.json",
-        manifest=f"{R}/manifests/attack/{{base}}/{{defence}}/seed{{seed}}/{{evaluation}}.sha256",
+        examples=L.attack("csv"),
+        about=L.attack("json"),
+        manifest=L.manifest("attack", *OF_EXPERIMENT, "{evaluation}"),
     log:
-        f"logs/{C.run}/attack/{{base}}/{{defence}}/seed{{seed}}/{{evaluation}}.log",
+        L.log("attack", *OF_EXPERIMENT, "{evaluation}"),
     conda:
         "../envs/nenni.yaml"
     threads: C.threads
@@ -30,15 +30,15 @@ rule attack_experiment:
 rule diagnose_experiment:
     input:
         unpack(diagnose_source),
-        data=lambda w: PLAN.data_of(w.base),
-        weights=lambda w: PLAN.final_weights(experiment(w)),
+        data=lambda w: FILES.data(w.base),
+        weights=lambda w: FILES.final_weights(experiment(w)),
         code=sources("diagnose"),
     output:
-        checks=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/diagnose/checks.csv",
-        curves=f"{R}/experiments/{{base}}/{{defence}}/seed{{seed}}/diagnose/curves.csv",
-        manifest=f"{R}/manifests/diagnose/{{base}}/{{defence}}/seed{{seed}}.sha256",
+        checks=L.experiment("diagnose/checks.csv"),
+        curves=L.experiment("diagnose/curves.csv"),
+        manifest=L.manifest("diagnose", *OF_EXPERIMENT),
     log:
-        f"logs/{C.run}/diagnose/{{base}}/{{defence}}/seed{{seed}}.log",
+        L.log("diagnose", *OF_EXPERIMENT),
     conda:
         "../envs/nenni.yaml"
     threads: C.threads
@@ -55,14 +55,14 @@ rule diagnose_experiment:
 
 rule sweep_noise:
     input:
-        data=PLAN.data_of(C.sweep.base),
-        weights=PLAN.base_weights(C.sweep.base, C.sweep.seed),
+        data=FILES.data(C.sweep.base),
+        weights=FILES.base_weights(C.sweep.base, C.sweep.seed),
         code=sources("sweep"),
     output:
-        sweep=f"{R}/tables/sweep.csv",
-        manifest=f"{R}/manifests/sweep.sha256",
+        sweep=L.table("sweep"),
+        manifest=L.manifest("sweep"),
     log:
-        f"logs/{C.run}/sweep.log",
+        L.log("sweep"),
     priority: 15
     conda:
         "../envs/nenni.yaml"

@@ -3,22 +3,18 @@
 
 rule collect_table:
     input:
-        tables=lambda w: [
-            f"{R}/experiments/{e.folder}/{COLLECTED[w.table]}" for e in experiments_with(w.table)
-        ],
+        tables=lambda w: list(collected(w).values()),
         code=sources("collect"),
     output:
-        table=f"{R}/tables/{{table}}.csv",
-        manifest=f"{R}/manifests/tables/{{table}}.sha256",
+        table=L.table(),
+        manifest=L.manifest("tables", "{table}"),
     log:
-        f"logs/{C.run}/tables/{{table}}.log",
+        L.log("tables", "{table}"),
     conda:
         "../envs/nenni.yaml"
     params:
         cfg=cfg("collect"),
-        inputs=lambda w, input: pairs(
-            {e.key: file for e, file in zip(experiments_with(w.table), input.tables)}
-        ),
+        inputs=lambda w: pairs(collected(w)),
     message:
         "collect {wildcards.table}"
     shell:
@@ -32,20 +28,20 @@ rule sum_up_accuracy:
         code=sources("accuracy"),
     output:
         accuracy=report(
-            f"{R}/tables/accuracy.csv",
+            L.table("accuracy"),
             caption="../report/accuracy.rst",
             category="Tables",
             labels={"table": "accuracy"},
         ),
         paired=report(
-            f"{R}/tables/paired.csv",
+            L.table("paired"),
             caption="../report/paired.rst",
             category="Tables",
             labels={"table": "paired comparisons"},
         ),
-        manifest=f"{R}/manifests/tables/accuracy.sha256",
+        manifest=L.manifest("tables", "accuracy"),
     log:
-        f"logs/{C.run}/tables/accuracy.log",
+        L.log("tables", "accuracy"),
     conda:
         "../envs/nenni.yaml"
     params:
@@ -61,26 +57,26 @@ rule sum_up_accuracy:
 
 rule sum_up_suites:
     input:
-        examples=[attacked(e, name, "csv") for e, name in PLAN.suite_inputs().values()],
-        about=[attacked(e, name, "json") for e, name in PLAN.suite_inputs().values()],
+        examples=[L.attack("csv", e, name) for e, name in SUITES.values()],
+        about=[L.attack("json", e, name) for e, name in SUITES.values()],
         code=sources("suites"),
     output:
         suites=report(
-            f"{R}/tables/suites.csv",
+            L.table("suites"),
             caption="../report/suites.rst",
             category="Tables",
             labels={"table": "suites of attacks"},
         ),
-        manifest=f"{R}/manifests/tables/suites.sha256",
+        manifest=L.manifest("tables", "suites"),
     log:
-        f"logs/{C.run}/tables/suites.log",
+        L.log("tables", "suites"),
     conda:
         "../envs/nenni.yaml"
     params:
         cfg=cfg("suites"),
         inputs=lambda w, input: pairs(
-            dict(zip(PLAN.suite_inputs(), input.examples))
-            | {f"{n}/about": f for n, f in zip(PLAN.suite_inputs(), input.about)}
+            dict(zip(SUITES, input.examples))
+            | {f"{n}/about": f for n, f in zip(SUITES, input.about)}
         ),
     message:
         "suites"
@@ -91,21 +87,21 @@ rule sum_up_suites:
 
 rule make_main_table:
     input:
-        accuracy=f"{R}/tables/accuracy.csv",
-        reductions=f"{R}/tables/reductions.csv",
-        latency=f"{R}/tables/latency.csv",
+        accuracy=L.table("accuracy"),
+        reductions=L.table("reductions"),
+        latency=L.table("latency"),
         code=sources("main"),
     output:
         csv=report(
-            f"{R}/tables/main.csv",
+            L.table("main"),
             caption="../report/main.rst",
             category="Tables",
             labels={"table": "main"},
         ),
-        tex=f"{R}/tables/main.tex",
-        manifest=f"{R}/manifests/tables/main.sha256",
+        tex=L.table("main", "tex"),
+        manifest=L.manifest("tables", "main"),
     log:
-        f"logs/{C.run}/tables/main.log",
+        L.log("tables", "main"),
     conda:
         "../envs/nenni.yaml"
     params:
@@ -120,19 +116,19 @@ rule make_main_table:
 
 rule judge_claims:
     input:
-        paired=f"{R}/tables/paired.csv",
-        reductions=f"{R}/tables/reductions.csv",
+        paired=L.table("paired"),
+        reductions=L.table("reductions"),
         code=sources("claims"),
     output:
         claims=report(
-            f"{R}/tables/claims.csv",
+            L.table("claims"),
             caption="../report/claims.rst",
             category="Tables",
             labels={"table": "claims"},
         ),
-        manifest=f"{R}/manifests/tables/claims.sha256",
+        manifest=L.manifest("tables", "claims"),
     log:
-        f"logs/{C.run}/tables/claims.log",
+        L.log("tables", "claims"),
     conda:
         "../envs/nenni.yaml"
     params:
@@ -147,19 +143,19 @@ rule judge_claims:
 
 rule draw_figure:
     input:
-        tables=lambda w: [f"{R}/tables/{table}.csv" for table in PLAN.figure_needs(w.figure)],
+        tables=lambda w: [L.table(table) for table in PLAN.figure_needs(w.figure)],
         code=sources("figure"),
     output:
-        pdf=f"{R}/figures/{{figure}}.pdf",
+        pdf=L.figure("pdf"),
         png=report(
-            f"{R}/figures/{{figure}}.png",
+            L.figure("png"),
             caption="../report/figure.rst",
             category="Figures",
             labels={"figure": "{figure}"},
         ),
-        manifest=f"{R}/manifests/figures/{{figure}}.sha256",
+        manifest=L.manifest("figures", "{figure}"),
     log:
-        f"logs/{C.run}/figures/{{figure}}.log",
+        L.log("figures", "{figure}"),
     conda:
         "../envs/nenni.yaml"
     params:

@@ -3,12 +3,12 @@
 
 rule data:
     input:
-        sorted({PLAN.data_of(base) for base in C.experiments}),
+        sorted({FILES.data(base) for base in C.experiments}),
 
 
 rule pretrain:
     input:
-        [PLAN.base_weights(base, seed) for base, seed in PLAN.bases()],
+        [FILES.base_weights(base, seed) for base, seed in PLAN.bases()],
 
 
 rule profile:
@@ -19,7 +19,7 @@ rule profile:
 rule project:
     input:
         [
-            f"{R}/experiments/{e.folder}/fitted.safetensors"
+            L.experiment("fitted.safetensors", e)
             for e in PLAN.experiments()
             if PLAN.injected(e.defence)
         ],
@@ -33,12 +33,12 @@ rule finetune:
 rule attack:
     input:
         list(ATTACKED.values()),
-        f"{R}/tables/sweep.csv",
+        L.table("sweep"),
 
 
 rule hardware:
     input:
-        [f"{R}/experiments/{e.folder}/cost/operations.csv" for e in PLAN.experiments()],
+        [L.experiment("cost/operations.csv", e) for e in PLAN.experiments()],
 
 
 rule tables:

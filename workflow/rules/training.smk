@@ -3,13 +3,13 @@
 
 rule decode_data:
     input:
-        raw=lambda w: PLAN.raw_files(w.data),
+        raw=lambda w: FILES.raw(w.data),
         code=sources("data"),
     output:
-        data=f"{R}/data/{{data}}.safetensors",
-        manifest=f"{R}/manifests/data/{{data}}.sha256",
+        data=L.data(),
+        manifest=L.manifest("data", "{data}"),
     log:
-        f"logs/{C.run}/data/{{data}}.log",
+        L.log("data", "{data}"),
     conda:
         "../envs/nenni.yaml"
     params:
@@ -23,17 +23,17 @@ rule decode_data:
 
 rule train_base:
     input:
-        data=lambda w: PLAN.data_of(w.base),
-        initial=lambda w: PLAN.weights_file(w.base) or [],
+        data=lambda w: FILES.data(w.base),
+        initial=lambda w: FILES.initial_weights(w.base) or [],
         code=sources("pretrain"),
     output:
-        weights=f"{R}/bases/{{base}}/seed{{seed}}/weights.safetensors",
-        best=f"{R}/bases/{{base}}/seed{{seed}}/best.safetensors",
-        timing=f"benchmarks/{C.run}/pretrain/{{base}}/seed{{seed}}.json",
-        history=f"{R}/bases/{{base}}/seed{{seed}}/history.csv",
-        manifest=f"{R}/manifests/pretrain/{{base}}/seed{{seed}}.sha256",
+        weights=L.base("weights.safetensors"),
+        best=L.base("best.safetensors"),
+        timing=L.base_timing(),
+        history=L.base("history.csv"),
+        manifest=L.manifest("pretrain", "{base}", "seed{seed}"),
     log:
-        f"logs/{C.run}/pretrain/{{base}}/seed{{seed}}.log",
+        L.log("pretrain", "{base}", "seed{seed}"),
     priority: 20
     conda:
         "../envs/nenni.yaml"
@@ -51,16 +51,16 @@ rule train_base:
 
 rule profile_base:
     input:
-        data=lambda w: PLAN.data_of(w.base),
-        weights=lambda w: PLAN.base_weights(w.base, int(w.seed)),
+        data=lambda w: FILES.data(w.base),
+        weights=lambda w: FILES.base_weights(w.base, w.seed),
         code=sources("profile"),
     output:
-        distribution=f"{R}/bases/{{base}}/seed{{seed}}/distribution.csv",
-        importance=f"{R}/bases/{{base}}/seed{{seed}}/importance.csv",
-        sensitivities=f"{R}/bases/{{base}}/seed{{seed}}/sensitivities.csv",
-        manifest=f"{R}/manifests/profile/{{base}}/seed{{seed}}.sha256",
+        distribution=L.base("distribution.csv"),
+        importance=L.base("importance.csv"),
+        sensitivities=L.base("sensitivities.csv"),
+        manifest=L.manifest("profile", "{base}", "seed{seed}"),
     log:
-        f"logs/{C.run}/profile/{{base}}/seed{{seed}}.log",
+        L.log("profile", "{base}", "seed{seed}"),
     conda:
         "../envs/nenni.yaml"
     threads: C.threads

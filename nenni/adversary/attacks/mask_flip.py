@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from nenni.adversary.attack import Injected
 from nenni.adversary.attacks.pgd import climb
 from nenni.adversary.ball import Ball
 from nenni.adversary.gradient import ascent, frozen
@@ -17,13 +18,12 @@ from nenni.method.noisy_layer import NoisyLayer
 
 __all__ = ["mask_flip"]
 
-INJECTED_ONLY = True
 Masks = dict[int, list[Tensor]]
 """Layer -> the mask of each of its calls, soft or of the clean images."""
 
 
 def mask_flip(
-    model: nn.Module,
+    model: Injected,
     inputs: Tensor,
     labels: Tensor,
     eps: float,

@@ -2,12 +2,13 @@
 
 from torch import nn
 
+from nenni.adversary.attack import Injected
 from nenni.adversary.through import Through
 
 __all__ = ["approximate_path"]
 
 
-def approximate_path(model: nn.Module) -> nn.Module:
+def approximate_path(model: Injected) -> nn.Module:
     """No mask, and no jump where a neuron changes between exact and approximate.
 
     Parameters

@@ -2,12 +2,13 @@
 
 from torch import nn
 
+from nenni.adversary.attack import Injected
 from nenni.adversary.through import Through
 
 __all__ = ["bpda"]
 
 
-def bpda(model: nn.Module) -> nn.Module:
+def bpda(model: Injected) -> nn.Module:
     """Each layer gives its z', rounding and mask included, and passes the gradient of z.
 
     Backward pass differentiable approximation (Athalye, Carlini, Wagner: Obfuscated gradients give

@@ -2,12 +2,13 @@
 
 from torch import nn
 
+from nenni.adversary.attack import Injected
 from nenni.adversary.through import Through
 
 __all__ = ["exact_path"]
 
 
-def exact_path(model: nn.Module) -> nn.Module:
+def exact_path(model: Injected) -> nn.Module:
     """The wrapped layers alone: what the noise hides, an attack on the network without it may find.
 
     Parameters

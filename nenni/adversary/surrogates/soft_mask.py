@@ -2,13 +2,14 @@
 
 from torch import nn
 
+from nenni.adversary.attack import Injected
 from nenni.adversary.through import Through
 from nenni.core.types import Positive
 
 __all__ = ["soft_mask"]
 
 
-def soft_mask(model: nn.Module, *, temperature: Positive = 0.1) -> nn.Module:
+def soft_mask(model: Injected, *, temperature: Positive = 0.1) -> nn.Module:
     """Z' = s z + (1 - s) z~, s the sigmoid of the score's distance from the border of the mask.
 
     The gradient then knows which way a neuron becomes essential.

@@ -1,6 +1,6 @@
 """N:M structured selection: N of every M neighbouring channels are essential."""
 
-from typing import Self
+from typing import Annotated, Self
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,7 @@ from pydantic import model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from nenni.core.types import Count
+from nenni.core.types import AtMost, Count
 from nenni.method.ranking import midpoint
 from nenni.method.selection_base import Deterministic
 
@@ -30,7 +30,7 @@ class NM(Deterministic):
         N essential of M neighbours.
     """
 
-    n: Count
+    n: Annotated[Count, AtMost("m")]
     m: Count
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nenni.results.accuracy import ALL
-from nenni.results.figure_style import grid, look
+from nenni.results.figure_style import LINF_AXIS, grid, look
 
 __all__ = ["accuracy_vs_eps"]
 
@@ -27,14 +27,17 @@ def accuracy_vs_eps(
     """
     chosen = accuracy[(accuracy["evaluation"] == evaluation) & (accuracy["seed"] == ALL)]
     bases = list(dict.fromkeys(chosen["base"]))
+    is_l2 = (chosen["norm"] == "l2").all()
+    label, factor = ("L2 radius eps", 1.0) if is_l2 else LINF_AXIS
     styles = look(list(dict.fromkeys(chosen["defence"])))
     figure, axes = grid(len(bases), width, height, columns=2)
     for axis, base in zip(axes, bases, strict=True):
         here = chosen[chosen["base"] == base]
         for defence, rows in here.groupby("defence", sort=False):
-            _line(axis, rows.sort_values("eps"), styles[str(defence)], str(defence))
+            rows = rows.sort_values("eps").assign(x=lambda r: factor * r["eps"])
+            _line(axis, rows, styles[str(defence)], str(defence))
         axis.set_title(f"base {base} (n = {here['n'].iloc[0]})")
-        axis.set_xlabel("L∞ radius eps (1/255)")
+        axis.set_xlabel(label)
         axis.set_ylabel("accuracy (%)")
         axis.set_ylim(-2, 102)
         axis.set_xlim(left=0)
@@ -53,7 +56,7 @@ def accuracy_vs_eps(
 
 
 def _line(axis: Any, rows: pd.DataFrame, style: dict[str, Any], label: str) -> None:
-    axis.plot(rows["eps"], 100 * rows["accuracy"], label=label, markersize=4, **style)
+    axis.plot(rows["x"], 100 * rows["accuracy"], label=label, markersize=4, **style)
     axis.fill_between(
-        rows["eps"], 100 * rows["low"], 100 * rows["high"], color=style["color"], alpha=0.08, lw=0
+        rows["x"], 100 * rows["low"], 100 * rows["high"], color=style["color"], alpha=0.08, lw=0
     )

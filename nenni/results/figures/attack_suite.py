@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from nenni.core.radius import shown
 from nenni.evaluation.scoring import WORST
 from nenni.results.figure_style import grid, look
 
@@ -49,7 +50,7 @@ def attack_suite(
         axis.set_xlabel("accuracy (%)")
         axis.set_ylabel("attack")
         eps = rows["eps"].max()
-        radius = f"L∞, eps {eps:g}/255" if norm == "linf" else f"L2, eps {eps:g}"
+        radius = f"{'L∞' if norm == 'linf' else 'L2'}, eps {shown(eps, norm)}"
         axis.set_title(f"base {base}\n{radius} (n = {most})")
     handles, labels = axes[0].get_legend_handles_labels()
     kept = dict(zip(labels, handles, strict=True))

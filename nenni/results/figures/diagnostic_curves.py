@@ -3,16 +3,16 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nenni.results.figure_style import grid, look
+from nenni.results.figure_style import LINF_AXIS, grid, look
 
 __all__ = ["diagnostic_curves"]
 
 _PANELS = (
-    ("eps", "PGD against eps", "L∞ radius eps (1/255)", "accuracy (%)", 255, 100),
-    ("steps", "PGD against steps", "number of steps", "accuracy (%)", 1, 100),
-    ("path", "loss along one run", "step", "mean cross entropy", 1, 1),
+    ("eps", "PGD against eps", *LINF_AXIS, "accuracy (%)", 100),
+    ("steps", "PGD against steps", "number of steps", 1, "accuracy (%)", 100),
+    ("path", "loss along one run", "step", 1, "mean cross entropy", 1),
 )
-"""Curve, title, labels of the axes, and factors on x and y."""
+"""Curve, title, and the label of each axis with a factor on its numbers."""
 
 
 def diagnostic_curves(
@@ -32,7 +32,7 @@ def diagnostic_curves(
     here = diagnostic_curves[diagnostic_curves["base"] == base]
     styles = look(list(dict.fromkeys(here["defence"])))
     figure, axes = grid(len(_PANELS), width, height)
-    for axis, (curve, title, x_label, y_label, x_factor, y_factor) in zip(
+    for axis, (curve, title, x_label, x_factor, y_label, y_factor) in zip(
         axes, _PANELS, strict=True
     ):
         rows = here[here["curve"] == curve]

@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from nenni.core.radius import shown
 from nenni.results.figure_style import grid, look
 
 __all__ = ["noise_intensity"]
@@ -14,7 +15,7 @@ def noise_intensity(sweep: pd.DataFrame, *, width: float = 7.2, height: float = 
     Parameters
     ----------
     sweep : DataFrame
-        Columns ratio, fraction, relative_error, clean, robust, n, eps.
+        Columns ratio, fraction, relative_error, clean, robust, n, norm, eps.
     width, height : float
         Inches, of the figure and of a panel.
     """
@@ -24,7 +25,8 @@ def noise_intensity(sweep: pd.DataFrame, *, width: float = 7.2, height: float = 
     }
     styles = look(list(labels.values()))
     figure, axes = grid(2, width, height, columns=2)
-    titles = {"clean": "clean", "robust": f"attack, eps {sweep['eps'].iloc[0]:g}/255"}
+    radius = shown(sweep["eps"].iloc[0], sweep["norm"].iloc[0])
+    titles = {"clean": "clean", "robust": f"attack, eps {radius}"}
     for axis, (column, title) in zip(axes, titles.items(), strict=True):
         for ratio, rows in sweep.groupby("ratio"):
             label = labels[ratio]

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from nenni.core.radius import shown
 from nenni.results.accuracy import ALL
 from nenni.results.figure_style import grid, look
 
@@ -61,7 +62,7 @@ def robustness_vs_bitops(
         for _, row in chosen[chosen["base"] == base].iterrows():
             _point(axis, row, cost.loc[(base, row["defence"])], styles[row["defence"]])
         axis.axvline(100, color="0.4", lw=0.8, ls=":")
-        axis.set_title(f"base {base}, eps {tables['eps'][base]:g}/255")
+        axis.set_title(f"base {base}, eps {shown(tables['eps'][base], tables['norm'])}")
         axis.set_xlabel(label)
         axis.set_ylabel(f"accuracy under {column} (%)")
         axis.set_xlim(left=0)

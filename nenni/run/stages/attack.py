@@ -4,12 +4,11 @@ Inputs: data, weights, and source for a transfer attack. Outputs: examples (CSV)
 the attack's norm, and notes on what its numbers do not say.
 """
 
-import numpy as np
-
 from nenni.adversary.attack_choice import AttackChoice
 from nenni.core import runtime
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.io import write_csv, write_json
+from nenni.core.radius import shown
 from nenni.data.data_file import load_data
 from nenni.data.split import first
 from nenni.evaluation.attack_images import attack_images
@@ -33,7 +32,7 @@ def run(job: Job) -> str:
         images,
         labels,
         attack,
-        [attack.radius(eps) for eps in c["eps"]],
+        c["eps"],
         seed=c["seed"],
         name=c["evaluation"],
         source=source,
@@ -42,12 +41,10 @@ def run(job: Job) -> str:
         checkpoint=checkpoint,
         progress=job.progress,
     )
-    examples["eps"] = np.repeat(np.array(c["eps"], dtype=float), len(images))
     write_csv(job.output("examples"), examples)
     write_json(job.output("about"), {"norm": attack.norm, "notes": notes})
     checkpoint.discard()
-    means = robust(examples).groupby(examples["eps"]).mean()
-    mark = "/255" if attack.norm == "linf" else " (L2)"
-    listed = ", ".join(f"{value:.1%} at {eps:g}{mark}" for eps, value in means.items())
+    means = robust(examples).groupby(examples["eps"], sort=False).mean()
+    listed = ", ".join(f"{m:.1%} at {shown(eps, attack.norm)}" for eps, m in means.items())
     said = "".join(f"; {note}" for note in notes)
     return f"clean {examples['clean_correct'].mean():.1%}; {listed} (n = {len(images)}){said}"

@@ -1,11 +1,12 @@
-"""Join the tables of all experiments into one, with columns base, defence and seed in front.
+"""Join the tables of all experiments, or bases, with columns that say which in front.
 
-Inputs: BASE/DEFENCE/SEED (one table each). Outputs: table (CSV).
+Inputs: EXPERIMENT or BASE/SEED (one table each). Outputs: table (CSV).
 """
 
 import pandas as pd
 
 from nenni.core.io import read_csv, write_csv
+from nenni.run.experiment import where_from
 from nenni.run.job import Job
 
 
@@ -13,11 +14,9 @@ def run(job: Job) -> str:
     """Run the stage."""
     frames = []
     for name in job.inputs:
-        base, defence, seed = name.split("/")
         frame = read_csv(job.input(name))
-        frame.insert(0, "base", base)
-        frame.insert(1, "defence", defence)
-        frame.insert(2, "seed", int(seed))
+        for place, (column, value) in enumerate(where_from(name).items()):
+            frame.insert(place, column, value)
         frames.append(frame)
     write_csv(job.output("table"), pd.concat(frames, ignore_index=True))
-    return f"{len(frames)} experiments"
+    return f"{len(frames)} tables"

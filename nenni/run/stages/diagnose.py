@@ -25,7 +25,7 @@ def run(job: Job) -> str:
         model,
         images,
         labels,
-        eps=c["eps"] / 255,
+        eps=c["eps"],
         source=source,
         seed=c["seed"],
         draws=c["draws"],

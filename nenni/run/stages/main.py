@@ -12,7 +12,7 @@ def run(job: Job) -> str:
     """Run the stage."""
     c = job.config
     tables = {name: read_csv(job.input(name)) for name in ("accuracy", "reductions", "latency")}
-    table = main_table(**tables, clean=c["clean"], columns=c["columns"], eps=c["eps"])
+    table = main_table(**tables, **c)
     write_csv(job.output("csv"), table)
     write_text(job.output("tex"), to_latex(table, list(c["columns"])))
     return f"{len(table)} rows"

@@ -1,11 +1,12 @@
 """Compare the time of fine-tuning with that of a control without injection. Times are no results.
 
-Inputs: BASE/DEFENCE/SEED (one timing each). Outputs: table (CSV, under benchmarks/).
+Inputs: EXPERIMENT (one timing each). Outputs: table (CSV, under benchmarks/).
 """
 
 import pandas as pd
 
 from nenni.core.io import read_json, write_csv
+from nenni.run.experiment import where_from
 from nenni.run.job import Job
 
 
@@ -13,12 +14,11 @@ def run(job: Job) -> str:
     """Run the stage."""
     rows = []
     for name in job.inputs:
-        base, defence, seed = name.split("/")
         timing = read_json(job.input(name))
         if not timing["seconds_per_epoch"]:
             continue
         fastest = min(timing["seconds_per_epoch"])
-        rows.append((base, defence, int(seed), 1e3 * fastest / timing["examples"]))
+        rows.append({**where_from(name), "ms_per_example": 1e3 * fastest / timing["examples"]})
     table = pd.DataFrame(rows, columns=["base", "defence", "seed", "ms_per_example"])
     control = job.config["control"]
     plain = table[table["defence"] == control].set_index(["base", "seed"])["ms_per_example"]

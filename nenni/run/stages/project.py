@@ -35,7 +35,7 @@ def run(job: Job) -> str:
     fit(noisy, images, generator=draws, progress=job.progress, **settings)
     fractions: dict[str, float] = {}
     compared = ""
-    if c["injection"]["allocate"]:
+    if c["allocate"]:
         uniform = mean_loss(noisy, *held_out)
         fractions = _allocate(job, noisy, images, labels)
         set_thresholds(noisy, images.split(c["fit"]["batch_size"]))

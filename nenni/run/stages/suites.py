@@ -1,33 +1,41 @@
 """Sum up the suites of attacks: each attack, and the least over all of them per image.
 
-Inputs: BASE/DEFENCE/SEED/SUITE/ATTACK (examples), and the same with /about (JSON). Outputs: suites
+Inputs: EXPERIMENT/SUITE/ATTACK (examples), and the same with /about (JSON). Outputs: suites
 (CSV).
 """
+
+from dataclasses import asdict
 
 import pandas as pd
 
 from nenni.core.io import read_csv, read_json, write_csv
+from nenni.core.types import Norm
 from nenni.evaluation.evaluate import summary
+from nenni.run.experiment import Experiment
 from nenni.run.job import Job
+
+_ABOUT = "/about"
+_Group = tuple[Experiment, str, Norm]
+"""Experiment, suite and norm, of which the least over attacks is taken."""
 
 
 def run(job: Job) -> str:
     """Run the stage."""
-    tables: dict[tuple[str, ...], dict[str, pd.DataFrame]] = {}
-    notes: dict[tuple[str, ...], dict[str, list[str]]] = {}
+    tables: dict[_Group, dict[str, pd.DataFrame]] = {}
+    notes: dict[_Group, dict[str, list[str]]] = {}
     for name in job.inputs:
-        *where, attack = name.removesuffix("/about").split("/")
-        if name.endswith("/about"):
+        if name.endswith(_ABOUT):
             continue
-        about = read_json(job.input(f"{name}/about"))
-        key = (*where, about["norm"])
+        experiment, (suite, attack) = Experiment.parse(name)
+        about = read_json(job.input(f"{name}{_ABOUT}"))
+        key = (experiment, suite, about["norm"])
         tables.setdefault(key, {})[attack] = read_csv(job.input(name))
         notes.setdefault(key, {})[attack] = about["notes"]
     parts = []
-    for (base, defence, seed, suite, norm), attacks in tables.items():
-        rows = summary(attacks, notes[base, defence, seed, suite, norm], norm)  # type: ignore[arg-type]
-        where_from = {"base": base, "defence": defence, "seed": seed, "suite": suite}
-        parts.append(pd.concat([pd.DataFrame([where_from] * len(rows)), rows], axis=1))
+    for (experiment, suite, norm), attacks in tables.items():
+        rows = summary(attacks, notes[experiment, suite, norm], norm)
+        which = asdict(experiment) | {"suite": suite}
+        parts.append(pd.concat([pd.DataFrame([which] * len(rows)), rows], axis=1))
     found = pd.concat(parts, ignore_index=True)
     write_csv(job.output("suites"), found)
     return f"{len(found)} accuracies in {len(tables)} suites"

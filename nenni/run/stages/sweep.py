@@ -47,7 +47,7 @@ def run(job: Job) -> str:
                 images,
                 labels,
                 attack,
-                [attack.radius(sweep["eps"])],
+                [sweep["eps"]],
                 seed=c["seed"],
                 name="sweep",
                 batch_size=sweep["batch_size"],
@@ -63,6 +63,7 @@ def run(job: Job) -> str:
                     "clean": clean,
                     "robust": robust_share,
                     "n": len(images),
+                    "norm": attack.norm,
                     "eps": sweep["eps"],
                 }
             )

@@ -1,6 +1,7 @@
 """Training on the images as they are."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,8 @@ __all__ = ["Standard"]
 @dataclass(frozen=True)
 class Standard(CrossEntropy):
     """Cross entropy of clean images."""
+
+    adversarial: ClassVar[bool] = False
 
     def perturb(
         self, model: nn.Module, x: Tensor, y: Tensor, eps: float, attack: Attack | None,
