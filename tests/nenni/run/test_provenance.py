@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from run_cases import parts
 
 from nenni.run import provenance
 
@@ -37,9 +38,59 @@ def test_key_depends_on_config_inputs_and_code(
     file = tmp_path / "stage.py"
     file.write_text("1")
     monkeypatch.setattr(provenance, "stage_files", lambda stage, config: [file])
-    key = provenance.key("fit", {"a": 1}, ["x=1"])
-    assert key == provenance.key("fit", {"a": 1}, ["x=1"])
-    others = [provenance.key("fit", {"a": 2}, ["x=1"]), provenance.key("fit", {"a": 1}, ["x=2"])]
+    key = provenance.key("fit", {"a": 1}, ["x=1"], [])
+    assert key == provenance.key("fit", {"a": 1}, ["x=1"], [])
+    others = [
+        provenance.key("fit", {"a": 2}, ["x=1"], []),
+        provenance.key("fit", {"a": 1}, ["x=2"], []),
+    ]
     file.write_text("2")
-    others.append(provenance.key("fit", {"a": 1}, ["x=1"]))
+    others.append(provenance.key("fit", {"a": 1}, ["x=1"], []))
     assert len({key, *others}) == 4
+
+
+def test_code_of_a_stage_has_its_plugins_and_no_others(tmp_path: Path) -> None:
+    slices = parts(tmp_path)[1]
+    topk = {"base": "pgd_at", "defence": "topk_50", "seed": "0"}
+
+    def code(stage: str, **wildcards: str) -> list[str]:
+        return [f.as_posix() for f in provenance.stage_files(stage, slices.of(stage, **wildcards))]
+
+    attack = code("attack", **topk, evaluation="pgd_20")
+
+    def has(part: str) -> bool:
+        return any(f.endswith(part) for f in attack)
+
+    assert has("nenni/adversary/attacks/pgd.py")
+    assert has("nenni/adversary/ball.py")
+    assert has("nenni/method/selection/topk.py")
+    assert has("nenni/method/ranking.py")
+    assert has("nenni/networks/models/small_cnn.py")
+    assert has("nenni/method/noisy_layer.py")
+    for foreign in (
+        "fgsm.py",
+        "inverted.py",
+        "tap_shared.py",
+        "training/train.py",
+        "method/fit.py",
+        "cli/main.py",
+    ):
+        assert not has(f"/{foreign}")
+    finetune = code("finetune", **topk)
+    assert any(f.endswith("nenni/adversary/attacks/pgd.py") for f in finetune)
+    assert not any("attacks" in f for f in code("project", **topk))
+    plain = code("describe", **topk | {"defence": "none"})
+    assert not any("/selection/" in f or "/projection/" in f for f in plain)
+
+
+def test_plugins_of_ones_own_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nenni.core.plugins._folders", [tmp_path])
+    (tmp_path / "selection").mkdir()
+    own = tmp_path / "selection" / "own.py"
+    own.write_text('from beside import x\n\n__all__ = ["Own"]\n\nclass Own:\n    pass\n')
+    (tmp_path / "beside.py").write_text("import nenni.core.seeding\n")
+    slice_ = {"injection": {"selection": {"name": "own"}}, "plugins": [str(tmp_path)]}
+    files = provenance.stage_files("claims", slice_)
+    assert own in files
+    assert tmp_path / "beside.py" in files
+    assert any(f.name == "seeding.py" for f in files)

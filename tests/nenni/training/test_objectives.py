@@ -242,7 +242,7 @@ def test_attacks_by_config_are_attacks(trained: nn.Module, digits: tuple[Tensor,
     slice_ = {
         "epochs": 1, "batch_size": 4, "lr": 0.1, "method": {"name": "trades", "beta": 3.0, "steps": 4,
         "relative_step": 2.0}, "schedule": {"name": "piecewise", "milestones": [0.5], "factor": 0.1},
-        "attack": {"name": "pgd", "norm": "linf", "steps": 2}, "eps": 25.5, "shift": 1,
+        "attack": {"name": "pgd", "norm": "linf", "steps": 2}, "eps": 0.1, "shift": 1,
     }  # fmt: skip
     recipe = Recipe.from_config(slice_)
     assert recipe.method == Trades(beta=3.0, steps=4, relative_step=2.0)

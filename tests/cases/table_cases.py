@@ -1,0 +1,103 @@
+"""Small tables of a run, made here."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+EPS = {"pgd_at": 8 / 255, "standard": 4 / 255}
+COLUMNS = {"fgsm": "fgsm", "pgd_20": "pgd"}
+DEFENCES = {"pgd_at": ["none", "topk_50", "nm_2_4"], "standard": ["none"]}
+LAYERS = ["conv1", "conv2", "fc1"]
+
+
+def rows(**columns: Any) -> list[dict[str, Any]]:
+    return [
+        {"base": base, "defence": defence, **columns}
+        for base, defences in DEFENCES.items()
+        for defence in defences
+    ]
+
+
+def small_tables() -> dict[str, pd.DataFrame]:
+    rng = np.random.default_rng(0)
+    accuracy = [
+        {**row, "evaluation": e, "norm": "linf", "eps": eps, "seed": seed, "n": 100, "seeds": 1,
+         "accuracy": a, "deviation": 0.01, "low": a - 0.05, "high": a + 0.05}
+        for row in rows() for e in ("fgsm", "pgd") for i, eps in enumerate((0.0, 4 / 255, 8 / 255))
+        for seed in ("0", "1", "all") for a in [0.9 - 0.3 * i]
+    ]  # fmt: skip
+    reductions = [
+        {**row, "seed": seed, "layer": layer, "baseline": b, "variant": v, "evaluated": b == "fp32",
+         "dense_bitops": 1e6, "reduction_without": 0.4 if v == "as_evaluated" else 0.9,
+         "reduction_with": -0.2 + 0.2 * seed}
+        for row in rows() for seed in (0, 1) for layer in (*LAYERS, "total")
+        for b in ("fp32", "fp16", "int8") for v in ("as_evaluated", "exact_at_baseline")
+    ]  # fmt: skip
+    latency = [
+        {**row, "seed": 0, "layer": layer, "preset": p, "dense_fp32_s": 2e-5,
+         "dense_fp16_s": 1e-5, "dense_int8_s": np.nan, "injected_s": 3e-5, "projection_s": 1e-5,
+         "approximation_s": 1e-5, "selection_s": 0.5e-5, "exact_s": 0.5e-5, "bound": "memory"}
+        for row in rows() for layer in (*LAYERS, "total") for p in ("cpu", "npu")
+    ]  # fmt: skip
+    operations = [
+        {**row, "seed": 0, "layer": layer, "term": t, "bitops": 1e5, "macs": 1e3}
+        for row in rows() for layer in LAYERS for t in ("exact", "projection", "approximation")
+    ]  # fmt: skip
+    errors = [
+        {**row, "seed": 0, "layer": layer, "bin": b, "all": p, "injected": p}
+        for row in rows() for layer in LAYERS
+        for b, p in zip((-0.5, 0, 0.5), rng.dirichlet([3, 9, 3]), strict=True)
+    ]  # fmt: skip
+    fit = [
+        {**row, "seed": 0, "layer": n, "recall": 0.8, "fraction": 0.5}
+        for row in rows()
+        for n in LAYERS
+    ]
+    sweep = [
+        {"ratio": r, "fraction": f, "relative_error": 0.3 * r, "clean": 0.9, "robust": 0.5, "n": 9, "norm": "linf", "eps": 8 / 255}
+        for r in (0.1, 0.2) for f in (0, 0.5, 1)
+    ]  # fmt: skip
+    attacks = ("clean", "pgd", "all attacks")
+    suites = [
+        {**row, "seed": 0, "suite": "full", "attack": a, "norm": norm, "eps": 8.0, "n": n,
+         "accuracy": 0.5, "low": 0.4, "high": 0.6, "worst_draw": 0.5, "notes": ""}
+        for row in rows() for norm in ("linf", "l2") for a, n in zip(attacks, (9, 9, 4), strict=True)
+    ]  # fmt: skip
+    diagnostics = [
+        {**row, "seed": 0, "name": name, "value": 0.1, "threshold": 0.1, "verdict": verdict}
+        for row in rows()
+        for name, verdict in (("black box", "pass"), ("transfer", "fail"), ("noise", "note"))
+    ]
+    diagnostic_curves = [
+        {**row, "seed": 0, "curve": curve, "x": x, "y": 0.5 * x}
+        for row in rows() for curve in ("eps", "steps", "path") for x in (1, 2)
+    ]  # fmt: skip
+    cost = {"seed": 0, "preset": "cpu", "bits": 32}
+    speedups = [
+        {**row, **cost, "layer": layer, "fraction": f, "speedup": 1.5 - f}
+        for row in rows() for layer in (*LAYERS, "total") for f in (0, 0.5, 1)
+    ]  # fmt: skip
+    crossovers = [
+        {**row, **cost, "layer": layer, "dense_s": 1e-5, "injected_s": 1e-5, "speedup": 1.0,
+         "fraction": fraction}
+        for row in rows() for layer, fraction in zip((*LAYERS, "total"), (0.5, np.nan, 0.5), strict=False)
+    ]  # fmt: skip
+    rooflines = [
+        {**row, **cost, "layer": layer, "phase": phase, "run_bits": 8, "macs_per_byte": x,
+         "macs_per_s": 1e9 * x, "peak_macs_per_s": 5e9, "bandwidth_bytes_per_s": 2e9}
+        for row in rows() for layer in LAYERS
+        for phase, x in (("dense", 2.0), ("exact", 1.0), ("approximation", 0.5))
+    ]  # fmt: skip
+    sensitivities = [
+        {"base": "pgd_at", "seed": seed, "layer": layer, "noise": s, "fraction": f, "rise": s * (1 - f)}
+        for seed in (0, 1) for layer in LAYERS for s in (0.1, 0.8) for f in (0, 0.5)
+    ]  # fmt: skip
+    named = {
+        "sensitivities": sensitivities,
+        "speedups": speedups, "crossovers": crossovers, "rooflines": rooflines,
+        "suites": suites, "diagnostics": diagnostics, "diagnostic_curves": diagnostic_curves,
+        "accuracy": accuracy, "reductions": reductions, "latency": latency, "sweep": sweep,
+        "operations": operations, "errors": errors, "fit": fit,
+    }  # fmt: skip
+    return {name: pd.DataFrame(content) for name, content in named.items()}

@@ -1,0 +1,92 @@
+"""Each slice of the config holds what its stage reads, and nothing else."""
+
+from pathlib import Path
+
+import pytest
+from run_cases import DEFAULT, parts
+
+from nenni.run.config_file import load_claims, load_config
+from nenni.run.slices import Slices, canonical
+
+TOPK = {"base": "pgd_at", "defence": "topk_50", "seed": "0"}
+ALLOC = TOPK | {"defence": "alloc_50"}
+
+
+def slices(s: Slices) -> dict[str, str]:
+    base = {"base": "pgd_at", "seed": "0"}
+    found = {
+        "data": s.of("data", data="mnist5k"),
+        "pretrain": s.of("pretrain", **base),
+        "pretrain standard": s.of("pretrain", base="standard", seed="0"),
+        "profile": s.of("profile", **base),
+        "project": s.of("project", **TOPK),
+        "project alloc": s.of("project", **ALLOC),
+        "finetune": s.of("finetune", **TOPK),
+        "finetune alloc": s.of("finetune", **ALLOC),
+        "attack": s.of("attack", **TOPK, evaluation="pgd_20"),
+        "attack alloc": s.of("attack", **ALLOC, evaluation="pgd_20"),
+        "attack fgsm": s.of("attack", **TOPK, evaluation="fgsm"),
+        "attack suite": s.of("attack", **TOPK, evaluation="full_square"),
+        "diagnose": s.of("diagnose", **TOPK),
+        "describe": s.of("describe", **TOPK),
+        "sweep": s.of("sweep"),
+        "main": s.of("main"),
+        "figure": s.of("figure", figure="noise_intensity"),
+        "figure recall": s.of("figure", figure="selection_recall"),
+        "claims": s.of("claims"),
+    }
+    return {name: canonical(value) for name, value in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "touched"),
+    [
+        ("pgd_20: {name: pgd, steps: 20}", "pgd_20: {name: pgd, steps: 30}", {"attack", "attack alloc", "sweep"}),
+        ("pgd_7: {name: pgd, steps: 7}", "pgd_7: {name: pgd, steps: 8}", {"pretrain", "finetune", "finetune alloc"}),
+        ("epochs: 0, lr: 0.001, batch_size: 128", "epochs: 0, lr: 0.002, batch_size: 128", {"project", "project alloc", "sweep"}),
+        ("epochs: 2, lr: 0.001, parameters", "epochs: 2, lr: 0.002, parameters", {"finetune", "finetune alloc"}),
+        ("{name: topk, fraction: 0.5}, allocate", "{name: topk, fraction: 0.4}, allocate", {"project alloc", "finetune alloc", "attack alloc"}),
+        ("noise_intensity: {name: noise_intensity}", "noise_intensity: {name: noise_intensity, width: 5}", {"figure"}),
+        ("seeds: [0, 1]", "seeds: [0, 1, 2]", set()),
+        ("square, queries: 1000", "square, queries: 900", {"attack suite"}),
+        ("    examples: 160\n    subsets", "    examples: 100\n    subsets", {"attack suite"}),
+        ("examples: 60\n  source", "examples: 50\n  source", {"diagnose"}),
+        ("noises: [0.1,", "noises: [0.15,", {"profile"}),
+        ("threads: 1", "threads:   1   # spelt otherwise", set()),
+        ("pgd_20: {name: pgd, steps: 20}", "pgd_20: {steps: 20, relative_step: 2.5, name: pgd}", set()),
+    ],
+)  # fmt: skip
+def test_a_change_reaches_what_reads_it(
+    tmp_path: Path, old: str, new: str, touched: set[str]
+) -> None:
+    before, after = slices(parts(tmp_path)[1]), slices(parts(tmp_path, old, new)[1])
+    assert {name for name in before if before[name] != after[name]} == touched
+
+
+def test_radii_are_in_units_of_the_input(tmp_path: Path) -> None:
+    s = parts(tmp_path)[1]
+    assert s.of("attack", **TOPK, evaluation="full_autoattack")["examples"] == 30
+    assert s.of("attack", **TOPK, evaluation="full_ddn")["eps"] == [2.0]
+    assert s.of("attack", **TOPK, evaluation="full_square")["eps"] == [76.5 / 255]
+    assert s.of("pretrain", base="pgd_at", seed="0")["recipe"]["eps"] == 76.5 / 255
+    assert s.of("main")["eps"] == {"pgd_at": 76.5 / 255, "standard": 25.5 / 255}
+    assert s.of("main")["norm"] == "linf"
+
+
+def test_a_slice_names_the_folders_of_its_plugins_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nenni.core.plugins._folders", [])
+    mine = tmp_path / "mine"
+    (mine / "selection").mkdir(parents=True)
+    (mine / "selection" / "own.py").write_text(
+        '__all__ = ["Own"]\n\nclass Own:\n    share: Fraction = 0.5\n'
+    )
+    file = tmp_path / "config.yaml"
+    text = DEFAULT.read_text().replace("run: mnist5k", f"run: mnist5k\nplugins: ['{mine}']")
+    file.write_text(text.replace("{name: topk, fraction: 0.5}}", "{name: own}}"))
+    config = load_config(file)
+    s = Slices(config, load_claims(DEFAULT.with_name("claims.yaml"), config))
+    assert s.of("project", **TOPK)["plugins"] == [str(mine)]
+    assert s.of("project", **TOPK)["injection"]["selection"] == {"name": "own", "share": 0.5}
+    assert "plugins" not in s.of("project", **TOPK | {"defence": "topk_25"})
