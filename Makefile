@@ -5,7 +5,7 @@ CONFIG ?= config/config.yaml
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: reproduce test test-slow lint docs format verify clean
+.PHONY: reproduce test test-slow lint docs config format verify clean
 
 reproduce: $(INSTALLED)
 	@$(BIN)/python -m nenni check $(CONFIG)
@@ -31,6 +31,9 @@ lint: $(INSTALLED) docs
 
 docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+config: $(INSTALLED)
+	$(BIN)/python workflow/scripts/config_pages.py
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

@@ -232,10 +232,15 @@ def _types() -> dict[str, Any]:
 
 
 class PluginOf:
-    """Mark of a setting that is a plugin of one kind."""
+    """Mark of a setting that is a plugin of one kind, also in a JSON Schema."""
+
+    KEY = "x-plugin"
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"type": "object", self.KEY: self.kind}
 
 
 def model_of(declaration: Declaration) -> type[BaseModel]:

@@ -7,7 +7,7 @@ both by ``make config``.
 """
 
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
@@ -34,8 +34,15 @@ RadiusAboveZero = Annotated[Radius, Field(gt=0)]
 class Settings:
     """Mark of a part that the settings of a class or function check; it becomes a plain dict."""
 
+    KEY = "x-settings"
+    known: ClassVar[list["Settings"]] = []
+
     def __init__(self, model: type[BaseModel], sources: tuple[str, ...]) -> None:
-        self.model, self.sources = model, sources
+        self.model, self.sources, self._number = model, sources, len(self.known)
+        self.known.append(self)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"type": "object", self.KEY: self._number}
 
 
 def _settings(
@@ -176,9 +183,10 @@ class Defence(_Strict):
     Attributes
     ----------
     injection
-        A selection, and what differs from the shared injection. With ``allocate`` the selection's
-        fraction is a budget, the share of the injected layers' exact multiply-accumulates, spent on
-        the layers where the injected network's loss on the fit's images falls most.
+        A ``selection`` (needed), and any key of the shared injection to change it. With ``allocate:
+        true`` the selection's fraction is a budget, the share of the injected layers' exact
+        multiply-accumulates, spent on the layers where the injected network's loss on the fit's
+        images falls most.
     finetune
         A fine-tuning by name.
     """
@@ -371,21 +379,21 @@ class Config(_Strict):
         last digits, and batch norms see their own process's images.
     seeds
         Every experiment is run once for each.
-    data, models, attacks, recipes, bases
-        What is trained, and by which attacks it is judged, by name.
-    profile, injection, fit
-        How bases are profiled, and what all defences share.
-    finetunes, defences
-        What is done to bases, by name.
+    models
+        Architectures. ``name: torchvision:resnet50`` is any classifier of torchvision, and
+        ``name: my_module:build`` a function of one's own, without arguments, in a module that is
+        found from the working directory.
+    attacks
+        An attack with its parameters; with a ``surrogate``, that is what it differentiates in place
+        of an injected network.
     experiments
         Base -> the defences that are applied to it.
-    evaluations, suites, diagnose, sweep, describe
-        What is measured.
-    presets, energy_table
-        Platforms and energies of the cost model: files in ``hwmodel/presets/`` and
-        ``hwmodel/energy_tables/``.
-    tables, figures
-        What is made of it.
+    presets
+        Platforms of the cost model: files in ``hwmodel/presets/``.
+    energy_table
+        Picojoules of operations and bytes: a file in ``hwmodel/energy_tables/``.
+    figures
+        A figure, what it shows and its style.
     """
 
     run: Name

@@ -34,7 +34,7 @@ class Recipe:
     attack : callable or None
         The attack of validation, and of methods that train on one.
     eps : float
-        Radius, in units of the [0, 1] input.
+        Radius; in Python in units of the [0, 1] input.
     eps_ramp : float
         Share of the steps along which eps rises linearly from 0, in [0, 1].
     schedule : callable

@@ -1,0 +1,57 @@
+"""The page and the schema of the config are those that the classes give, and tell mistakes."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = [ROOT / "config" / f"{name}.yaml" for name in ("config", "choices", "cifar10", "xrays")]
+
+
+@pytest.fixture(scope="module")
+def pages() -> Any:
+    sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+    try:
+        import config_pages
+    finally:
+        sys.path.pop(0)
+    return config_pages
+
+
+def test_they_are_up_to_date(pages: Any) -> None:
+    for file, text in pages.pages().items():
+        assert file.read_text() == text, f"{file.name} is not what the code says: make config"
+
+
+@pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.name)
+def test_the_configs_name_the_schema_and_keep_to_it(file: Path, pages: Any) -> None:
+    assert file.read_text().startswith("# yaml-language-server: $schema=schema.json\n")
+    jsonschema.validate(yaml.safe_load(file.read_text()), pages.schema())
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("threads: 1", "thread: 1"),
+        ("steps: 20}", "stpes: 20}"),
+        ("weight_bits: 4", "weight_bits: 9"),
+        ("{name: topk, fraction: 0.25}", "{name: topk, fraction: 1.25}"),
+        ("{name: adversarial}, epochs: 12", "{name: adversarial}, epochs: 0"),
+        ("ridge: 0.0001", "rigde: 0.0001"),
+    ],
+)
+def test_an_editor_finds_mistakes(old: str, new: str, pages: Any) -> None:
+    text = CONFIGS[0].read_text()
+    assert old in text
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(yaml.safe_load(text.replace(old, new)), pages.schema())
+
+
+def test_every_key_is_explained(pages: Any) -> None:
+    rows = [line for line in pages.readme().splitlines() if line.startswith("| `")]
+    assert len(rows) > 100
+    assert not [row for row in rows if row.endswith("|  |")]

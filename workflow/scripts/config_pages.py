@@ -1,0 +1,239 @@
+"""Make config/README.md and config/schema.json from the classes and functions that a config sets.
+
+    python workflow/scripts/config_pages.py      # make config
+
+Names, types, defaults and ranges are those that a config is checked by; the sentences are those of
+the docstrings.
+"""
+
+import json
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, get_args, get_origin
+
+from _config_docs import sentences, words
+from pydantic import BaseModel, create_model
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from nenni.core import plugins
+from nenni.core.declarations import ROOT, file_of, read
+from nenni.core.plugins import PluginOf
+from nenni.run import config
+from nenni.run.config import Claim, Config, Settings
+
+README, SCHEMA = ROOT / "config" / "README.md", ROOT / "config" / "schema.json"
+_INTRO = """\
+# Configuration
+
+One YAML file describes a run. `config.yaml` is the default, on real digits; choose another with
+`snakemake --configfile config/NAME.yaml`, and change single keys on the command line with
+`--config 'seeds=[0,1,2]'`. A mistake is named with its file and key before any job starts;
+`nenni check FILE` does the same without Snakemake. Names are made of `a-z`, `0-9` and `_`. L-inf
+radii (`eps`) are in 1/255 of the [0, 1] input, L2 radii in units of it.
+
+What a change re-runs is what reads it: an attack's steps the evaluations (and the training) that
+use it, a fraction its own defence, a figure's width that figure, a comment nothing.
+`snakemake -n` shows it.
+
+An editor that knows YAML schemas completes and checks a config by its first line; plugins of your
+own are not in the schema.
+
+    # yaml-language-server: $schema=schema.json
+
+This page and `schema.json` are made by `make config` from the classes that a config is checked by.
+"""
+_PARTS = {
+    "What is trained": ("data", "models", "attacks", "recipes", "bases"),
+    "What is injected": ("profile", "injection", "fit", "finetunes", "defences"),
+    "What is measured": ("evaluations", "suites", "diagnose", "sweep", "describe"),
+    "What is made of it": ("tables", "figures"),
+}
+_LISTED = {
+    "data": ("data",),
+    "models": ("model",),
+    "attacks": ("attack", "surrogate"),
+    "recipes": ("method", "schedule"),
+    "injection": ("projection", "selection", "noise"),
+    "figures": ("figure",),
+}
+"""Part of the config -> kinds of the plugins that are listed under it."""
+_HEAD = "| key | what | default | meaning |\n| --- | --- | --- | --- |"
+_HERE = Path(config.__file__)
+
+
+def readme() -> str:
+    """The page on all keys."""
+    said = sentences(_HERE, "Config")[1]
+    parts = [name for names in _PARTS.values() for name in names]
+    fields = Config.model_fields
+    rows = [_row(name, fields[name], said) for name in fields if name not in parts]
+    sections = [_INTRO, "## The run", "\n".join([_HEAD, *rows])]
+    for title, names in _PARTS.items():
+        sections += [f"## {title}", *(part(name, said.get(name, "")) for name in names)]
+    about, said = sentences(_HERE, "Claim")
+    sections += ["## `claims.yaml`", about, table(Claim, said)]
+    return "\n\n".join(section.strip() for section in sections) + "\n"
+
+
+def part(name: str, about: str) -> str:
+    """Heading, keys and plugins of one part of the config."""
+    many, kind, marks = _inner(Config.model_fields[name])
+    lines = [f"### `{name}.<name>`" if many else f"### `{name}`"]
+    for mark in marks:
+        if isinstance(mark, Settings):
+            about, said = _of_settings(mark)
+            lines.append(table(mark.model, said))
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        about, said = sentences(_HERE, kind.__name__)
+        lines.append(table(kind, said))
+    lines.insert(1, about)
+    return "\n\n".join([*lines, *map(listed, _LISTED.get(name, ()))])
+
+
+def _inner(info: FieldInfo) -> tuple[bool, Any, tuple[Any, ...]]:
+    """Whether a part has entries by name, and their type and marks."""
+    kind, marks = info.annotation, tuple(info.metadata)
+    many = get_origin(kind) is dict and not marks
+    if many:
+        kind = get_args(kind)[1]
+    if get_origin(kind) in (UnionType, typing.Union):
+        kind = next(k for k in get_args(kind) if k is not NoneType)
+    if get_origin(kind) is Annotated:
+        kind, *more = get_args(kind)
+        marks += tuple(more)
+    return many, kind, marks
+
+
+def _of_settings(mark: Settings) -> tuple[str, dict[str, str]]:
+    """What the docstrings of a part's sources say; ``examples`` is the run's own."""
+    about, said = "", {"examples": "Training images."}
+    for source in mark.sources:
+        module, _, name = source.partition(":")
+        about, more = sentences(file_of(module), name)
+        said |= more
+    return about, said
+
+
+def table(model: type[BaseModel], said: dict[str, str]) -> str:
+    """Key, type, default and meaning of each field."""
+    rows = [_row(name, info, said) for name, info in model.model_fields.items()]
+    return "\n".join([_HEAD, *rows])
+
+
+def _row(name: str, info: FieldInfo, said: dict[str, str]) -> str:
+    cells = [words(info.annotation, *info.metadata), _default(info), said.get(name, "")]
+    return f"| `{name}` | " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _default(info: FieldInfo) -> str:
+    if info.default is PydanticUndefined:
+        return "needed"
+    if info.default is None:
+        return ""
+    if isinstance(info.default, dict) and "name" in info.default:
+        return f"`{info.default['name']}`"
+    return f"`{json.dumps(info.default)}`"
+
+
+def listed(kind: str) -> str:
+    """All plugins of a kind with their parameters."""
+    folder = f"nenni/{plugins.PACKAGES[kind].replace('.', '/')}/"
+    return "\n".join([f"Plugins `{kind}` ([{folder}](../{folder})):", "", *_plugins(kind)])
+
+
+def _plugins(kind: str) -> Iterator[str]:
+    for name in plugins.names(kind):
+        file = plugins.path(kind, name)
+        about, said = sentences(file, read(file).name)
+        yield f"- `{name}`: {about}"
+        for key, info in plugins.schema(kind, name).model_fields.items():
+            default = _default(info)
+            default = default if default in ("needed", "") else f"default {default}"
+            told = ", ".join(filter(None, (words(info.annotation, *info.metadata), default)))
+            yield f"    - `{key}` ({told})" + (f": {said[key]}" if said.get(key) else "")
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of a config, with the plugins of this package."""
+    kinds = [kind for kinds in _LISTED.values() for kind in kinds]
+    described = _described(Config, dict.fromkeys(()))
+    definitions = described.pop("$defs", {})
+    for kind in kinds:
+        definitions[f"plugin_{kind}"] = {"anyOf": [*_alternatives(kind)]}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Config of a run of NENNI",
+        **described,
+        "$defs": definitions,
+    }
+
+
+def _described(model: type[BaseModel], said: dict[str, str]) -> dict[str, Any]:
+    """JSON Schema of a model, with the sentences of its docstring."""
+    found = model.model_json_schema(ref_template="#/$defs/{model}")
+    for name, part in found.get("$defs", {}).items():
+        _describe(part, sentences(_HERE, name)[1])
+    _describe(found, said or sentences(_HERE, model.__name__)[1])
+    definitions = found.setdefault("$defs", {})
+    resolved: dict[str, Any] = _resolve(found, definitions)
+    return resolved
+
+
+def _describe(part: dict[str, Any], said: dict[str, str]) -> None:
+    for name, content in part.get("properties", {}).items():
+        if said.get(name):
+            content["description"] = said[name].replace("`", "")
+        content.pop("title", None)
+    part.pop("description", None)
+
+
+def _resolve(value: Any, definitions: dict[str, Any]) -> Any:
+    """Put plugins and settings in the place of their marks."""
+    if isinstance(value, list):
+        return [_resolve(inner, definitions) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    if (kind := value.get(PluginOf.KEY)) is not None:
+        kept = {k: v for k, v in value.items() if k in ("description", "default")}
+        return {"$ref": f"#/$defs/plugin_{kind}", **kept}
+    if (number := value.get(Settings.KEY)) is not None:
+        mark = Settings.known[number]
+        inner = _described(mark.model, _of_settings(mark)[1])
+        definitions |= inner.pop("$defs", {})
+        return {**inner, **{k: v for k, v in value.items() if k == "description"}}
+    return {key: _resolve(inner, definitions) for key, inner in value.items()}
+
+
+def _alternatives(kind: str) -> Iterator[dict[str, Any]]:
+    for name in plugins.names(kind):
+        file = plugins.path(kind, name)
+        about, said = sentences(file, read(file).name)
+        model = plugins.schema(kind, name)
+        described = _described(create_model(name, __base__=model), {"": "", **said})
+        properties = {"name": {"const": name}, **described.get("properties", {})}
+        if kind == "attack":
+            properties["surrogate"] = {"$ref": "#/$defs/plugin_surrogate"}
+        yield {
+            "type": "object",
+            "title": name,
+            "description": about.replace("`", ""),
+            "properties": properties,
+            "required": ["name", *described.get("required", [])],
+            "additionalProperties": False,
+        }
+    if kind == "model":
+        by_colon = {"name": {"type": "string", "pattern": "^[\\w.]+:\\w+$"}}
+        yield {"type": "object", "properties": by_colon, "required": ["name"]}
+
+
+def pages() -> dict[Path, str]:
+    """Both files and what they should hold."""
+    return {README: readme(), SCHEMA: json.dumps(schema(), indent=1) + "\n"}
+
+
+if __name__ == "__main__":
+    for file, text in pages().items():
+        file.write_text(text, encoding="utf-8")
