@@ -1,6 +1,7 @@
 """Who may import whom, and what stays light."""
 
 import ast
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ def loaded(code: str) -> set[str]:
     [
         "import nenni",
         "import hwmodel",
-        "import nenni.run.plan, nenni.run.config_file, nenni.run.locks",
+        "import nenni.run.plan, nenni.run.slices, nenni.run.config_file, nenni.run.locks",
         "from nenni.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass",
         "from nenni.cli.main import main\ntry: main(['pretrain', '--help'])\nexcept SystemExit: pass",
     ],
@@ -53,3 +54,28 @@ def test_every_exported_name_is_there() -> None:
     assert all(getattr(nenni, name) is not None for name in nenni.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         nenni.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "broken"),
+    [
+        ("nenni/core/errors.py", "from nenni.run import plan", "Packages of nenni"),
+        ("nenni/method/mixing.py", "from nenni.adversary import ball", "Packages of nenni"),
+        ("nenni/core/radius.py", "import torch", "Reading a config"),
+        ("hwmodel/product.py", "import nenni", "know nothing of each other"),
+    ],
+)
+def test_the_contract_refuses(file: str, line: str, broken: str, tmp_path: Path) -> None:
+    for part in ("nenni", "hwmodel"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    text = (tmp_path / file).read_text()
+    (tmp_path / file).write_text(f"{text}\n{line}\n")
+    lint = "from importlinter.cli import lint_imports; import sys; sys.exit(lint_imports(cache_dir=None))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, '.'); {lint}"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"{broken}" in next(row for row in done.stdout.splitlines() if "BROKEN" in row)
