@@ -142,12 +142,12 @@ def arguments(ref: Ref) -> dict[str, Any]:
     return {key: value for key, value in ref.items() if key != "name"}
 
 
-def refs(value: Any) -> Iterable[tuple[str, str]]:
-    """(kind, name) of all plugins in a config: mappings with a name under the key of a kind."""
+def refs(value: Any) -> Iterable[tuple[str, Ref]]:
+    """All plugins in a config with their kinds: mappings with a name under the key of a kind."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if key in PACKAGES and isinstance(inner, dict) and "name" in inner:
-                yield key, inner["name"]
+                yield key, inner
             yield from refs(inner)
     elif isinstance(value, list):
         for inner in value:
@@ -206,9 +206,9 @@ def schema(kind: str, name: str) -> type[BaseModel]:
     return model_of(read(path(kind, name)))
 
 
-def settings(module: str, name: str) -> type[BaseModel]:
-    """Pydantic model of what a config may set of a class or function of this package."""
-    return model_of(read(file_of(module), name))
+def settings(module: str, name: str) -> dict[str, Any]:
+    """What a config may set of a class or function of this package: name -> (type, default)."""
+    return _fields(file_of(module), name)
 
 
 def default(module: str, function: str, parameter: str) -> Any:
@@ -250,17 +250,22 @@ def model_of(declaration: Declaration) -> type[BaseModel]:
 
 @cache
 def _model(file: Path, name: str) -> type[BaseModel]:
+    config = ConfigDict(extra="forbid", strict=True)
+    model: type[BaseModel] = create_model(name, __config__=config, **_fields(file, name))
+    return model
+
+
+@cache
+def _fields(file: Path, name: str) -> dict[str, Any]:
     declaration = read(file, name)
-    definitions: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for p in declaration.parameters:
         if p.name in _HANDED_OVER:
             continue
-        kind = _resolve(p.annotation, declaration)
         default = ... if p.default is None else _default(p.default, declaration)
-        definitions[p.name] = (kind, Field(default, validate_default=isinstance(default, dict)))
-    config = ConfigDict(extra="forbid", strict=True)
-    model: type[BaseModel] = create_model(name, __config__=config, **definitions)
-    return model
+        field = Field(default, validate_default=isinstance(default, dict))
+        found[p.name] = (_resolve(p.annotation, declaration), field)
+    return found
 
 
 def _resolve(annotation: ast.expr, where: Declaration) -> Any:

@@ -55,12 +55,9 @@ def _settings(
     fields: dict[str, Any] = {}
     for source in sources:
         module, _, name = source.partition(":")
-        for key, info in plugins.settings(module, name).model_fields.items():
+        for key, (kind, info) in plugins.settings(module, name).items():
             if key not in without:
-                kind: Any = info.annotation
-                if info.metadata:
-                    kind = Annotated[kind, *info.metadata]
-                fields[key] = (kind, None) if optional else (kind, info)
+                fields[key] = (kind, None if optional else info)
     config = ConfigDict(extra="forbid", strict=True)
     name = sources[-1].partition(":")[2]
     model: type[BaseModel] = create_model(name, __config__=config, **(fields | further))

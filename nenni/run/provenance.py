@@ -46,10 +46,10 @@ def closure(start: Iterable[Path], folders: Iterable[Path] = ()) -> list[Path]:
 def stage_files(stage: str, config: dict[str, Any]) -> list[Path]:
     """Source files of a stage, with those of the plugins that its slice of the config names."""
     start = [ROOT / "nenni" / "run" / "stages" / f"{stage}.py"]
-    named = list(dict.fromkeys(plugins.refs(config)))
-    start += [plugins.path(kind, name) for kind, name in named]
-    if ("model", "function") in named:
-        start += architecture.files_of(config["model"]["function"])
+    for kind, ref in plugins.refs(config):
+        start.append(plugins.path(kind, ref["name"]))
+        if (kind, ref["name"]) == ("model", "function"):
+            start += architecture.files_of(ref["function"])
     return closure(start, map(Path, config.get("plugins", ())))
 
 

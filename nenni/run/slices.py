@@ -35,7 +35,7 @@ class Slices:
     def of(self, stage: str, **wildcards: str) -> Slice:
         """Slice of a job, with the folders of one's own that its plugins are from."""
         found: Slice = getattr(self, stage)(**wildcards)
-        named = {plugins.folder_of(kind, name) for kind, name in plugins.refs(found)}
+        named = {plugins.folder_of(kind, ref["name"]) for kind, ref in plugins.refs(found)}
         folders = sorted(str(folder) for folder in named if folder is not None)
         return {**found, "plugins": folders} if folders else found
 

@@ -108,7 +108,7 @@ def test_defaults_read_from_the_source_are_those_that_python_sees() -> None:
 
     from nenni.training.recipe import Recipe
 
-    model = plugins.settings("nenni.training.recipe", "Recipe")
+    model = plugins.model_of(read(file_of("nenni.training.recipe"), "Recipe"))
     for f in fields(Recipe):
         default = model.model_fields[f.name].default
         if f.default is MISSING:

@@ -114,7 +114,7 @@ def test_refs_finds_plugins_at_any_depth() -> None:
         "battery": [{"attack": {"name": "pgd", "surrogate": {"name": "bpda"}}}],
         "base": "attack",
     }  # fmt: skip
-    assert list(plugins.refs(config)) == [
+    assert [(kind, ref["name"]) for kind, ref in plugins.refs(config)] == [
         ("selection", "topk"), ("noise", "zero"), ("attack", "pgd"), ("surrogate", "bpda"),
     ]  # fmt: skip
 

@@ -94,3 +94,12 @@ def test_plugins_of_ones_own_are_followed(tmp_path: Path, monkeypatch: pytest.Mo
     assert own in files
     assert tmp_path / "beside.py" in files
     assert any(f.name == "seeding.py" for f in files)
+
+
+def test_code_of_ones_own_model_is_followed_wherever_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_net.py").write_text("")
+    source = {"source": {"model": {"name": "function", "function": "my_net:build"}}}
+    assert (tmp_path / "my_net.py").resolve() in provenance.stage_files("claims", source)
