@@ -47,7 +47,7 @@ def test_injected_layers_are_described_as_they_are(
     assert injection["k_c"] == 2
     assert injection["k"] == 18
     assert injection["nonzeros"] == int((layer.P != 0).sum())
-    assert injection["selection"] == name
+    assert injection["selection"]["name"] == name
     assert injection["measured_fraction"] == pytest.approx(selection.nominal(), abs=2e-3)
     assert by_name["conv2"]["in_size"] == [14, 14]
     assert by_name["conv2"]["out_size"] == [7, 7]
