@@ -96,6 +96,27 @@ def _parser() -> _Parser:
         metavar="NAME",
         help=f"picojoules of operations and bytes (known: {', '.join(energy_table_names())})",
     )
+    _add_assumptions(parser)
+    parser.add_argument(
+        "--metric",
+        choices=METRICS,
+        default="product",
+        help="BitOPs of a multiply-accumulate: product of the bits (default), their sum, or the"
+        " product with the accumulator's bits",
+    )
+    parser.add_argument(
+        "--plan",
+        type=Path,
+        metavar="OUT.json",
+        help="write layers.json with the layers left dense that are slower injected (one --preset)",
+    )
+    for name, content in _TABLES.items():
+        parser.add_argument(f"--{name}", type=Path, metavar="OUT.csv", help=content)
+    return parser
+
+
+def _add_assumptions(parser: _Parser) -> None:
+    """The options that describe a network as if the method were injected."""
     parser.add_argument(
         "--projection",
         choices=_MATRICES,
@@ -119,22 +140,6 @@ def _parser() -> _Parser:
     ):
         content = f"with --projection: {content} ({_ASSUMED[option]})"
         parser.add_argument(f"--{option}", type=kind, help=content, choices=choices)
-    parser.add_argument(
-        "--metric",
-        choices=METRICS,
-        default="product",
-        help="BitOPs of a multiply-accumulate: product of the bits (default), their sum, or the"
-        " product with the accumulator's bits",
-    )
-    parser.add_argument(
-        "--plan",
-        type=Path,
-        metavar="OUT.json",
-        help="write layers.json with the layers left dense that are slower injected (one --preset)",
-    )
-    for name, content in _TABLES.items():
-        parser.add_argument(f"--{name}", type=Path, metavar="OUT.csv", help=content)
-    return parser
 
 
 def _check_paths(layers: Path, outputs: Sequence[Path]) -> None:
