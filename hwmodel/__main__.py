@@ -24,7 +24,7 @@ The tables go to standard output; --operations, --reductions and so on write the
 _EPILOG = """\
 example:
   python -m hwmodel layers.json --preset server_cpu --reductions reductions.csv
-  python -m hwmodel layers.json --projection tap_shared --fraction 0.25 --granularity block:16x8
+  python -m hwmodel layers.json --projection ternary:shared --fraction 0.25 --granularity 16x8
   python -m hwmodel calibrate mine.toml      (needs torch; a minute on an idle machine)
   python -m hwmodel layers.json --preset mine.toml
 
@@ -36,13 +36,13 @@ a preset states whether it is measured, from a data sheet or assumed (see hwmode
 _ASSUMED = {
     "ratio": 0.125,
     "fraction": 0.5,
-    "granularity": "element",
+    "granularity": "1x1",
     "algorithm": "quickselect",
     "bits": 4,
 }
 _ALGORITHMS = ("quickselect", "bisection")
 _BITS = (2, 3, 4, 5, 6, 7, 8, 16, 32)
-_PROJECTIONS = ("sparse", "tap_shared", "tap_shared_pca", "gaussian", "count_sketch")
+_MATRICES = ("ternary", "real", "single", "ternary:shared", "real:shared", "single:shared")
 _TABLES = {
     "operations": "operations and BitOPs per layer and term",
     "reductions": "saved BitOPs per layer, baseline and variant",
@@ -96,27 +96,7 @@ def _parser() -> _Parser:
         metavar="NAME",
         help=f"picojoules of operations and bytes (known: {', '.join(energy_table_names())})",
     )
-    parser.add_argument(
-        "--projection",
-        choices=_PROJECTIONS,
-        help="cost the network as if the method were injected with this P into all layers but the "
-        "first, the last, grouped ones and those with fewer than 64 inputs a neuron, instead of "
-        "what the file records",
-    )
-    for option, kind, content, choices in (
-        ("ratio", float, "rows of P over inputs, k / d", None),
-        ("fraction", float, "share of essential neurons", None),
-        (
-            "granularity",
-            str,
-            "element, n_m:2:4, block:16x8 (channels x positions) or channel",
-            None,
-        ),
-        ("algorithm", str, "how single neurons are ranked", _ALGORITHMS),
-        ("bits", int, "of W~ and of its inputs", _BITS),
-    ):
-        content = f"with --projection: {content} ({_ASSUMED[option]})"
-        parser.add_argument(f"--{option}", type=kind, help=content, choices=choices)
+    _add_assumptions(parser)
     parser.add_argument(
         "--metric",
         choices=METRICS,
@@ -135,6 +115,33 @@ def _parser() -> _Parser:
     return parser
 
 
+def _add_assumptions(parser: _Parser) -> None:
+    """The options that describe a network as if the method were injected."""
+    parser.add_argument(
+        "--projection",
+        choices=_MATRICES,
+        help="cost the network as if the method were injected into all layers but the first, the "
+        "last, grouped ones and those with fewer than 64 inputs a neuron, instead of what the file "
+        "records; by the entries of P: a third of them +-1 (ternary), all of them real numbers, or "
+        "a single +-1 for each input; 'shared': over channels alone, once for all taps of a kernel",
+    )
+    for option, kind, content, choices in (
+        ("ratio", float, "rows of P over inputs, k / d", None),
+        ("fraction", float, "share of essential neurons", None),
+        (
+            "granularity",
+            str,
+            "neurons that are essential or not together, channels x positions: 1x1, 16x8, 1xall "
+            "(whole channels), allx1; or 2:4 for 2 of every 4 neighbouring channels",
+            None,
+        ),
+        ("algorithm", str, "how single neurons are ranked", _ALGORITHMS),
+        ("bits", int, "of W~ and of its inputs", _BITS),
+    ):
+        content = f"with --projection: {content} ({_ASSUMED[option]})"
+        parser.add_argument(f"--{option}", type=kind, help=content, choices=choices)
+
+
 def _check_paths(layers: Path, outputs: Sequence[Path]) -> None:
     paths = [path.resolve() for path in (layers, *outputs)]
     if len(set(paths)) < len(paths):
@@ -145,7 +152,7 @@ def _check_paths(layers: Path, outputs: Sequence[Path]) -> None:
 
 
 def _network(arguments: argparse.Namespace) -> "Network":
-    from hwmodel.hypothetical import injected, read_granularity, share_of
+    from hwmodel.hypothetical import injected, read_granularity
     from hwmodel.layer_spec import load
 
     network = load(arguments.layers)
@@ -156,8 +163,8 @@ def _network(arguments: argparse.Namespace) -> "Network":
         return network
     chosen = {key: _ASSUMED[key] if value is None else value for key, value in chosen.items()}
     granularity = read_granularity(chosen.pop("granularity"))
-    if arguments.fraction is None and (share := share_of(granularity)) is not None:
-        chosen["fraction"] = share
+    if arguments.fraction is None and granularity.share is not None:
+        chosen["fraction"] = granularity.share
     return injected(network, projection=arguments.projection, granularity=granularity, **chosen)
 
 

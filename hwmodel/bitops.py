@@ -14,8 +14,8 @@ from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer, Network
 from hwmodel.metrics import Metric, accumulator_bits, addition_bits, mac_bitops
 
-GAUSSIAN_BITS = 32
-"""Bits of the entries of a Gaussian or learned P: real numbers that nothing quantises."""
+REAL_BITS = 32
+"""Bits of the entries of a P of real numbers, which nothing quantises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ def sum_bits(injection: Injection) -> int:
     b_a + ceil(log2(non-zeros per row of P)), the true mean in place of the expected d / 3; rows of
     fewer than two non-zeros count as two. For a P of real numbers the accumulator's 32 bits.
     """
-    if injection.real_projection:
-        return accumulator_bits(GAUSSIAN_BITS, injection.input_bits, 1)
+    if injection.projection.real:
+        return accumulator_bits(REAL_BITS, injection.input_bits, 1)
     rows = injection.k_c if injection.k_c is not None else injection.k
     per_row = max(2, -(-injection.nonzeros // rows))
     return addition_bits(injection.input_bits, per_row)
@@ -69,9 +69,9 @@ def exact_sum_bits(layer: Layer, exact_bits: int) -> int:
 def score_bits(layer: Layer, injection: Injection, exact_bits: int) -> int:
     """Width of the scores that the selection compares, in bits.
 
-    That of z~, or of the exact z for the ``oracle``. The growth of a block's sum is neglected.
+    That of z~, or of the exact z where that is judged. The growth of a tile's sum is neglected.
     """
-    if injection.selection == "oracle":
+    if injection.selection.judges == "exact":
         return exact_sum_bits(layer, exact_bits)
     return accumulator_bits(injection.weight_bits, injection.projected_bits, injection.k)
 
@@ -116,13 +116,13 @@ def approximation_term(layer: Layer, injection: Injection, metric: Metric = "pro
 def projection_term(layer: Layer, injection: Injection, metric: Metric = "product") -> Term:
     """Cost of P x: additions at the width of the sums, or MACs at 32 x input bits if P is real."""
     count = op_count.projection(layer, injection)
-    if injection.real_projection:
-        bits, width = f"{GAUSSIAN_BITS}x{injection.input_bits}", 0
+    if injection.projection.real:
+        bits, width = f"{REAL_BITS}x{injection.input_bits}", 0
     else:
         width = sum_bits(injection)
         bits = str(width)
     inputs = layer.in_channels // layer.groups if injection.k_c is not None else layer.d
-    each = mac_bitops(GAUSSIAN_BITS, injection.input_bits, inputs, metric)
+    each = mac_bitops(REAL_BITS, injection.input_bits, inputs, metric)
     bitops = count.macs * each + count.additions * width
     return _term(layer, "projection", count, bits, bitops)
 

@@ -17,8 +17,6 @@ from hwmodel.roofline import injected_phases, widths
 _BISECTIONS = 20
 _STEPS = 20
 """Shares of essential neurons between 0 and 1 at which speed-ups are given."""
-_FIXED = ("n_m", "all", "none")
-"""Selections whose fraction is part of their name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ def at_bits(layer: Layer, bits: int) -> Layer:
 def at_fraction(layer: Layer, fraction: float) -> Layer:
     """The layer with another share of essential neurons.
 
-    N:M masks, and those that treat all neurons alike, have the share that their kind gives them.
+    Masks of a selection that is not adjustable, as N:M, have the share that their kind gives them.
     Measured occupancies are carried over (`hwmodel.granularity.carried_occupancy`), but for those
     that can tell nothing of another share, of tiles that all run, or none: they are dropped.
     """
@@ -204,7 +202,7 @@ def _speedups(name: str, layers: Sequence[Layer], preset: Preset, batch: int) ->
 
 
 def _varies(layer: Layer) -> bool:
-    return layer.injection is not None and layer.injection.selection not in _FIXED
+    return layer.injection is not None and layer.injection.selection.adjustable
 
 
 def _shares(layers: Sequence[Layer]) -> list[float]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hwmodel import op_count, traffic
-from hwmodel.bitops import GAUSSIAN_BITS, exact_sum_bits, score_bits, sum_bits
+from hwmodel.bitops import REAL_BITS, exact_sum_bits, score_bits, sum_bits
 from hwmodel.energy_table import EnergyTable
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer, Network
@@ -110,8 +110,8 @@ def integer_mac_pj(table: EnergyTable, weight_bits: int, activation_bits: int) -
 def projection_pj(layer: Layer, injection: Injection, table: EnergyTable) -> float:
     """Additions at the width of the sums, or multiply-accumulates if P is real."""
     count = op_count.projection(layer, injection)
-    if injection.real_projection:
-        return count.macs * mac_pj(table, GAUSSIAN_BITS, injection.input_bits)
+    if injection.projection.real:
+        return count.macs * mac_pj(table, REAL_BITS, injection.input_bits)
     if injection.input_bits > _WIDEST_INTEGER:
         return count.additions * float_add_pj(table, injection.input_bits)
     return count.additions * add_pj(table, sum_bits(injection))

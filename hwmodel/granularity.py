@@ -8,7 +8,7 @@ from math import comb, gcd, log1p
 from statistics import fmean
 
 from hwmodel.injection_spec import Injection
-from hwmodel.op_count import adds_noise, exact_fraction
+from hwmodel.op_count import computes_all, exact_fraction
 
 
 def scattered_fraction(fraction: float, tile: int) -> float:
@@ -28,7 +28,7 @@ def scattered_fraction(fraction: float, tile: int) -> float:
     return 1 - (1 - fraction) ** tile
 
 
-def n_m_fraction(n: int, m: int, tile: int) -> float:
+def n_of_m_fraction(n: int, m: int, tile: int) -> float:
     """Share of tiles with an essential neuron, if N of every M neighbours are essential.
 
     Hypergeometric for tiles within a group, 1 - C(M - t, N) / C(M, N); 1 for tiles that hold a
@@ -100,11 +100,11 @@ def carried_occupancy(occupancy: float, fraction: float, other: float, neurons: 
 def effective_fraction(injection: Injection, tile: int, neurons: int) -> float:
     """Share of the exact work that tiled hardware executes.
 
-    Blocks of a multiple of the tile's channels keep their fraction. So do channels: the same ones
-    are chosen at all positions of an input, and their weights can be gathered into full tiles
-    first, for one input at a time. Masks that treat all neurons alike keep their fraction; the
-    ``oracle`` and noise added to exact values run everything. For the others, an occupancy that was
-    measured goes before what independence would give.
+    Blocks of a multiple of the tile's channels keep their fraction. So do whole channels: the same
+    ones are chosen at all positions of an input, and their weights can be gathered into full tiles
+    first, for one input at a time. So do whole positions, of which each is a row of tiles.
+    Selections by the exact z and noise added to it run everything. For the others, an occupancy
+    that was measured goes before what independence would give.
 
     Parameters
     ----------
@@ -115,15 +115,12 @@ def effective_fraction(injection: Injection, tile: int, neurons: int) -> float:
     neurons
         Of the layer at one position: a wider tile holds no more.
     """
-    fraction = exact_fraction(injection)
-    keeps = injection.selection in ("channel", "oracle", "all", "none")
-    if keeps or adds_noise(injection):
+    fraction, block = exact_fraction(injection), injection.selection.tile
+    if computes_all(injection) or block.channels is None or block.positions is None:
         return fraction
     if (measured := injection.occupancy.get(str(tile))) is not None:
         return measured
     tile = min(tile, neurons)
-    if injection.n_m is not None:
-        return n_m_fraction(*injection.n_m, tile)
-    if injection.block is not None:
-        return block_fraction(fraction, injection.block[0], tile)
-    return scattered_fraction(fraction, tile)
+    if injection.selection.n_of_m is not None:
+        return n_of_m_fraction(*injection.selection.n_of_m, tile)
+    return block_fraction(fraction, block.channels, tile)

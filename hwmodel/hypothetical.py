@@ -4,17 +4,55 @@ For the question before any training: what could be saved? ``nenni describe`` re
 injected network really has.
 """
 
-from typing import Literal
+import re
+from dataclasses import dataclass
+from math import comb
+from typing import Any, Literal
 
 from hwmodel.errors import UserError
-from hwmodel.injection_spec import Algorithm, Injection, Projection
+from hwmodel.injection_spec import Algorithm, Injection
 from hwmodel.layer_spec import Layer, Network
+from hwmodel.metrics import ceil_log2
 
-Granularity = tuple[Literal["element", "n_m", "block", "channel"], tuple[int, int] | None]
+Matrix = Literal["ternary", "real", "single", "ternary:shared", "real:shared", "single:shared"]
+"""Entries of P: a third of them +-1 (expected), all of them real numbers, or a single +-1 for each
+input; ``shared``: over the channels alone, the same at every tap of the kernel."""
+_TILE = re.compile(r"([1-9]\d*|all)x([1-9]\d*|all)")
+_N_OF_M = re.compile(r"(\d+):([1-9]\d*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Granularity:
+    """What is essential or not as a whole.
+
+    Attributes
+    ----------
+    text
+        As it was read.
+    channels, positions
+        Of a tile; None: all.
+    n_of_m
+        N and M where N of every M neighbouring channels are essential.
+    """
+
+    text: str
+    channels: int | None
+    positions: int | None
+    n_of_m: tuple[int, int] | None = None
+
+    @property
+    def share(self) -> float | None:
+        """Share of essential neurons that it fixes, N / M; None if it fixes none."""
+        return None if self.n_of_m is None else self.n_of_m[0] / self.n_of_m[1]
+
+    @property
+    def is_single(self) -> bool:
+        """Whether single neurons are ranked."""
+        return (self.channels, self.positions, self.n_of_m) == (1, 1, None)
 
 
 def read_granularity(text: str) -> Granularity:
-    """Parse ``element``, ``n_m:2:4``, ``block:16x8`` (channels x positions) or ``channel``.
+    """Parse ``1x1`` (single neurons), ``16x8`` (channels x positions), ``1xall`` or ``2:4`` (N:M).
 
     Parameters
     ----------
@@ -24,35 +62,22 @@ def read_granularity(text: str) -> Granularity:
     Raises
     ------
     UserError
-        If it is none of these.
+        If it is none of these, or all channels at all positions.
     """
-    name, _, sizes = text.partition(":")
-    separator = {"n_m": ":", "block": "x"}.get(name)
-    try:
-        if separator is None:
-            if name in ("element", "channel") and not sizes:
-                return name, None  # type: ignore[return-value]
-            raise ValueError
-        first, second = (int(part) for part in sizes.split(separator))
-        if second < 1 or first < (name == "block") or (name == "n_m" and first > second):
-            raise ValueError
-    except ValueError:
-        raise UserError(
-            f"granularity {text!r} should be element, channel, n_m:2:4 or block:16x8"
-        ) from None
-    return ("n_m" if name == "n_m" else "block"), (first, second)
-
-
-def share_of(granularity: Granularity) -> float | None:
-    """Share of essential neurons that a granularity fixes, N / M; None for the others."""
-    kind, sizes = granularity
-    return sizes[0] / sizes[1] if kind == "n_m" and sizes is not None else None
+    if (found := _TILE.fullmatch(text)) and text != "allxall":
+        channels, positions = (int(n) if n.isdecimal() else None for n in found.groups())
+        return Granularity(text, channels, positions)
+    if (found := _N_OF_M.fullmatch(text)) and int(found[1]) <= int(found[2]):
+        return Granularity(text, 1, 1, (int(found[1]), int(found[2])))
+    raise UserError(
+        f"granularity {text!r} should be channels x positions, as 16x8 or 1xall, or 2:4"
+    )
 
 
 def injected(
     network: Network,
     *,
-    projection: Projection,
+    projection: Matrix,
     ratio: float,
     fraction: float,
     granularity: Granularity,
@@ -62,12 +87,14 @@ def injected(
 ) -> Network:
     """The network with an injection into each layer but the first and the last with weights.
 
+    Non-essential neurons get z~, by which the essential ones are chosen.
+
     Parameters
     ----------
     network
         Injections that it has are replaced or removed.
     projection
-        Kind of P.
+        Entries of P: see `Matrix`.
     ratio
         k / d, in (0, 1].
     fraction
@@ -91,10 +118,13 @@ def injected(
         raise UserError(f"ratio should be above 0 and at most 1, got {ratio:g}")
     if not 0 <= fraction <= 1:
         raise UserError(f"fraction should be in [0, 1], got {fraction:g}")
-    if (share := share_of(granularity)) is not None and abs(share - fraction) > 1e-3:
-        raise UserError(f"the granularity n_m has the fraction {share:g}, not {fraction:g}")
-    if algorithm == "bisection" and granularity[0] != "element":
-        raise UserError(f"bisection ranks single neurons, not by the granularity {granularity[0]}")
+    if granularity.share is not None and abs(granularity.share - fraction) > 1e-3:
+        raise UserError(
+            f"the granularity {granularity.text} has the fraction {granularity.share:g}, not "
+            f"{fraction:g}"
+        )
+    if algorithm == "bisection" and not granularity.is_single:
+        raise UserError(f"bisection ranks single neurons, 1x1, not {granularity.text}")
     weighted = [layer.name for layer in network.layers if layer.kind != "matmul"]
     chosen = {
         layer.name
@@ -111,32 +141,52 @@ def injected(
 
 
 def _with(
-    layer: Layer, projection: Projection, ratio: float, fraction: float, granularity: Granularity,
+    layer: Layer, projection: Matrix, ratio: float, fraction: float, granularity: Granularity,
     algorithm: Algorithm, bits: int,
 ) -> Layer:  # fmt: skip
-    kind, sizes = granularity
-    is_shared = projection in ("tap_shared", "tap_shared_pca")
-    rows = max(1, round(ratio * (layer.in_channels if is_shared else layer.d)))
-    columns = layer.in_channels if is_shared else layer.d
-    nonzeros = {
-        "sparse": round(rows * columns / 3),
-        "tap_shared": round(rows * columns / 3),
-        "count_sketch": columns,
-    }.get(projection, rows * columns)
+    entries, _, shared = projection.partition(":")
+    columns = layer.in_channels if shared else layer.d
+    rows = max(1, round(ratio * columns))
     area = layer.kernel_size[0] * layer.kernel_size[1]
+    indexed = {"ternary": columns, "single": rows}.get(entries)
+    nonzeros = {"ternary": round(rows * columns / 3), "single": columns}.get(
+        entries, rows * columns
+    )
     injection = {
-        "projection": projection,
-        "k": rows * area if is_shared else rows,
-        "k_c": rows if is_shared else None,
+        "projection": {
+            "name": projection,
+            "real": indexed is None,
+            "nonzero_bits": None if indexed is None else ceil_log2(indexed) + 1,
+        },
+        "selection": _selection(layer, granularity, algorithm),
+        "noise": {"name": "z~", "uses": "approximate"},
+        "k": rows * area if shared else rows,
+        "k_c": rows if shared else None,
         "nonzeros": nonzeros,
         "weight_bits": bits,
         "input_bits": bits,
         "projected_bits": bits,
-        "selection": "topk" if kind == "element" else kind,
         "fraction": fraction,
         "measured_fraction": fraction,
-        "n_m": sizes if kind == "n_m" else None,
-        "block": sizes if kind == "block" else None,
-        "algorithm": algorithm if kind == "element" else None,
     }
     return layer.model_copy(update={"injection": Injection.model_validate(injection)})
+
+
+def _selection(layer: Layer, granularity: Granularity, algorithm: Algorithm) -> dict[str, Any]:
+    """A top-k over single neurons or the sums of tiles, or the comparison of all pairs of M."""
+    comparisons = additions = 0
+    if granularity.n_of_m is not None:
+        groups, rest = divmod(layer.n, granularity.n_of_m[1])
+        comparisons = groups * comb(granularity.n_of_m[1], 2) + comb(rest, 2)
+    elif not granularity.is_single:
+        additions = layer.n
+    return {
+        "name": granularity.text,
+        "judges": "approximate",
+        "algorithm": algorithm if granularity.is_single else None,
+        "comparisons": comparisons,
+        "additions": additions,
+        "tile": {"channels": granularity.channels, "positions": granularity.positions},
+        "n_of_m": granularity.n_of_m,
+        "adjustable": granularity.n_of_m is None,
+    }

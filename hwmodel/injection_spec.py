@@ -1,4 +1,8 @@
-"""The part of ``layers.json`` that describes the injection into one layer."""
+"""The part of ``layers.json`` that describes the injection into one layer.
+
+What a projection, a selection or a noise costs stands there as numbers, as its own file declares
+them: this package knows none by name.
+"""
 
 from typing import Annotated, Literal
 
@@ -7,25 +11,160 @@ from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 from hwmodel.validation import StrictModel
 
 Bits = Literal[2, 3, 4, 5, 6, 7, 8, 16, 32]
-Projection = Literal["sparse", "tap_shared", "tap_shared_pca", "gaussian", "count_sketch"]
-Selection = Literal[
-    "topk",
-    "threshold",
-    "n_m",
-    "block",
-    "channel",
-    "random",
-    "inverted",
-    "oracle",
-    "all",
-    "none",
-]
-RANKED = ("topk", "inverted", "oracle")
-"""Selections that rank all neurons of an input."""
 Algorithm = Literal["quickselect", "bisection"]
-Noise = Literal["approximation", "gaussian", "uniform", "zero", "resample"]
+Value = Literal["approximate", "exact", "nothing"]
+"""z~, the exact z, or neither."""
 NonNegativeInt = Annotated[int, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class Projection(StrictModel):
+    """How P is made up.
+
+    Attributes
+    ----------
+    name
+        For the reader.
+    real
+        Whether P is a matrix of real numbers of 32 bits, of which each takes a multiplication. If
+        not its entries are 0 and +-1, and each of +-1 takes an addition.
+    nonzero_bits
+        Bits that store an entry of +-1, such as the index of its column and its sign; null if P is
+        real.
+    """
+
+    name: str
+    real: bool
+    nonzero_bits: PositiveInt | None = Field(default=None, validate_default=True)
+
+    @field_validator("nonzero_bits")
+    @classmethod
+    def _unless_real(cls, bits: int | None, info: ValidationInfo) -> int | None:
+        wanted = not info.data.get("real", bits is None)
+        if wanted != (bits is not None):
+            raise ValueError(f"should be {'given' if wanted else 'null'} for this projection")
+        return bits
+
+
+class Tile(StrictModel):
+    """Neighbouring neurons that are essential or not together.
+
+    Attributes
+    ----------
+    channels
+        How many at a position; null: all.
+    positions
+        How many, counted row by row; null: all of an input.
+    """
+
+    channels: PositiveInt | None = None
+    positions: PositiveInt | None = None
+
+
+class Selection(StrictModel):
+    """How the essential neurons are chosen, and what that takes.
+
+    Attributes
+    ----------
+    name
+        For the reader.
+    judges
+        What the scores are made from: ``approximate`` (z~), ``exact`` (the exact z of all neurons)
+        or ``nothing``, which costs nothing.
+    algorithm
+        How the k-th largest score of all neurons of an input is found: ``quickselect``, or
+        ``bisection``, a pass over all scores for each of their bits, which needs no data moved.
+        Null (default) where nothing is ranked.
+    comparisons
+        At one position, apart from the ranking, such as the neurons for a threshold.
+    additions
+        At one position, such as the neurons where each is added to its tile's score.
+    tile
+        Neurons that are essential or not together: one channel and one position where the mask is
+        scattered, a channel and all positions where whole channels are chosen, all of both where an
+        input's neurons are all alike.
+    n_of_m
+        N and M where N of every M neighbouring channels are essential; null (default) otherwise.
+    adjustable
+        Whether the selection could aim at another fraction. If not, masks have the share that their
+        kind gives them, as N of M or all.
+    randomised
+        Whether it draws. The draws are not counted.
+    """
+
+    name: str
+    judges: Value
+    algorithm: Algorithm | None = None
+    comparisons: NonNegativeInt = 0
+    additions: NonNegativeInt = 0
+    tile: Tile
+    n_of_m: tuple[NonNegativeInt, PositiveInt] | None = None
+    adjustable: bool
+    randomised: bool = False
+
+    @field_validator("algorithm")
+    @classmethod
+    def _of_what_is_judged(
+        cls, algorithm: Algorithm | None, info: ValidationInfo
+    ) -> Algorithm | None:
+        if algorithm is not None and info.data.get("judges") == "nothing":
+            raise ValueError("should be null where nothing is judged")
+        return algorithm
+
+    @field_validator("n_of_m")
+    @classmethod
+    def _n_within_m(cls, n_of_m: tuple[int, int] | None) -> tuple[int, int] | None:
+        if n_of_m is not None and n_of_m[0] > n_of_m[1]:
+            raise ValueError("should be [N, M] with N at most M")
+        return n_of_m
+
+    @property
+    def treats_alike(self) -> bool:
+        """Whether the neurons of an input are all essential, or none of them is."""
+        return self.tile.channels is None and self.tile.positions is None
+
+    @property
+    def is_trivial(self) -> bool:
+        """Whether the same holds for all inputs."""
+        return self.treats_alike and not self.adjustable and not self.randomised
+
+    @property
+    def takes_channels(self) -> bool:
+        """Whether a channel is essential at all positions of an input or at none."""
+        return self.tile.channels is not None and self.tile.positions is None
+
+
+class Noise(StrictModel):
+    """What non-essential neurons get.
+
+    Attributes
+    ----------
+    name
+        For the reader.
+    uses
+        ``approximate``: z~ itself. ``exact``: z plus noise, an addition each, for which z is
+        computed for all neurons: a control that saves nothing. ``nothing``: zeros, which are
+        written.
+    pool
+        Approximations, each with a P and a W~ of its own, one of which an inference draws; 1
+        (default) for a noise that does not. An inference reads and computes one of them, so no
+        count of operations or bytes moved depends on it; all must be stored, and storage is not
+        modelled.
+    randomised
+        Whether it draws. The draws are not counted.
+    """
+
+    name: str
+    uses: Value
+    randomised: bool = False
+    pool: PositiveInt = 1
+
+    @field_validator("pool")
+    @classmethod
+    def _one_unless_drawn(cls, pool: int, info: ValidationInfo) -> int:
+        if pool != 1 and not info.data.get("randomised", True):
+            raise ValueError("should be 1 for a noise that draws nothing")
+        return pool
 
 
 class Injection(StrictModel):
@@ -34,18 +173,21 @@ class Injection(StrictModel):
     Attributes
     ----------
     projection
-        Kind of P. ``tap_shared_pca`` is a ``tap_shared`` one of real numbers, learned by PCA.
+        Of what kind P is: see `Projection`.
+    selection
+        How the essential neurons are chosen: see `Selection`.
+    noise
+        What the others get: see `Noise`.
     k
-        Rows of P, per group. For the tap-shared kinds, ``k_c`` times the kernel's area.
+        Rows of P, per group. Where the taps share P, ``k_c`` times the kernel's area.
     k_c
-        Channels that a tap-shared P projects to, per group; null for the other kinds.
+        Channels that P projects to, per group, where it acts on channels alone and all taps of the
+        kernel share its result; null (default) where it acts on all inputs of a patch.
     nonzeros
-        Non-zeros that P really has, per group; for the tap-shared kinds those of the ``k_c`` x
-        channels matrix; of a pool, the rounded mean over its members.
+        Non-zeros that P really has, per group; with ``k_c`` those of the ``k_c`` x channels matrix;
+        of a pool, the rounded mean over its members.
     weight_bits, input_bits, projected_bits
         Bits of W~, Q_a(x) and Q_p(P Q_a(x)); 32 means not rounded.
-    selection
-        How essential neurons are chosen.
     fraction
         Nominal share of essential neurons.
     measured_fraction
@@ -54,104 +196,35 @@ class Injection(StrictModel):
         Measured share of tiles with an essential neuron, by their size: so many neighbouring
         channels at one position, as ``{"16": 0.97}``. Sizes that are not there (default) follow
         from the fraction under assumptions: see `hwmodel.granularity`.
-    n_m
-        N and M of an N:M selection; null for the others.
     normalise
         Whether the score is z~ scaled and shifted per channel, in a copy of its own.
-    noise
-        What non-essential neurons get. ``approximation`` (default): z~. ``resample``: the z~ of one
-        member of a pool, drawn for each inference. ``zero``: 0. ``gaussian`` and ``uniform``: z
-        plus random noise, for which z is computed for all neurons: controls that save nothing.
-    pool
-        Approximations, each with a P and a W~ of its own, that ``resample`` draws from; 1 (default)
-        for the other kinds. An inference reads and computes one of them, so no count of operations
-        or bytes moved depends on it; all must be stored, and storage is not modelled.
-    block
-        Neighbouring channels and positions of a tile of a ``block`` selection; null (default) for
-        the others.
-    algorithm
-        How a selection that ranks its neurons finds the k-th score: ``quickselect`` (default), or
-        ``bisection``, a pass over all scores for each of their bits, which needs no data moved.
-        Null for the others.
     """
 
     projection: Projection
+    selection: Selection
+    noise: Noise
     k: PositiveInt
-    k_c: PositiveInt | None = Field(default=None, validate_default=True)
+    k_c: PositiveInt | None = None
     nonzeros: NonNegativeInt
     weight_bits: Bits
     input_bits: Bits
     projected_bits: Bits
-    selection: Selection
     fraction: Fraction
     measured_fraction: Fraction
     occupancy: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]*$")], Fraction] = Field(
         default_factory=dict
     )
-    n_m: tuple[NonNegativeInt, PositiveInt] | None = Field(default=None, validate_default=True)
     normalise: bool = False
-    noise: Noise = "approximation"
-    pool: PositiveInt = 1
-    block: tuple[PositiveInt, PositiveInt] | None = Field(default=None, validate_default=True)
-    algorithm: Algorithm | None = Field(default=None, validate_default=True)
-
-    @property
-    def real_projection(self) -> bool:
-        """Whether P is a dense matrix of real numbers; any other takes additions alone."""
-        return self.projection in ("gaussian", "tap_shared_pca")
-
-    @field_validator("k_c")
-    @classmethod
-    def _only_for_tap_shared(cls, k_c: int | None, info: ValidationInfo) -> int | None:
-        wanted = info.data.get("projection") in ("tap_shared", "tap_shared_pca")
-        if "projection" in info.data and wanted != (k_c is not None):
-            raise ValueError(f"should be {'given' if wanted else 'null'} for this projection")
-        return k_c
 
     @field_validator("measured_fraction")
     @classmethod
     def _of_trivial_masks(cls, share: float, info: ValidationInfo) -> float:
-        expected = {"all": 1.0, "none": 0.0}.get(info.data.get("selection", ""), share)
-        if share != expected:
-            raise ValueError(f"should be {expected} for this selection")
+        selection, fraction = info.data.get("selection"), info.data.get("fraction", share)
+        if selection is not None and selection.is_trivial and share != fraction:
+            raise ValueError(f"should be {fraction}, the fraction, for this selection")
         return share
 
-    @field_validator("n_m")
-    @classmethod
-    def _only_for_n_m(
-        cls, n_m: tuple[int, int] | None, info: ValidationInfo
-    ) -> tuple[int, int] | None:
-        wanted = info.data.get("selection") == "n_m"
-        if "selection" in info.data and wanted != (n_m is not None):
-            raise ValueError(f"should be {'given' if wanted else 'null'} for this selection")
-        if n_m is not None and n_m[0] > n_m[1]:
-            raise ValueError("should be [N, M] with N at most M")
-        return n_m
-
-    @field_validator("pool")
-    @classmethod
-    def _one_unless_resampled(cls, pool: int, info: ValidationInfo) -> int:
-        if pool != 1 and info.data.get("noise", "resample") != "resample":
-            raise ValueError("should be 1 for this noise")
-        return pool
-
-    @field_validator("algorithm")
-    @classmethod
-    def _only_for_rankings(
-        cls, algorithm: Algorithm | None, info: ValidationInfo
-    ) -> Algorithm | None:
-        if info.data.get("selection") in RANKED:
-            return algorithm or "quickselect"
-        if "selection" in info.data and algorithm is not None:
-            raise ValueError("should be null for this selection")
-        return algorithm
-
-    @field_validator("block")
-    @classmethod
-    def _only_for_block(
-        cls, block: tuple[int, int] | None, info: ValidationInfo
-    ) -> tuple[int, int] | None:
-        wanted = info.data.get("selection") == "block"
-        if "selection" in info.data and wanted != (block is not None):
-            raise ValueError(f"should be {'given' if wanted else 'null'} for this selection")
-        return block
+    @property
+    def all_exact(self) -> bool:
+        """Whether every neuron is essential, by the kind of selection."""
+        return self.selection.is_trivial and self.measured_fraction == 1

@@ -1,21 +1,23 @@
-"""The input: ``layers.json``, version 2, one entry per convolution or matrix product.
+"""The input: ``layers.json``, version 3, one entry per convolution or matrix product.
 
 Notation of the NENNI cost protocol, used in every module: a layer has n output neurons at each of
 M positions, each the dot product of d inputs.
 """
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveInt, ValidationError, ValidationInfo, field_validator
 
+from hwmodel import version_2
 from hwmodel.errors import UserError
 from hwmodel.injection_spec import Bits, Injection, NonNegativeInt
 from hwmodel.validation import StrictModel, describe, inconsistent
 
-VERSION = 2
-"""Of the format of ``layers.json``."""
+VERSION = 3
+"""Of the format of ``layers.json``; see `hwmodel.version_2` for files of before."""
 _TOLERANCE = 1e-6
 """Of shares that were measured."""
 Name = Annotated[str, Field(min_length=1)]
@@ -178,9 +180,6 @@ def _check_projection(injection: Injection, channels: int, area: int) -> None:
     if injection.nonzeros > entries:
         expected = f"should be at most the entries of P, {entries}"
         raise inconsistent(("nonzeros",), injection.nonzeros, expected)
-    if injection.projection == "count_sketch" and injection.nonzeros != d:
-        expected = f"should be one for each input of a neuron, {d}, in a count sketch"
-        raise inconsistent(("nonzeros",), injection.nonzeros, expected)
 
 
 def _check_occupancy(injection: Injection, neurons: int) -> None:
@@ -200,7 +199,7 @@ class Network(StrictModel):
     Attributes
     ----------
     version
-        Of the format: 2.
+        Of the format: 3.
     model
         Free text.
     input_shape
@@ -253,13 +252,41 @@ class Network(StrictModel):
         if not text.strip():
             raise LayerSpecError(f"{file}: is empty")
         try:
-            return cls.model_validate_json(text)
+            return cls.model_validate_json(_as_version_3(text))
         except ValidationError as error:
             raise LayerSpecError(f"{file}: {describe(error)}") from None
+        except UserError as error:
+            raise LayerSpecError(f"{file}: {error}") from None
+
+
+def _as_version_3(text: bytes) -> bytes:
+    """The content of a file in version 3 if it is of version 2, else as it is."""
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return text
+    if not isinstance(data, dict) or data.get("version") != version_2.VERSION:
+        return text
+    data["version"] = VERSION
+    layers = data.get("layers")
+    injections = [
+        layer.pop("injection", None) if isinstance(layer, dict) else None
+        for layer in (layers if isinstance(layers, list) else ())
+    ]
+    sizes = Network.model_validate_json(json.dumps(data)).layers
+    for index, (layer, injection) in enumerate(zip(sizes, injections, strict=True)):
+        if isinstance(injection, dict):
+            channels = layer.in_channels // layer.groups
+            try:
+                injection = version_2.translated(injection, channels, layer.d, layer.n)
+            except UserError as error:
+                raise UserError(f"layers[{index}].injection.{error}") from None
+        data["layers"][index]["injection"] = injection
+    return json.dumps(data).encode()
 
 
 def load(path: str | Path) -> Network:
-    """Read ``layers.json``.
+    """Read ``layers.json``, of version 3 or 2.
 
     Parameters
     ----------

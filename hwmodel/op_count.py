@@ -7,7 +7,6 @@ and are left out, as are the exact path's own quantisers, which a dense INT8 net
 """
 
 from dataclasses import dataclass
-from math import comb
 
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer
@@ -46,52 +45,37 @@ def dense_macs(layer: Layer) -> int:
 def needs_approximation(injection: Injection) -> bool:
     """Whether z~, and with it P, W~ and their roundings, must be computed at all.
 
-    It must where the selection judges it or non-essential neurons get it. ``random``, ``all`` and
-    ``none`` judge nothing and the ``oracle`` judges the exact z; ``gaussian``, ``uniform`` and
-    ``zero`` noise do without it, and with ``all`` no neuron gets any noise. So ``random`` with
-    ``zero`` needs neither P nor W~, and ``all`` nothing but the exact part.
+    It must where the selection judges it or non-essential neurons get it. Where all neurons are
+    essential by the kind of selection, none gets any.
     """
-    is_judged = injection.selection not in ("oracle", "random", "all", "none")
-    is_injected = injection.noise in ("approximation", "resample") and injection.selection != "all"
-    return is_judged or is_injected
+    is_judged = injection.selection.judges == "approximate"
+    return is_judged or (injection.noise.uses == "approximate" and not injection.all_exact)
 
 
 def adds_noise(injection: Injection) -> bool:
     """Whether noise is added to the exact values of non-essential neurons."""
-    return injection.noise in ("gaussian", "uniform")
+    return injection.noise.uses == "exact"
 
 
-def sparse_additions(layer: Layer, injection: Injection) -> int:
-    """Additions of a sparse ternary P: M times its non-zeros."""
-    return layer.M * injection.nonzeros * layer.groups
+def projected_positions(layer: Layer, injection: Injection) -> int:
+    """How often P is applied: at each output position, or once at each input position read.
 
-
-def tap_shared_additions(layer: Layer, injection: Injection) -> int:
-    """Additions of a P on channels alone, whose result all kernel taps share.
-
-    Each input position that is read is projected once: their number times the non-zeros.
+    The latter where P acts on channels alone, and all taps of the kernel share its result.
     """
-    return layer.input_positions * injection.nonzeros * layer.groups
-
-
-def count_sketch_additions(layer: Layer) -> int:
-    """Additions of a count sketch, one for each input of a patch: M d."""
-    return layer.M * layer.d * layer.groups
+    return layer.M if injection.k_c is None else layer.input_positions
 
 
 def projection(layer: Layer, injection: Injection) -> Operations:
-    """Operations of P x, by the kind of P; none where z~ is not needed."""
+    """Operations of P x; none where z~ is not needed.
+
+    MACs of all entries if P is real, else an addition for each non-zero.
+    """
     if not needs_approximation(injection):
         return Operations()
-    match injection.projection:
-        case "sparse":
-            return Operations(additions=sparse_additions(layer, injection))
-        case "tap_shared":
-            return Operations(additions=tap_shared_additions(layer, injection))
-        case "gaussian" | "tap_shared_pca":
-            return Operations(macs=projection_product(layer, injection).macs)
-        case "count_sketch":
-            return Operations(additions=count_sketch_additions(layer))
+    if injection.projection.real:
+        return Operations(macs=projection_product(layer, injection).macs)
+    positions = projected_positions(layer, injection)
+    return Operations(additions=positions * injection.nonzeros * layer.groups)
 
 
 def approximation(layer: Layer, injection: Injection) -> Operations:
@@ -102,10 +86,9 @@ def approximation(layer: Layer, injection: Injection) -> Operations:
 
 
 def projected_values(layer: Layer, injection: Injection) -> int:
-    """Numbers that the projection yields: M k, or k_c at each input position if tap-shared."""
-    if injection.k_c is not None:
-        return layer.input_positions * injection.k_c * layer.groups
-    return layer.M * injection.k * layer.groups
+    """Numbers that the projection yields: M k, or k_c at each input position if taps share P."""
+    rows = injection.k if injection.k_c is None else injection.k_c
+    return projected_positions(layer, injection) * rows * layer.groups
 
 
 def input_values(layer: Layer) -> int:
@@ -135,44 +118,47 @@ def projected_roundings(layer: Layer, injection: Injection, sum_bits: int) -> in
 def exact_fraction(injection: Injection) -> float:
     """Share of neurons whose exact value must be computed.
 
-    The measured share of the masks; 1 for the ``oracle``, which judges exact values of all neurons
-    before it knows which of them are essential, and for noise that is added to exact values.
+    The measured share of the masks; 1 where exact values of all neurons are judged before it is
+    known which of them are essential, and for noise that is added to exact values.
     """
-    computes_all = injection.selection == "oracle" or adds_noise(injection)
-    return 1.0 if computes_all else injection.measured_fraction
+    return 1.0 if computes_all(injection) else injection.measured_fraction
+
+
+def computes_all(injection: Injection) -> bool:
+    """Whether the exact values of all neurons are computed, whatever the masks."""
+    return injection.selection.judges == "exact" or adds_noise(injection)
 
 
 def selection(layer: Layer, injection: Injection, score_bits: int) -> Operations:
-    """Operations that decide which neurons are essential.
+    """Operations that decide which neurons are essential; none where nothing is judged.
 
-    Top-k by quickselect takes about 3 comparisons a neuron, by bisection one for each of the
-    `score_bits`, whose counts of neurons above are neglected; inverting its mask takes none. N:M
-    compares all pairs of a group, (M - 1) / 2 a neuron; a threshold 1. Blocks and channels add each
-    neuron to its block's score; the top-k over these few scores is neglected, as is drawing a
-    ``random`` mask. A normalised score is a scaled and shifted copy of z~: one MAC a neuron.
+    A ranking, and what the selection declares for each position. A normalised score is a scaled
+    and shifted copy of z~: one MAC a neuron.
     """
-    neurons = layer.M * layer.n
-    scaled = neurons if injection.normalise else 0
-    match injection.selection:
-        case "topk" | "inverted" | "oracle":
-            bisects = injection.algorithm == "bisection"
-            each = score_bits if bisects else _QUICKSELECT_COMPARISONS
-            return Operations(macs=scaled, comparisons=each * neurons)
-        case "threshold":
-            return Operations(macs=scaled, comparisons=neurons)
-        case "n_m":
-            assert injection.n_m is not None
-            return Operations(macs=scaled, comparisons=layer.M * _pairs(layer.n, injection.n_m[1]))
-        case "block" | "channel":
-            return Operations(macs=scaled, additions=neurons)
-        case "random" | "all" | "none":
-            return Operations()
+    chosen = injection.selection
+    if chosen.judges == "nothing":
+        return Operations()
+    return Operations(
+        macs=layer.M * layer.n if injection.normalise else 0,
+        comparisons=ranking_comparisons(layer, injection, score_bits)
+        + layer.M * chosen.comparisons,
+        additions=layer.M * chosen.additions,
+    )
 
 
-def _pairs(neurons: int, group: int) -> int:
-    """Pairs within groups of so many neighbours, of which the last may be smaller."""
-    groups, rest = divmod(neurons, group)
-    return groups * comb(group, 2) + comb(rest, 2)
+def ranking_comparisons(layer: Layer, injection: Injection, score_bits: int) -> int:
+    """Comparisons that find the k-th largest score of an input.
+
+    By quickselect about 3 a neuron; by bisection one for each of the `score_bits`, whose counts of
+    neurons above are neglected.
+    """
+    match injection.selection.algorithm:
+        case "quickselect":
+            return _QUICKSELECT_COMPARISONS * layer.M * layer.n
+        case "bisection":
+            return score_bits * layer.M * layer.n
+        case None:
+            return 0
 
 
 def exact_part(layer: Layer, injection: Injection) -> Operations:
@@ -195,6 +181,6 @@ def mask(layer: Layer, injection: Injection) -> Operations:
 
     An upper bound for blocks and channels, which could share a bit.
     """
-    if injection.selection in ("all", "none"):
+    if injection.selection.treats_alike:
         return Operations()
     return Operations(mask_bits=layer.M * layer.n)

@@ -13,7 +13,7 @@ from functools import partial
 from math import ceil
 
 from hwmodel import op_count, traffic
-from hwmodel.bitops import GAUSSIAN_BITS, score_bits, sum_bits
+from hwmodel.bitops import REAL_BITS, score_bits, sum_bits
 from hwmodel.granularity import effective_fraction
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer
@@ -88,7 +88,7 @@ def dense_phase(layer: Layer, preset: Preset, bits: int, batch: int = 1) -> Phas
 
 
 def _projection_bits(injection: Injection) -> int:
-    return max(GAUSSIAN_BITS if injection.real_projection else 0, injection.input_bits)
+    return max(REAL_BITS if injection.projection.real else 0, injection.input_bits)
 
 
 def widths(injection: Injection) -> tuple[int, int]:
@@ -110,7 +110,7 @@ def projection_phase(layer: Layer, injection: Injection, preset: Preset, batch: 
     roundings = op_count.input_roundings(layer, injection, layer.exact_bits)
     roundings += op_count.projected_roundings(layer, injection, sum_bits(injection))
     other_s = regular_seconds(preset, batch * roundings)
-    can_skip = preset.skips_zeros.value and not injection.real_projection
+    can_skip = preset.skips_zeros.value and not injection.projection.real
     work = None
     if preset.run_bits(_projection_bits(injection)) is not None or not can_skip:
         run_bits = supported_bits(preset, _projection_bits(injection))
@@ -141,13 +141,14 @@ def approximation_phase(
 def selection_phase(layer: Layer, injection: Injection, preset: Preset, batch: int = 1) -> Phase:
     """Time judging z~, stored like the layer's outputs, and writing the mask.
 
-    Thresholds, the pairs of N:M, the sums of blocks and bisection run on consecutive numbers;
-    quickselect jumps.
+    Quickselect jumps; bisection and all other operations run on consecutive numbers.
     """
     width = score_bits(layer, injection, layer.exact_bits)
     count = op_count.selection(layer, injection, width)
-    jumps = injection.algorithm == "quickselect"
-    comparing_s = (irregular_seconds if jumps else regular_seconds)(preset, count.comparisons)
+    jumps = injection.selection.algorithm == "quickselect"
+    jumping = op_count.ranking_comparisons(layer, injection, width) if jumps else 0
+    streamed_s = regular_seconds(preset, count.comparisons - jumping)
+    comparing_s = irregular_seconds(preset, jumping) + streamed_s
     judging_s = batch * (comparing_s + regular_seconds(preset, count.macs + count.additions))
     moved = traffic.selection_traffic(layer, injection, supported_bits(preset, layer.exact_bits))
     return _phase(preset, moved, batch, None, judging_s)
@@ -156,12 +157,12 @@ def selection_phase(layer: Layer, injection: Injection, preset: Preset, batch: i
 def exact_phase(layer: Layer, injection: Injection, preset: Preset, batch: int = 1) -> Phase:
     """Time the essential neurons and those that share a tile with one, and noise added to z.
 
-    The channels of each input are gathered for it alone, unless the whole layer takes less.
+    Whole channels of each input are gathered for it alone, unless the whole layer takes less.
     """
     run_bits = supported_bits(preset, layer.exact_bits)
     fraction = effective_fraction(injection, preset.tile_outputs.value, layer.n)
     work = Work(dense_product(layer, batch), run_bits, fraction)
-    if injection.selection == "channel" and fraction < 1:
+    if injection.selection.takes_channels and fraction < 1:
         n = ceil(fraction * layer.n / layer.groups)
         alone = Work(replace(dense_product(layer), n=n), run_bits, times=batch)
         whole = Work(dense_product(layer, batch), run_bits)

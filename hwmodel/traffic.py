@@ -9,11 +9,11 @@ rounded to.
 
 from dataclasses import dataclass
 
-from hwmodel.bitops import GAUSSIAN_BITS
+from hwmodel.bitops import REAL_BITS
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer
-from hwmodel.metrics import ceil_log2
 from hwmodel.op_count import input_values, mask, projected_values
+from hwmodel.product import projection_product
 
 _BITS_PER_BYTE = 8
 
@@ -52,19 +52,14 @@ def dense_traffic(layer: Layer, bits: int) -> Traffic:
 
 
 def projection_matrix_bits(layer: Layer, injection: Injection) -> int:
-    """Bits that store P: 32 an entry if it is real, else an index and a sign for each non-zero.
+    """Bits that store P: 32 an entry if it is real, else those that its non-zeros take.
 
-    It is read so even where it runs as a dense matrix: zeros are filled in on the chip. The index
-    is a column's for ``sparse`` and ``tap_shared``, a row's for ``count_sketch``.
+    It is read so even where it runs as a dense matrix: zeros are filled in on the chip.
     """
-    if injection.k_c is not None:
-        rows, columns = injection.k_c, layer.in_channels // layer.groups
-    else:
-        rows, columns = injection.k, layer.d
-    if injection.real_projection:
-        return rows * columns * layer.groups * GAUSSIAN_BITS
-    indexed = rows if injection.projection == "count_sketch" else columns
-    return injection.nonzeros * layer.groups * (ceil_log2(indexed) + 1)
+    if injection.projection.nonzero_bits is not None:
+        return injection.nonzeros * layer.groups * injection.projection.nonzero_bits
+    matrix = projection_product(layer, injection)
+    return matrix.n * matrix.d * matrix.count * REAL_BITS
 
 
 def projection_traffic(
@@ -91,7 +86,7 @@ def approximation_traffic(
 
 def selection_traffic(layer: Layer, injection: Injection, score_bits: int) -> Traffic:
     """Bytes of the selection: z~ where the selection looks at it, and the mask."""
-    looks = injection.selection not in ("random", "all", "none")
+    looks = injection.selection.judges != "nothing"
     scores = layer.M * layer.n * score_bits if looks else 0
     return _in_bytes(0, scores, mask(layer, injection).mask_bits)
 
@@ -101,14 +96,13 @@ def weight_rows_fraction(
 ) -> float:
     """Share of the weight rows that some position needs, where a tile runs with chance `fraction`.
 
-    Channels are skipped at all positions of an input at once. Other selections are taken as
-    independent between positions, 1 - (1 - f)^M, and blocks of p positions between blocks,
-    1 - (1 - f)^ceil(M / p); inputs of a batch as independent of each other.
+    Selections are taken as independent between tiles of p positions, 1 - (1 - f)^ceil(M / p), and
+    between the inputs of a batch. Whole channels are skipped at all positions of an input at once.
     """
-    if injection.selection == "channel":
+    positions = injection.selection.tile.positions
+    if positions is None:
         return fraction if batch == 1 else 1 - (1 - fraction) ** batch
-    shared_positions = 1 if injection.block is None else injection.block[1]
-    return 1 - (1 - fraction) ** (batch * -(-layer.M // shared_positions))
+    return 1 - (1 - fraction) ** (batch * -(-layer.M // positions))
 
 
 def exact_traffic(
@@ -116,8 +110,8 @@ def exact_traffic(
 ) -> Traffic:
     """Bytes of the essential neurons: weight rows needed, all inputs, the mask, f M n outputs.
 
-    With noise ``zero`` the zeros are written too, M n outputs in all. Exact values that get noise
-    get it before they are written.
+    Zeros in place of the other neurons are written too, M n outputs in all. Exact values that get
+    noise get it before they are written.
 
     Parameters
     ----------
@@ -130,7 +124,7 @@ def exact_traffic(
     batch
         Inputs that decide together which weight rows are read; inputs and outputs are those of one.
     """
-    written = 1.0 if injection.noise == "zero" else fraction
+    written = 1.0 if injection.noise.uses == "nothing" else fraction
     output_bits = written * layer.M * layer.n * bits
     if fraction == 0:
         return _in_bytes(0, 0, output_bits)

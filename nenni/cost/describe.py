@@ -10,10 +10,13 @@ from torch import Tensor, nn
 
 from nenni.cost.matrix_products import products
 from nenni.method.injection import noisy_layers, seed_noise
+from nenni.method.noise_base import Noise
 from nenni.method.noisy_layer import NoisyLayer
+from nenni.method.projection_base import Projection
+from nenni.method.selection_base import Selection
 from nenni.networks.attention import make_attention_explicit
 
-VERSION = 2
+VERSION = 3
 """Version of the schema of layers.json."""
 TILES = (4, 8, 16, 32, 64)
 """Neighbouring channels of the tiles whose occupancy is measured."""
@@ -104,34 +107,61 @@ class _Masks:
 
 def _mask_hook(count: _Masks) -> Callable[..., None]:
     def hook(layer: NoisyLayer, inputs: tuple[Tensor, ...], _: Tensor) -> None:
-        x = inputs[0]
-        exact = layer.choices.selection.judges_exact
-        mask = layer.mask(layer.essential(x) if exact else layer.approximate(x))
+        mask = layer.mask(layer.judged(inputs[0]))
         count.add(mask.movedim(1, -1) if isinstance(layer.wrapped, nn.Conv2d) else mask)
 
     return hook
 
 
 def _injection(layer: NoisyLayer, masks: _Masks) -> dict[str, Any]:
-    choices = layer.choices.to_config()
-    selection, projection, noise = (choices[kind] for kind in ("selection", "projection", "noise"))
-    name = selection["name"]
+    choices, shared = layer.choices, layer.choices.projection.shared_taps
+    rows, columns = layer.P.shape[1], layer.P[0, 0].numel()
     return {
-        "projection": projection["name"],
+        "projection": _projection(choices.projection, rows, columns),
+        "selection": _selection(choices.selection, layer.wrapped.weight.shape[0]),
+        "noise": _noise(choices.noise),
         "k": layer.W_tilde[0, 0].numel(),
-        "k_c": layer.P.shape[1] if layer.choices.projection.shared_taps else None,
+        "k_c": rows if shared else None,
         "nonzeros": round(int(layer.P.count_nonzero()) / layer.pool),
-        "weight_bits": choices["weight_bits"],
-        "input_bits": choices["input_bits"],
-        "projected_bits": choices["projected_bits"],
-        "selection": name,
-        "fraction": layer.choices.selection.nominal(),
+        "weight_bits": choices.weight_bits,
+        "input_bits": choices.input_bits,
+        "projected_bits": choices.projected_bits,
+        "fraction": choices.selection.nominal(),
         "measured_fraction": masks.essential / masks.neurons,
         "occupancy": {str(t): touched / all_ for t, (touched, all_) in masks.tiles.items()},
-        "n_m": [selection["n"], selection["m"]] if name == "n_m" else None,
-        "block": [selection["channels"], selection["positions"]] if name == "block" else None,
-        "algorithm": "quickselect" if name in ("topk", "inverted", "oracle") else None,
-        "normalise": choices["normalise"],
-        "noise": noise["name"],
-        "pool": layer.pool,
+        "normalise": choices.normalise,
     }
+
+
+def _projection(projection: Projection, rows: int, columns: int) -> dict[str, Any]:
+    bits = None if projection.real else projection.nonzero_bits(rows, columns)
+    return {"name": _name(projection), "real": projection.real, "nonzero_bits": bits}
+
+
+def _selection(selection: Selection, channels: int) -> dict[str, Any]:
+    ranks = selection.ranks and selection.judges != "nothing"
+    return {
+        "name": _name(selection),
+        "judges": selection.judges,
+        "algorithm": "quickselect" if ranks else None,
+        "comparisons": selection.comparisons(channels),
+        "additions": selection.additions(channels),
+        "tile": dict(zip(("channels", "positions"), selection.tile(), strict=True)),
+        "n_of_m": selection.n_of_m(),
+        "adjustable": selection.adjustable,
+        "randomised": selection.randomised,
+    }
+
+
+def _noise(noise: Noise) -> dict[str, Any]:
+    return {
+        "name": _name(noise),
+        "uses": noise.uses,
+        "randomised": noise.randomised,
+        "pool": noise.approximations(),
+    }
+
+
+def _name(plugin: object) -> str:
+    """For the reader: the name of the file that holds it."""
+    return type(plugin).__module__.rpartition(".")[2]

@@ -4,10 +4,9 @@ By itself fvcore sees both paths of an injected layer computed for all neurons, 
 as a dense product: about twice the multiply-accumulates of the plain layer.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from itertools import cycle
 from typing import Any
 
@@ -19,25 +18,25 @@ from torch import Tensor, nn
 from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
 
-_LAYERS: dict[int, NoisyLayer] = {}
-"""Layers that are being traced: an operator has tensors and numbers for arguments, no modules."""
-
 _library = torch.library.Library("nenni", "DEF")
-_library.define("projection(Tensor x, int layer, int positions, int nonzeros) -> Tensor")
-_library.define("approximation(Tensor x, Tensor p, Tensor weight, int layer) -> Tensor")
-_library.define("exact(Tensor x, Tensor weight, int layer, int essential, Tensor? noise) -> Tensor")
+_library.define("projection(Tensor x, int positions, int entries) -> Tensor")
+_library.define("approximation(Tensor p, Tensor weight, Tensor z) -> Tensor")
+_library.define("exact(Tensor x, Tensor weight, Tensor z, int essential, Tensor? other) -> Tensor")
 
 
-def _projection(x: Tensor, layer: int, positions: int, nonzeros: int) -> Tensor:
-    return _LAYERS[layer].projected_rounded(x)
+def _projection(x: Tensor, positions: int, entries: int) -> Tensor:
+    """Nothing: what follows counts by shapes that it knows."""
+    return x.new_empty(0)
 
 
-def _approximation(x: Tensor, p: Tensor, weight: Tensor, layer: int) -> Tensor:
-    return _LAYERS[layer].approximate(x)
+def _approximation(p: Tensor, weight: Tensor, z: Tensor) -> Tensor:
+    """As many numbers as z~ has."""
+    return torch.zeros_like(z)
 
 
-def _exact(x: Tensor, weight: Tensor, layer: int, essential: int, noise: Tensor | None) -> Tensor:
-    return type(_LAYERS[layer]).forward(_LAYERS[layer], x)
+def _exact(x: Tensor, weight: Tensor, z: Tensor, essential: int, other: Tensor | None) -> Tensor:
+    """What the layer gave."""
+    return z.clone()
 
 
 for _name, _function in (
@@ -49,14 +48,14 @@ for _name, _function in (
 
 
 def _projection_handle(inputs: list[Any], outputs: list[Any]) -> int:
-    """Each non-zero at each position that is projected."""
-    positions, nonzeros = (value.toIValue() for value in inputs[2:4])
-    return int(positions * nonzeros)
+    """Each entry that is not skipped, at each position that is projected."""
+    positions, entries = (value.toIValue() for value in inputs[1:3])
+    return int(positions * entries)
 
 
 def _approximation_handle(inputs: list[Any], outputs: list[Any]) -> int:
     """M n k: every output times the inputs of one neuron of W~."""
-    _, *k = inputs[2].type().sizes()
+    _, *k = inputs[1].type().sizes()
     return torch.Size(outputs[0].type().sizes()).numel() * torch.Size(k).numel()
 
 
@@ -84,71 +83,76 @@ def flop_count(model: nn.Module, image: Tensor) -> FlopCountAnalysis:
     Parameters
     ----------
     model : Module
-        Injected or plain, in eval mode; it is traced on first use of a count.
+        Injected or plain, in eval mode; a copy of it is traced.
     image : Tensor
         One image (1, C, H, W).
     """
-    with _as_operators(model, image):
-        counted = FlopCountAnalysis(model, image).set_op_handle(**HANDLES)
-        counted.uncalled_modules_warnings(False).unsupported_ops_warnings(False).total()
+    counted = FlopCountAnalysis(_by_terms(model, image), image).set_op_handle(**HANDLES)
+    counted.uncalled_modules_warnings(False).unsupported_ops_warnings(False).total()
     return counted
 
 
 @dataclass(frozen=True)
 class _Call:
-    """What a trace, in which shapes are tensors, cannot work out."""
+    """What a trace, in which shapes are tensors, cannot work out of one call of a layer."""
 
     positions: int
     essential: int
+    output: Tensor
 
 
-@contextmanager
-def _as_operators(model: nn.Module, image: Tensor) -> Iterator[None]:
-    """Within, injected layers call their terms as operators."""
-    noisy = dict(noisy_layers(model))
-    calls: dict[str, list[_Call]] = {name: [] for name in noisy}
+class _Terms(nn.Module):
+    """The terms of an injected layer as operators, with the results of calls that were recorded."""
 
-    def record(name: str) -> Callable[..., None]:
-        def hook(layer: NoisyLayer, inputs: tuple[Tensor, ...], _: Tensor) -> None:
-            calls[name].append(_call(layer, inputs[0]))
+    def __init__(self, layer: NoisyLayer, calls: list[_Call]) -> None:
+        super().__init__()
+        self.weight, self.W_tilde = layer.wrapped.weight, layer.W_tilde[0].detach()
+        self.approximates, self.calls = _approximates(layer), cycle(calls)
+        is_real = layer.choices.projection.real
+        self.entries = layer.P[0].numel() if is_real else int(layer.P[0].count_nonzero())
 
-        return hook
+    def forward(self, x: Tensor) -> Tensor:
+        ops: Any = torch.ops.nenni
+        call, z_tilde = next(self.calls), None
+        if self.approximates:
+            p = ops.projection(x, call.positions, self.entries)
+            z_tilde = ops.approximation(p, self.W_tilde, call.output)
+        z: Tensor = ops.exact(x, self.weight, call.output, call.essential, z_tilde)
+        return z
 
-    hooks = [layer.register_forward_hook(record(name)) for name, layer in noisy.items()]
-    with torch.no_grad():
-        model(image)
+
+@torch.no_grad()
+def _by_terms(model: nn.Module, image: Tensor) -> nn.Module:
+    """Copy of a model whose injected layers are replaced by their terms on one image."""
+    model = copy.deepcopy(model)
+    calls: dict[NoisyLayer, list[_Call]] = {layer: [] for _, layer in noisy_layers(model)}
+    hooks = [layer.register_forward_hook(_record(found)) for layer, found in calls.items()]
+    model(image)
     for hook in hooks:
         hook.remove()
-    for name, layer in noisy.items():
-        _LAYERS[id(layer)] = layer
-        layer.forward = partial(_traced, layer, cycle(calls[name]))  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        for layer in noisy.values():
-            del layer.forward, _LAYERS[id(layer)]
+    terms = {layer: _Terms(layer, found) for layer, found in calls.items()}
+    for name, layer in list(model.named_modules(remove_duplicate=False)):
+        if isinstance(layer, NoisyLayer):
+            model.set_submodule(name, terms[layer])
+    return model
 
 
-def _call(layer: NoisyLayer, x: Tensor) -> _Call:
-    config, mask = layer.choices.to_config(), layer.mask(layer.judged(x))
-    noise_on_exact = config["noise"]["name"] in ("gaussian", "uniform")
-    computes_all = noise_on_exact or layer.choices.selection.judges_exact
-    return _Call(_positions(layer, x), mask.numel() if computes_all else int(mask.sum()))
+def _record(calls: list[_Call]) -> Callable[..., None]:
+    def hook(layer: NoisyLayer, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        x, mask = inputs[0], layer.mask(layer.judged(inputs[0]))
+        choices = layer.choices
+        computes_all = choices.noise.uses == "exact" or choices.selection.judges_exact
+        essential = mask.numel() if computes_all else int(mask.sum())
+        calls.append(_Call(_positions(layer, x), essential, output))
+
+    return hook
 
 
-def _traced(layer: NoisyLayer, calls: Iterator[_Call], x: Tensor) -> Tensor:
-    ops: Any = torch.ops.nenni
-    config, number, call = layer.choices.to_config(), id(layer), next(calls)
-    selection, noise = config["selection"]["name"], config["noise"]["name"]
-    judges_z_tilde = selection not in ("oracle", "random", "all", "none")
-    z_tilde = None
-    if judges_z_tilde or (noise in ("approximation", "resample") and selection != "all"):
-        is_real = config["projection"]["name"] in ("gaussian", "tap_shared_pca")
-        entries = layer.P[0].numel() if is_real else int(layer.P[0].count_nonzero())
-        p = ops.projection(x, number, call.positions, entries)
-        z_tilde = ops.approximation(x, p, layer.W_tilde[0], number)
-    result: Tensor = ops.exact(x, layer.wrapped.weight, number, call.essential, z_tilde)
-    return result
+def _approximates(layer: NoisyLayer) -> bool:
+    """Whether z~ is computed: where it is judged, or some neuron may get it."""
+    selection, noise = layer.choices.selection, layer.choices.noise
+    all_exact = not selection.adjustable and selection.nominal() == 1
+    return selection.judges == "approximate" or (noise.uses == "approximate" and not all_exact)
 
 
 def _positions(layer: NoisyLayer, x: Tensor) -> int:

@@ -4,15 +4,18 @@ Those of modules are seen by hooks; those that a forward pass computes by itself
 by the operators that reach the device.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.hooks import RemovableHandle
 
 from nenni.core.errors import UserError
 
@@ -59,49 +62,68 @@ def products(model: nn.Module, layers: Mapping[str, nn.Module], image: Tensor) -
     UserError
         If a convolution is transposed, of three dimensions, or padded unevenly.
     """
-    seen: list[Seen] = []
-    open_modules: list[str] = []
-    counted: dict[str, int] = {}
-    weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
-
-    def add(name: str, layer: str | None, geometry: Geometry) -> None:
-        counted[name] = counted.get(name, 0) + 1
-        label = name if counted[name] == 1 else f"{name}#{counted[name]}"
-        seen.append(Seen(label, layer, geometry))
-
-    class Operators(TorchDispatchMode):
-        def __torch_dispatch__(
-            self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-        ) -> Any:
-            result = func(*args, **(kwargs or {}))
-            if not any(name in layers for name in open_modules):
-                where = open_modules[-1] if open_modules else ""
-                for kind, geometry in _of_operator(where, func, args, result, weights):
-                    add(f"{where}.{kind}".lstrip("."), None, geometry)
-            return result
-
-    handles = []
+    recorder = _Recorder(layers, {p.untyped_storage().data_ptr() for p in model.parameters()})
+    handles: list[RemovableHandle] = []
     for name, module in model.named_modules():
-
-        def enter(_: nn.Module, __: Any, name: str = name) -> None:
-            open_modules.append(name)
-
-        def leave(module: nn.Module, inputs: Any, output: Any, name: str = name) -> None:
-            open_modules.pop()
-            if name in layers and not any(outer in layers for outer in open_modules):
-                plain = getattr(module, "wrapped", module)
-                geometry = _of_layer(name, plain, inputs[0].shape, output.shape)
-                for _ in range(len(inputs[0]) if isinstance(plain, nn.Conv2d) else 1):
-                    add(name, name, geometry)
-
-        handles += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
-    with _removed(handles), sdpa_kernel(SDPBackend.MATH), Operators():  # type: ignore[no-untyped-call]
+        handles.append(module.register_forward_pre_hook(partial(recorder.enter, name)))
+        handles.append(module.register_forward_hook(partial(recorder.leave, name)))
+    with _removed(handles), sdpa_kernel(SDPBackend.MATH), recorder:
         model(image)
-    return seen
+    return recorder.seen
+
+
+class _Recorder(TorchDispatchMode):
+    """Notes products as they run: those of layers by hooks, all others by their operators.
+
+    Parameters
+    ----------
+    layers : dict
+        Name -> module that counts as one product.
+    weights : set of int
+        Where the parameters of the model are stored.
+    """
+
+    def __init__(self, layers: Mapping[str, nn.Module], weights: set[int]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.seen: list[Seen] = []
+        self._layers, self._weights = layers, weights
+        self._open: list[str] = []
+        self._runs = Counter[str]()
+
+    def enter(self, name: str, module: nn.Module, inputs: Any) -> None:
+        """Before a module runs."""
+        self._open.append(name)
+
+    def leave(self, name: str, module: nn.Module, inputs: Any, output: Any) -> None:
+        """After a module has run: a convolution is noted for each sample of its input."""
+        self._open.pop()
+        if name in self._layers and not self._is_within_layer():
+            plain = getattr(module, "wrapped", module)
+            geometry = _of_layer(name, plain, inputs[0].shape, output.shape)
+            for _ in range(len(inputs[0]) if isinstance(plain, nn.Conv2d) else 1):
+                self._add(name, name, geometry)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if not self._is_within_layer():
+            where = self._open[-1] if self._open else ""
+            for kind, geometry in _of_operator(where, func, args, result, self._weights):
+                self._add(f"{where}.{kind}".lstrip("."), None, geometry)
+        return result
+
+    def _is_within_layer(self) -> bool:
+        return any(name in self._layers for name in self._open)
+
+    def _add(self, name: str, layer: str | None, geometry: Geometry) -> None:
+        self._runs[name] += 1
+        label = name if self._runs[name] == 1 else f"{name}#{self._runs[name]}"
+        self.seen.append(Seen(label, layer, geometry))
 
 
 @contextmanager
-def _removed(handles: list[Any]) -> Iterator[None]:
+def _removed(handles: list[RemovableHandle]) -> Iterator[None]:
     try:
         yield
     finally:

@@ -1,32 +1,33 @@
-"""What a noise is, and what most have in common."""
+"""What a noise is, and what it declares of itself."""
 
-from typing import ClassVar, Protocol
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 
-class Noise(Protocol):
-    """Gives the non-essential neurons their value; see :mod:`nenni.method.noise`."""
+class Noise(ABC):
+    """Gives the non-essential neurons their value; see :mod:`nenni.method.noise`.
 
-    @property
-    def randomised(self) -> bool:
-        """Whether two calls on the same values differ."""
+    Attributes
+    ----------
+    uses : "approximate", "exact" or "nothing"
+        What the value is made from: z~ itself, the exact z with something added, for which z is
+        computed for all neurons (the default, which saves nothing), or neither of them.
+    randomised : bool
+        Whether two calls on the same values differ.
+    """
 
-    def approximations(self) -> int:
-        """Number of approximations of each layer, one of which each forward pass uses."""
+    uses: ClassVar[Literal["approximate", "exact", "nothing"]] = "exact"
+    randomised: ClassVar[bool] = False
 
+    @abstractmethod
     def value(
         self, z: Tensor, z_tilde: Tensor, deviation: Tensor, generator: torch.Generator
     ) -> Tensor:
         """What the non-essential neurons get, of the shape of `z`."""
 
-
-class Single:
-    """No draws, and one approximation of each layer."""
-
-    randomised: ClassVar[bool] = False
-
     def approximations(self) -> int:
-        """One per layer, if only for the selection."""
+        """Number of approximations of each layer, one of which each forward pass uses."""
         return 1

@@ -1,7 +1,8 @@
-"""What a projection is, and what all have in common."""
+"""What a projection is, what it declares of itself, and what all have in common."""
 
 import math
-from typing import ClassVar, Protocol
+from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from pydantic.dataclasses import dataclass
@@ -10,34 +11,50 @@ from torch import Tensor
 from nenni.core.types import Ratio
 
 
-class Projection(Protocol):
-    """Draws the matrix P; see :mod:`nenni.method.projection`."""
+class Projection(ABC):
+    """Draws the matrix P; see :mod:`nenni.method.projection`.
 
-    @property
-    def shared_taps(self) -> bool:
-        """Whether P acts on channels only."""
+    Attributes
+    ----------
+    shared_taps : bool
+        Whether P acts on channels only.
+    learned : bool
+        Whether the fit replaces the drawn matrix by one learned from the inputs.
+    real : bool
+        Whether the entries are real numbers of 32 bits, each of which takes a multiplication (the
+        default); if not they are 0 and +-1 up to a scale, and each of +-1 takes an addition.
+    """
 
-    @property
-    def learned(self) -> bool:
-        """Whether the fit replaces the drawn matrix by one learned from the inputs."""
+    shared_taps: ClassVar[bool] = False
+    learned: ClassVar[bool] = False
+    real: ClassVar[bool] = True
 
+    @abstractmethod
     def rows(self, d: int) -> int:
         """Rows of P for d inputs."""
 
+    @abstractmethod
     def sample(self, k: int, d: int, generator: torch.Generator) -> Tensor:
         """The matrix P, (k, d)."""
 
+    def nonzero_bits(self, rows: int, columns: int) -> int:
+        """Bits that store an entry of +-1: the index of its column and its sign by default."""
+        return index_bits(columns) + 1
 
-class LearnedProjection(Projection, Protocol):
+
+class LearnedProjection(Projection):
     """A projection that is learned from the inputs."""
 
+    learned: ClassVar[bool] = True
+
+    @abstractmethod
     def learn(self, k: int, covariance: Tensor) -> Tensor:
         """The matrix P, (k, d), from the inputs' covariance (d, d)."""
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A projection to a share of the inputs, over all of them, drawn at random.
+class Drawn(Projection):
+    """A projection to a share of the inputs, or of the channels where the taps are shared.
 
     Parameters
     ----------
@@ -46,12 +63,15 @@ class Drawn:
     """
 
     ratio: Ratio
-    shared_taps: ClassVar[bool] = False
-    learned: ClassVar[bool] = False
 
     def rows(self, d: int) -> int:
         """Rows k of P for d inputs, at least 1."""
         return max(1, round(self.ratio * d))
+
+
+def index_bits(count: int) -> int:
+    """Bits that tell so many rows or columns apart."""
+    return (count - 1).bit_length()
 
 
 def ternary(k: int, d: int, generator: torch.Generator) -> Tensor:

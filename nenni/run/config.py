@@ -303,8 +303,10 @@ class Sweep(_Strict):
     ----------
     base, seed
         Which network.
+    selection
+        What selects; by default the selection of the first defence that has a fraction.
     ratios, fractions
-        k/d of the projection, and shares of essential neurons by top-k.
+        k/d of the projection, and shares of essential neurons.
     attack, eps
         By name, and its radius.
     examples, batch_size
@@ -313,6 +315,7 @@ class Sweep(_Strict):
 
     base: Name
     seed: Index
+    selection: Annotated[Ref, *_plugin("selection")] | None = None
     ratios: list[Ratio] = Field(min_length=1)
     fractions: list[Fraction] = Field(min_length=1)
     attack: Name

@@ -158,6 +158,11 @@ def _of_measurements(config: Config) -> Iterator[Problem]:
     yield from _known([config.sweep.base], config.experiments, "sweep", "base")
     yield from _known([str(config.sweep.seed)], list(map(str, config.seeds)), "sweep", "seed")
     yield from _known([config.sweep.attack], config.attacks, "sweep", "attack")
+    changes = [d.injection["selection"] for d in config.defences.values() if d.injection]
+    chosen = [config.sweep.selection] if config.sweep.selection else changes
+    if not any("fraction" in selection for selection in chosen):
+        message = "should be one with a fraction, which is swept; no defence has one either"
+        yield ("sweep", "selection"), message
     yield from _enough(
         config, config.sweep.base, "test", config.sweep.examples, "sweep", "examples"
     )

@@ -129,7 +129,7 @@ class Slices:
         asked = sweep.model_dump(include={"ratios", "fractions", "examples", "batch_size"})
         return {
             **self._network(sweep.base, str(sweep.seed)),
-            "injection": {**c.injection, "selection": {"name": "topk", "fraction": 0.5}},
+            "injection": {**c.injection, "selection": sweep.selection or self._swept()},
             "fit": c.fit,
             "attack": attack,
             "sweep": {**asked, "eps": radius.from_config(sweep.eps, attack["norm"])},
@@ -192,6 +192,12 @@ class Slices:
         first = next(iter(self._config.tables.columns.values()))
         norm: Norm = self._config.attacks[self._evaluations[first].attack]["norm"]
         return norm
+
+    def _swept(self) -> Ref | None:
+        """Selection of the first defence that has a fraction."""
+        changes = (d.injection for d in self._config.defences.values())
+        selections = (change["selection"] for change in changes if change is not None)
+        return next((selection for selection in selections if "fraction" in selection), None)
 
     def _network(self, base: str, seed: str) -> Slice:
         return {

@@ -6,28 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from injection_cases import injection_dict
 
 from hwmodel.layer_spec import Layer, Network
 from hwmodel.preset import Preset
-
-INJECTION: dict[str, Any] = {
-    "projection": "sparse",
-    "k": 18,
-    "k_c": None,
-    "nonzeros": 864,
-    "weight_bits": 4,
-    "input_bits": 4,
-    "projected_bits": 4,
-    "selection": "topk",
-    "fraction": 0.5,
-    "measured_fraction": 0.5,
-    "occupancy": {},
-    "n_m": None,
-    "normalise": False,
-    "noise": "approximation",
-    "pool": 1,
-    "block": None,
-}
 
 CONV: dict[str, Any] = {
     "name": "conv",
@@ -55,17 +37,12 @@ def conv_dict(injection: dict[str, Any] | None, **changes: Any) -> dict[str, Any
     layer = {**copy.deepcopy(CONV), **changes}
     keys = ("in_size", "kernel_size", "stride", "padding", "dilation")
     layer["out_size"] = [_out_length(*axis) for axis in zip(*(layer[k] for k in keys), strict=True)]
-    layer["injection"] = None if injection is None else _with_algorithm({**INJECTION, **injection})
+    layer["injection"] = None if injection is None else injection_dict(injection, layer)
     return layer
 
 
-def _with_algorithm(injection: dict[str, Any]) -> dict[str, Any]:
-    ranks = injection["selection"] in ("topk", "inverted", "oracle")
-    return {"algorithm": "quickselect" if ranks else None, **injection}
-
-
 def network_dict(*layers: dict[str, Any]) -> dict[str, Any]:
-    return {"version": 2, "model": "example", "input_shape": [1, 28, 28], "layers": list(layers)}
+    return {"version": 3, "model": "example", "input_shape": [1, 28, 28], "layers": list(layers)}
 
 
 @pytest.fixture(scope="session")

@@ -102,7 +102,7 @@ def test_roundings_count_the_bits_they_yield(make_layer: Any) -> None:
 
 
 def test_block_scores_are_additions_at_the_width_of_the_scores(make_layer: Any) -> None:
-    terms = by_term(make_layer({"selection": "block", "block": [4, 2]}))
+    terms = by_term(make_layer({"selection": "4x2"}))
     assert (terms["selection"].additions, terms["selection"].bitops) == (6272, 6272 * 13)
 
 

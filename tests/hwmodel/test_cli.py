@@ -9,7 +9,8 @@ import hwmodel
 import hwmodel.__main__ as command_line
 from hwmodel.__main__ import main
 from hwmodel.csv_output import format_cell, format_csv, write_atomically
-from hwmodel.injection_spec import Algorithm, Bits, Projection
+from hwmodel.hypothetical import Matrix
+from hwmodel.injection_spec import Algorithm, Bits
 
 OUTPUTS = (
     "operations",
@@ -223,7 +224,7 @@ def test_format_csv() -> None:
 
 def test_choices_are_those_of_the_file() -> None:
     """Listed apart, so that --help loads no pydantic."""
-    assert get_args(Projection) == command_line._PROJECTIONS
+    assert get_args(Matrix) == command_line._MATRICES
     assert get_args(Bits) == command_line._BITS
     assert get_args(Algorithm) == command_line._ALGORITHMS
 

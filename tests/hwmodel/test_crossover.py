@@ -1,13 +1,14 @@
 """Networks as if injected, and where the injection wins."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import hwmodel
+from hwmodel import bitops
 from hwmodel.__main__ import main
 from hwmodel.crossover import (
     at_fraction,
@@ -18,7 +19,8 @@ from hwmodel.crossover import (
     speedups,
 )
 from hwmodel.errors import UserError
-from hwmodel.hypothetical import injected, read_granularity
+from hwmodel.hypothetical import Matrix, injected, read_granularity
+from hwmodel.layer_latency import layer_latency
 from hwmodel.layer_spec import Network
 
 
@@ -34,8 +36,8 @@ def plain(make_network: Any, layer_dict: Any) -> Network:
     return network
 
 
-def with_method(network: Network, granularity: str = "element", **changes: Any) -> Network:
-    chosen = {"projection": "tap_shared", "ratio": 0.125, "fraction": 0.25} | changes
+def with_method(network: Network, granularity: str = "1x1", **changes: Any) -> Network:
+    chosen = {"projection": "ternary:shared", "ratio": 0.125, "fraction": 0.25} | changes
     return injected(network, granularity=read_granularity(granularity), **chosen)
 
 
@@ -45,18 +47,19 @@ def test_inner_layers_are_injected_with_expected_nonzeros(plain: Network) -> Non
     shared = found.layers[3].injection
     assert shared is not None
     assert (shared.k_c, shared.k, shared.nonzeros) == (2, 18, 11)
-    assert (shared.selection, shared.measured_fraction, shared.weight_bits) == ("topk", 0.25, 4)
-    for projection, nonzeros in (("sparse", 864), ("gaussian", 18 * 144), ("count_sketch", 144)):
+    assert shared.selection.algorithm == "quickselect"
+    assert (shared.measured_fraction, shared.weight_bits) == (0.25, 4)
+    for projection, nonzeros in (("ternary", 864), ("real", 18 * 144), ("single", 144)):
         other = with_method(plain, projection=projection).layers[3].injection
         assert other is not None
         assert (other.k, other.k_c, other.nonzeros) == (18, None, nonzeros)
-    pca = with_method(plain, projection="tap_shared_pca", bits=8).layers[3].injection
+    pca = with_method(plain, projection="real:shared", bits=8).layers[3].injection
     assert pca is not None
     assert (pca.nonzeros, pca.input_bits) == (32, 8)
 
 
-@pytest.mark.parametrize("projection", ["sparse", "tap_shared", "gaussian", "count_sketch"])
-@pytest.mark.parametrize("granularity", ["element", "n_m:1:4", "block:16x8", "channel"])
+@pytest.mark.parametrize("projection", get_args(Matrix))
+@pytest.mark.parametrize("granularity", ["1x1", "1:4", "16x8", "1xall", "allx1"])
 def test_what_is_assumed_is_a_valid_file(
     plain: Network, projection: str, granularity: str, tmp_path: Path
 ) -> None:
@@ -65,26 +68,45 @@ def test_what_is_assumed_is_a_valid_file(
     assert hwmodel.load(tmp_path / "layers.json") == found
 
 
+@pytest.mark.parametrize(
+    ("projection", "granularity", "like"),
+    [("ternary", "1x1", {"nonzeros": 864}),
+     ("single", "2:4", {"projection": "count_sketch", "nonzeros": 144, "selection": "2:4"}),
+     ("real", "16x8", {"projection": "gaussian", "nonzeros": 18 * 144, "selection": "16x8"}),
+     ("real:shared", "1xall",
+      {"projection": "tap_shared_pca", "k_c": 2, "nonzeros": 32, "selection": "channel"}),
+     ("ternary:shared", "1x1", {"projection": "tap_shared", "k_c": 2, "nonzeros": 11})],
+)  # fmt: skip
+def test_what_is_assumed_costs_what_such_a_network_does(
+    plain: Network, make_layer: Any, projection: str, granularity: str, like: Any
+) -> None:
+    inner = with_method(plain, granularity, projection=projection, fraction=0.5).layers[3]
+    described = make_layer(like, name="inner", out_channels=64)
+    assert bitops.layer_terms(inner, 32) == bitops.layer_terms(described, 32)
+    preset = hwmodel.load_preset("server_cpu")
+    assert layer_latency(inner, preset, 3) == layer_latency(described, preset, 3)
+
+
 def test_only_single_neurons_are_ranked(plain: Network) -> None:
     """Scores of 4 + 4 bits and 18 sums: 13 passes."""
     for algorithm, comparisons in (("quickselect", 3), ("bisection", 13)):
         found = with_method(plain, algorithm=algorithm)
         terms = {(t.layer, t.term): t for t in hwmodel.count_operations(found)}
         assert terms["inner", "selection"].comparisons == comparisons * 196 * 64
-    with pytest.raises(UserError, match="bisection ranks single neurons, not by the granularity"):
-        with_method(plain, "channel", algorithm="bisection")
+    with pytest.raises(UserError, match="bisection ranks single neurons, 1x1, not 1xall"):
+        with_method(plain, "1xall", algorithm="bisection")
 
 
-@pytest.mark.parametrize("text", ["elements", "n_m", "n_m:4:2", "n_m:1", "block:0x2", "block:2:2",
-                                  "channel:3", "block:axb", ""])  # fmt: skip
+@pytest.mark.parametrize("text", ["single", "4:2", "2:", "0:0", "0x2", "2x2x2", "1xmost", "-1x2",
+                                  "allxall", "x", ""])  # fmt: skip
 def test_bad_granularities(text: str) -> None:
-    with pytest.raises(UserError, match="should be element, channel, n_m:2:4 or block:16x8"):
+    with pytest.raises(UserError, match="should be channels x positions, as 16x8 or 1xall, or 2:4"):
         read_granularity(text)
 
 
 def test_bad_shares(plain: Network) -> None:
-    with pytest.raises(UserError, match=r"n_m has the fraction 0.5, not 0.25"):
-        with_method(plain, "n_m:2:4", fraction=0.25)
+    with pytest.raises(UserError, match=r"the granularity 2:4 has the fraction 0.5, not 0.25"):
+        with_method(plain, "2:4", fraction=0.25)
     with pytest.raises(UserError, match=r"fraction should be in \[0, 1\], got 1.5"):
         with_method(plain, fraction=1.5)
     with pytest.raises(UserError, match="ratio should be above 0 and at most 1, got 0"):
@@ -126,7 +148,7 @@ def test_time_does_not_fall_with_the_share(
 
 
 def test_a_crossover_separates_winning_from_losing(plain: Network) -> None:
-    network = with_method(plain, "channel")
+    network = with_method(plain, "1xall")
     preset = hwmodel.load_preset("server_cpu")
     rows = crossovers(network, preset)
     assert [row.layer for row in rows] == ["inner"] * 3 + ["total"] * 3
@@ -137,7 +159,7 @@ def test_a_crossover_separates_winning_from_losing(plain: Network) -> None:
 
 
 def test_speedups_cross_one_at_the_crossover(plain: Network) -> None:
-    network, preset = with_method(plain, "channel"), hwmodel.load_preset("server_cpu")
+    network, preset = with_method(plain, "1xall"), hwmodel.load_preset("server_cpu")
     rows = speedups(network, preset)
     assert [row.fraction for row in rows[:21]] == [i / 20 for i in range(21)]
     crossing = {row.layer: row.fraction for row in crossovers(network, preset) if row.bits == 32}
@@ -151,7 +173,7 @@ def test_speedups_cross_one_at_the_crossover(plain: Network) -> None:
 
 def test_masks_of_a_fixed_share_have_one_row(plain: Network) -> None:
     preset = hwmodel.load_preset("server_cpu")
-    found = with_method(plain, "n_m:1:4")
+    found = with_method(plain, "1:4")
     assert [(row.layer, row.fraction) for row in speedups(found, preset)] == [("inner", 0.25)]
     assert {row.fraction for row in crossovers(found, preset)} <= {None, 1.0}
 
@@ -162,7 +184,7 @@ def test_what_is_assumed_was_not_evaluated(plain: Network, capsys: Any, tmp_path
     assert not any(row.evaluated for row in hwmodel.energy(with_method(plain), table))
     assert any(row.evaluated for row in hwmodel.reductions(plain))
     (tmp_path / "layers.json").write_text(plain.model_dump_json())
-    assert main([str(tmp_path / "layers.json"), "--projection", "sparse"]) == 0
+    assert main([str(tmp_path / "layers.json"), "--projection", "ternary"]) == 0
     assert "as if the method were injected: nothing" in capsys.readouterr().out.splitlines()[0]
 
 
@@ -177,7 +199,7 @@ def test_a_lacking_precision_is_unknown(plain: Network, make_preset: Any) -> Non
 def test_a_plan_leaves_losing_layers_dense(plain: Network, make_preset: Any) -> None:
     """A scattered quarter runs 99 % of the tiles of 16 outputs."""
     preset = make_preset(tile_outputs=16, bandwidth_bytes_per_s=1e15, overhead_s=1e-9)
-    element, channel = with_method(plain), with_method(plain, "channel")
+    element, channel = with_method(plain), with_method(plain, "1xall")
     assert plan(element, preset).layers == plain.layers
     assert plan(channel, preset) == channel
 
@@ -185,21 +207,21 @@ def test_a_plan_leaves_losing_layers_dense(plain: Network, make_preset: Any) -> 
 def test_command_line(plain: Network, tmp_path: Path, capsys: Any) -> None:
     file, out = tmp_path / "layers.json", tmp_path / "plan.json"
     file.write_text(plain.model_dump_json())
-    words = [str(file), "--projection", "tap_shared", "--fraction", "0.25"]
-    words += ["--granularity", "block:16x8"]
+    words = [str(file), "--projection", "ternary:shared", "--fraction", "0.25"]
+    words += ["--granularity", "16x8"]
     table = tmp_path / "crossover.csv"
     assert main([*words, "--preset", "server_cpu", "--crossover", str(table)]) == 0
     assert table.read_text().startswith(
         "layer,preset,batch,bits,dense_s,injected_s,speedup,fraction\ninner,server_cpu,1,32,"
     )
     assert "wins below a share of" in capsys.readouterr().out
-    pairs = [str(file), "--projection", "sparse", "--granularity", "n_m:1:4"]
+    pairs = [str(file), "--projection", "ternary", "--granularity", "1:4"]
     assert main([*pairs, "--preset", "server_cpu"]) == 0
     assert " 0.25 " in capsys.readouterr().out
     assert main([*pairs, "--fraction", "0.5"]) == 2
-    assert "n_m has the fraction 0.25, not 0.5" in capsys.readouterr().err
+    assert "the granularity 1:4 has the fraction 0.25, not 0.5" in capsys.readouterr().err
     assert main([*words, "--preset", "server_cpu", "--plan", str(out)]) == 0
-    expected = plan(with_method(plain, "block:16x8"), hwmodel.load_preset("server_cpu"))
+    expected = plan(with_method(plain, "16x8"), hwmodel.load_preset("server_cpu"))
     assert hwmodel.load(out) == expected
     capsys.readouterr()
     assert main([*words, "--plan", str(out)]) == 2

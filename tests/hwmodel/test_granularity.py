@@ -10,7 +10,7 @@ from hwmodel.granularity import (
     block_fraction,
     carried_occupancy,
     effective_fraction,
-    n_m_fraction,
+    n_of_m_fraction,
     scattered_fraction,
 )
 
@@ -36,12 +36,12 @@ def enumerated(n: int, m: int, tile: int) -> float:
     [(2, 4, 1), (2, 4, 2), (4, 8, 2), (4, 8, 4), (1, 8, 4), (0, 4, 2), (4, 4, 1)],
 )
 def test_n_m_within_a_group_agrees_with_enumeration(n: int, m: int, tile: int) -> None:
-    assert n_m_fraction(n, m, tile) == pytest.approx(enumerated(n, m, tile))
+    assert n_of_m_fraction(n, m, tile) == pytest.approx(enumerated(n, m, tile))
 
 
 def test_n_m_in_tiles_of_whole_groups_runs_everything() -> None:
-    assert n_m_fraction(1, 4, 4) == n_m_fraction(1, 4, 16) == 1
-    assert n_m_fraction(0, 4, 4) == n_m_fraction(0, 4, 16) == 0
+    assert n_of_m_fraction(1, 4, 4) == n_of_m_fraction(1, 4, 16) == 1
+    assert n_of_m_fraction(0, 4, 4) == n_of_m_fraction(0, 4, 16) == 0
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_tile_holds_no_more_neurons_than_the_layer(make_layer: Any) -> None:
     scattered = make_layer({"measured_fraction": 0.05}).injection
     found = [effective_fraction(scattered, tile, 16) for tile in (16, 32, 64)]
     assert found == [1 - 0.95**16] * 3
-    block = {"selection": "block", "block": [16, 8], "measured_fraction": 0.25}
+    block = {"selection": "16x8", "measured_fraction": 0.25}
     assert effective_fraction(make_layer(block).injection, 64, 16) == 0.25
 
 
@@ -108,17 +108,17 @@ def test_a_tile_holds_no_more_neurons_than_the_layer(make_layer: Any) -> None:
         ({"selection": "threshold"}, 1 - 0.75**4),
         ({"selection": "random"}, 1 - 0.75**4),
         ({"selection": "inverted"}, 1 - 0.75**4),
-        ({"selection": "n_m", "n_m": [1, 8]}, 0.5),
-        ({"selection": "block", "block": [4, 1]}, 0.25),
-        ({"selection": "block", "block": [8, 7]}, 0.25),
-        ({"selection": "block", "block": [2, 7]}, 1 - 0.75**2),
-        ({"selection": "block", "block": [1, 1]}, 1 - 0.75**4),
+        ({"selection": "1:8"}, 0.5),
+        ({"selection": "4x1"}, 0.25),
+        ({"selection": "8x7"}, 0.25),
+        ({"selection": "2x7"}, 1 - 0.75**2),
+        ({"selection": "1x1"}, 1 - 0.75**4),
         ({"selection": "channel"}, 0.25),
         ({"selection": "topk", "noise": "zero"}, 1 - 0.75**4),
         ({"selection": "topk", "noise": "resample", "pool": 3}, 1 - 0.75**4),
         ({"selection": "topk", "noise": "gaussian"}, 1),
-        ({"selection": "n_m", "n_m": [1, 8], "noise": "uniform"}, 1),
-        ({"selection": "block", "block": [4, 1], "noise": "gaussian"}, 1),
+        ({"selection": "1:8", "noise": "uniform"}, 1),
+        ({"selection": "4x1", "noise": "gaussian"}, 1),
         ({"selection": "channel", "noise": "uniform"}, 1),
         ({"selection": "none", "measured_fraction": 0.0, "noise": "gaussian"}, 1),
         ({"selection": "oracle"}, 1),
@@ -161,7 +161,7 @@ def test_occupancy_is_carried_to_other_fractions(make_layer: Any) -> None:
 
 def test_occupancies_that_tell_nothing_are_dropped(make_layer: Any) -> None:
     """Of blocks of 16 channels at .75 every tile of 32 ran; at .25 that says nothing."""
-    full = {"selection": "block", "block": [16, 8], "measured_fraction": 0.75}
+    full = {"selection": "16x8", "measured_fraction": 0.75}
     layer = at_fraction(make_layer({**full, "occupancy": {"32": 1.0}}), 0.25)
     assert layer.injection is not None
     assert layer.injection.occupancy == {}

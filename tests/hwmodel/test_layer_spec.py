@@ -8,6 +8,7 @@ import pytest
 import hwmodel
 
 Path_ = tuple[str | int, ...]
+INJ = ("layers", 1, "injection")
 
 
 def set_at(data: Any, path: Path_, value: Any) -> None:
@@ -36,7 +37,7 @@ def test_load_reads_every_field(tmp_path: Path, example: dict[str, Any]) -> None
     path = tmp_path / "layers.json"
     path.write_text(json.dumps(example))
     network = hwmodel.load(path)
-    assert (network.version, network.model, network.input_shape) == (2, "example", (1, 28, 28))
+    assert (network.version, network.model, network.input_shape) == (3, "example", (1, 28, 28))
     first, second, fc = network.layers
     assert first.injection is None
     assert second.injection is not None
@@ -57,23 +58,28 @@ def test_sizes_of_a_grouped_dilated_convolution(make_layer: Any) -> None:
 
 def test_optional_keys_may_be_left_out(tmp_path: Path, example: dict[str, Any]) -> None:
     delete_at(example, ("layers", 0, "injection"))
-    for key in ("occupancy", "k_c", "n_m", "normalise", "noise", "pool", "block", "algorithm"):
-        delete_at(example, ("layers", 1, "injection", key))
+    for key in ("occupancy", "k_c", "normalise"):
+        delete_at(example, (*INJ, key))
+    for key in ("algorithm", "comparisons", "additions", "n_of_m", "randomised"):
+        delete_at(example, (*INJ, "selection", key))
+    for key in ("pool", "randomised"):
+        delete_at(example, (*INJ, "noise", key))
+    set_at(example, (*INJ, "projection"), {"name": "any", "real": True})
     path = tmp_path / "layers.json"
     path.write_text(json.dumps(example))
     network = hwmodel.load(path)
     assert network.layers[0].injection is None
     injection = network.layers[1].injection
     assert injection is not None
-    assert (injection.k_c, injection.n_m, injection.normalise) == (None, None, False)
-    assert (injection.noise, injection.pool, injection.block) == ("approximation", 1, None)
-    assert injection.algorithm == "quickselect"
+    assert (injection.k_c, injection.normalise, injection.noise.pool) == (None, False, 1)
+    selection = injection.selection
+    assert (selection.algorithm, selection.n_of_m, selection.randomised) == (None, None, False)
+    assert selection.comparisons == selection.additions == 0
+    assert injection.projection.nonzero_bits is None
 
-
-INJ = ("layers", 1, "injection")
 
 BAD_VALUES: list[tuple[Path_, Any, str]] = [
-    (("version",), 1, "version: should be 2 (describe the network again), got 1"),
+    (("version",), 1, "version: should be 3 (describe the network again), got 1"),
     (("model",), 3, "model: should be a valid string, got 3"),
     (("input_shape",), [1, 28, 0], "input_shape[2]: should be greater than 0, got 0"),
     (("layers",), [], "layers: Tuple should have at least 1 item"),
@@ -104,9 +110,14 @@ BAD_VALUES: list[tuple[Path_, Any, str]] = [
         [2, 7],
         "layers[2].in_size: should be [1, positions] for the kind linear",
     ),
-    ((*INJ, "projection"), "dct", "layers[1].injection.projection: should be 'sparse', 'tap_"),
+    ((*INJ, "projection"), "dct", "layers[1].injection.projection: should be an object"),
+    (
+        (*INJ, "projection", "nonzero_bits"),
+        0,
+        "layers[1].injection.projection.nonzero_bits: should",
+    ),
     ((*INJ, "k"), 0, "layers[1].injection.k: should be greater than 0, got 0"),
-    ((*INJ, "k_c"), 2, "layers[1].injection.k_c: should be null for this projection, got 2"),
+    ((*INJ, "k_c"), 0, "layers[1].injection.k_c: should be greater than 0, got 0"),
     ((*INJ, "nonzeros"), -1, "layers[1].injection.nonzeros: should be greater than or equal to 0"),
     (
         (*INJ, "nonzeros"),
@@ -116,18 +127,42 @@ BAD_VALUES: list[tuple[Path_, Any, str]] = [
     ((*INJ, "weight_bits"), 1, "layers[1].injection.weight_bits: should be 2, 3"),
     ((*INJ, "fraction"), 1.5, "layers[1].injection.fraction: should be less than or equal to 1"),
     ((*INJ, "measured_fraction"), -0.1, "layers[1].injection.measured_fraction: should be greater"),
-    ((*INJ, "n_m"), [2, 4], "layers[1].injection.n_m: should be null for this selection"),
-    ((*INJ, "selection"), "n_m", "layers[1].injection.n_m: should be given for this selection"),
-    ((*INJ, "selection"), "best", "layers[1].injection.selection: should be 'topk', 'threshold'"),
-    ((*INJ, "selection"), "all", "layers[1].injection.measured_fraction: should be 1.0 for this"),
-    ((*INJ, "selection"), "none", "layers[1].injection.measured_fraction: should be 0.0 for this"),
-    ((*INJ, "noise"), "laplace", "layers[1].injection.noise: should be 'approximation', 'gauss"),
-    ((*INJ, "pool"), 2, "layers[1].injection.pool: should be 1 for this noise, got 2"),
-    ((*INJ, "pool"), 0, "layers[1].injection.pool: should be greater than 0, got 0"),
-    ((*INJ, "block"), [4, 4], "layers[1].injection.block: should be null for this selection"),
+    ((*INJ, "selection"), "best", "layers[1].injection.selection: should be an object"),
+    ((*INJ, "selection", "judges"), "z", "layers[1].injection.selection.judges: should be 'approx"),
+    (
+        (*INJ, "selection", "judges"),
+        "nothing",
+        "layers[1].injection.selection.algorithm: should be null where nothing is judged",
+    ),
+    (
+        (*INJ, "selection", "algorithm"),
+        "sort",
+        "layers[1].injection.selection.algorithm: should be 'quickselect'",
+    ),
+    (
+        (*INJ, "selection", "comparisons"),
+        -1,
+        "layers[1].injection.selection.comparisons: should be greater than or equal to 0",
+    ),
+    (
+        (*INJ, "selection", "tile", "channels"),
+        0,
+        "layers[1].injection.selection.tile.channels: should be greater than 0",
+    ),
+    (
+        (*INJ, "selection", "n_of_m"),
+        [3, 2],
+        "layers[1].injection.selection.n_of_m: should be [N, M] with N at most M, got [3, 2]",
+    ),
+    ((*INJ, "noise"), "laplace", "layers[1].injection.noise: should be an object"),
+    ((*INJ, "noise", "uses"), "z", "layers[1].injection.noise.uses: should be 'approximate'"),
+    (
+        (*INJ, "noise", "pool"),
+        2,
+        "layers[1].injection.noise.pool: should be 1 for a noise that draws nothing, got 2",
+    ),
+    ((*INJ, "noise", "pool"), 0, "layers[1].injection.noise.pool: should be greater than 0, got 0"),
     ((*INJ, "occupancy"), {"4": 0.3}, "layers[1].injection.occupancy.4: should be 0.5 to 1,"),
-    ((*INJ, "algorithm"), "sort", "layers[1].injection.algorithm: should be 'quickselect'"),
-    ((*INJ, "selection"), "block", "layers[1].injection.block: should be given for this selection"),
     ((*INJ, "extra"), 1, "layers[1].injection.extra: is not a known key"),
 ]
 
@@ -166,7 +201,6 @@ def test_missing_key_is_named(
 
 
 INCONSISTENT: list[tuple[dict[str, Any], str]] = [
-    ({"projection": "tap_shared"}, "k_c: should be given for this projection, got null"),
     (
         {"projection": "tap_shared", "k_c": 3, "nonzeros": 10},
         "k: should be k_c times the kernel's area, 27, got 18",
@@ -176,28 +210,33 @@ INCONSISTENT: list[tuple[dict[str, Any], str]] = [
         "nonzeros: should be at most the entries of P, 32, got 33",
     ),
     (
-        {"projection": "count_sketch", "nonzeros": 143},
-        "nonzeros: should be one for each input of a neuron, 144, in a count sketch, got 143",
-    ),
-    ({"projection": "tap_shared_pca"}, "k_c: should be given for this projection, got null"),
-    (
         {"projection": "tap_shared_pca", "k_c": 2, "nonzeros": 33},
         "nonzeros: should be at most the entries of P, 32, got 33",
     ),
-    ({"noise": "zero", "pool": 3}, "pool: should be 1 for this noise, got 3"),
     (
-        {"selection": "block", "block": [4, 0]},
-        "block[1]: should be greater than 0, got 0",
+        {"projection": {"name": "any", "real": False}},
+        "projection.nonzero_bits: should be given for this projection, got null",
     ),
-    ({"selection": "n_m", "n_m": [3, 2]}, "n_m: should be [N, M] with N at most M, got [3, 2]"),
+    (
+        {"projection": {"name": "any", "real": True, "nonzero_bits": 3}},
+        "projection.nonzero_bits: should be null for this projection, got 3",
+    ),
+    (
+        {"selection": "all", "measured_fraction": 0.5},
+        "measured_fraction: should be 1.0, the fraction, for this selection, got 0.5",
+    ),
+    (
+        {"selection": "none", "measured_fraction": 0.5},
+        "measured_fraction: should be 0.0, the fraction, for this selection, got 0.5",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("changes", "expected"), INCONSISTENT)
 def test_inconsistent_injection_is_named(
-    tmp_path: Path, example: dict[str, Any], changes: dict[str, Any], expected: str
+    tmp_path: Path, network_json: Any, layer_dict: Any, changes: dict[str, Any], expected: str
 ) -> None:
-    example["layers"][1]["injection"].update(changes)
+    example = network_json(layer_dict(None, name="first"), layer_dict(changes))
     path = tmp_path / "layers.json"
     text = message(path, json.dumps(example))
     assert text == f"{path}: layers[1].injection.{expected}"
@@ -209,13 +248,14 @@ def test_inconsistent_injection_is_named(
         {"projection": "tap_shared", "k_c": 2, "nonzeros": 32},
         {"nonzeros": 2592},
         {"nonzeros": 0},
-        {"selection": "n_m", "n_m": [4, 4]},
+        {"selection": "4:4"},
         {"projection": "count_sketch", "nonzeros": 144},
         {"projection": "tap_shared_pca", "k_c": 2, "nonzeros": 32},
         {"noise": "resample"},
         {"noise": "resample", "pool": 8},
         {"noise": "gaussian", "pool": 1},
-        {"selection": "block", "block": [64, 1000]},
+        {"selection": "all", "measured_fraction": 1.0},
+        {"selection": "64x1000"},
     ],
 )
 def test_limits_are_allowed(make_layer: Callable[..., Any], changes: dict[str, Any]) -> None:
@@ -230,7 +270,7 @@ def test_limits_are_allowed(make_layer: Callable[..., Any], changes: dict[str, A
         ("{", "Invalid JSON: EOF while parsing"),
         ("[1]", "should be an object, got [1]"),
         (b"\xff\xfe", "Invalid JSON"),
-        ('{"version": 2, "model": "x", "input_shape": [1,2,3], "layers": NaN}', "layers: should"),
+        ('{"version": 3, "model": "x", "input_shape": [1,2,3], "layers": NaN}', "layers: should"),
     ],
 )
 def test_file_that_is_no_network(tmp_path: Path, text: str | bytes, expected: str) -> None:

@@ -4,17 +4,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from injection_cases import TRIVIAL
 
 from hwmodel import op_count
-from hwmodel.hypothetical import injected
+from hwmodel.hypothetical import injected, read_granularity
 from hwmodel.layer_spec import Network
 from hwmodel.op_count import Operations
 from hwmodel.product import Product, projection_product
 
 TAP = {"projection": "tap_shared", "k": 18, "k_c": 2, "nonzeros": 3}
 PCA = {**TAP, "projection": "tap_shared_pca"}
-TRIVIAL = {"all": 1.0, "none": 0.0}
-JUDGING = ["topk", "threshold", "n_m", "block", "channel", "inverted"]
+JUDGING = ["topk", "threshold", "1:4", "4x2", "channel", "inverted"]
 OTHER = ["oracle", "random", "all", "none"]
 NOISES = ["approximation", "gaussian", "uniform", "zero", "resample"]
 
@@ -24,8 +24,6 @@ def combined(selection: str, noise: str) -> dict[str, Any]:
     return {
         "selection": selection,
         "measured_fraction": TRIVIAL.get(selection, 0.25),
-        "n_m": [1, 4] if selection == "n_m" else None,
-        "block": [4, 2] if selection == "block" else None,
         "noise": noise,
     }
 
@@ -183,11 +181,11 @@ def test_projected_values_are_per_group_and_shared_between_taps(make_layer: Any)
         ({"selection": "oracle"}, Operations(comparisons=3 * 6272)),
         ({"selection": "topk", "algorithm": "bisection"}, Operations(comparisons=13 * 6272)),
         ({"selection": "threshold"}, Operations(comparisons=6272)),
-        ({"selection": "n_m", "n_m": [2, 4]}, Operations(comparisons=1.5 * 6272)),
-        ({"selection": "n_m", "n_m": [4, 8]}, Operations(comparisons=3.5 * 6272)),
+        ({"selection": "2:4"}, Operations(comparisons=1.5 * 6272)),
+        ({"selection": "4:8"}, Operations(comparisons=3.5 * 6272)),
         ({"normalise": True}, Operations(macs=6272, comparisons=3 * 6272)),
         ({"selection": "random", "normalise": True}, Operations()),
-        ({"selection": "block", "block": [4, 4]}, Operations(additions=6272)),
+        ({"selection": "4x4"}, Operations(additions=6272)),
         ({"selection": "channel"}, Operations(additions=6272)),
         ({"selection": "random"}, Operations()),
         ({"selection": "all", "measured_fraction": 1.0}, Operations()),
@@ -228,13 +226,14 @@ def test_mask(make_layer: Any, selection: str, measured: float, bits: int) -> No
 def ratios(layer: Any) -> list[float]:
     """Additions of P per dense MAC, with the expected third of its entries non-zero."""
     network = Network(
-        version=2, model="three", input_shape=(1, 1, 1),
+        version=3, model="three", input_shape=(1, 1, 1),
         layers=tuple(layer.model_copy(update={"name": name}) for name in ("first", "it", "last")),
     )  # fmt: skip
     found = []
-    for projection in ("sparse", "tap_shared"):
+    for projection in ("ternary", "ternary:shared"):
         chosen = injected(
-            network, projection=projection, ratio=1 / 8, fraction=0.5, granularity=("element", None)
+            network, projection=projection, ratio=1 / 8, fraction=0.5,  # type: ignore[arg-type]
+            granularity=read_granularity("1x1"),
         ).layers[1]  # fmt: skip
         found.append(op_count.projection(chosen, chosen.injection).additions)
     return [additions / op_count.dense_macs(layer) for additions in found]

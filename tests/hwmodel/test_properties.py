@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import hwmodel
 from hwmodel import bitops, energy_estimate
 from hwmodel.crossover import at_bits, at_fraction
+from hwmodel.injection_spec import Noise, Selection, Tile
 from hwmodel.layer_latency import layer_latency
 from hwmodel.layer_spec import Layer, Network
 from hwmodel.metrics import METRICS, Metric
@@ -19,7 +20,7 @@ TABLE = hwmodel.load_energy_table("horowitz_45nm")
 PRESETS = {name: hwmodel.load_preset(name) for name in hwmodel.preset_names()}
 RELATIVE = 1 + 1e-9
 
-SELECTIONS = ("topk", "threshold", "random", "block", "channel", "inverted")
+SELECTIONS = ("topk", "threshold", "random", "channel", "inverted")
 PROJECTIONS = ("sparse", "tap_shared", "tap_shared_pca", "gaussian", "count_sketch")
 
 
@@ -31,7 +32,7 @@ def injections(draw: st.DrawFn, channels: int, area: int) -> dict[str, Any]:
     entries = rows * channels if is_shared else rows * channels * area
     nonzeros = draw(st.integers(1, entries))
     fixed = {"count_sketch": channels * area, "gaussian": entries, "tap_shared_pca": entries}
-    selection = draw(st.sampled_from(SELECTIONS))
+    blocks = st.builds("{}x{}".format, st.integers(1, 20), st.integers(1, 9))
     return {
         "projection": projection,
         "k": rows * area if is_shared else rows,
@@ -40,10 +41,9 @@ def injections(draw: st.DrawFn, channels: int, area: int) -> dict[str, Any]:
         "weight_bits": draw(st.sampled_from(BITS)),
         "input_bits": draw(st.sampled_from(BITS)),
         "projected_bits": draw(st.sampled_from(BITS)),
-        "selection": selection,
+        "selection": draw(st.sampled_from(SELECTIONS) | blocks),
         "measured_fraction": draw(st.floats(0, 1)),
         "normalise": draw(st.booleans()),
-        "block": (draw(st.integers(1, 20)), draw(st.integers(1, 9))) if selection == "block" else None,
         "noise": draw(st.sampled_from(["approximation", "zero", "gaussian"])),
     }  # fmt: skip
 
@@ -91,10 +91,10 @@ def test_more_essential_neurons_cost_more(
     low, high = sorted((data.draw(st.floats(0, 1)), data.draw(st.floats(0, 1))))
     few, many = at_fraction(layer, low), at_fraction(layer, high)
     for metric in METRICS:
-        if layer.injection is not None and layer.injection.noise != "gaussian":
+        if layer.injection is not None and layer.injection.noise.uses != "exact":
             assert grows(counted(few, metric), counted(many, metric))
     platform = PRESETS[preset]
-    if layer.injection is not None and layer.injection.noise != "gaussian":
+    if layer.injection is not None and layer.injection.noise.uses != "exact":
         assert grows(joules(few), joules(many))
         assert grows(seconds(few, platform, batch), seconds(many, platform, batch))
 
@@ -126,7 +126,7 @@ def test_larger_layers_cost_more(
     assert small.injection is not None
     size = small.in_size[0] + larger
     large = make_layer(
-        small.injection.model_dump(),
+        small.injection.model_dump(mode="json"),
         in_channels=small.in_channels, out_channels=small.out_channels + wider,
         kernel_size=small.kernel_size, stride=small.stride, in_size=[size, size],
         exact_bits=small.exact_bits,
@@ -150,7 +150,7 @@ def test_layers_add_up(
     layers = [
         data.draw(injected_layers(make_layer)).model_copy(update={"name": name}) for name in "abc"
     ]
-    network = Network(version=2, model="any", input_shape=(1, 1, 1), layers=tuple(layers))
+    network = Network(version=3, model="any", input_shape=(1, 1, 1), layers=tuple(layers))
     *parts, total = hwmodel.latency(network, PRESETS[preset], batch)
     if total.injected_s is not None:
         assert total.injected_s == pytest.approx(sum(row.injected_s or 0 for row in parts))
@@ -173,7 +173,7 @@ def test_a_batch_moves_weights_once(
 ) -> None:
     """But for the rows that only some of the inputs need."""
     layer = data.draw(injected_layers(make_layer))
-    network = Network(version=2, model="any", input_shape=(1, 1, 1), layers=(layer,))
+    network = Network(version=3, model="any", input_shape=(1, 1, 1), layers=(layer,))
     alone = hwmodel.movements(network, PRESETS[preset], 1)
     together = hwmodel.movements(network, PRESETS[preset], batch)
     assert [row.phase for row in alone] == [row.phase for row in together]
@@ -190,7 +190,8 @@ def test_a_batch_moves_weights_once(
 @given(data=st.data(), preset=st.sampled_from(sorted(PRESETS)), metric=st.sampled_from(METRICS))
 def test_limits(data: st.DataObject, make_layer: Any, preset: str, metric: Metric) -> None:
     """None essential: no exact part. All: dense, and the overheads on top."""
-    layer = changed(data.draw(injected_layers(make_layer)), noise="approximation")
+    noise = Noise(name="z~", uses="approximate")
+    layer = changed(data.draw(injected_layers(make_layer)), noise=noise)
     plain = layer.model_copy(update={"injection": None})
     dense, bits = counted(plain, metric), layer.exact_bits
     none, everything = at_fraction(layer, 0.0), at_fraction(layer, 1.0)
@@ -203,7 +204,8 @@ def test_limits(data: st.DataObject, make_layer: Any, preset: str, metric: Metri
     assert joules(everything) > joules(plain)
     time, dense_s = (seconds(each, PRESETS[preset]) for each in (everything, plain))
     assert time is None or (dense_s is not None and time > dense_s)
-    trivial = changed(layer, selection="all", block=None, measured_fraction=1.0)
+    alike = Selection(name="all", judges="nothing", tile=Tile(), adjustable=False)
+    trivial = changed(layer, selection=alike, measured_fraction=1.0)
     assert counted(trivial, metric) == dense
     assert joules(trivial) == pytest.approx(joules(plain))
     assert seconds(trivial, PRESETS[preset]) == dense_s

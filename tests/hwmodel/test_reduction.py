@@ -69,7 +69,7 @@ NOISES = ["approximation", "gaussian", "uniform", "zero", "resample"]
 
 
 def with_block(injection: dict[str, Any]) -> dict[str, Any]:
-    return {**injection, "selection": "block", "block": [4, 2]}
+    return {**injection, "selection": "4x2"}
 
 
 ANY_SELECTION = st.fixed_dictionaries(

@@ -180,13 +180,13 @@ def test_selection(make_layer: Any, make_preset: Any) -> None:
     layer = make_layer({})
     phase = roofline.selection_phase(layer, layer.injection, make_preset())
     assert phase == Phase(18_816 / 10, (6272 * 4 + 784) / 1000, 0.25)
-    block = make_layer({"selection": "block", "block": [4, 4]})
+    block = make_layer({"selection": "4x4"})
     phase = roofline.selection_phase(block, block.injection, make_preset())
     assert phase.compute_s == 6272 / 25
     for changes, operations in (
         ({"selection": "threshold"}, 6_272),
         ({"selection": "threshold", "normalise": True}, 2 * 6_272),
-        ({"selection": "n_m", "n_m": [2, 4]}, 6_272 * 1.5),
+        ({"selection": "2:4"}, 6_272 * 1.5),
         ({"algorithm": "bisection"}, 6_272 * 13),
     ):
         streamed = make_layer(changes)
@@ -196,7 +196,7 @@ def test_selection(make_layer: Any, make_preset: Any) -> None:
 
 def test_exact_phase_runs_whole_tiles(make_layer: Any, make_preset: Any) -> None:
     preset = make_preset(**FAST_MEMORY)
-    scattered, blocks = make_layer({}), make_layer({"selection": "block", "block": [4, 4]})
+    scattered, blocks = make_layer({}), make_layer({"selection": "4x4"})
     phase = roofline.exact_phase(scattered, scattered.injection, preset)
     assert phase.compute_s == pytest.approx((1 - 0.5**4) * DENSE_MACS / 100)
     phase = roofline.exact_phase(blocks, blocks.injection, preset)
@@ -208,7 +208,7 @@ def test_granularity_is_told_apart(make_layer: Any, make_preset: Any) -> None:
     found = [
         layer_latency(layer, make_preset())
         for layer in (
-            make_layer({}), make_layer({"selection": "block", "block": [4, 4]}), make_layer(None)
+            make_layer({}), make_layer({"selection": "4x4"}), make_layer(None)
         )
     ]  # fmt: skip
     assert [row.essential for row in found] == [0.5, 0.5, 1]

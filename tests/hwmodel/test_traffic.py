@@ -89,9 +89,7 @@ def test_exact_skips_the_rows_of_skipped_channels(make_layer: Any) -> None:
 def test_exact_shares_rows_between_the_positions_of_a_block(
     make_layer: Any, positions: int, units: int
 ) -> None:
-    layer = make_layer(
-        {"selection": "block", "block": [4, positions]}, in_size=[3, 3], stride=[1, 1]
-    )
+    layer = make_layer({"selection": f"4x{positions}"}, in_size=[3, 3], stride=[1, 1])
     moved = traffic.exact_traffic(layer, layer.injection, 8, 0.25)
     assert moved.weights == pytest.approx((1 - 0.75**units) * 32 * 144)
 

@@ -44,7 +44,7 @@ def test_a_page_with_other_numbers_would_differ(script: ModuleType, found: pd.Da
 
 def test_precision_and_skipping_are_the_whole(found: pd.DataFrame) -> None:
     """With all neurons exact and no overheads nothing but the precision would be left."""
-    here = found[(found["network"] == "ResNet-18") & (found["projection"] == "tap_shared")]
+    here = found[(found["network"] == "ResNet-18") & (found["projection"] == "ternary:shared")]
     here = here[here["metric"] == "product"]
     for (_, bits), group in here.groupby(["baseline", "exact_bits"]):
         assert group["without_overheads"].is_monotonic_decreasing, bits

@@ -106,8 +106,8 @@ def filled(page: str, found: pd.DataFrame) -> str:
 
 
 def by_metric(found: pd.DataFrame, fraction: float) -> str:
-    """What tap_shared saves by each convention at one fraction, overheads counted."""
-    here = found[(found["fraction"] == fraction) & (found["projection"] == "tap_shared")]
+    """What a tap-shared P saves by each convention at one fraction, overheads counted."""
+    here = found[(found["fraction"] == fraction) & (found["projection"] == "ternary:shared")]
     lines = [
         "| network | exact path | against | product of the bits | sum | product and accumulators |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -130,8 +130,8 @@ def markdown(found: pd.DataFrame, network: str, baseline: str) -> str:
     here = found[(found["network"] == network) & (found["baseline"] == baseline)]
     here = here[here["metric"] == "product"]
     lines = [
-        "| exact path | essential | by precision alone | without overheads | `sparse` |"
-        " `tap_shared` | energy, `tap_shared` |",
+        "| exact path | essential | by precision alone | without overheads | `ternary` |"
+        " `ternary:shared` | energy, `ternary:shared` |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for (bits, fraction), group in here.groupby(["exact_bits", "fraction"], sort=False):
@@ -140,10 +140,10 @@ def markdown(found: pd.DataFrame, network: str, baseline: str) -> str:
             BASELINES[bits].upper(),
             f"{fraction:.0%}",
             percent(by["by_precision"].iloc[0]),
-            percent(by["without_overheads"]["tap_shared"]),
-            percent(by["with_overheads"]["sparse"]),
-            percent(by["with_overheads"]["tap_shared"]),
-            percent(by["energy"]["tap_shared"]),
+            percent(by["without_overheads"]["ternary:shared"]),
+            percent(by["with_overheads"]["ternary"]),
+            percent(by["with_overheads"]["ternary:shared"]),
+            percent(by["energy"]["ternary:shared"]),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nenni.method.noise_base import Single
+from nenni.method.noise_base import Noise
 
 __all__ = ["Approximation"]
 
 
 @dataclass(frozen=True)
-class Approximation(Single):
+class Approximation(Noise):
     """z' = m z + (1 - m) z~: the noise is z~ - z (NENNI, section 3). It costs nothing more."""
+
+    uses = "approximate"
 
     def value(
         self, z: Tensor, z_tilde: Tensor, deviation: Tensor, generator: torch.Generator

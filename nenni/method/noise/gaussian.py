@@ -6,13 +6,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from nenni.method.noise_base import Single
+from nenni.method.noise_base import Noise
 
 __all__ = ["GaussianNoise"]
 
 
 @dataclass(frozen=True)
-class GaussianNoise(Single):
+class GaussianNoise(Noise):
     """z' = m z + (1 - m) (z + s e), e ~ N(0, 1) afresh at each forward pass.
 
     s is the deviation of z~ - z in the layer, so the noise has the variance of the paper's but

@@ -7,12 +7,13 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from nenni.core.types import Count
+from nenni.method.noise_base import Noise
 
 __all__ = ["Resample"]
 
 
 @dataclass(frozen=True)
-class Resample:
+class Resample(Noise):
     """z~ by one of several fitted (P, W~, b~), drawn for each layer at each forward pass.
 
     An attacker knows all of them, not the draw. Costs the operations of the paper's noise and
@@ -25,6 +26,7 @@ class Resample:
     """
 
     pool: Count = 4
+    uses = "approximate"
     randomised: ClassVar[bool] = True
 
     def value(

@@ -7,13 +7,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from nenni.method.noise_base import Single
+from nenni.method.noise_base import Noise
 
 __all__ = ["UniformNoise"]
 
 
 @dataclass(frozen=True)
-class UniformNoise(Single):
+class UniformNoise(Noise):
     """z' = m z + (1 - m) (z + sqrt(3) s u), u ~ U(-1, 1) afresh at each forward pass.
 
     s is the deviation of z~ - z in the layer, so the noise has the variance of the paper's but

@@ -1,11 +1,13 @@
 """The cheapest projection over all inputs: each is added once."""
 
+from typing import ClassVar
+
 import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from nenni.core.types import Ratio
-from nenni.method.projection_base import Drawn
+from nenni.method.projection_base import Drawn, index_bits
 
 __all__ = ["CountSketch"]
 
@@ -25,6 +27,7 @@ class CountSketch(Drawn):
     """
 
     ratio: Ratio
+    real: ClassVar[bool] = False
 
     def sample(self, k: int, d: int, generator: torch.Generator) -> Tensor:
         """Draw P, (k, d)."""
@@ -32,3 +35,7 @@ class CountSketch(Drawn):
         row = torch.randint(k, (1, d), generator=generator, device=device)
         sign = torch.randint(2, (1, d), generator=generator, device=device) * 2.0 - 1
         return torch.zeros(k, d, device=device).scatter_(0, row, sign)
+
+    def nonzero_bits(self, rows: int, columns: int) -> int:
+        """The index of a row and a sign: each column has one entry."""
+        return index_bits(rows) + 1

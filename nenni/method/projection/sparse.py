@@ -1,5 +1,7 @@
 """The projection of the paper: sparse and ternary over all d inputs."""
 
+from typing import ClassVar
+
 import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
@@ -24,6 +26,7 @@ class Sparse(Drawn):
     """
 
     ratio: Ratio
+    real: ClassVar[bool] = False
 
     def sample(self, k: int, d: int, generator: torch.Generator) -> Tensor:
         """Draw P, (k, d)."""

@@ -27,6 +27,7 @@ class TapShared(Drawn):
     """
 
     ratio: Ratio
+    real: ClassVar[bool] = False
     shared_taps: ClassVar[bool] = True
 
     def sample(self, k: int, d: int, generator: torch.Generator) -> Tensor:

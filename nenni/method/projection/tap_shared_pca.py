@@ -7,13 +7,13 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from nenni.core.types import Ratio
-from nenni.method.projection_base import Drawn
+from nenni.method.projection_base import Drawn, LearnedProjection
 
 __all__ = ["TapSharedPCA"]
 
 
 @dataclass(frozen=True)
-class TapSharedPCA(Drawn):
+class TapSharedPCA(Drawn, LearnedProjection):
     """A 1x1 convolution to the k_c = ratio C_in leading principal components of the channels.
 
     Of all projections to k_c channels it keeps most of the inputs' variance (Pearson 1901). The
@@ -28,7 +28,6 @@ class TapSharedPCA(Drawn):
 
     ratio: Ratio
     shared_taps: ClassVar[bool] = True
-    learned: ClassVar[bool] = True
 
     def sample(self, k: int, d: int, generator: torch.Generator) -> Tensor:
         """Random orthonormal rows (k_c, C_in), until the fit has seen the inputs."""

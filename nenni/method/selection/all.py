@@ -4,14 +4,16 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from nenni.method.selection_base import Deterministic
+from nenni.method.selection_base import Selection, Tile
 
 __all__ = ["All"]
 
 
 @dataclass(frozen=True)
-class All(Deterministic):
+class All(Selection):
     """m = 1: the exact network at the exact path's bits, through the injected layers."""
+
+    judges = "nothing"
 
     def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
         """Ones of the shape of a score."""
@@ -24,3 +26,7 @@ class All(Deterministic):
     def nominal(self) -> float:
         """1."""
         return 1.0
+
+    def tile(self) -> Tile:
+        """All neurons alike."""
+        return None, None

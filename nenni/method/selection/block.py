@@ -1,5 +1,7 @@
 """Blocks of channels x positions are essential or not as a whole."""
 
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from pydantic.dataclasses import dataclass
@@ -7,18 +9,17 @@ from torch import Tensor
 
 from nenni.core.types import Count, Fraction
 from nenni.method.ranking import midpoint, top_k
-from nenni.method.selection_base import Deterministic
+from nenni.method.selection_base import Selection
 
 __all__ = ["Block"]
 
 
 @dataclass(frozen=True)
-class Block(Deterministic):
+class Block(Selection):
     """m = 1 on the fraction of tiles with the largest mean score, tile by tile.
 
     A tile holds neighbouring channels at neighbouring positions, counted row by row; those at the
-    border are smaller. Such a selection leaves whole tiles of a matrix unit idle. Costs 1
-    addition per neuron and a top-k over the few tiles.
+    border are smaller. Such a selection leaves whole tiles of a matrix unit idle.
 
     Parameters
     ----------
@@ -33,6 +34,7 @@ class Block(Deterministic):
     fraction: Fraction
     channels: Count = 16
     positions: Count = 8
+    ranks: ClassVar[bool] = False
 
     def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
         """Essential neurons of a score (N, C, ...)."""
@@ -50,6 +52,14 @@ class Block(Deterministic):
     def nominal(self) -> float:
         """Fraction of essential tiles."""
         return self.fraction
+
+    def tile(self) -> tuple[int, int]:
+        """The block."""
+        return self.channels, self.positions
+
+    def additions(self, channels: int) -> int:
+        """Each neuron to its block's score; the top-k over the few blocks is neglected."""
+        return channels
 
     def _tile_means(self, score: Tensor) -> Tensor:
         """Mean of each tile, (N, tiles along channels, tiles along positions)."""

@@ -1,21 +1,23 @@
 """Whole channels are essential or not."""
 
+from typing import ClassVar
+
 import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from nenni.core.types import Fraction
 from nenni.method.ranking import midpoint, top_k
-from nenni.method.selection_base import Deterministic
+from nenni.method.selection_base import Selection, Tile
 
 __all__ = ["Channel"]
 
 
 @dataclass(frozen=True)
-class Channel(Deterministic):
+class Channel(Selection):
     """m = 1 on the fraction of channels with the largest mean score over their positions.
 
-    On a linear layer it is ``topk``. Costs 1 addition per neuron and a top-k over the channels.
+    On a linear layer it is ``topk``.
 
     Parameters
     ----------
@@ -24,6 +26,7 @@ class Channel(Deterministic):
     """
 
     fraction: Fraction
+    ranks: ClassVar[bool] = False
 
     def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
         """Essential neurons of a score (N, C, ...)."""
@@ -38,6 +41,14 @@ class Channel(Deterministic):
     def nominal(self) -> float:
         """Fraction of essential channels."""
         return self.fraction
+
+    def tile(self) -> Tile:
+        """A channel at all positions."""
+        return 1, None
+
+    def additions(self, channels: int) -> int:
+        """Each neuron to its channel's score; the top-k over the channels is neglected."""
+        return channels
 
 
 def _means(score: Tensor) -> Tensor:

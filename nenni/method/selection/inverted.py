@@ -6,13 +6,13 @@ from torch import Tensor
 
 from nenni.core.types import Fraction
 from nenni.method.selection.topk import TopK
-from nenni.method.selection_base import Deterministic
+from nenni.method.selection_base import Selection
 
 __all__ = ["Inverted"]
 
 
 @dataclass(frozen=True)
-class Inverted(Deterministic):
+class Inverted(Selection):
     """m = 1 on the given fraction of neurons with the *smallest* score.
 
     The opposite of ``topk`` at the same cost. A defence whose benefit comes from sparing the

@@ -1,6 +1,7 @@
 """N:M structured selection: N of every M neighbouring channels are essential."""
 
-from typing import Annotated, Self
+from math import comb
+from typing import Annotated, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -10,19 +11,18 @@ from torch import Tensor
 
 from nenni.core.types import AtMost, Count
 from nenni.method.ranking import midpoint
-from nenni.method.selection_base import Deterministic
+from nenni.method.selection_base import Selection
 
 __all__ = ["NM"]
 
 
 @dataclass(frozen=True)
-class NM(Deterministic):
+class NM(Selection):
     """m = 1 on the N largest of every M neighbouring channels, at each position.
 
     The rank of a neuron in its group is the number of neighbours that beat it; ties go to the
-    lower channel, so the count is exact. All pairs are compared: (M - 1) / 2 comparisons per
-    neuron. Where M does not divide the channels, the last group is smaller and min(N, its size)
-    of it are essential.
+    lower channel, so the count is exact. Where M does not divide the channels, the last group is
+    smaller and min(N, its size) of it are essential.
 
     Parameters
     ----------
@@ -32,6 +32,7 @@ class NM(Deterministic):
 
     n: Annotated[Count, AtMost("m")]
     m: Count
+    ranks: ClassVar[bool] = False
 
     @model_validator(mode="after")
     def _n_within_m(self) -> Self:
@@ -62,6 +63,15 @@ class NM(Deterministic):
     def nominal(self) -> float:
         """Fraction of essential neurons where M divides the channels."""
         return self.n / self.m
+
+    def n_of_m(self) -> tuple[int, int]:
+        """N and M."""
+        return self.n, self.m
+
+    def comparisons(self, channels: int) -> int:
+        """All pairs within the groups: (M - 1) / 2 a neuron where M divides the channels."""
+        groups, rest = divmod(channels, self.m)
+        return groups * comb(self.m, 2) + comb(rest, 2)
 
     def _groups(self, score: Tensor) -> Tensor:
         """Neighbouring channels side by side: (N, groups, M, positions), filled up with -inf."""

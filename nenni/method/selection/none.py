@@ -4,14 +4,16 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from nenni.method.selection_base import Deterministic
+from nenni.method.selection_base import Selection, Tile
 
 __all__ = ["Nothing"]
 
 
 @dataclass(frozen=True)
-class Nothing(Deterministic):
+class Nothing(Selection):
     """m = 0: noise on every neuron, the approximation alone with the paper's noise."""
+
+    judges = "nothing"
 
     def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
         """Zeros of the shape of a score."""
@@ -24,3 +26,7 @@ class Nothing(Deterministic):
     def nominal(self) -> float:
         """0."""
         return 0.0
+
+    def tile(self) -> Tile:
+        """All neurons alike."""
+        return None, None

@@ -1,7 +1,5 @@
 """Control: the truly largest neurons, judged on the exact outputs."""
 
-from typing import ClassVar
-
 from pydantic.dataclasses import dataclass
 
 from nenni.core.types import Fraction
@@ -24,4 +22,4 @@ class Oracle(TopK):
     """
 
     fraction: Fraction
-    judges_exact: ClassVar[bool] = True
+    judges = "exact"

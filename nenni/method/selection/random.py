@@ -8,13 +8,13 @@ from torch import Tensor
 
 from nenni.core.types import Fraction
 from nenni.method.ranking import largest
-from nenni.method.selection_base import Deterministic
+from nenni.method.selection_base import Selection
 
 __all__ = ["Random"]
 
 
 @dataclass(frozen=True)
-class Random(Deterministic):
+class Random(Selection):
     """m = 1 on a fraction of neurons chosen without looking at them.
 
     If it does as well as ``topk``, then which neurons are exact does not matter. It is a randomised
@@ -27,6 +27,7 @@ class Random(Deterministic):
     """
 
     fraction: Fraction
+    judges = "nothing"
     randomised: ClassVar[bool] = True
 
     def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:

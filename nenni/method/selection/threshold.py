@@ -7,17 +7,17 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from nenni.core.types import Fraction
-from nenni.method.selection_base import Deterministic
+from nenni.method.selection_base import Selection
 
 __all__ = ["Threshold"]
 
 
 @dataclass(frozen=True)
-class Threshold(Deterministic):
+class Threshold(Selection):
     """m = 1 where the score exceeds the threshold of the layer.
 
     The fit sets the threshold so that the fraction holds on average over its images; on others it
-    varies from sample to sample, and an attacker may change it. Costs 1 comparison per neuron.
+    varies from sample to sample, and an attacker may change it.
 
     Parameters
     ----------
@@ -26,6 +26,7 @@ class Threshold(Deterministic):
     """
 
     fraction: Fraction
+    ranks: ClassVar[bool] = False
     calibrated: ClassVar[bool] = True
 
     def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
@@ -39,3 +40,7 @@ class Threshold(Deterministic):
     def nominal(self) -> float:
         """Fraction of essential neurons on the images of the fit."""
         return self.fraction
+
+    def comparisons(self, channels: int) -> int:
+        """1 a neuron."""
+        return channels

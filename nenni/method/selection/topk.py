@@ -6,16 +6,14 @@ from torch import Tensor
 
 from nenni.core.types import Fraction
 from nenni.method.ranking import largest, midpoint
-from nenni.method.selection_base import Deterministic
+from nenni.method.selection_base import Selection
 
 __all__ = ["TopK"]
 
 
 @dataclass(frozen=True)
-class TopK(Deterministic):
+class TopK(Selection):
     """m = 1 on the given fraction of neurons with the largest score (NENNI, section 3).
-
-    Costs about 3 comparisons per neuron by quickselect.
 
     Parameters
     ----------

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import torch
 from beside import STEP
 
-from nenni.method.selection_base import Deterministic
+from nenni.method.selection_base import Selection
 
 __all__ = ["EverySecond"]
 
 
 @dataclass(frozen=True)
-class EverySecond(Deterministic):
+class EverySecond(Selection):
     first: Index = 0
 
     def mask(self, score, generator):

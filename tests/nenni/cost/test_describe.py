@@ -1,4 +1,6 @@
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -10,9 +12,13 @@ from nenni.core.io import write_json
 from nenni.cost.describe import TILES, describe
 from nenni.method.fit import fit
 from nenni.method.injection import inject, noisy_layers
+from nenni.method.noise_base import Noise
 from nenni.method.projection.tap_shared import TapShared
+from nenni.method.projection_base import Projection
 from nenni.method.selection.n_m import NM
 from nenni.method.selection.random import Random
+from nenni.method.selection.topk import TopK
+from nenni.method.selection_base import Selection
 from nenni.method.spec import InjectionSpec
 from nenni.networks.models.small_cnn import small_cnn
 
@@ -47,7 +53,7 @@ def test_injected_layers_are_described_as_they_are(
     assert injection["k_c"] == 2
     assert injection["k"] == 18
     assert injection["nonzeros"] == int((layer.P != 0).sum())
-    assert injection["selection"] == name
+    assert injection["selection"]["name"] == name
     assert injection["measured_fraction"] == pytest.approx(selection.nominal(), abs=2e-3)
     assert by_name["conv2"]["in_size"] == [14, 14]
     assert by_name["conv2"]["out_size"] == [7, 7]
@@ -81,3 +87,56 @@ def test_occupancy_of_tiles_is_that_of_the_masks(
             assert injection["measured_fraction"] <= injection["occupancy"]["16"]
     for handle in handles:
         handle.remove()
+
+
+@dataclass(frozen=True)
+class PlainSelection(Selection):
+    fraction: float = 0.25
+
+    def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
+        return TopK(self.fraction).mask(score, generator)
+
+    def margin(self, score: Tensor, mask: Tensor) -> None:
+        return None
+
+    def nominal(self) -> float:
+        return self.fraction
+
+
+@dataclass(frozen=True)
+class PlainProjection(Projection):
+    def rows(self, d: int) -> int:
+        return 5
+
+    def sample(self, k: int, d: int, generator: torch.Generator) -> Tensor:
+        return torch.eye(k, d)
+
+
+@dataclass(frozen=True)
+class PlainNoise(Noise):
+    def value(
+        self, z: Tensor, z_tilde: Tensor, deviation: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        return z
+
+
+def test_parts_that_declare_nothing_are_taken_for_the_dearest() -> None:
+    """A scattered ranking, a P of real numbers, noise on exact values."""
+    x = torch.rand(3, 4, 6, 6, generator=torch.Generator().manual_seed(0))
+    inner = nn.Conv2d(4, 8, 3, padding=1)
+    model = nn.Sequential(nn.Conv2d(4, 4, 1), inner, nn.Flatten(), nn.Linear(288, 10)).eval()
+    spec = InjectionSpec(
+        PlainSelection(), PlainProjection(), noise=PlainNoise(), normalise=False, min_inputs=1
+    )
+    described = describe(inject(model, spec, x[:1]), x, "plain", 0)
+    network = hwmodel.Network.model_validate_json(json.dumps(described))
+    terms = {t.term: t for t in hwmodel.count_operations(network) if t.layer == "1"}
+    M, n, d, k = 36, 8, 36, 5
+    assert terms["projection"].macs == M * k * d
+    assert terms["selection"].comparisons == 3 * M * n
+    assert terms["exact"].macs == M * n * d
+    assert terms["noise"].additions == 0.75 * M * n
+    total = hwmodel.latency(network, hwmodel.load_preset("server_cpu"))[-1]
+    assert total.injected_s is not None
+    assert total.dense_fp32_s is not None
+    assert total.injected_s > total.dense_fp32_s

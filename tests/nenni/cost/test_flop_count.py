@@ -76,6 +76,36 @@ def test_paths_that_are_not_computed_are_not_counted(
     assert counted["exact"] == dense if everything else counted["exact"] < dense
 
 
+def test_the_model_stays_as_it_is(trained: nn.Module, digits: tuple[Tensor, Tensor]) -> None:
+    """A random selection's draws too; and another handle counts the same terms again."""
+    spec = InjectionSpec(Random(0.5), TapShared(0.25))
+    model = inject(trained, spec, digits[0][:1])
+    before = {name: layer.generator().get_state() for name, layer in noisy_layers(model)}
+    parts = {name: vars(module).copy() for name, module in model.named_modules()}
+    counted = flop_count(model, digits[0][:1])
+    terms = counted.by_module_and_operator()["conv2"]
+    assert {name: vars(module) for name, module in model.named_modules()} == parts
+    for name, layer in noisy_layers(model):
+        assert torch.equal(layer.generator().get_state(), before[name])
+    counted.set_op_handle("aten::relu", lambda inputs, outputs: 1)
+    assert counted.by_module_and_operator()["conv2"] == terms
+
+
+def test_a_layer_under_two_names_runs_as_often(digits: tuple[Tensor, Tensor]) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        twice = nn.Conv2d(4, 4, 3, padding=1)
+        model = nn.Sequential(
+            nn.Conv2d(1, 4, 3, padding=1), twice, nn.ReLU(), twice, nn.Flatten(), nn.Linear(3136, 2)
+        ).eval()
+    image = digits[0][:1]
+    noisy = inject(model, InjectionSpec(TopK(0.5), TapShared(0.5), min_inputs=1), image)
+    counted = flop_count(noisy, image).by_operator()
+    one = 784 * 4 * 36
+    assert counted["exact"] == 2 * one / 2
+    assert counted["approximation"] == 2 * one / 2
+
+
 def test_a_naive_count_sees_both_paths_and_more() -> None:
     """ResNet-18 at 32 x 32, half exact, P at k = d/8 shared by the taps."""
     with torch.random.fork_rng():
