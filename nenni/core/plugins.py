@@ -353,5 +353,8 @@ def _imported(file: Path, folder: Path) -> Any:
     assert spec.loader is not None
     module = module_from_spec(spec)
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise UserError(f"{file}: cannot be imported ({type(error).__name__}: {error})") from error
     return module
