@@ -78,12 +78,13 @@ def _of(table: Any, variant: str) -> Any:
 def _measure(weights: Path, variant: str, batch: int) -> dict[str, float]:
     from nenni.cost.bench import measure
     from nenni.method.injection import noisy_layers
-    from nenni.method.modelfile import load_model
+    from nenni.method.network_file import load
+    from nenni.networks.build import architecture_of
 
-    model, meta = load_model(weights)
+    model = load(weights)
     if not any(noisy_layers(model)):
         raise UserError(f"{weights}: nothing is injected; give the file of a defence that injects")
-    return measure(model, variant, batch, tuple(meta["input_shape"]))
+    return measure(model, variant, batch, architecture_of(model).input_shape or ())
 
 
 def _in_own_process(weights: Path, variant: str, batch: int) -> dict[str, float]:

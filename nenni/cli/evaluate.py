@@ -137,11 +137,12 @@ def _suite(given: str) -> Any:
 
 def _with_weights(model: "nn.Module", path: Path | None, example: Any) -> "nn.Module":
     from nenni.core.io import foreign_tensors
-    from nenni.method.saving import is_saved, load, load_tensors
+    from nenni.method.network_file import is_network_file, load
+    from nenni.networks.weights import load_tensors
 
     if path is None:
         return model
-    if is_saved(path):
+    if is_network_file(path):
         return load(path, model, example)
     load_tensors(model, foreign_tensors(path), path)
     return model

@@ -27,6 +27,7 @@ PACKAGES = {
     "surrogate": "adversary.surrogates",
     "method": "training.objectives",
     "schedule": "training.schedules",
+    "defence": "defences",
     "figure": "results.figures",
 }
 """Key under which a config names a plugin -> package of :mod:`nenni` that holds it."""

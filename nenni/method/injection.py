@@ -15,7 +15,9 @@ from nenni.method.noisy_layer import NoisyLayer, Path
 from nenni.method.noisy_linear import NoisyLinear
 from nenni.method.quantise import NOT_ROUNDED
 from nenni.method.spec import InjectionSpec, matches, with_fraction
+from nenni.networks.architecture import Architecture
 from nenni.networks.attention import make_attention_explicit, pack_attention
+from nenni.networks.build import architecture_of, remember
 from nenni.networks.modes import evaluating
 from nenni.networks.tracing import trace
 
@@ -65,6 +67,9 @@ def inject(
                 noisy.set_submodule(alias, wrapper)
     pack_attention(noisy)
     _check_layers(noisy, example_input, found.sizes)
+    if example_input.is_floating_point():
+        shape = Architecture(input_shape=tuple(example_input.shape[1:]))
+        remember(noisy, architecture_of(noisy).over(shape))
     return noisy
 
 

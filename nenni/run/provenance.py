@@ -53,6 +53,8 @@ def _named_plugins(config: Any) -> Iterator[Path]:
     """Files of all plugins in a config: mappings with a name under a key that names their kind."""
     if isinstance(config, dict):
         for kind, value in config.items():
+            if kind == "injection" and value is not None:
+                yield plugins.path("defence", "nenni")  # files of networks name it
             if kind in plugins.PACKAGES and isinstance(value, dict) and "name" in value:
                 yield plugins.path(kind, value["name"])
                 if kind == "model" and value["name"] == "function":

@@ -16,7 +16,7 @@ from nenni.evaluation.attack_images import attack_images
 from nenni.evaluation.scoring import robust
 from nenni.method.fit import fit
 from nenni.method.injection import inject, noisy_layers, set_fractions
-from nenni.method.modelfile import load_model
+from nenni.method.network_file import load
 from nenni.method.report import report
 from nenni.method.spec import InjectionSpec
 from nenni.run.job import Job
@@ -30,7 +30,7 @@ def run(job: Job) -> str:
     data, _ = load_data(job.input("data"), ("train", "test"), device)
     training, _ = first(data["train"], c["fit"]["examples"])
     images, labels = first(data["test"], sweep["examples"])
-    base, _ = load_model(job.input("weights"), device)
+    base = load(job.input("weights"), architecture=c["model"]).to(device)
     attack = AttackChoice.from_config(c["attack"])
     settings = {key: value for key, value in c["fit"].items() if key != "examples"}
     rows = []

@@ -12,7 +12,7 @@ from torchvision.io import write_png
 
 from nenni.cli.main import main
 from nenni.method.fit import fit
-from nenni.method.saving import save
+from nenni.method.network_file import save
 
 Digits = tuple[Tensor, Tensor]
 MODULE = """
