@@ -12,7 +12,7 @@ from typing import Any, Self
 from pydantic_core import PydanticCustomError
 
 from nenni.core import plugins
-from nenni.core.errors import UserError
+from nenni.core.errors import UserError, refusal
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,8 @@ def read(value: Any, where: str) -> dict[str, Any]:
     try:
         return validate(value)
     except PydanticCustomError as error:
-        found = (error.context or {})["problems"]
-        lines = [
-            f"{where}: {'.'.join(map(str, ('model', *key)))}: {message}" for key, message in found
-        ]
-        raise UserError("\n".join(lines)) from None
+        problems = (error.context or {})["problems"]
+        raise refusal(where, [(("model", *key), said) for key, said in problems]) from None
 
 
 def files_of(function: str) -> list[Path]:

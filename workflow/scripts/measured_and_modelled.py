@@ -61,7 +61,7 @@ def main() -> None:
 def described(model: torch.nn.Module, shape: tuple[int, ...], name: str) -> hwmodel.Network:
     """A network's layers, the masks of an injected one measured on random images."""
     images = torch.rand(32, *shape, generator=torch.Generator().manual_seed(0))
-    found = describe(model, images, name, 0)
+    found = describe(model, images, name=name)
     return hwmodel.Network.model_validate_json(json.dumps(found))
 
 

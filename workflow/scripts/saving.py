@@ -83,7 +83,7 @@ def shapes(model: dict[str, Any], input_shape: list[int], classes: int) -> hwmod
     """The layers of a plain network."""
     made = Architecture.read(Architecture(model, tuple(input_shape), classes), str(CONFIG))
     network = build(made)
-    found = describe(network, torch.zeros(1, *input_shape), model["name"], 0)
+    found = describe(network, torch.zeros(1, *input_shape))
     return hwmodel.Network.model_validate_json(json.dumps(found))
 
 

@@ -25,8 +25,7 @@ def run(job: Job) -> str:
         source = load(job.input("source"), architecture=c["source"]["model"]).to(device)
     found = diagnose(
         model,
-        images,
-        labels,
+        (images, labels),
         eps=c["eps"] / 255,
         source=source,
         seed=c["seed"],

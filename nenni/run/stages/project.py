@@ -8,7 +8,7 @@ import torch
 
 from nenni.core import runtime
 from nenni.core.io import read_csv, write_csv
-from nenni.core.seeding import generator
+from nenni.core.seeding import derive_seed
 from nenni.data.data_file import load_data
 from nenni.data.split import first
 from nenni.method.allocation_search import mean_loss, spend
@@ -31,8 +31,8 @@ def run(job: Job) -> str:
     spec = InjectionSpec.from_config(c["injection"], {})
     noisy = inject(base, spec, images[:1], seed=c["seed"])
     settings = {key: value for key, value in c["fit"].items() if key != "examples"}
-    draws = generator(c["seed"], "fit")
-    fit(noisy, images, generator=draws, progress=job.progress, **settings)
+    order = derive_seed(c["seed"], "fit")
+    fit(noisy, images, seed=order, progress=job.progress, **settings)
     compared = ""
     if c["injection"]["allocate"]:
         uniform = mean_loss(noisy, *held_out)

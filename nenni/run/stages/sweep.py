@@ -9,7 +9,7 @@ from nenni.adversary.attack_choice import AttackChoice
 from nenni.core import runtime
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.io import write_csv
-from nenni.core.seeding import generator
+from nenni.core.seeding import derive_seed
 from nenni.data.data_file import load_data
 from nenni.data.split import first
 from nenni.evaluation.attack_images import attack_images
@@ -38,7 +38,7 @@ def run(job: Job) -> str:
         injection = c["injection"] | {"projection": c["injection"]["projection"] | {"ratio": ratio}}
         spec = InjectionSpec.from_config(injection, {})
         noisy = inject(base, spec, images[:1], seed=c["seed"])
-        fit(noisy, training, generator=generator(c["seed"], "fit"), **settings)
+        fit(noisy, training, seed=derive_seed(c["seed"], "fit"), **settings)
         error = report(noisy, images)["relative_error"].mean()
         for fraction in sweep["fractions"]:
             set_fractions(noisy, {name: fraction for name, _ in noisy_layers(noisy)})

@@ -22,7 +22,7 @@ LARGE = pytest.mark.slow
 
 
 def layers(model: nn.Module, shape: tuple[int, ...]) -> tuple[hwmodel.Layer, ...]:
-    described = describe(model, torch.zeros(1, *shape), "test", 0)
+    described = describe(model, torch.zeros(1, *shape), name="test")
     return hwmodel.Network.model_validate_json(json.dumps(described)).layers
 
 

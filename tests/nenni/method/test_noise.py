@@ -181,7 +181,7 @@ def pooled(
     networks = []
     for noise in (Resample(4), Approximation()):
         noisy = inject(trained, make_spec(noise=noise), digits[0][:1])
-        fit(noisy, digits[0][:300], epochs=1, generator=draws())
+        fit(noisy, digits[0][:300], epochs=1)
         networks.append(noisy)
     return networks[0], networks[1]
 
