@@ -26,7 +26,8 @@ def loaded(code: str) -> set[str]:
         "import hwmodel",
         "import nenni.run.plan, nenni.run.config_file, nenni.run.locks",
         "from nenni.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass",
-        "from nenni.cli.main import main\ntry: main(['pretrain', '--help'])\nexcept SystemExit: pass",
+        "from nenni.cli.main import main\ntry: main(['evaluate', '--help'])\nexcept SystemExit: pass",
+        "from nenni.cli.main import main\ntry: main(['stage', 'pretrain', '--help'])\nexcept SystemExit: pass",
     ],
 )
 def test_light_imports(code: str) -> None:

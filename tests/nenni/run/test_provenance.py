@@ -43,3 +43,14 @@ def test_key_depends_on_config_inputs_and_code(
     file.write_text("2")
     others.append(provenance.key("fit", {"a": 1}, ["x=1"]))
     assert len({key, *others}) == 4
+
+
+@pytest.mark.parametrize("stage", ["finetune", "attack", "diagnose", "describe"])
+def test_stages_that_load_a_defended_network_depend_on_its_defence(stage: str) -> None:
+    """Files of networks name their defence, which no stage imports."""
+    plugin = provenance.ROOT / "nenni" / "defences" / "nenni.py"
+    injection = {"selection": {"name": "topk"}, "projection": {"name": "sparse"}}
+    files = provenance.stage_files(stage, {"injection": injection})
+    assert plugin in files
+    assert provenance.ROOT / "nenni" / "method" / "network_file.py" in files
+    assert plugin not in provenance.stage_files(stage, {"injection": None})
