@@ -87,8 +87,8 @@ class ImageFiles:
             if self.files:
                 yield _decoded([self.files[i] for i in some.tolist()], self.size)
             else:
-                pixels = torch.from_numpy(self.pixels[some.numpy()])
-                yield pixels.float() / 255, torch.from_numpy(self.labels[some.numpy()])
+                pixels = torch.from_numpy(self.pixels)[some]
+                yield pixels.float() / 255, torch.from_numpy(self.labels)[some]
 
     @property
     def shape(self) -> tuple[int, ...]:
