@@ -1,4 +1,4 @@
-"""Files of images, and a person's own images for ``nenni evaluate``."""
+"""Files of images, and a person's own images for the commands."""
 
 from collections.abc import Iterator
 from pathlib import Path
