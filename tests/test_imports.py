@@ -27,7 +27,8 @@ def loaded(code: str) -> set[str]:
         "import hwmodel",
         "import nenni.run.plan, nenni.run.slices, nenni.run.config_file, nenni.run.locks",
         "from nenni.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass",
-        "from nenni.cli.main import main\ntry: main(['pretrain', '--help'])\nexcept SystemExit: pass",
+        "from nenni.cli.main import main\ntry: main(['evaluate', '--help'])\nexcept SystemExit: pass",
+        "from nenni.cli.main import main\ntry: main(['stage', 'pretrain', '--help'])\nexcept SystemExit: pass",
     ],
 )
 def test_light_imports(code: str) -> None:

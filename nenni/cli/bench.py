@@ -8,30 +8,35 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from nenni.cli import arguments
 from nenni.core.errors import USER_MISTAKE, UserError
 from nenni.core.progress import Left, Progress
 
-EXAMPLE = """example:
-  nenni bench results/mnist5k/experiments/pgd_at/topk_50/seed0/finetuned.safetensors --out bench.csv
+TEACHES = f"""example:
+  nenni bench noisy.safetensors --out bench.csv
 
 Nothing else should run meanwhile. Ratios within one table are what to compare: times hang on the
 machine. Dense networks have their batch norms folded and the weights of layers packed ahead;
-INT8 is torch's post-training quantisation, whose accuracy is not measured here."""
+INT8 is torch's post-training quantisation, whose accuracy is not measured here. The images are
+random; --data gives their size where the file does not say it.
+
+{arguments.NETWORK}
+
+{arguments.DATA}"""
 
 _NOTHING = {"seconds": math.nan, "peak_mib": math.nan}
 
 
 def add(commands: Any) -> None:
     """Add the command's arguments."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "bench",
-        help="measure time and memory of an injected network beside dense FP32, bf16 and INT8",
-        description="Measure an injected network, as it runs today, beside its dense self.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("weights", type=Path, help="an injected network that the workflow wrote")
-    parser.add_argument("--batch", type=int, nargs="+", default=[1, 64], metavar="N")
+    does = "measure time and memory of an injected network beside dense FP32, bf16 and INT8"
+    parser = arguments.command(commands, "bench", does, TEACHES)
+    arguments.add_network(parser)
+    arguments.add_images(parser, required=False)
+    parser.add_argument(
+        "--batch", type=arguments.count, nargs="+", default=[1, 64], metavar="N",
+        help="images at once (1 64)",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, help="CSV")
     parser.add_argument("--only", help=argparse.SUPPRESS)
     parser.set_defaults(run=run)
@@ -39,10 +44,8 @@ def add(commands: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> None:
     """Measure every variant in a process of its own, and print the table."""
-    if any(batch < 1 for batch in parsed.batch):
-        raise UserError("--batch should be whole numbers of 1 or more")
     if parsed.only is not None:
-        print(json.dumps(_measure(parsed.weights, parsed.only, parsed.batch[0])))  # noqa: T201
+        print(json.dumps(_measure(parsed)))  # noqa: T201
         return
     import pandas as pd
 
@@ -54,12 +57,12 @@ def run(parsed: argparse.Namespace) -> None:
     progress, left = Progress(), Left(len(jobs))
     rows: list[dict[str, Any]] = []
     for variant, batch in jobs:
-        found = _in_own_process(parsed.weights, variant, batch)
+        found = _in_own_process(parsed, variant, batch)
         rows.append({"batch": batch, "variant": variant, **_NOTHING, **found})
         progress(f"{variant}, batch {batch}: {left.after()}{'' if found else '; it failed'}")
     table = pd.DataFrame(rows)
     if table["seconds"].isna().all():
-        raise UserError(f"{parsed.weights}: nothing could be measured (see above)")
+        raise UserError(f"{_file(parsed)}: nothing could be measured (see above)")
     table["images_per_second"] = table["batch"] / table["seconds"]
     training = table["variant"].isin(TRAINING)
     plain = _of(table, "fp32").where(~training, _of(table, "train_plain"))
@@ -75,20 +78,32 @@ def _of(table: Any, variant: str) -> Any:
     return table["batch"].map(chosen)
 
 
-def _measure(weights: Path, variant: str, batch: int) -> dict[str, float]:
+def _measure(parsed: argparse.Namespace) -> dict[str, float]:
+    import torch
+
     from nenni.cost.bench import measure
     from nenni.method.injection import noisy_layers
-    from nenni.method.modelfile import load_model
+    from nenni.networks.build import architecture_of
 
-    model, meta = load_model(weights)
-    if not any(noisy_layers(model)):
-        raise UserError(f"{weights}: nothing is injected; give the file of a defence that injects")
-    return measure(model, variant, batch, tuple(meta["input_shape"]))
+    images = None if parsed.data is None else arguments.read_images(parsed, batch_size=1)
+    network = arguments.read_network(parsed, images)
+    if not any(noisy_layers(network)):
+        raise UserError(
+            f"{_file(parsed)}: nothing is injected; give the file of a defence that injects"
+        )
+    shape = architecture_of(network).input_shape
+    assert shape is not None, "injected on an image"
+    batch = parsed.batch[0]
+    data = torch.rand(batch, *shape, generator=torch.Generator().manual_seed(0))
+    return measure(network, data, parsed.only, batch_size=batch)
 
 
-def _in_own_process(weights: Path, variant: str, batch: int) -> dict[str, float]:
+def _in_own_process(parsed: argparse.Namespace, variant: str, batch: int) -> dict[str, float]:
     """What was measured; nothing if it failed, as where torch.fx cannot trace a network."""
-    command = [sys.executable, "-m", "nenni", "bench", str(weights), "--only", variant]
+    command = [sys.executable, "-m", "nenni", "bench", str(_file(parsed)), "--only", variant]
+    for name in ("model", "classes", "data", "size"):
+        if (value := getattr(parsed, name)) is not None:
+            command += [f"--{name}", str(value)]
     done = subprocess.run(
         [*command, "--batch", str(batch)], capture_output=True, text=True, check=False
     )
@@ -99,3 +114,10 @@ def _in_own_process(weights: Path, variant: str, batch: int) -> dict[str, float]
         return {}
     found: dict[str, float] = json.loads(done.stdout)
     return found
+
+
+def _file(parsed: argparse.Namespace) -> str:
+    """The one of FILE and --weights that was given."""
+    if (file := parsed.file or parsed.weights) is None:
+        raise UserError("give the FILE of an injected network")
+    return str(file)

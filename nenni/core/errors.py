@@ -1,5 +1,7 @@
 """The one exception whose message is meant for the person at the keyboard."""
 
+from collections.abc import Iterable
+
 USER_MISTAKE = 2
 """Exit status after one."""
 
@@ -9,3 +11,10 @@ class UserError(Exception):
 
     The command line prints the message without a traceback and exits with status 2.
     """
+
+
+def refusal(where: str, problems: Iterable[tuple[tuple[int | str, ...], str]]) -> UserError:
+    """One line per problem: `where`, the place within it, and what is wrong there."""
+    return UserError(
+        "\n".join(f"{where}: {'.'.join(map(str, place))}: {said}" for place, said in problems)
+    )

@@ -1,7 +1,7 @@
 """Plugins by name: one file each, found, checked and loaded without a registry to edit.
 
 A plugin is a file whose ``__all__`` lists one function or class, in the package of its kind or in
-the folder ``KIND`` below a folder of one's own (:func:`use`). What a config may set of it, and of
+the folder ``KIND`` below a folder of one's own (:func:`use_plugins`). What a config may set of it, and of
 the classes that hold a config's other settings, is read from the source
 (:mod:`nenni.core.declarations`).
 """
@@ -35,6 +35,7 @@ PACKAGES = {
     "surrogate": "adversary.surrogates",
     "method": "training.objectives",
     "schedule": "training.schedules",
+    "defence": "defences",
     "figure": "results.figures",
 }
 """Kind, the key under which a config names a plugin -> package of :mod:`nenni` that holds it."""
@@ -52,7 +53,7 @@ _HANDED_OVER = ("generator", "progress")
 _folders: list[Path] = []
 
 
-def use(folder: str | Path) -> None:
+def use_plugins(folder: str | Path) -> None:
     """Find plugins in a folder of one's own too, for the rest of this process.
 
     Its subfolders are named as the kinds: ``selection/mine.py`` and so on. Their code is run where

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from nenni.core import runtime
 from nenni.core.errors import UserError
 from nenni.cost.dense_variants import packed, quantised
+from nenni.data.batches import Data, device_of, image_batches
 from nenni.method.injection import remove
 
 FORWARD = ("fp32", "bf16", "int8", "injected")
@@ -26,18 +27,18 @@ TRAINING = ("train_plain", "train_injected")
 _REPEATS = 5
 
 
-def prepare(model: nn.Module, variant: str, images: Tensor) -> Callable[[], object]:
+def prepare(model: nn.Module, images: Tensor, variant: str) -> Callable[[], object]:
     """What one call of a variant is.
 
     Parameters
     ----------
     model : Module
         Injected.
+    images : Tensor
+        The batch (N, C, H, W).
     variant : str
         One of `FORWARD`: classify the images, dense ones folded and packed. One of `TRAINING`: the
         gradient of the cross entropy for all parameters, in float32.
-    images : Tensor
-        The batch (N, C, H, W).
     """
     plain = remove(model)
     if variant in TRAINING:
@@ -72,19 +73,19 @@ def seconds(run: Callable[[], object]) -> float:
     return statistics.median(timer.repeat(_REPEATS, number)) / number
 
 
-def measure(model: nn.Module, variant: str, batch: int, shape: tuple[int, ...]) -> dict[str, float]:
-    """Time and memory of one variant, on random images, in this process.
+def measure(model: nn.Module, data: Data, variant: str, *, batch_size: int = 1) -> dict[str, float]:
+    """Time and memory of one variant, on one batch, in this process.
 
     Parameters
     ----------
     model : Module
         Injected.
+    data : tensors, loader or data set
+        Images whose first batch is taken, see :data:`nenni.data.batches.Data`.
     variant : str
         See :func:`prepare`.
-    batch : int
-        Images at once.
-    shape : tuple of int
-        Of one image (C, H, W).
+    batch_size : int
+        Images at once; a loader has its own.
 
     Returns
     -------
@@ -94,7 +95,7 @@ def measure(model: nn.Module, variant: str, batch: int, shape: tuple[int, ...]) 
     """
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    run = prepare(model, variant, torch.rand(batch, *shape))
+    run = prepare(model, next(image_batches(data, batch_size, device_of(model))), variant)
     peak = added_mib(run)
     runtime.keep_freed_memory()
     return {"seconds": seconds(run), "peak_mib": peak}

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import torch
@@ -9,12 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nenni.cost.matrix_products import products
+from nenni.data.batches import Data, device_of, image_batches
 from nenni.method.injection import noisy_layers, seed_noise
 from nenni.method.noise_base import Noise
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.method.projection_base import Projection
 from nenni.method.selection_base import Selection
 from nenni.networks.attention import make_attention_explicit
+from nenni.networks.build import architecture_of
 
 VERSION = 3
 """Version of the schema of layers.json."""
@@ -24,7 +27,12 @@ TILES = (4, 8, 16, 32, 64)
 
 @torch.no_grad()
 def describe(
-    model: nn.Module, images: Tensor, name: str, seed: int, batch_size: int = 250
+    model: nn.Module,
+    data: Data,
+    *,
+    name: str | None = None,
+    batch_size: int = 250,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Shapes, bits, projections and measured masks of every convolution and matrix product.
 
@@ -36,20 +44,24 @@ def describe(
     ----------
     model : Module
         Plain or injected, in eval mode.
-    images : Tensor
-        Images (N, C, H, W) on which the shares of essential neurons are measured.
-    name : str
-        Name of the network, for the reader.
+    data : tensors, loader or data set
+        Images on which the shares of essential neurons are measured, see
+        :data:`nenni.data.batches.Data`.
+    name : str or None
+        Name of the network, for the reader; by default that of its architecture or class.
+    batch_size : int
+        Images per forward pass; a loader has its own.
     seed : int
         Root of the draws of a randomised selection.
-    batch_size : int
-        Images per forward pass.
 
     Returns
     -------
     dict
         The content of ``layers.json``.
     """
+    name = name or architecture_of(model).name or type(model).__name__
+    batches = image_batches(data, batch_size, device_of(model))
+    head = next(batches)
     model = copy.deepcopy(model)
     make_attention_explicit(model)
     seed_noise(model, seed, "describe")
@@ -59,7 +71,7 @@ def describe(
         if isinstance(layer, NoisyLayer | nn.Conv2d | nn.Linear)
         and not layer_name.endswith(".wrapped")
     }
-    seen = products(model, found, images[:1])
+    seen = products(model, found, head[:1])
     noisy = dict(noisy_layers(model))
     counts = {layer_name: _Masks() for layer_name in noisy}
     handles = [
@@ -67,7 +79,7 @@ def describe(
         for layer_name, layer in noisy.items()
     ]
     try:
-        for batch in images.split(batch_size) if noisy else ():
+        for batch in chain([head], batches) if noisy else ():
             model(batch)
     finally:
         for handle in handles:
@@ -83,7 +95,7 @@ def describe(
     return {
         "version": VERSION,
         "model": name,
-        "input_shape": list(images.shape[1:]),
+        "input_shape": list(head.shape[1:]),
         "layers": layers,
     }
 

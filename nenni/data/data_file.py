@@ -12,7 +12,7 @@ from nenni.core import plugins
 from nenni.core.errors import UserError
 from nenni.core.io import read_tensors, write_tensors
 from nenni.core.seeding import generator
-from nenni.data.dataset import Pool, Source
+from nenni.data.dataset import Pool, PublishedData
 from nenni.data.split import Images, InFiles, InMemory
 
 Split = Literal["train", "val", "test"]
@@ -42,7 +42,7 @@ def decode(
     UserError
         If the splits ask for more images than there are.
     """
-    found: Source = plugins.load("data", source["name"])(**plugins.arguments(source))
+    found: PublishedData = plugins.load("data", source["name"])(**plugins.arguments(source))
     pools = found.pools
     offsets = dict(zip(pools, np.cumsum([0, *map(len, pools.values())]), strict=False))
     tensors: dict[str, Tensor] = {}

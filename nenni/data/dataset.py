@@ -36,7 +36,7 @@ class Pool:
 
 
 @dataclass(frozen=True)
-class Source:
+class PublishedData:
     """A dataset.
 
     Attributes

@@ -1,4 +1,4 @@
-"""Files of images, and a person's own images for ``nenni evaluate``."""
+"""Files of images, and a person's own images for the commands."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +30,16 @@ class ImageFiles:
         See :func:`read_image`; for folders.
     batch_size : int
         Images per batch.
+    examples : int or None
+        So many images alone: the first of an npz file; of a folder, whose classes stand one after
+        another, evenly spaced ones.
+    order : int or None
+        Seed of a random order.
+
+    Attributes
+    ----------
+    n_classes : int
+        Number of classes, of all images that are there.
 
     Raises
     ------
@@ -37,32 +47,55 @@ class ImageFiles:
         If nothing fitting is there; on reading, if images differ in size.
     """
 
-    def __init__(self, path: Path, size: int | None, batch_size: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        size: int | None,
+        batch_size: int,
+        *,
+        examples: int | None = None,
+        order: int | None = None,
+    ) -> None:
         self.size, self.batch_size = size, batch_size
         self.files: list[_File] = []
         if path.is_dir():
-            self.files = list_images(path)[1]
-            self.n = len(self.files)
-            return
-        if not path.exists():
+            classes, self.files = list_images(path)
+            self.n_classes, n = len(classes), len(self.files)
+        elif not path.exists():
             raise UserError(f"{path}: is neither a folder of images nor an npz file")
-        if size is not None:
+        elif size is not None:
             raise UserError(f"{path}: --size is for folders; an npz file has one size already")
-        pool = read_pool(path, "x", "y")
-        self.pixels, self.labels = pool.pixels, pool.labels
-        self.n = len(pool)
+        else:
+            pool = read_pool(path, "x", "y")
+            self.pixels, self.labels = pool.pixels, pool.labels
+            self.n_classes, n = int(pool.labels.max()) + 1, len(pool)
+        positions = torch.arange(n)
+        if order is not None:
+            positions = torch.randperm(n, generator=torch.Generator().manual_seed(order))
+        if examples is not None and examples < n:
+            spread = bool(self.files) and order is None
+            positions = positions[
+                torch.arange(examples) * n // examples if spread else slice(examples)
+            ]
+        self.positions = positions
 
     def __len__(self) -> int:
-        return -(-self.n // self.batch_size)
+        return -(-len(self.positions) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        for start in range(0, self.n, self.batch_size):
-            some = slice(start, start + self.batch_size)
+        for some in self.positions.split(self.batch_size):
             if self.files:
-                yield _decoded(self.files[some], self.size)
+                yield _decoded([self.files[i] for i in some.tolist()], self.size)
             else:
-                pixels = torch.from_numpy(self.pixels[some])
-                yield pixels.float() / 255, torch.from_numpy(self.labels[some])
+                pixels = torch.from_numpy(self.pixels)[some]
+                yield pixels.float() / 255, torch.from_numpy(self.labels)[some]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one image, (C, H, W)."""
+        if not self.files:
+            return tuple(self.pixels.shape[1:])
+        return read_image(self.files[0][0], self.size).shape
 
 
 def list_images(folder: Path) -> tuple[list[str], list[_File]]:

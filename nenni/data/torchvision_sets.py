@@ -8,10 +8,10 @@ from urllib.error import URLError
 import numpy as np
 
 from nenni.core.errors import UserError
-from nenni.data.dataset import Pool, Source, checked_pool
+from nenni.data.dataset import Pool, PublishedData, checked_pool
 
 
-def from_torchvision(name: str, root: str, parts: dict[str, dict[str, Any]]) -> Source:
+def from_torchvision(name: str, root: str, parts: dict[str, dict[str, Any]]) -> PublishedData:
     """The training and test images of a dataset of torchvision, downloaded if they are not there.
 
     Parameters
@@ -44,7 +44,7 @@ def from_torchvision(name: str, root: str, parts: dict[str, dict[str, Any]]) -> 
             ) from error
         pools[part] = _pool(data, name)
     classes = 1 + max(int(pool.labels.max()) for pool in pools.values())
-    return Source(pools["train"], test=pools["test"], n_classes=classes)
+    return PublishedData(pools["train"], test=pools["test"], n_classes=classes)
 
 
 def _pool(data: Any, name: str) -> Pool:

@@ -6,9 +6,10 @@ from itertools import pairwise
 from typing import Literal
 
 import pandas as pd
-from torch import Tensor, nn
+from torch import nn
 
 from nenni.core.types import Norm
+from nenni.data.batches import Data, all_labelled, device_of
 from nenni.evaluation.battery import Battery, run_battery
 from nenni.evaluation.battery_attacks import ADAPTIVE, WHITE_BOX
 from nenni.evaluation.scoring import ALL_CHECKS
@@ -66,14 +67,14 @@ class Check:
 
 def diagnose(
     model: nn.Module,
-    images: Tensor,
-    labels: Tensor,
+    data: Data,
     *,
     eps: float = 8 / 255,
     norm: Norm = "linf",
     source: nn.Module | None = None,
-    seed: int = 0,
+    examples: int | None = None,
     draws: int = 10,
+    seed: int = 0,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Diagnosis:
     """Run the checks for masked gradients, all on the same images.
@@ -85,18 +86,21 @@ def diagnose(
     ----------
     model : Module
         A classifier in eval mode that gives logits.
-    images, labels : Tensor
-        Images (N, C, H, W) in [0, 1] and their classes (N,); 200 or more tell more.
+    data : tensors, loader or data set
+        Images (N, C, H, W) in [0, 1] and labels (N,), see :data:`nenni.data.batches.Data`, all of
+        which are attacked at once; 200 or more tell more.
     eps : float
         Radius in units of the [0, 1] input.
     norm : "linf" or "l2"
         What it bounds.
     source : Module or None
         An independently trained network for the check of transfer.
-    seed : int
-        Root of the random choices.
+    examples : int or None
+        Only the first so many images.
     draws : int
         Passes over which a randomised model's gradients are averaged, and on which it is judged.
+    seed : int
+        Root of the random choices.
     progress : callable
         Receives one line per attack.
 
@@ -105,6 +109,7 @@ def diagnose(
     UserError
         If model and data do not go together, or the model gives no gradient.
     """
+    images, labels = all_labelled(data, device_of(model), examples)
     battery = run_battery(
         model, images, labels, eps=eps, norm=norm, source=source, seed=seed, draws=draws,
         progress=progress,

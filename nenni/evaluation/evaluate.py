@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from itertools import chain
@@ -17,26 +17,23 @@ from nenni.adversary.attack_choice import AttackChoice
 from nenni.adversary.fast_copy import faster
 from nenni.adversary.suites import applicable, read_suite
 from nenni.core.checkpoint import Checkpoint
-from nenni.core.errors import UserError
 from nenni.core.progress import Left
 from nenni.core.types import Norm
+from nenni.data.batches import Data, count_batches, device_of, labelled_batches
 from nenni.evaluation.attack_images import Table, attack_batch, score, told, varies
 from nenni.evaluation.preconditions import check_classifier, check_data
 from nenni.evaluation.scoring import WORST, robust
 from nenni.evaluation.statistics import wilson
 from nenni.method.injection import noisy_layers
 
-Loader = Iterable[Sequence[Tensor]] | tuple[Tensor, Tensor]
-"""Batches of images (N, C, H, W) in [0, 1] and labels (N,), or the two tensors themselves."""
 CLEAN, TRANSFER = "clean", "transfer"
 COLUMNS = ["attack", "norm", "eps", "n", "accuracy", "low", "high", "worst_draw", "notes"]
-_BATCH = 250
 _TRIAL = 8
 """Images on which the faster copy must answer as the network does."""
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class SuiteResult:
     """What a suite found.
 
     Attributes
@@ -60,18 +57,19 @@ class Evaluation:
 
 def evaluate(
     model: nn.Module,
-    loader: Loader,
+    data: Data,
     suite: str | Mapping[str, dict[str, Any]] = "standard",
     *,
     eps: float = 8 / 255,
     norm: Norm = "linf",
     source: nn.Module | None = None,
     examples: int | None = None,
-    seed: int = 0,
+    batch_size: int = 250,
     draws: int = 10,
+    seed: int = 0,
     resume: str | Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
-) -> Evaluation:
+) -> SuiteResult:
     """Attack a classifier by a suite, and score it by rules that reward no luck.
 
     Every attack's images go through the model again; a plain network is attacked in a faster layout
@@ -85,8 +83,8 @@ def evaluate(
     model : Module
         Any classifier in eval mode, giving logits (N, classes); with the suite ``labels``, labels
         (N,) are enough. Its normalisation belongs inside.
-    loader : iterable or (images, labels)
-        Batches of images (N, C, H, W) in [0, 1] and labels (N,). They go to the model's device.
+    data : tensors, loader or data set
+        Images (N, C, H, W) in [0, 1] and labels (N,), see :data:`nenni.data.batches.Data`.
     suite : str or mapping
         A name of :data:`nenni.adversary.suites.SUITES`, or attacks by name as a config has them.
     eps : float
@@ -97,10 +95,12 @@ def evaluate(
         An independently trained network; the suite then has a transfer attack from it.
     examples : int or None
         Only the first so many images.
-    seed : int
-        Root of all random choices.
+    batch_size : int
+        Images that are attacked at once; a loader has its own.
     draws : int
         Passes on which a randomised model is judged, and over which its gradients are averaged.
+    seed : int
+        Root of all random choices.
     resume : path or None
         File for the work done so far: a call that was killed continues from it.
     progress : callable
@@ -111,36 +111,34 @@ def evaluate(
     UserError
         If model, data and suite do not go together.
     """
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    batches = _batches(loader, examples, device)
-    head = next(batches, None)
-    if head is None:
-        raise UserError("there are no images: the loader has no batch")
-    classes = check_classifier(model, head[1][:1])
-    injected, randomised = any(noisy_layers(model)), varies(model, head[1])
+    batches = labelled_batches(data, batch_size, device_of(model), examples)
+    head = next(batches)
+    classes = check_classifier(model, head[0][:1])
+    injected, randomised = any(noisy_layers(model)), varies(model, head[0])
     passes = draws if randomised else 1
     attacks = read_suite(suite, norm)
     if source is not None:
         attacks |= read_suite({TRANSFER: {"name": "pgd"}}, norm)
     attacks = applicable(attacks, injected=injected, randomised=randomised, samples=draws)
     fixed = classes is not None and not randomised
-    attacked = faster(model, head[1][:_TRIAL]) if fixed else model
+    attacked = faster(model, head[0][:_TRIAL]) if fixed else model
     key = _key(model, source, attacks, eps, seed, draws)
     parts = _Parts(Checkpoint(None if resume is None else Path(resume)), key, progress)
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in attacks}
     notes: dict[str, list[str]] = {name: [] for name in attacks}
-    left = Left(_count(loader, examples))
-    for first, x, y in chain([head], batches):
+    left = Left(count_batches(data, batch_size, examples))
+    first = 0
+    for x, y in chain([head], batches):
         check_data(x, y, classes)
-        data, clean = _digest([x, y]), cache(partial(score, model, x, y, passes, (seed, first)))
+        same, clean = _digest([x, y]), cache(partial(score, model, x, y, passes, (seed, first)))
         worked = False
         for name, attack in attacks.items():
-            if (part := parts.kept(data)) is None:
+            if (part := parts.kept(same)) is None:
                 part = attack_batch(
                     model, x, y, clean(), attack, eps, seed=seed, name=name, index=first,
                     passes=passes, source=source if name == TRANSFER else attacked,
                 )  # fmt: skip
-                parts.keep(data, *part)
+                parts.keep(same, *part)
                 worked = True
                 progress(f"{name}, image {first + len(x)}: {told(part[0], attack, eps)}")
             table, said = part
@@ -150,9 +148,10 @@ def evaluate(
             progress(f"batch {left.after()}")
         else:
             left.skip()
+        first += len(x)
     whole = {name: pd.concat(found, ignore_index=True) for name, found in tables.items()}
     parts.checkpoint.discard()
-    return Evaluation(
+    return SuiteResult(
         summary(whole, notes, norm),
         pd.concat([t.assign(attack=name) for name, t in whole.items()], ignore_index=True),
     )
@@ -161,7 +160,7 @@ def evaluate(
 def summary(
     tables: Mapping[str, pd.DataFrame], notes: Mapping[str, list[str]], norm: Norm
 ) -> pd.DataFrame:
-    """Accuracy on clean images, under each attack and under all of them; see :class:`Evaluation`.
+    """Accuracy on clean images, under each attack and under all of them; see :class:`SuiteResult`.
 
     An attack may have fewer images than others, the first so many: there is then a row for all
     attacks on those images beside the one for the attacks on all of them.
@@ -237,35 +236,6 @@ class _Parts:
         self.state["parts"].append({"data": data, "table": table, "notes": notes})
         self.checkpoint.save(self.state)
         self.done += 1
-
-
-def _count(loader: Loader, examples: int | None) -> int | None:
-    """Number of batches, if the loader knows."""
-    if isinstance(loader, tuple):
-        n = len(loader[0]) if examples is None else min(examples, len(loader[0]))
-        return -(-n // _BATCH)
-    count = len(loader) if isinstance(loader, Sized) else None
-    if count is None or examples is None:
-        return count
-    size = getattr(loader, "batch_size", None)
-    return min(count, -(-examples // size)) if size else None
-
-
-def _batches(
-    loader: Loader, examples: int | None, device: torch.device
-) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Index of the first image, images and labels of each batch, up to a number of images."""
-    if isinstance(loader, tuple):
-        loader = zip(*(part.split(_BATCH) for part in loader), strict=True)
-    first = 0
-    for item in loader:
-        x, y = item[0], item[1]
-        left = len(x) if examples is None else examples - first
-        if left <= 0:
-            return
-        if len(x):
-            yield first, x[:left].to(device), y[:left].to(device)
-        first += len(x)
 
 
 def _key(

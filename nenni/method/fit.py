@@ -9,37 +9,36 @@ import torch
 from torch import Tensor, nn
 
 from nenni.core.types import Count, Index, NonNegative, Positive
+from nenni.data.batches import Data, check_repeatable, device_of, image_batches, reordered
 from nenni.method import quantise
 from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
-from nenni.method.visit import Images, batches_of, device_of, visit_exact
+from nenni.method.visit import visit_exact
 
 _SAMPLED_SCORES = 1000
 """Scores of each layer and image from which a threshold is read."""
 
 
 def fit(
-    noisy: nn.Module,
-    data: Images,
+    model: nn.Module,
+    data: Data,
     *,
-    generator: torch.Generator | None = None,
     ridge: NonNegative = 1e-4,
     epochs: Index = 0,
     lr: Positive = 1e-3,
     batch_size: Count = 128,
+    seed: int = 0,
     progress: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Fit W~, b~, the scales of the roundings and the thresholds of every injected layer, in place.
 
     Parameters
     ----------
-    noisy : Module
+    model : Module
         From :func:`nenni.inject`.
-    data : Tensor or iterable
-        Training images (N, C, H, W), or a loader of batches, which may hold labels too. The first
-        batch also calibrates the scales.
-    generator : Generator
-        Order of the images in the epochs of Adam, where `data` is a tensor.
+    data : tensors, loader or data set
+        Training images, see :data:`nenni.data.batches.Data`; labels may be there and are not used.
+        The first batch also calibrates the scales.
     ridge : float
         Penalty on W~, in units of the mean square of the features.
     epochs : int
@@ -47,7 +46,9 @@ def fit(
     lr : float
         Its rate at the start; it falls to 0 along a cosine.
     batch_size : int
-        Of a tensor of images; a loader has its own.
+        Images per batch; a loader has its own.
+    seed : int
+        Of the order of the images in the epochs of Adam; a loader has its own.
     progress : callable
         Receives one line per step of the work.
 
@@ -56,10 +57,11 @@ def fit(
     UserError
         If the data can be gone through only once, or has no batch.
     """
-    device = device_of(noisy)
+    check_repeatable(data)
+    device = device_of(model)
 
-    def batches() -> Iterable[Tensor]:
-        return batches_of(data, batch_size, device)
+    def batches() -> Iterator[Tensor]:
+        return image_batches(data, batch_size, device)
 
     sizes: list[int] = []
 
@@ -68,20 +70,20 @@ def fit(
             sizes.append(len(batch))
             yield batch
 
-    learn_projections(noisy, batches())
-    calibrate_scales(noisy, next(iter(batches())))
-    solve_ridge(noisy, counted(), ridge)
+    learn_projections(model, batches())
+    calibrate_scales(model, next(batches()))
+    solve_ridge(model, counted(), ridge)
     images = sum(sizes)
-    progress(f"ridge solution of {len(dict(noisy_layers(noisy)))} layers on {images} images")
-    draws = torch.Generator().manual_seed(0) if generator is None else generator
-    optimiser, schedule = adam(noisy, lr, epochs * len(sizes))
+    progress(f"ridge solution of {len(dict(noisy_layers(model)))} layers on {images} images")
+    draws = torch.Generator().manual_seed(seed)
+    optimiser, schedule = adam(model, lr, epochs * len(sizes))
     for epoch in range(epochs):
-        order = torch.randperm(images, generator=draws) if isinstance(data, Tensor) else None
-        shuffled = data if order is None else data[order]  # type: ignore[index]
-        error = descend(noisy, batches_of(shuffled, batch_size, device), optimiser, schedule)
+        shuffled = reordered(data, torch.randperm(images, generator=draws))
+        shuffled_batches = image_batches(shuffled, batch_size, device)
+        error = descend(model, shuffled_batches, optimiser, schedule)
         progress(f"fit epoch {epoch + 1}/{epochs}: mean relative squared error {error:.4f}")
-    measure_scores(noisy, batches())
-    set_thresholds(noisy, batches())
+    measure_scores(model, batches())
+    set_thresholds(model, batches())
 
 
 def learn_projections(noisy: nn.Module, batches: Iterable[Tensor]) -> None:

@@ -10,19 +10,20 @@ from torch import Tensor, nn
 
 from nenni.core.errors import UserError
 from nenni.core.seeding import derive_seed, generator
+from nenni.data.batches import Data, device_of, one_image
 from nenni.method.noisy_conv2d import NoisyConv2d
 from nenni.method.noisy_layer import NoisyLayer, Path
 from nenni.method.noisy_linear import NoisyLinear
 from nenni.method.quantise import NOT_ROUNDED
 from nenni.method.spec import InjectionSpec, matches, with_fraction
+from nenni.networks.architecture import Architecture
 from nenni.networks.attention import make_attention_explicit, pack_attention
+from nenni.networks.build import architecture_of, remember
 from nenni.networks.modes import evaluating
 from nenni.networks.tracing import trace
 
 
-def inject(
-    model: nn.Module, spec: InjectionSpec, example_input: Tensor, *, seed: int = 0
-) -> nn.Module:
+def inject(model: nn.Module, spec: InjectionSpec, data: Data, *, seed: int = 0) -> nn.Module:
     """Copy of a network whose layers compute only their essential neurons exactly.
 
     The spec says which layers are wrapped. Attention is rewritten first, so that its linear layers
@@ -34,9 +35,9 @@ def inject(
         Any classifier; it is not changed.
     spec : InjectionSpec
         The choices of the method.
-    example_input : Tensor
-        A batch (N, C, H, W) that the model accepts: one pass shows the order of the layers and
-        the batch norms that follow them.
+    data : tensors, loader or data set
+        Images that the model accepts, see :data:`nenni.data.batches.Data`, of which one is taken:
+        a pass shows the order of the layers and the batch norms that follow them.
     seed : int
         Seed of P: the same seed and layer name give the same P, whatever else differs.
 
@@ -44,13 +45,14 @@ def inject(
     ------
     UserError
         If the network is injected already, no layer qualifies, a chosen one does not run on the
-        example input or cannot be wrapped, or a pattern of the spec matches nothing.
+        image or cannot be wrapped, or a pattern of the spec matches nothing.
     """
     if any(noisy_layers(model)):
         raise UserError("the network is injected already: inject the plain one, or remove() first")
+    image = one_image(data, device_of(model))
     noisy = copy.deepcopy(model)
     make_attention_explicit(noisy)
-    found = trace(noisy, example_input)
+    found = trace(noisy, image)
     chosen = _chosen(noisy, spec.layers, spec.min_inputs, found.order)
     _check_overrides(noisy, spec, chosen)
     for name in chosen:
@@ -64,7 +66,10 @@ def inject(
             if module is layer:
                 noisy.set_submodule(alias, wrapper)
     pack_attention(noisy)
-    _check_layers(noisy, example_input, found.sizes)
+    _check_layers(noisy, image, found.sizes)
+    if image.is_floating_point():
+        shape = Architecture(input_shape=tuple(image.shape[1:]))
+        remember(noisy, architecture_of(noisy).over(shape))
     return noisy
 
 

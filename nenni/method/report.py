@@ -1,27 +1,30 @@
 """How well the approximate path does on given images, layer by layer."""
 
+from collections.abc import Iterator
+
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from nenni.data.batches import Data, check_repeatable, device_of, image_batches
 from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.method.ranking import largest
-from nenni.method.visit import Images, batches_of, device_of, visit_exact
+from nenni.method.visit import visit_exact
 
 
 @torch.no_grad()
-def report(noisy: nn.Module, data: Images, batch_size: int = 128) -> pd.DataFrame:
+def report(model: nn.Module, data: Data, *, batch_size: int = 128) -> pd.DataFrame:
     """How well each layer's approximation does, on given images.
 
     Parameters
     ----------
-    noisy : Module
+    model : Module
         Injected and fitted.
-    data : Tensor or iterable
-        Images (N, C, H, W), or a loader of batches.
+    data : tensors, loader or data set
+        Images, see :data:`nenni.data.batches.Data`; labels may be there and are not used.
     batch_size : int
-        Of a tensor of images.
+        Images per batch; a loader has its own.
 
     Returns
     -------
@@ -46,7 +49,7 @@ def report(noisy: nn.Module, data: Images, batch_size: int = 128) -> pd.DataFram
             sums[name] = sums.get(name, torch.zeros_like(parts)) + parts
         neurons[name] = z[0].numel()
 
-    visit_exact(noisy, batches_of(data, batch_size, device_of(noisy)), visit)
+    visit_exact(model, image_batches(data, batch_size, device_of(model)), visit)
     rows = []
     for name, parts in sums.items():
         squared_error, squared, error, selected, hit, wanted, total = parts.tolist()
@@ -65,7 +68,7 @@ def report(noisy: nn.Module, data: Images, batch_size: int = 128) -> pd.DataFram
 
 @torch.no_grad()
 def error_histogram(
-    noisy: nn.Module, images: Tensor, batch_size: int = 128, bins: int = 81, reach: float = 2.0
+    model: nn.Module, data: Data, *, bins: int = 81, reach: float = 2.0, batch_size: int = 128
 ) -> pd.DataFrame:
     """Distribution of z~ - z per layer: the noise that is injected into non-essential neurons.
 
@@ -76,26 +79,33 @@ def error_histogram(
         shares of all neurons, and of the non-essential ones, whose error falls into the bin. The
         outermost bins hold what lies beyond.
     """
-    device = device_of(noisy)
-    squared = {name: 0.0 for name, _ in noisy_layers(noisy)}
+    check_repeatable(data)
+    device = device_of(model)
+    squared = {name: 0.0 for name, _ in noisy_layers(model)}
+    sizes: list[int] = []
+
+    def counted() -> Iterator[Tensor]:
+        for batch in image_batches(data, batch_size, device):
+            sizes.append(len(batch))
+            yield batch
 
     def add_squares(name: str, _: NoisyLayer, __: Tensor, z: Tensor) -> None:
         squared[name] += float(z.square().sum()) / z[0].numel()
 
-    visit_exact(noisy, batches_of(images, batch_size, device), add_squares)
+    visit_exact(model, counted(), add_squares)
     edges = torch.linspace(-reach, reach, bins + 1)
     counts = {name: torch.zeros(2, bins) for name in squared}
 
     def count(name: str, layer: NoisyLayer, x: Tensor, z: Tensor) -> None:
         for i in range(layer.pool):
             z_tilde = layer.approximate(x, i)
-            error = (z_tilde - z) / (squared[name] / len(images)) ** 0.5
+            error = (z_tilde - z) / (squared[name] / sum(sizes)) ** 0.5
             error = error.clamp(-reach, reach)
             mask = layer.mask(z if layer.choices.selection.judges_exact else z_tilde)
             for row, values in enumerate((error, error[~mask])):
                 counts[name][row] += torch.histogram(values.flatten().cpu(), edges).hist
 
-    visit_exact(noisy, batches_of(images, batch_size, device), count)
+    visit_exact(model, image_batches(data, batch_size, device), count)
     centres = ((edges[1:] + edges[:-1]) / 2).tolist()
     frames = []
     for name, histograms in counts.items():

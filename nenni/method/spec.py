@@ -204,10 +204,11 @@ def _plugin_config(kind: str, plugin: Any) -> dict[str, Any]:
     UserError
         If it is no plugin of this package, which reading the config back would not find.
     """
-    package, _, name = type(plugin).__module__.rpartition(".")
-    if package != f"nenni.{plugins.PACKAGES[kind]}" or name not in plugins.names(kind):
+    name = plugins.name_of(kind, type(plugin))
+    if name is None:
         raise UserError(
             f"{plugin} cannot be saved by name: {kind} {type(plugin).__name__} is not in a file of "
-            f"its own in nenni/{plugins.PACKAGES[kind]}/"
+            f"its own in nenni/{plugins.PACKAGES[kind].replace('.', '/')}/, nor in a folder that "
+            f"nenni.use_plugins was given"
         )
     return {"name": name, **asdict(plugin)}

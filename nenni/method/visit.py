@@ -1,47 +1,16 @@
 """What every injected layer sees and gives in the exact network, batch by batch."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
 
-from nenni.core.errors import UserError
 from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.networks.modes import evaluating
 
-Images = Tensor | Iterable[Tensor | Sequence[Tensor]]
-"""Images (N, C, H, W), or batches: a loader whose items are images or start with them."""
 Visit = Callable[[str, NoisyLayer, Tensor, Tensor], None]
 """Takes a layer's name, the layer, its input x and its exact output z."""
-
-
-def batches_of(data: Images, batch_size: int, device: torch.device) -> Iterator[Tensor]:
-    """Batches of images on a device, in the order of the data.
-
-    Raises
-    ------
-    UserError
-        If the data can be gone through only once, or has no batch.
-    """
-    if isinstance(data, Tensor):
-        if not len(data):
-            raise UserError("there are no images: the tensor is empty")
-        yield from (batch.to(device) for batch in data.split(batch_size))
-        return
-    if isinstance(data, Iterator):
-        raise UserError("the images are needed several times: give a loader or a list of batches")
-    empty = True
-    for item in data:
-        empty = False
-        yield (item if isinstance(item, Tensor) else item[0]).to(device)
-    if empty:
-        raise UserError("there are no images: the loader has no batch")
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Where a network's parameters are."""
-    return next(model.parameters()).device
 
 
 @torch.no_grad()

@@ -4,10 +4,85 @@
 ``my_module:build`` for the plugin ``function``.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from pydantic_core import PydanticCustomError
 
 from nenni.core import plugins
+from nenni.core.errors import UserError, refusal
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a network is made from; :func:`nenni.networks.build.build` makes it.
+
+    Parameters
+    ----------
+    model : dict or None
+        A checked config; None for a network whose making is not known.
+    input_shape : tuple of int or None
+        Of one image, (C, H, W).
+    n_classes : int or None
+        Number of outputs.
+    """
+
+    model: Mapping[str, Any] | None = None
+    input_shape: tuple[int, ...] | None = None
+    n_classes: int | None = None
+
+    @classmethod
+    def read(cls, given: "str | Mapping[str, Any] | Architecture", where: str) -> "Architecture":
+        """A name, a config or an architecture, checked; `where` names it in errors.
+
+        Raises
+        ------
+        UserError
+            If there is no such model, or it has no such arguments.
+        """
+        if isinstance(given, Architecture):
+            return given if given.model is None else replace(given, model=read(given.model, where))
+        return cls(read({"name": given} if isinstance(given, str) else given, where))
+
+    @property
+    def own(self) -> str | None:
+        """``MODULE:FUNCTION``, where the model is a function of somebody's own."""
+        if self.model is None or self.model["name"] != "function":
+            return None
+        function: str = self.model["function"]
+        return function
+
+    @property
+    def name(self) -> str | None:
+        """Name of the model, for a reader."""
+        return None if self.model is None else self.model["name"]
+
+    def check_complete(self) -> None:
+        """Refuse what cannot be built.
+
+        Raises
+        ------
+        UserError
+            If there is no model, or it needs a shape or a number of classes that is not known.
+        """
+        if self.model is None:
+            raise UserError("architecture: names no model")
+        for key, value in (("input_shape", self.input_shape), ("n_classes", self.n_classes)):
+            if value is None and self.own is None:
+                raise UserError(
+                    f"architecture: the model {self.name} needs its {key}: give "
+                    "nenni.networks.architecture.Architecture(model, input_shape, n_classes)"
+                )
+
+    def over(self, other: Self) -> "Architecture":
+        """The same, with what it leaves open taken from another."""
+        return Architecture(
+            self.model if self.model is not None else other.model,
+            self.input_shape or other.input_shape,
+            self.n_classes or other.n_classes,
+        )
 
 
 def validate(value: Any) -> dict[str, Any]:
@@ -19,6 +94,15 @@ def validate(value: Any) -> dict[str, Any]:
             long = {"name": "function", "function": value["name"]}
         value = value | long
     return plugins.validate("model", value)
+
+
+def read(value: Any, where: str) -> dict[str, Any]:
+    """What :func:`validate` gives; a mistake is a UserError that begins with `where`."""
+    try:
+        return validate(value)
+    except PydanticCustomError as error:
+        problems = (error.context or {})["problems"]
+        raise refusal(where, [(("model", *key), said) for key, said in problems]) from None
 
 
 def files_of(function: str) -> list[Path]:

@@ -81,6 +81,7 @@ _CHANGE = _settings(
     overrides=(dict[str, _OVERRIDE], None),
     allocate=(bool, None),
 )
+_FIT = _settings("nenni.method.fit:fit", without=("seed",), examples=(Count, ...))
 
 
 class _Strict(BaseModel):
@@ -409,7 +410,9 @@ class Config(_Strict):
     bases: dict[Name, Base]
     profile: Profile
     injection: Annotated[Ref, *_INJECTION]
-    fit: Annotated[Ref, *_settings("nenni.method.fit:fit", examples=(Count, ...))]
+    fit: Annotated[
+        Ref, *_settings("nenni.method.fit:fit", without=("seed",), examples=(Count, ...))
+    ]
     finetunes: dict[Name, Finetune]
     defences: dict[Name, Defence]
     experiments: dict[Name, list[Name]]

@@ -59,7 +59,7 @@ def _find_plugins(path: Path, folders: Any) -> None:
     for folder in folders if isinstance(folders, list) else ():
         if isinstance(folder, str) and folder:
             try:
-                plugins.use(folder)
+                plugins.use_plugins(folder)
             except UserError as error:
                 raise UserError(f"{path}: {error}") from None
 

@@ -5,6 +5,7 @@ or the path of one file.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from nenni.run.experiment import Experiment
 
@@ -72,8 +73,7 @@ class Layout:
         """What a job said."""
         return f"logs/{self.run}/{'/'.join(job)}.log"
 
-
-def job_of(manifest: str) -> str:
-    """Name of the job that wrote a manifest: ``attack base/defence/seed0/pgd``."""
-    _, _, _, stage, *rest = manifest.removesuffix(".sha256").split("/")
-    return " ".join((stage, "/".join(rest))).strip()
+    @staticmethod
+    def job_of(manifest: Path) -> tuple[str, ...]:
+        """What :meth:`manifest` was told of the job whose checksums a file holds."""
+        return manifest.with_suffix("").parts[3:]

@@ -67,7 +67,7 @@ class Slices:
         change = self._config.defences[defence].injection or {}
         return {
             **self._network(base, seed),
-            "injection": self._injection(defence),
+            **self._defended(defence),
             "allocate": change.get("allocate", False),
             "fit": self._config.fit,
         }
@@ -78,7 +78,7 @@ class Slices:
         assert name is not None
         return {
             **self._network(base, seed),
-            "injection": self._injection(defence),
+            **self._defended(defence),
             "processes": self._config.processes,
             "recipe": self._recipe(base),
             "finetune": self._config.finetunes[name].model_dump(),
@@ -90,7 +90,7 @@ class Slices:
         attack = self._config.attacks[settings.attack]
         return {
             **self._network(base, seed),
-            "injection": self._injection(defence),
+            **self._defended(defence),
             "evaluation": evaluation,
             "attack": attack,
             "eps": [radius.from_config(eps, attack["norm"]) for eps in settings.eps[base]],
@@ -106,7 +106,7 @@ class Slices:
         assert settings is not None
         return {
             **self._network(base, seed),
-            "injection": self._injection(defence),
+            **self._defended(defence),
             "eps": radius.from_config(settings.eps[base], "linf"),
             "examples": settings.examples,
             "draws": settings.draws,
@@ -118,7 +118,7 @@ class Slices:
         """Describe the final network for the cost model."""
         return {
             **self._network(base, seed),
-            "injection": self._injection(defence),
+            **self._defended(defence),
             "describe": self._config.describe.model_dump(),
         }
 
@@ -224,12 +224,13 @@ class Slices:
         norm: Norm = "linf" if attack is None else attack["norm"]
         return {**recipe, "attack": attack, "eps": radius.from_config(recipe["eps"], norm)}
 
-    def _injection(self, defence: str) -> Slice | None:
+    def _defended(self, defence: str) -> Slice:
+        """What is injected, and the plugin that files of such networks name."""
         change = self._config.defences[defence].injection
         if change is None:
-            return None
+            return {"defence": None, "injection": None}
         own = {key: value for key, value in change.items() if key != "allocate"}
-        return {**self._config.injection, **own}
+        return {"defence": {"name": "nenni"}, "injection": {**self._config.injection, **own}}
 
 
 def canonical(slice_: Slice) -> str:

@@ -19,7 +19,7 @@ rule describe_experiment:
     message:
         "describe {wildcards.base}/{wildcards.defence}/seed{wildcards.seed}"
     shell:
-        "python -m nenni describe --config {params.cfg:q} --manifest {output.manifest}"
+        "python -m nenni stage describe --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data} weights={input.weights}"
         " --output layers={output.layers} 2> {log}"
 

@@ -24,7 +24,7 @@ rule fit_defence:
     message:
         "project {wildcards.base}/{wildcards.defence}/seed{wildcards.seed}"
     shell:
-        "python -m nenni project --config {params.cfg:q} --manifest {output.manifest}"
+        "python -m nenni stage project --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data} weights={input.weights} {params.inputs}"
         " --output weights={output.weights} fit={output.fit} errors={output.errors} 2> {log}"
 
@@ -50,7 +50,7 @@ rule finetune_defence:
     message:
         "finetune {wildcards.base}/{wildcards.defence}/seed{wildcards.seed}"
     shell:
-        "python -m nenni finetune --config {params.cfg:q} --manifest {output.manifest}"
+        "python -m nenni stage finetune --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data} weights={input.weights}"
         " --output weights={output.weights} history={output.history} timing={output.timing}"
         " 2> {log}"
@@ -74,5 +74,5 @@ rule sum_up_overhead:
     message:
         "overhead"
     shell:
-        "python -m nenni overhead --config {params.cfg:q} --input {params.inputs}"
+        "python -m nenni stage overhead --config {params.cfg:q} --input {params.inputs}"
         " --output table={output.table} 2> {log}"

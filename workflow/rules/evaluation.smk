@@ -22,7 +22,7 @@ rule attack_experiment:
     message:
         "attack {wildcards.base}/{wildcards.defence}/seed{wildcards.seed}/{wildcards.evaluation}"
     shell:
-        "python -m nenni attack --config {params.cfg:q} --manifest {output.manifest}"
+        "python -m nenni stage attack --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data} weights={input.weights} {params.inputs}"
         " --output examples={output.examples} about={output.about} 2> {log}"
 
@@ -48,7 +48,7 @@ rule diagnose_experiment:
     message:
         "diagnose {wildcards.base}/{wildcards.defence}/seed{wildcards.seed}"
     shell:
-        "python -m nenni diagnose --config {params.cfg:q} --manifest {output.manifest}"
+        "python -m nenni stage diagnose --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data} weights={input.weights} {params.inputs}"
         " --output checks={output.checks} curves={output.curves} 2> {log}"
 
@@ -72,6 +72,6 @@ rule sweep_noise:
     message:
         "sweep"
     shell:
-        "python -m nenni sweep --config {params.cfg:q} --manifest {output.manifest}"
+        "python -m nenni stage sweep --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data} weights={input.weights}"
         " --output sweep={output.sweep} 2> {log}"

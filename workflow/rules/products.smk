@@ -18,7 +18,7 @@ rule collect_table:
     message:
         "collect {wildcards.table}"
     shell:
-        "python -m nenni collect --config {params.cfg:q} --manifest {output.manifest}"
+        "python -m nenni stage collect --config {params.cfg:q} --manifest {output.manifest}"
         " --input {params.inputs} --output table={output.table} 2> {log}"
 
 
@@ -50,7 +50,7 @@ rule sum_up_accuracy:
     message:
         "accuracy"
     shell:
-        "python -m nenni accuracy --config {params.cfg:q} --manifest {output.manifest}"
+        "python -m nenni stage accuracy --config {params.cfg:q} --manifest {output.manifest}"
         " --input {params.inputs}"
         " --output accuracy={output.accuracy} paired={output.paired} 2> {log}"
 
@@ -81,7 +81,7 @@ rule sum_up_suites:
     message:
         "suites"
     shell:
-        "python -m nenni suites --config {params.cfg:q} --manifest {output.manifest}"
+        "python -m nenni stage suites --config {params.cfg:q} --manifest {output.manifest}"
         " --input {params.inputs} --output suites={output.suites} 2> {log}"
 
 
@@ -109,7 +109,7 @@ rule make_main_table:
     message:
         "main"
     shell:
-        "python -m nenni main --config {params.cfg:q} --manifest {output.manifest}"
+        "python -m nenni stage main --config {params.cfg:q} --manifest {output.manifest}"
         " --input accuracy={input.accuracy} reductions={input.reductions}"
         " latency={input.latency} --output csv={output.csv} tex={output.tex} 2> {log}"
 
@@ -136,7 +136,7 @@ rule judge_claims:
     message:
         "claims"
     shell:
-        "python -m nenni claims --config {params.cfg:q} --manifest {output.manifest}"
+        "python -m nenni stage claims --config {params.cfg:q} --manifest {output.manifest}"
         " --input paired={input.paired} reductions={input.reductions}"
         " --output claims={output.claims} 2> {log}"
 
@@ -164,5 +164,5 @@ rule draw_figure:
     message:
         "figure {wildcards.figure}"
     shell:
-        "python -m nenni figure --config {params.cfg:q} --manifest {output.manifest}"
+        "python -m nenni stage figure --config {params.cfg:q} --manifest {output.manifest}"
         " --input {params.inputs} --output pdf={output.pdf} png={output.png} 2> {log}"

@@ -17,7 +17,7 @@ rule decode_data:
     message:
         "data {wildcards.data}"
     shell:
-        "python -m nenni data --config {params.cfg:q} --manifest {output.manifest}"
+        "python -m nenni stage data --config {params.cfg:q} --manifest {output.manifest}"
         " --output data={output.data} 2> {log}"
 
 
@@ -43,7 +43,7 @@ rule train_base:
     message:
         "pretrain {wildcards.base}/seed{wildcards.seed}"
     shell:
-        "python -m nenni pretrain --config {params.cfg:q} --manifest {output.manifest}"
+        "python -m nenni stage pretrain --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data}"
         " --output weights={output.weights} best={output.best} history={output.history}"
         " timing={output.timing} 2> {log}"
@@ -69,7 +69,7 @@ rule profile_base:
     message:
         "profile {wildcards.base}/seed{wildcards.seed}"
     shell:
-        "python -m nenni profile --config {params.cfg:q} --manifest {output.manifest}"
+        "python -m nenni stage profile --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data} weights={input.weights}"
         " --output distribution={output.distribution} importance={output.importance}"
         " sensitivities={output.sensitivities} 2> {log}"

@@ -54,7 +54,11 @@ def main() -> None:
     noisy = inject(model, spec, images[:1])
     fit(noisy, images[:FIT])
     names = [name for name, _ in noisy_layers(noisy)]
-    errors = report(noisy, images[:PROFILE], BATCH).set_index("layer")["relative_error"].to_dict()
+    errors = (
+        report(noisy, images[:PROFILE], batch_size=BATCH)
+        .set_index("layer")["relative_error"]
+        .to_dict()
+    )
     macs = output_distribution(model, names, images[:PROFILE]).set_index("layer")["macs"].to_dict()
     rises = sensitivities(
         model, names, images[:PROFILE], labels[:PROFILE], FRACTIONS, NOISES, seed=0

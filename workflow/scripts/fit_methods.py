@@ -67,7 +67,7 @@ def compare(noisy: nn.Module, images: Tensor) -> list[dict[str, object]]:
     training, held_out = images[:IMAGES], images[-500:]
 
     def error(fitted: nn.Module) -> float:
-        return float(report(fitted, held_out, BATCH)["relative_error"].mean())
+        return float(report(fitted, held_out, batch_size=BATCH)["relative_error"].mean())
 
     rows: list[dict[str, object]] = []
     for count in (125, 250, 500, 1000, 2000):

@@ -24,7 +24,8 @@ from hwmodel.machine import dense_seconds
 from hwmodel.roofline import dense_phase
 from nenni.core.io import write_csv
 from nenni.cost.describe import describe
-from nenni.method.modelfile import load_model
+from nenni.method.network_file import load
+from nenni.networks.build import architecture_of
 from nenni.networks.models.resnet18 import resnet18
 from nenni.results.figure_style import COLOURS, MARKERS, grid, prepare, save
 
@@ -43,8 +44,9 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "preset.toml").write_text(arguments.preset.read_text())
     preset = hwmodel.load_preset(str(arguments.preset))
-    model, meta = load_model(arguments.weights)
-    network = described(model, meta["input_shape"], meta["model"]["name"])
+    model = load(arguments.weights)
+    known = architecture_of(model)
+    network = described(model, known.input_shape, known.name)
     dense = described(resnet18((3, 32, 32), 10).eval(), (3, 32, 32), "resnet18")
     layers = compare_layers(dense, preset, arguments.batch)
     write_csv(arguments.out / "layers.csv", layers)
@@ -59,7 +61,7 @@ def main() -> None:
 def described(model: torch.nn.Module, shape: tuple[int, ...], name: str) -> hwmodel.Network:
     """A network's layers, the masks of an injected one measured on random images."""
     images = torch.rand(32, *shape, generator=torch.Generator().manual_seed(0))
-    found = describe(model, images, name, 0)
+    found = describe(model, images, name=name)
     return hwmodel.Network.model_validate_json(json.dumps(found))
 
 

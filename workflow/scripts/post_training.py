@@ -166,7 +166,7 @@ def judge(
         layer.choices = choices
     set_thresholds(noisy, fitting.split(BATCH))
     seed_noise(noisy, 0, "report")
-    table = report(noisy, images[:REPORT_IMAGES], BATCH)
+    table = report(noisy, images[:REPORT_IMAGES], batch_size=BATCH)
     draws = DRAWS if is_randomised(noisy) else 1
     wrong = sum(errors(noisy, images, labels, draw) for draw in range(draws)) / draws
     means = table[["relative_error", "recall", "fraction"]].mean().to_dict()

@@ -22,8 +22,8 @@ from hwmodel.metrics import METRICS, Metric
 from hwmodel.reduction import BASELINES as REDUCED
 from nenni.core.io import write_atomically, write_csv
 from nenni.cost.describe import describe
-from nenni.method.modelfile import build
-from nenni.networks import architecture
+from nenni.networks.architecture import Architecture
+from nenni.networks.build import build
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config" / "saving.yaml"
@@ -81,9 +81,9 @@ def totals(network: hwmodel.Network, bits: int, metric: Metric) -> dict[str, hwm
 
 def shapes(model: dict[str, Any], input_shape: list[int], classes: int) -> hwmodel.Network:
     """The layers of a plain network."""
-    meta = {"model": architecture.validate(model), "input_shape": input_shape}
-    network = build(meta | {"n_classes": classes, "injection": None}).eval()
-    found = describe(network, torch.zeros(1, *input_shape), model["name"], 0)
+    made = Architecture.read(Architecture(model, tuple(input_shape), classes), str(CONFIG))
+    network = build(made)
+    found = describe(network, torch.zeros(1, *input_shape))
     return hwmodel.Network.model_validate_json(json.dumps(found))
 
 

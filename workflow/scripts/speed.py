@@ -115,7 +115,7 @@ def floor(noisy: nn.Module, images: Tensor) -> float:
     The projection as a matrix and the approximation, or W~ P as one matrix where that is less and
     nothing is rounded between; comparisons, roundings and memory count nothing.
     """
-    found = describe(noisy, images[:2], "resnet18", 0)
+    found = describe(noisy, images[:2], name="resnet18")
     network = hwmodel.Network.model_validate_json(json.dumps(found))
     composed = {name: layer.composes for name, layer in noisy_layers(noisy)}
     dense = extra = 0.0

@@ -1,1 +1,1 @@
-"""Datasets, one per file: ``load(*, ...) -> nenni.data.dataset.Source``."""
+"""Datasets, one per file: ``load(*, ...) -> nenni.data.dataset.PublishedData``."""

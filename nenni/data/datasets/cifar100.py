@@ -1,12 +1,12 @@
 """CIFAR-100."""
 
-from nenni.data.dataset import Source
+from nenni.data.dataset import PublishedData
 from nenni.data.torchvision_sets import from_torchvision
 
 __all__ = ["cifar100"]
 
 
-def cifar100(*, root: str = "data") -> Source:
+def cifar100(*, root: str = "data") -> PublishedData:
     """60,000 images of 32x32 in 100 classes (Krizhevsky, 2009), by torchvision.
 
     Parameters

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nenni.core.types import Count, Folder, Index, NonNegative
-from nenni.data.dataset import Pool, Source, same_classes
+from nenni.data.dataset import Pool, PublishedData, same_classes
 from nenni.data.image_files import check_image, list_images, read_image
 
 __all__ = ["image_folder"]
@@ -19,7 +19,7 @@ def image_folder(
     size: Count,
     max_gib: NonNegative = 4.0,
     workers: Index = 2,
-) -> Source:
+) -> PublishedData:
     """A folder with one subfolder of images per class, as ImageNet is laid out.
 
     Images are resized so that their shorter side has `size` pixels, and cropped to a square. They
@@ -58,7 +58,7 @@ def image_folder(
         )
         for folder, files in listed.items()
     }
-    return Source(
+    return PublishedData(
         pools[Path(train)], test=pools.get(Path(test or "")), n_classes=len(names[Path(train)]),
         size=size, workers=workers,
     )  # fmt: skip

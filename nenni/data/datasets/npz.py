@@ -4,13 +4,13 @@ from pathlib import Path
 
 from nenni.core.errors import UserError
 from nenni.core.types import Count, File
-from nenni.data.dataset import Source
+from nenni.data.dataset import PublishedData
 from nenni.data.npz_file import read_pool
 
 __all__ = ["npz"]
 
 
-def npz(*, train: File, test: File | None = None, n_classes: Count | None = None) -> Source:
+def npz(*, train: File, test: File | None = None, n_classes: Count | None = None) -> PublishedData:
     """Images x, bytes (N, H, W, C) or (N, H, W), and labels y, whole numbers (N,).
 
     Parameters
@@ -34,4 +34,4 @@ def npz(*, train: File, test: File | None = None, n_classes: Count | None = None
     if len(set(shapes.values())) > 1:
         listed = ", ".join(f"{shape} in {file}" for file, shape in shapes.items())
         raise UserError(f"images (C, H, W) should be of one size, got {listed}")
-    return Source(pools[Path(train)], test=pools.get(Path(test or "")), n_classes=classes)
+    return PublishedData(pools[Path(train)], test=pools.get(Path(test or "")), n_classes=classes)

@@ -1,12 +1,12 @@
 """SVHN."""
 
-from nenni.data.dataset import Source
+from nenni.data.dataset import PublishedData
 from nenni.data.torchvision_sets import from_torchvision
 
 __all__ = ["svhn"]
 
 
-def svhn(*, root: str = "data/svhn") -> Source:
+def svhn(*, root: str = "data/svhn") -> PublishedData:
     """99,289 house numbers of 32x32 in 10 classes (Netzer et al., 2011), by torchvision.
 
     Without its set of extra training images. Reading its files needs scipy.

@@ -8,7 +8,7 @@ from nenni.core.io import write_json
 from nenni.cost.describe import describe
 from nenni.data.data_file import load_data
 from nenni.data.split import first
-from nenni.method.modelfile import load_model
+from nenni.method.network_file import load
 from nenni.run.job import Job
 
 
@@ -18,8 +18,8 @@ def run(job: Job) -> str:
     device = runtime.prepare(c)
     data, _ = load_data(job.input("data"), ("val",), device)
     images, _ = first(data["val"], c["describe"]["examples"])
-    model, meta = load_model(job.input("weights"), device)
-    layers = describe(model, images, meta["model"]["name"], c["seed"])
+    model = load(job.input("weights"), architecture=c["model"]).to(device)
+    layers = describe(model, images, seed=c["seed"])
     write_json(job.output("layers"), layers)
     injected = [layer for layer in layers["layers"] if layer["injection"]]
     return f"{len(layers['layers'])} layers, {len(injected)} injected"

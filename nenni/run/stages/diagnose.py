@@ -9,7 +9,7 @@ from nenni.core.io import write_csv
 from nenni.data.data_file import load_data
 from nenni.data.split import first
 from nenni.evaluation.diagnose import diagnose
-from nenni.method.modelfile import load_model
+from nenni.method.network_file import load
 from nenni.run.job import Job
 
 
@@ -19,12 +19,13 @@ def run(job: Job) -> str:
     device = runtime.prepare(c)
     data, _ = load_data(job.input("data"), ("test",), device)
     images, labels = first(data["test"], c["examples"])
-    model, _ = load_model(job.input("weights"), device)
-    source = load_model(job.input("source"), device)[0] if c["source"] else None
+    model = load(job.input("weights"), architecture=c["model"]).to(device)
+    source = None
+    if c["source"]:
+        source = load(job.input("source"), architecture=c["source"]["model"]).to(device)
     found = diagnose(
         model,
-        images,
-        labels,
+        (images, labels),
         eps=c["eps"],
         source=source,
         seed=c["seed"],

@@ -11,7 +11,7 @@ from nenni.core.checkpoint import Checkpoint
 from nenni.core.io import write_csv, write_json
 from nenni.data.data_file import load_data
 from nenni.method.injection import noisy_layers
-from nenni.method.modelfile import load_model, save_model
+from nenni.method.network_file import load, save
 from nenni.run.job import Job
 from nenni.training.processes import joined, rank
 from nenni.training.recipe import Recipe
@@ -24,7 +24,7 @@ def run(job: Job) -> str:
     c = job.config
     with joined(runtime.prepare(c)) as device:
         data, _ = load_data(job.input("data"), ("train", "val"), device)
-        model, meta = load_model(job.input("weights"), device)
+        model = load(job.input("weights"), architecture=c["model"]).to(device)
         tuning = c["finetune"]
         recipe = replace(
             Recipe.from_config(c["recipe"]),
@@ -49,6 +49,6 @@ def run(job: Job) -> str:
         if rank() == 0:
             write_csv(job.output("history"), found.history)
             write_json(job.output("timing"), found.timing(len(data["train"])))
-            save_model(job.output("weights"), model, meta)
+            save(model, job.output("weights"))
             checkpoint.discard()
     return found.summary

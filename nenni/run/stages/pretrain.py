@@ -12,8 +12,10 @@ from nenni.core.checkpoint import Checkpoint
 from nenni.core.io import write_csv, write_json
 from nenni.core.seeding import derive_seed
 from nenni.data.data_file import load_data
-from nenni.method.initial import load_initial
-from nenni.method.modelfile import build, save_model
+from nenni.method.network_file import save
+from nenni.networks.architecture import Architecture
+from nenni.networks.build import build
+from nenni.networks.weights import load_published
 from nenni.run.job import Job
 from nenni.training.processes import joined, rank
 from nenni.training.recipe import Recipe
@@ -25,17 +27,13 @@ def run(job: Job) -> str:
     c = job.config
     with joined(runtime.prepare(c)) as device:
         data, about = load_data(job.input("data"), ("train", "val"), device)
-        meta = {
-            "model": c["model"],
-            "input_shape": about["input_shape"],
-            "n_classes": about["n_classes"],
-            "injection": None,
-        }
+        shape = tuple(about["input_shape"])
+        architecture = Architecture(c["model"], shape, about["n_classes"])
         with torch.random.fork_rng():
             torch.manual_seed(derive_seed(c["seed"], "initial weights"))
-            model = build(meta, device)
+            model = build(architecture).to(device)
         if c["weights"] is not None:
-            load_initial(model, c["weights"], c["model"])
+            load_published(model, c["weights"])
         checkpoint = Checkpoint(job.checkpoint_file())
         if c["recipe"] is None:
             found = as_given(model, data["val"])
@@ -52,8 +50,8 @@ def run(job: Job) -> str:
         if rank() == 0:
             write_csv(job.output("history"), found.history)
             write_json(job.output("timing"), found.timing(len(data["train"])))
-            save_model(job.output("weights"), model, meta)
+            save(model, job.output("weights"))
             model.load_state_dict(found.best)
-            save_model(job.output("best"), model, meta)
+            save(model, job.output("best"))
             checkpoint.discard()
     return found.summary

@@ -8,7 +8,7 @@ from nenni.core.io import write_csv
 from nenni.data.data_file import load_data
 from nenni.data.split import first
 from nenni.method.injection import injectable
-from nenni.method.modelfile import load_model
+from nenni.method.network_file import load
 from nenni.method.profile import channel_importance, output_distribution, sensitivities
 from nenni.run.job import Job
 
@@ -19,7 +19,7 @@ def run(job: Job) -> str:
     device = runtime.prepare(c)
     data, _ = load_data(job.input("data"), ("train",), device)
     images, labels = first(data["train"], c["profile"]["examples"])
-    model, _ = load_model(job.input("weights"), device)
+    model = load(job.input("weights"), architecture=c["model"]).to(device)
     layers = injectable(model, c["layers"], c["min_inputs"], images[:1])
     write_csv(job.output("distribution"), output_distribution(model, layers, images))
     job.progress(f"distribution of z in {len(layers)} layers on {len(images)} images")

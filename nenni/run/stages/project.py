@@ -8,13 +8,13 @@ import torch
 
 from nenni.core import runtime
 from nenni.core.io import read_csv, write_csv
-from nenni.core.seeding import generator
+from nenni.core.seeding import derive_seed
 from nenni.data.data_file import load_data
 from nenni.data.split import first
 from nenni.method.allocation_search import mean_loss, spend
 from nenni.method.fit import fit, set_thresholds
 from nenni.method.injection import inject, seed_noise
-from nenni.method.modelfile import load_model, save_model
+from nenni.method.network_file import load, save
 from nenni.method.report import error_histogram, report
 from nenni.method.spec import InjectionSpec
 from nenni.run.job import Job
@@ -27,24 +27,22 @@ def run(job: Job) -> str:
     data, _ = load_data(job.input("data"), ("train", "val"), device)
     images, labels = first(data["train"], c["fit"]["examples"])
     held_out = first(data["val"], len(data["val"]))
-    base, meta = load_model(job.input("weights"), device)
+    base = load(job.input("weights"), architecture=c["model"]).to(device)
     spec = InjectionSpec.from_config(c["injection"], {})
     noisy = inject(base, spec, images[:1], seed=c["seed"])
     settings = {key: value for key, value in c["fit"].items() if key != "examples"}
-    draws = generator(c["seed"], "fit")
-    fit(noisy, images, generator=draws, progress=job.progress, **settings)
-    fractions: dict[str, float] = {}
+    order = derive_seed(c["seed"], "fit")
+    fit(noisy, images, seed=order, progress=job.progress, **settings)
     compared = ""
     if c["allocate"]:
         uniform = mean_loss(noisy, *held_out)
-        fractions = _allocate(job, noisy, images, labels)
+        _allocate(job, noisy, images, labels)
         set_thresholds(noisy, images.split(c["fit"]["batch_size"]))
         compared = (
             f"; validation loss {mean_loss(noisy, *held_out):.4f}, with one fraction for all "
             f"layers {uniform:.4f}"
         )
-    meta |= {"injection": c["injection"], "fractions": fractions, "seed": c["seed"]}
-    save_model(job.output("weights"), noisy, meta)
+    save(noisy, job.output("weights"))
     seed_noise(noisy, c["seed"], "report")
     table = report(noisy, held_out[0])
     write_csv(job.output("fit"), table)
@@ -56,12 +54,10 @@ def run(job: Job) -> str:
     )
 
 
-def _allocate(
-    job: Job, noisy: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor
-) -> dict[str, float]:
+def _allocate(job: Job, noisy: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> None:
+    """Spend the budget of exact multiply-accumulates over the layers, in place."""
     macs = read_csv(job.input("distribution")).set_index("layer")["macs"].to_dict()
     budget = job.config["injection"]["selection"]["fraction"]
     table = spend(noisy, images, labels, macs, budget, progress=job.progress)
     listed = ", ".join(f"{r.layer} {r.fraction:g}" for r in table.itertuples())
     job.progress(f"fractions: {listed}")
-    return dict(zip(table["layer"], table["fraction"], strict=True))

@@ -9,14 +9,14 @@ from nenni.adversary.attack_choice import AttackChoice
 from nenni.core import runtime
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.io import write_csv
-from nenni.core.seeding import generator
+from nenni.core.seeding import derive_seed
 from nenni.data.data_file import load_data
 from nenni.data.split import first
 from nenni.evaluation.attack_images import attack_images
 from nenni.evaluation.scoring import robust
 from nenni.method.fit import fit
 from nenni.method.injection import inject, noisy_layers, set_fractions
-from nenni.method.modelfile import load_model
+from nenni.method.network_file import load
 from nenni.method.report import report
 from nenni.method.spec import InjectionSpec
 from nenni.run.job import Job
@@ -30,7 +30,7 @@ def run(job: Job) -> str:
     data, _ = load_data(job.input("data"), ("train", "test"), device)
     training, _ = first(data["train"], c["fit"]["examples"])
     images, labels = first(data["test"], sweep["examples"])
-    base, _ = load_model(job.input("weights"), device)
+    base = load(job.input("weights"), architecture=c["model"]).to(device)
     attack = AttackChoice.from_config(c["attack"])
     settings = {key: value for key, value in c["fit"].items() if key != "examples"}
     rows = []
@@ -38,7 +38,7 @@ def run(job: Job) -> str:
         injection = c["injection"] | {"projection": c["injection"]["projection"] | {"ratio": ratio}}
         spec = InjectionSpec.from_config(injection, {})
         noisy = inject(base, spec, images[:1], seed=c["seed"])
-        fit(noisy, training, generator=generator(c["seed"], "fit"), **settings)
+        fit(noisy, training, seed=derive_seed(c["seed"], "fit"), **settings)
         error = report(noisy, images)["relative_error"].mean()
         for fraction in sweep["fractions"]:
             set_fractions(noisy, {name: fraction for name, _ in noisy_layers(noisy)})

@@ -25,7 +25,7 @@ Digits = tuple[Tensor, Tensor]
 
 @pytest.fixture
 def fitted(noisy: nn.Module, digits: Digits) -> nn.Module:
-    fit(noisy, digits[0][:300], generator=draws())
+    fit(noisy, digits[0][:300])
     return noisy
 
 

@@ -50,8 +50,8 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_folder_of_ones_own(mine: Path) -> None:
     assert "every_second" not in plugins.names("selection")
-    plugins.use(mine)
-    plugins.use(str(mine))
+    plugins.use_plugins(mine)
+    plugins.use_plugins(str(mine))
     assert plugins.names("selection").count("every_second") == 1
     assert plugins.folder_of("selection", "every_second") == mine
     assert plugins.folder_of("selection", "topk") is None
@@ -89,7 +89,7 @@ def test_folders_that_do_not_do(
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     with pytest.raises(UserError, match=message):
-        plugins.use(tmp_path / "bad")
+        plugins.use_plugins(tmp_path / "bad")
     assert not plugins._folders
 
 

@@ -57,7 +57,7 @@ def test_int8_networks_answer_alike(trained: nn.Module, digits: tuple[Tensor, Te
 
 @pytest.mark.parametrize("variant", [*FORWARD, *TRAINING])
 def test_every_variant_is_measured(variant: str, noisy: nn.Module) -> None:
-    found = measure(noisy, variant, 8, (1, 28, 28))
+    found = measure(noisy, torch.rand(8, 1, 28, 28), variant, batch_size=8)
     assert found["seconds"] > 0
     assert found["peak_mib"] >= 0
 
@@ -81,5 +81,5 @@ print(added_mib(lambda: None), added_mib(lambda: torch.ones(16 * 2**20)), added_
 
 
 def test_training_steps_leave_no_gradients(noisy: nn.Module) -> None:
-    prepare(noisy, "train_injected", torch.rand(4, 1, 28, 28))()
+    prepare(noisy, torch.rand(4, 1, 28, 28), "train_injected")()
     assert all(p.grad is None for p in noisy.parameters())

@@ -27,7 +27,7 @@ def test_dense_macs_equal_fvcore(tmp_path: object) -> None:
     model = small_cnn((1, 28, 28), 10).eval()
     x = torch.zeros(1, 1, 28, 28)
     file = tmp_path / "layers.json"  # type: ignore[operator]
-    write_json(file, describe(model, x, "small_cnn", 0))
+    write_json(file, describe(model, x, name="small_cnn"))
     counts = FlopCountAnalysis(model, x).by_module()
     network = hwmodel.load(file)
     terms = {t.layer: t.macs for t in hwmodel.count_operations(network)}
@@ -42,8 +42,8 @@ def test_injected_layers_are_described_as_they_are(
 ) -> None:  # fmt: skip
     x = digits[0][:60]
     model = inject(trained, make_spec(selection=selection, projection=TapShared(0.25)), x[:1])
-    fit(model, x, generator=torch.Generator().manual_seed(0), epochs=0)
-    found = describe(model, x, "small_cnn", 0, batch_size=25)
+    fit(model, x, epochs=0)
+    found = describe(model, x, name="small_cnn", batch_size=25)
     by_name = {layer["name"]: layer for layer in found["layers"]}
     assert list(by_name) == ["conv1", "conv2", "conv3", "conv4", "fc1", "fc2"]
     assert by_name["conv1"]["injection"] is None
@@ -67,7 +67,7 @@ def test_occupancy_of_tiles_is_that_of_the_masks(
     noisy: nn.Module, digits: tuple[Tensor, Tensor]
 ) -> None:
     x = digits[0][:20]
-    found = describe(noisy, x, "small_cnn", 0, batch_size=7)
+    found = describe(noisy, x, name="small_cnn", batch_size=7)
     inputs: dict[str, Tensor] = {}
     handles = [
         layer.register_forward_pre_hook(lambda _, args, name=name: inputs.update({name: args[0]}))

@@ -43,7 +43,7 @@ def test_operations_are_those_of_an_executor(
         input_bits=input_bits, projected_bits=projected_bits, weight_bits=4,
     )  # fmt: skip
     x = inputs(1, shape, dtype=torch.float64)
-    (entry,) = describe(nn.Sequential(layer).eval(), x, "one", 0)["layers"]
+    (entry,) = describe(nn.Sequential(layer).eval(), x, name="one")["layers"]
     spec = hwmodel.Layer.model_validate_json(json.dumps(entry))
     injection = spec.injection
     assert injection is not None

@@ -32,7 +32,7 @@ def check(model: nn.Module, image: Tensor) -> int:
     """Each term of each layer; returns fvcore's sum."""
     before = model(image)
     counted = flop_count(model, image).by_module_and_operator()
-    described = describe(model, image, "test", 0)
+    described = describe(model, image, name="test")
     network = hwmodel.Network.model_validate_json(json.dumps(described))
     noisy = dict(noisy_layers(model))
     for term in hwmodel.count_operations(network):

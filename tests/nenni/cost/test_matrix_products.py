@@ -15,14 +15,14 @@ from hwmodel.op_count import dense_macs
 from nenni.core.errors import UserError
 from nenni.cost.describe import describe
 from nenni.cost.matrix_products import products
-from nenni.method.modelfile import build
-from nenni.networks import architecture
+from nenni.networks.architecture import Architecture
+from nenni.networks.build import build
 
 LARGE = pytest.mark.slow
 
 
 def layers(model: nn.Module, shape: tuple[int, ...]) -> tuple[hwmodel.Layer, ...]:
-    described = describe(model, torch.zeros(1, *shape), "test", 0)
+    described = describe(model, torch.zeros(1, *shape), name="test")
     return hwmodel.Network.model_validate_json(json.dumps(described)).layers
 
 
@@ -41,8 +41,7 @@ def layers(model: nn.Module, shape: tuple[int, ...]) -> tuple[hwmodel.Layer, ...
 def test_convolutions_and_linear_layers(
     name: str, shape: tuple[int, ...], total: int | None
 ) -> None:
-    meta = {"model": architecture.validate({"name": name}), "input_shape": shape, "n_classes": 10}
-    model = build(meta | {"injection": None}).eval()
+    model = build(Architecture.read(Architecture({"name": name}, shape, 10), "test"))
     x = torch.zeros(1, *shape)
     counted = FlopCountAnalysis(model, x).unsupported_ops_warnings(False)
     by_module = counted.uncalled_modules_warnings(False).by_module_and_operator()
@@ -59,8 +58,8 @@ def test_convolutions_and_linear_layers(
 @pytest.mark.slow
 def test_attention_of_vit_by_hand() -> None:
     """Twelve blocks, 197 tokens of 768 numbers: queries with keys, weights with values."""
-    meta = {"model": architecture.validate({"name": "torchvision:vit_b_16"}), "n_classes": 10}
-    model = build(meta | {"input_shape": (3, 224, 224), "injection": None}).eval()
+    made = Architecture({"name": "torchvision:vit_b_16"}, (3, 224, 224), 10)
+    model = build(Architecture.read(made, "test"))
     found = layers(model, (3, 224, 224))
     products = [layer for layer in found if layer.kind == "matmul"]
     assert len(products) == 24

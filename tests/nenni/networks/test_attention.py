@@ -378,7 +378,7 @@ def test_the_description_holds_the_layers_of_attention(injected: str) -> None:
         spec = InjectionSpec(TopK(0.5), Sparse(0.5), layers=patterns[injected], min_inputs=1)
         model = inject(model, spec, x[:1])
     attending = model.block.self_attention  # type: ignore[union-attr]
-    layers = describe(model, x, "vit", 0)["layers"]
+    layers = describe(model, x, name="vit")["layers"]
     names = [
         "first",
         *(f"block.self_attention.{n}" for n in ("q", "k", "v", "matmul", "matmul#2", "out")),

@@ -103,3 +103,15 @@ def test_code_of_ones_own_model_is_followed_wherever_it_is_named(
     (tmp_path / "my_net.py").write_text("")
     source = {"source": {"model": {"name": "function", "function": "my_net:build"}}}
     assert (tmp_path / "my_net.py").resolve() in provenance.stage_files("claims", source)
+
+
+@pytest.mark.parametrize("stage", ["finetune", "attack", "diagnose", "describe"])
+def test_stages_that_load_a_defended_network_depend_on_its_defence(stage: str) -> None:
+    """Files of networks name their defence, which no stage imports."""
+    plugin = provenance.ROOT / "nenni" / "defences" / "nenni.py"
+    injection = {"selection": {"name": "topk"}, "projection": {"name": "sparse"}}
+    defence = {"name": "nenni"}
+    files = provenance.stage_files(stage, {"injection": injection, "defence": defence})
+    assert plugin in files
+    assert provenance.ROOT / "nenni" / "method" / "network_file.py" in files
+    assert plugin not in provenance.stage_files(stage, {"injection": None, "defence": None})

@@ -58,7 +58,7 @@ def pretrain(
     words = [f"{name.partition('.')[0]}={folder / name}" for name in names]
     words = ["--config", json.dumps(config), "--input", f"data={data}", "--output", *words]
     return subprocess.run(
-        [sys.executable, "-m", "nenni", "pretrain", *words], cwd=folder, text=True, check=False,
+        [sys.executable, "-m", "nenni", "stage", "pretrain", *words], cwd=folder, text=True, check=False,
         capture_output=True, timeout=300,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
     )  # fmt: skip

@@ -10,6 +10,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic.dataclasses import dataclass
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -18,7 +19,7 @@ from nenni.core.errors import UserError
 from nenni.core.io import read_tensors, write_tensors
 from nenni.method.fit import fit
 from nenni.method.injection import inject, is_randomised, noisy_layers, remove, seed_noise
-from nenni.method.modelfile import save_model
+from nenni.method.network_file import is_network_file, load, save
 from nenni.method.noise.approximation import Approximation
 from nenni.method.noise.gaussian import GaussianNoise
 from nenni.method.noise.resample import Resample
@@ -29,7 +30,6 @@ from nenni.method.projection.gaussian import Gaussian
 from nenni.method.projection.sparse import Sparse
 from nenni.method.projection.tap_shared import TapShared
 from nenni.method.projection.tap_shared_pca import TapSharedPCA
-from nenni.method.saving import load, save
 from nenni.method.selection.all import All
 from nenni.method.selection.block import Block
 from nenni.method.selection.channel import Channel
@@ -41,6 +41,8 @@ from nenni.method.selection.random import Random
 from nenni.method.selection.threshold import Threshold
 from nenni.method.selection.topk import TopK
 from nenni.method.spec import InjectionSpec
+from nenni.networks.architecture import Architecture
+from nenni.networks.build import architecture_of, build, remember
 from nenni.networks.models.resnet_cifar import resnet_cifar
 from nenni.networks.models.small_cnn import small_cnn
 
@@ -75,7 +77,7 @@ def test_loading_gives_the_network_back(
     save(noisy, tmp_path / "m.safetensors")
     base = plain()
     before = {name: tensor.clone() for name, tensor in base.state_dict().items()}
-    loaded = load(str(tmp_path / "m.safetensors"), base, X)
+    loaded = load(str(tmp_path / "m.safetensors"), base)
     assert all(torch.equal(before[name], tensor) for name, tensor in base.state_dict().items())
     for network in (noisy, loaded):
         seed_noise(network, 1)
@@ -215,9 +217,9 @@ def test_other_safetensors_are_refused(file: Path, noisy: nn.Module) -> None:
         load(file, plain(), X)
 
 
-def test_a_file_of_the_workflow_is_refused(file: Path, noisy: nn.Module) -> None:
-    save_model(file, noisy, {"model": {"name": "small_cnn"}, "injection": None, "seed": 0})
-    with pytest.raises(UserError, match=r"m.safetensors: was not written by nenni.save"):
+def test_another_version_is_named(file: Path, noisy: nn.Module) -> None:
+    write_tensors(file, noisy.state_dict(), {"model": {"name": "small_cnn"}, "injection": None})
+    with pytest.raises(UserError, match=r"m.safetensors: was not written by nenni.save, or by"):
         load(file, plain(), X)
 
 
@@ -252,33 +254,55 @@ def edited(file: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     write_tensors(file, tensors, changed if isinstance(changed, list) else meta)
 
 
+def meta_of(file: Path) -> Any:
+    with safe_open(file, framework="pt") as opened:
+        assert list(opened.metadata()) == ["nenni"]
+        return json.loads(opened.metadata()["nenni"])
+
+
 @pytest.mark.parametrize(
     "change",
     [
-        lambda meta: meta.update(format=2),
-        lambda meta: meta.update(layers=[]),
-        lambda meta: meta.pop("layers"),
-        lambda meta: meta.update(layers={}),
-        lambda meta: meta["layers"]["conv2"].pop("score"),
-        lambda meta: meta["layers"]["conv2"].update(more=1),
-        lambda meta: meta["layers"]["conv2"].update(weight_bits=9),
-        lambda meta: meta["layers"]["conv2"].update(selection={"name": "unknown"}),
-        lambda meta: meta["layers"]["conv2"].update(selection={"name": "topk", "fraction": 2}),
-        lambda meta: meta["layers"]["conv2"].update(selection={"name": "topk"}),
-        lambda meta: meta["layers"]["conv2"].update(selection="topk"),
-        lambda meta: meta["layers"]["conv2"].update(selection={"name": "../io"}),
-        lambda meta: meta["layers"]["conv2"].update(selection={"name": "_ranking"}),
-        lambda meta: meta["layers"].update(conv2=3),
-        lambda meta: meta["layers"].update(conv9=meta["layers"]["conv2"]),
+        lambda meta: meta.update(format=3),
+        lambda meta: meta.pop("format"),
+        lambda meta: meta.pop("defence"),
+        lambda meta: meta.pop("input_shape"),
+        lambda meta: meta.update(defence=[]),
+        lambda meta: meta.update(defence={}),
+        lambda meta: meta.update(defence={"name": "nenni"}),
+        lambda meta: meta.update(defence={"name": "nenni", "layers": {}}),
+        lambda meta: meta["defence"].update(name="absent"),
+        lambda meta: meta["defence"].update(name="../core/io"),
+        lambda meta: meta["defence"].update(more=1),
+        lambda meta: meta["defence"].update(layers=[]),
+        lambda meta: meta.update(input_shape=[1, 28, 0]),
+        lambda meta: meta.update(input_shape=[1, 28, True]),
+        lambda meta: meta.update(input_shape="1x28x28"),
+        lambda meta: meta.update(n_classes=2.5),
+        lambda meta: meta.update(model="small_cnn"),
+        lambda meta: meta.update(model={"name": "absent"}),
+        lambda meta: meta.update(model={"name": "../../core/io"}),
+        lambda meta: meta.update(model={"name": "small_cnn", "hidden": 0}),
+        lambda meta: meta["defence"]["layers"]["conv2"].pop("score"),
+        lambda meta: meta["defence"]["layers"]["conv2"].update(more=1),
+        lambda meta: meta["defence"]["layers"]["conv2"].update(weight_bits=9),
+        lambda meta: meta["defence"]["layers"]["conv2"].update(selection={"name": "unknown"}),
+        lambda meta: meta["defence"]["layers"]["conv2"].update(selection={"name": "topk", "fraction": 2}),
+        lambda meta: meta["defence"]["layers"]["conv2"].update(selection={"name": "topk"}),
+        lambda meta: meta["defence"]["layers"]["conv2"].update(selection="topk"),
+        lambda meta: meta["defence"]["layers"]["conv2"].update(selection={"name": "../io"}),
+        lambda meta: meta["defence"]["layers"]["conv2"].update(selection={"name": "_ranking"}),
+        lambda meta: meta["defence"]["layers"].update(conv2=3),
+        lambda meta: meta["defence"]["layers"].update(conv9=meta["defence"]["layers"]["conv2"]),
         lambda meta: [1, 2],
     ],
 )  # fmt: skip
-def test_choices_that_cannot_be_read_are_refused(
+def test_what_cannot_be_read_is_refused_by_the_name_of_the_file(
     file: Path, change: Callable[[dict[str, Any]], Any]
 ) -> None:
-    assert load(file, plain(), X)
+    assert load(file, plain())
     edited(file, change)
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match=rf"^{re.escape(str(file))}: [^\n]+$"):
         load(file, plain(), X)
 
 
@@ -315,9 +339,17 @@ def test_what_is_in_no_plugin_file_is_refused(
     assert not (tmp_path / "m").exists()
 
 
-def test_a_plain_network_is_refused(trained: nn.Module, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no injected layer to save"):
-        save(trained, tmp_path / "m")
+def test_a_plain_network_is_saved(trained: nn.Module, tmp_path: Path) -> None:
+    save(trained, tmp_path / "m")
+    assert meta_of(tmp_path / "m") == {
+        "format": 2, "model": None, "input_shape": None, "n_classes": None, "defence": None,
+    }  # fmt: skip
+    loaded = load(tmp_path / "m", plain())
+    assert all(
+        torch.equal(a, b) for a, b in zip(loaded.parameters(), trained.parameters(), strict=True)
+    )
+    with pytest.raises(UserError, match="does not say its architecture"):
+        load(tmp_path / "m")
 
 
 def test_names_of_layers_are_no_patterns(tmp_path: Path) -> None:
@@ -356,11 +388,133 @@ def test_names_of_layers_are_no_patterns(tmp_path: Path) -> None:
 def test_the_choices_are_readable_json(file: Path) -> None:
     data = file.read_bytes()
     (size,) = struct.unpack("<Q", data[:8])
-    meta = json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["nenni"])
-    assert meta["layers"]["conv2"] == {
+    text = json.loads(data[8 : 8 + size])["__metadata__"]["nenni"]
+    meta = json.loads(text)
+    assert text == json.dumps(meta, sort_keys=True)
+    assert meta["defence"]["layers"]["conv2"] == {
         "selection": {"name": "topk", "fraction": 0.5},
         "projection": {"name": "sparse", "ratio": 0.25},
         "noise": {"name": "approximation"},
         "weight_bits": 4, "input_bits": 4, "projected_bits": 4, "exact_bits": 32,
         "score": "signed", "normalise": False,
     }  # fmt: skip
+
+
+SMALL = {"name": "small_cnn", "channels": [8, 8, 16, 16], "hidden": 32}
+
+
+@pytest.fixture
+def known(trained: nn.Module) -> nn.Module:
+    """The trained network, built by name."""
+    model = build(Architecture.read(Architecture(SMALL, (1, 28, 28), 10), "test"))
+    model.load_state_dict(trained.state_dict())
+    return model
+
+
+def test_a_known_architecture_needs_nothing_else(
+    known: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor], tmp_path: Path
+) -> None:
+    noisy = inject(known, make_spec(), digits[0][:1])
+    fit(noisy, digits[0][:80])
+    for name, network in (("plain", known), ("noisy", noisy), ("removed", remove(noisy))):
+        save(network, tmp_path / name)
+        state = torch.random.get_rng_state()
+        loaded = load(tmp_path / name)
+        torch.random.set_rng_state(state)
+        assert torch.equal(loaded(digits[0][:40]), network(digits[0][:40]))
+        assert not any(module.training for module in loaded.modules())
+        assert architecture_of(loaded) == Architecture(SMALL, (1, 28, 28), 10)
+        save(loaded, tmp_path / "again")
+        assert (tmp_path / "again").read_bytes() == (tmp_path / name).read_bytes()
+    assert meta_of(tmp_path / "noisy")["model"] == SMALL
+    assert meta_of(tmp_path / "noisy")["defence"]["name"] == "nenni"
+
+
+def test_the_architecture_is_named_when_saving(
+    noisy: nn.Module, trained: nn.Module, digits: tuple[Tensor, Tensor], tmp_path: Path
+) -> None:
+    fit(noisy, digits[0][:80])
+    save(noisy, tmp_path / "m", architecture=Architecture(SMALL, n_classes=10))
+    loaded = load(tmp_path / "m")
+    assert architecture_of(loaded).input_shape == (1, 28, 28), "as the injection saw it"
+    assert torch.equal(loaded(digits[0][:40]), noisy(digits[0][:40]))
+    for architecture, message in (
+        ("absent", "architecture: model.name: unknown model 'absent'"),
+        ({"name": "small_cnn", "hiden": 3}, "architecture: model.hiden: unknown key"),
+        ("small_cnn", "the model small_cnn needs its n_classes"),
+    ):
+        with pytest.raises(UserError, match=message):
+            save(noisy, tmp_path / "n", architecture=architecture)
+    with pytest.raises(UserError, match="small_cnn needs its input_shape"):
+        save(trained, tmp_path / "n", architecture="small_cnn")
+
+
+def test_the_architecture_is_named_when_loading(noisy: nn.Module, tmp_path: Path) -> None:
+    save(noisy, tmp_path / "m")
+    loaded = load(tmp_path / "m", architecture=Architecture(SMALL, n_classes=10))
+    assert torch.equal(loaded(X), noisy(X))
+    save(loaded, tmp_path / "n")
+    assert load(tmp_path / "n", architecture=SMALL)
+    with pytest.raises(UserError, match="n: is of the model small_cnn, not resnet18"):
+        load(tmp_path / "n", architecture="resnet18")
+
+
+OWN = """
+from pathlib import Path
+from nenni.networks.models.small_cnn import small_cnn
+
+def build():
+    (Path(__file__).parent / "ran").touch()
+    return small_cnn((1, 28, 28), 10, channels=[8, 8, 16, 16], hidden=32)
+"""
+
+
+def test_no_code_runs_that_a_file_alone_names(
+    noisy: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    own = f"own_{tmp_path.name.replace('-', '_')}:build"
+    (tmp_path / f"{own.partition(':')[0]}.py").write_text(OWN)
+    file, ran = tmp_path / "m", tmp_path / "ran"
+    save(noisy, file, architecture=own)
+    assert meta_of(file)["model"] == {"name": "function", "function": own}
+    for named in (None, "os:getcwd", "small_cnn"):
+        with pytest.raises(UserError, match=rf"made by {own}, and .* \(--model {own}\)"):
+            load(file, architecture=named)
+    assert torch.equal(load(file, plain())(X), noisy(X))
+    assert not ran.exists()
+    assert torch.equal(load(file, architecture=own)(X), noisy(X))
+    assert ran.exists()
+    edited(file, lambda meta: meta.update(model={"name": own}))
+    with pytest.raises(UserError, match="is run only if you name it"):
+        load(file)
+
+
+def test_an_injected_part_of_a_network_is_saved(
+    noisy: nn.Module, trained: nn.Module, tmp_path: Path
+) -> None:
+    """A network around one that remembers is another network."""
+    remember(noisy, Architecture(SMALL, (1, 28, 28), 10))
+    save(nn.Sequential(nn.Identity(), noisy), tmp_path / "m")
+    assert meta_of(tmp_path / "m")["model"] is None
+    loaded = load(tmp_path / "m", nn.Sequential(nn.Identity(), plain()), X)
+    assert torch.equal(loaded(X), noisy(X))
+    with pytest.raises(UserError, match="does not say the shape of an image"):
+        load(tmp_path / "m", nn.Sequential(nn.Identity(), plain()))
+
+
+def test_files_of_the_first_format_are_read(file: Path, noisy: nn.Module) -> None:
+    tensors, meta = read_tensors(file)
+    write_tensors(file, tensors, {"format": 1, "layers": meta["defence"]["layers"]})
+    assert torch.equal(load(file, plain(), X)(X), noisy(X))
+    with pytest.raises(UserError, match="does not say the shape of an image"):
+        load(file, plain())
+    assert torch.equal(load(file, architecture=Architecture(SMALL, (1, 28, 28), 10))(X), noisy(X))
+
+
+def test_files_of_others_are_told_apart(file: Path, noisy: nn.Module, tmp_path: Path) -> None:
+    assert is_network_file(file)
+    save_file(noisy.state_dict(), tmp_path / "theirs.safetensors")
+    torch.save(noisy.state_dict(), tmp_path / "theirs.pt")
+    assert not any(is_network_file(tmp_path / f"theirs.{end}") for end in ("safetensors", "pt"))
+    assert not is_network_file(tmp_path / "absent")

@@ -1,4 +1,4 @@
-"""Weights that a base starts from, made by others."""
+"""Fill a network with tensors: those of a file, or weights that others published."""
 
 from pathlib import Path
 from urllib.error import URLError
@@ -7,25 +7,45 @@ from torch import Tensor, nn
 
 from nenni.core.errors import UserError
 from nenni.core.io import foreign_tensors
-from nenni.method.saving import load_tensors
+from nenni.networks.build import architecture_of
 
 TORCHVISION = "torchvision:"
 
 
-def load_initial(model: nn.Module, weights: str, architecture: dict[str, str]) -> None:
-    """Load the weights that a base's config names.
+def load_tensors(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    """Fill a network with the tensors of a file, all of which must fit.
+
+    Raises
+    ------
+    UserError
+        With the first tensor, by name, whose shape or type differs or which only one side has.
+    """
+
+    def describe(side: dict[str, Tensor], name: str) -> str:
+        if name not in side:
+            return "nothing"
+        return f"{tuple(side[name].shape)} of {str(side[name].dtype).removeprefix('torch.')}"
+
+    wanted = model.state_dict()
+    for name in sorted(wanted.keys() | tensors.keys()):
+        expected, found = describe(wanted, name), describe(tensors, name)
+        if found != expected:
+            raise UserError(f"{path}: does not fit: {name} should be {expected}, is {found}")
+    model.load_state_dict(tensors)
+
+
+def load_published(model: nn.Module, weights: str) -> None:
+    """Fill a network with weights that others trained.
 
     Parameters
     ----------
     model : Module
-        The network.
+        The network, as :func:`nenni.networks.build.build` made it.
     weights : str
         A file: safetensors, or tensors alone as torch.save wrote them, with or without ``module.``
         before each name. Or ``torchvision:DEFAULT``, or another name of torchvision's, for the
         plugin ``torchvision``: downloaded and checked by torchvision, the last layer left out
         where it has other classes.
-    architecture : dict
-        The model's config.
 
     Raises
     ------
@@ -33,22 +53,23 @@ def load_initial(model: nn.Module, weights: str, architecture: dict[str, str]) -
         If they cannot be read or downloaded, or belong to another architecture.
     """
     if weights.startswith(TORCHVISION):
-        _from_torchvision(model, weights.removeprefix(TORCHVISION), architecture)
+        _from_torchvision(model, weights.removeprefix(TORCHVISION))
         return
     found = {k.removeprefix("module."): t for k, t in foreign_tensors(Path(weights)).items()}
     counters = {k: t for k, t in model.state_dict().items() if k.endswith("num_batches_tracked")}
     load_tensors(model, counters | found, Path(weights))  # counters came with PyTorch 0.4.1
 
 
-def _from_torchvision(model: nn.Module, name: str, architecture: dict[str, str]) -> None:
+def _from_torchvision(model: nn.Module, name: str) -> None:
     from torchvision import models
 
-    if architecture["name"] != "torchvision":
+    config = architecture_of(model).model
+    if config is None or config["name"] != "torchvision":
         raise UserError(
-            f"weights {TORCHVISION}{name} are for the model torchvision, the base has "
-            f"{architecture['name']}"
+            f"weights {TORCHVISION}{name} are for the model torchvision, and the network is "
+            f"{'another' if config is None else config['name']}"
         )
-    which = architecture["model"]
+    which = config["model"]
     try:
         weights = models.get_model_weights(which)[name]
         found: dict[str, Tensor] = dict(weights.get_state_dict(progress=False, check_hash=True))

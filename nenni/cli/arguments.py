@@ -1,0 +1,193 @@
+"""What several commands take, said once: a network, images, an attack's bound, and a machine."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nenni.core.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from nenni.data.image_files import ImageFiles
+    from nenni.networks.architecture import Architecture
+
+NETWORK = """\
+FILE is a network that nenni.save or the workflow wrote, which needs nothing else; or tensors alone
+(.pt, .pth, .safetensors) of the architecture that --model names. For one of your own, my_module.py
+holds build(), which returns a torch classifier of images in [0, 1] that gives logits; its
+normalisation belongs inside."""
+DATA = """\
+The folder of --data has one subfolder of images per class; an npz file has x, bytes (N, H, W, C)
+or (N, H, W), and y, whole numbers (N,)."""
+
+
+def command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, does: str,
+            teaches: str) -> argparse.ArgumentParser:  # fmt: skip
+    """A command with its line in the list of all, and what its own help teaches by example."""
+    return commands.add_parser(
+        name, help=does, description=f"{does[0].upper()}{does[1:]}.", epilog=teaches,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+
+
+def add_network(parser: argparse.ArgumentParser) -> None:
+    """FILE and --model."""
+    parser.add_argument("file", nargs="?", metavar="FILE", help="a network; see below")
+    parser.add_argument("--weights", metavar="FILE", help="the same as FILE")
+    parser.add_argument(
+        "--model", metavar="NAME",
+        help="its architecture, where the file does not say it or names a function: "
+        "MODULE:FUNCTION of your own, found from this folder too; torchvision:NAME; or a model of "
+        "this package, as small_cnn or '{name: small_cnn, hidden: 32}'",
+    )  # fmt: skip
+    parser.add_argument(
+        "--plugins", action="append", default=[], metavar="FOLDER",
+        help="find plugins of your own here too, in subfolders such as selection/",
+    )  # fmt: skip
+    parser.add_argument(
+        "--classes", type=count, metavar="N",
+        help="outputs of a --model by name (default: the classes of the data)",
+    )  # fmt: skip
+
+
+def add_images(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """Where images are, and their size."""
+    parser.add_argument(
+        "--data", type=Path, required=required, metavar="FOLDER|NPZ", help="images; see below"
+    )
+    parser.add_argument(
+        "--size", type=count, metavar="N", help="resize and crop a folder's images to N x N"
+    )
+
+
+def add_amount(parser: argparse.ArgumentParser, *, examples: int | None = None) -> None:
+    """How many images."""
+    default = "" if examples is None else " (default: %(default)s)"
+    parser.add_argument(
+        "--examples", type=count, default=examples, metavar="N",
+        help=f"so many images: the first of an npz file, every so many-th of a folder{default}",
+    )  # fmt: skip
+
+
+def add_batch_size(parser: argparse.ArgumentParser) -> None:
+    """How many images at once."""
+    parser.add_argument("--batch-size", type=count, default=100, metavar="N", help="at once (100)")
+
+
+def add_bound(parser: argparse.ArgumentParser) -> None:
+    """What an attack may change, and how a randomised network is judged."""
+    parser.add_argument("--norm", choices=("linf", "l2"), default="linf")
+    parser.add_argument(
+        "--eps", type=number, default=8 / 255, metavar="E",
+        help="radius in units of the [0, 1] input; 8/255 can be written so (the default)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--draws", type=count, default=10, metavar="N", help="passes on a randomised model (10)"
+    )
+
+
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """Seed, threads and device."""
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--threads", type=count, default=1, help="results depend on it in last bits"
+    )
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+
+
+def prepare(parsed: argparse.Namespace) -> "torch.device":
+    """Set threads and device; see :func:`nenni.core.runtime.prepare`."""
+    from nenni.core import runtime
+
+    return runtime.prepare({"threads": parsed.threads, "device": parsed.device})
+
+
+def read_images(
+    parsed: argparse.Namespace, *, batch_size: int | None = None, shuffled: bool = False
+) -> "ImageFiles":
+    """The images that the arguments name; see :class:`nenni.data.image_files.ImageFiles`."""
+    from nenni.data.image_files import ImageFiles
+
+    return ImageFiles(
+        parsed.data, parsed.size, parsed.batch_size if batch_size is None else batch_size,
+        examples=getattr(parsed, "examples", None), order=parsed.seed if shuffled else None,
+    )  # fmt: skip
+
+
+def read_network(parsed: argparse.Namespace, images: "ImageFiles | None" = None) -> "nn.Module":
+    """The network that FILE and --model name, in eval mode.
+
+    The images tell the shape and the number of classes where neither the file nor --classes does.
+    """
+    import torch
+
+    from nenni.method.network_file import is_network_file, load
+    from nenni.networks.build import build
+    from nenni.networks.weights import TORCHVISION, load_published
+
+    if parsed.file is not None and parsed.weights is not None:
+        raise UserError("FILE and --weights name the same: give one of them")
+    file = parsed.file if parsed.weights is None else parsed.weights
+    named = _architecture(parsed, images)
+    with torch.random.fork_rng():
+        torch.manual_seed(getattr(parsed, "seed", 0))
+        if file is not None and not file.startswith(TORCHVISION) and is_network_file(Path(file)):
+            return load(file, architecture=named).eval()
+        if named is None:
+            what = "give the FILE of a network" if file is None else f"{file}: holds tensors alone"
+            raise UserError(f"{what}; --model says which architecture it is")
+        network = build(named)
+    if file is not None:
+        load_published(network, file)
+    return network
+
+
+def number(text: str) -> float:
+    """A number, or a quotient such as 8/255, of 0 or more."""
+    above, slash, below = text.partition("/")
+    try:
+        value = float(above) / (float(below) if slash else 1)
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(
+            f"should be a number or a quotient, got {text!r}"
+        ) from None
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"should be 0 or more, got {text!r}")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number of 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"should be a whole number of 1 or more, got {text!r}")
+    return int(text)
+
+
+def _architecture(parsed: argparse.Namespace, images: "ImageFiles | None") -> "Architecture | None":
+    import yaml
+
+    from nenni.core import plugins
+    from nenni.networks.architecture import Architecture
+
+    text = parsed.model
+    if text is None:
+        return None
+    if text.startswith("{"):
+        try:
+            text = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UserError(f"--model: {text} is not valid YAML") from error
+    elif ":" not in text and text not in plugins.names("model"):
+        known = ", ".join(sorted({*plugins.names("model")} - {"function", "torchvision"}))
+        raise UserError(
+            f"--model: unknown model '{text}'; known are: {known}, torchvision:NAME, and "
+            "MODULE:FUNCTION for one of your own"
+        )
+    named = Architecture.read(text, "--model")
+    classes = parsed.classes
+    if classes is None and images is not None and named.own is None:
+        classes = images.n_classes
+    shape = None if images is None else images.shape
+    return named.over(Architecture(None, shape, classes))

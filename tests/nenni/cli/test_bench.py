@@ -1,0 +1,48 @@
+"""``nenni bench``, as a person calls it; of the workflow's networks in tests/workflow."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from nenni.cli.main import main
+from nenni.core.io import read_tensors, write_tensors
+
+
+def test_times_a_network_of_ones_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("nenni.cost.bench.FORWARD", ("fp32", "injected"))
+    monkeypatch.setattr("nenni.cost.bench.TRAINING", ("train_plain",))
+    words = ["bench", "own.safetensors", "--model", "my_digits:build", "--batch", "2"]
+    assert main([*words, "--out", "bench.csv"]) == 0
+    table = pd.read_csv(folder / "bench.csv").set_index("variant")
+    assert (table["seconds"] > 0).all()
+    assert "images_per_second" in capsys.readouterr().out
+
+
+def test_a_file_without_a_shape_takes_that_of_the_data(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tensors, meta = read_tensors(folder / "own.safetensors")
+    write_tensors(folder / "old", tensors, {"format": 1, "layers": meta["defence"]["layers"]})
+    words = ["bench", "old", "--model", "my_digits:build", "--only", "fp32", "--batch", "1"]
+    assert main(words) == 2
+    assert "old: does not say the shape of an image" in capsys.readouterr().err
+    assert main([*words, "--data", "digits.npz"]) == 0
+    assert '"seconds"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["w.pt", "--model", "my_digits:build"], "w.pt: nothing is injected; give the file of a"),
+        (["absent"], "absent: holds tensors alone"),
+        ([], "give the FILE of an injected network"),
+    ],
+)
+def test_mistakes(
+    words: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", *words, "--batch", "1"]) == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,24 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from nenni.cli.main import main
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_prints_the_main_table(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = ROOT / "config" / "config.yaml"
+    assert main(["show", "--config", str(config)]) == 2
+    assert "results/mnist5k/tables/main.csv: is missing" in capsys.readouterr().err
+    tables = tmp_path / "results" / "mnist5k" / "tables"
+    tables.mkdir(parents=True)
+    shutil.copy(ROOT / "results" / "reference" / "mnist5k" / "main.csv", tables)
+    assert main(["show", "--config", str(config)]) == 0
+    out = capsys.readouterr().out
+    assert "topk_50" in out
+    assert "figures   results/mnist5k/figures" in out

@@ -1,0 +1,184 @@
+"""The same images in every form in which they may be handed over."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
+
+import nenni
+from nenni.core.errors import UserError
+from nenni.data.batches import (
+    all_labelled,
+    check_repeatable,
+    count_batches,
+    image_batches,
+    labelled_batches,
+    one_image,
+    reordered,
+)
+
+X, Y = torch.rand(10, 1, 4, 4, generator=torch.Generator().manual_seed(0)), torch.arange(10)
+CPU = torch.device("cpu")
+
+
+class Pictures(Dataset[Tensor]):
+    """A map-style data set without labels."""
+
+    def __getitem__(self, index: int) -> Tensor:
+        return X[index]
+
+    def __len__(self) -> int:
+        return len(X)
+
+
+class Stream(IterableDataset[Tensor]):
+    def __iter__(self) -> Any:
+        return iter(X)
+
+
+LABELLED: dict[str, Callable[[], Any]] = {
+    "pair": lambda: (X, Y),
+    "loader": lambda: DataLoader(TensorDataset(X, Y), batch_size=4),
+    "list": lambda: [(X[:4], Y[:4]), [X[4:8], Y[4:8]], (X[8:], Y[8:], "an index")],
+    "data set": lambda: TensorDataset(X, Y),
+    "subset": lambda: Subset(TensorDataset(X, Y), range(10)),
+    "numbers as labels": lambda: [(x, int(y)) for x, y in zip(X, Y, strict=True)],
+}
+IMAGES: dict[str, Callable[[], Any]] = {
+    "tensor": lambda: X,
+    "loader of images": lambda: DataLoader(Pictures(), batch_size=4),
+    "split": lambda: X.split(4),
+    "two batches": lambda: X.split(5),
+    "data set of images": Pictures,
+}
+
+
+def given(name: str) -> Any:
+    """The data of a name; a list of (image, number) is a data set by another name."""
+    data = (LABELLED | IMAGES)[name]()
+    if name == "numbers as labels":
+
+        class Listed(Dataset[Any]):
+            def __getitem__(self, index: int) -> Any:
+                return data[index]
+
+            def __len__(self) -> int:
+                return len(data)
+
+        return Listed()
+    return data
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_images_and_labels_are_the_same_in_every_form(name: str) -> None:
+    state = torch.random.get_rng_state()
+    batches = list(labelled_batches(given(name), 4, CPU))
+    assert torch.equal(torch.random.get_rng_state(), state) or name == "loader"
+    assert [len(x) for x, _ in batches] == [4, 4, 2]
+    assert torch.equal(torch.cat([x for x, _ in batches]), X)
+    assert torch.equal(torch.cat([y for _, y in batches]), Y)
+    assert count_batches(given(name), 4) == 3
+    for examples, count in ((3, 1), (4, 1), (5, 2), (99, 3)):
+        few = list(labelled_batches(given(name), 4, CPU, examples))
+        assert sum(len(x) for x, _ in few) == min(examples, 10)
+        assert len(few) == count
+        if name != "list":
+            assert count_batches(given(name), 4, examples) == count
+        x, y = all_labelled(given(name), CPU, examples)
+        assert torch.equal(x, X[:examples])
+        assert torch.equal(y, Y[:examples])
+
+
+@pytest.mark.parametrize("name", [*LABELLED, *IMAGES])
+def test_images_are_the_same_in_every_form(name: str) -> None:
+    assert torch.equal(torch.cat(list(image_batches(given(name), 4, CPU))), X)
+    assert torch.equal(one_image(given(name), CPU), X[:1])
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_missing_labels_are_an_error(name: str) -> None:
+    with pytest.raises(UserError, match=r"labels are needed: give \(images, labels\)"):
+        next(labelled_batches(given(name), 4, CPU))
+
+
+def test_another_order_is_that_of_what_has_none() -> None:
+    order = torch.randperm(10, generator=torch.Generator().manual_seed(1))
+    for name in ("tensor", "pair", "data set", "data set of images"):
+        found = torch.cat(list(image_batches(reordered(given(name), order), 4, CPU)))
+        assert torch.equal(found, X[order])
+    loader = given("loader")
+    assert reordered(loader, order) is loader
+
+
+def test_an_iterator_is_good_for_one_pass() -> None:
+    once = iter([(X, Y)])
+    assert torch.equal(next(labelled_batches(once, 4, CPU))[0], X)
+    with pytest.raises(UserError, match="no batch; an iterator that was gone through gives none"):
+        next(labelled_batches(once, 4, CPU))
+    for several in (check_repeatable, lambda data: one_image(data, CPU)):
+        with pytest.raises(UserError, match="an iterator gives them once: give a loader"):
+            several(iter([X]))
+    assert count_batches(iter([X]), 4) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ([], "there are no images"),
+        (X[:0], "there are no images"),
+        ((X[:0], Y[:0]), "there are no images"),
+        ([X[:0]], "there are no images"),
+        ((X, Y[:9]), "10 images and 9 labels"),
+        ([(X, Y[:9])], "10 images and 9 labels"),
+        (Stream(), "a map-style data set, got a Stream"),
+        (3, "a map-style data set, got a int"),
+        ([{"x": X}], "as tensors, got a dict"),
+        (["x"], "as tensors, got a str"),
+        (TensorDataset, "a map-style data set, got a type"),
+    ],
+)
+def test_what_is_no_data_is_an_error(data: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        list(labelled_batches(data, 4, CPU))
+
+
+def test_items_that_make_no_batch_are_an_error() -> None:
+    class Odd(Pictures):
+        def __getitem__(self, index: int) -> Tensor:
+            return X[index, :, : 1 + index % 2]
+
+    with pytest.raises(UserError, match="images as tensors of one size"):
+        list(image_batches(Odd(), 4, CPU))
+
+
+def test_public_functions_take_every_form(
+    trained: nn.Module, digits: tuple[Tensor, Tensor]
+) -> None:
+    """With the same results, bit for bit."""
+    images, labels = digits[0][:60], digits[1][:60]
+    forms: list[Any] = [
+        (images, labels),
+        DataLoader(TensorDataset(images, labels), batch_size=20),
+        TensorDataset(images, labels),
+    ]
+    spec = nenni.InjectionSpec(nenni.Threshold(0.5), nenni.Sparse(0.25))
+    found = []
+    for data in forms:
+        noisy = nenni.inject(trained, spec, data, seed=1)
+        nenni.fit(noisy, data, batch_size=20)
+        attacks = {"pgd": {"name": "pgd", "steps": 2}}
+        table = nenni.evaluate(noisy, data, attacks, eps=0.05, batch_size=20).examples
+        described = nenni.describe(noisy, data, batch_size=20)
+        found.append(
+            (noisy.state_dict(), nenni.report(noisy, data, batch_size=20), table, described)
+        )
+    state, report, table, described = found[0]
+    for other in found[1:]:
+        assert all(torch.equal(state[name], tensor) for name, tensor in other[0].items())
+        assert report.equals(other[1])
+        assert table.equals(other[2])
+        assert described == other[3]
+    assert described["model"] == "Sequential"

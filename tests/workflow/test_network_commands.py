@@ -1,0 +1,81 @@
+"""Every command on networks that the workflow made: their files need nothing else."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors import safe_open
+from workflow_project import Project
+
+import nenni
+from nenni.cost.bench import FORWARD, TRAINING
+from nenni.method.injection import noisy_layers
+
+
+def test_bench_of_a_finished_defence(finished: Project) -> None:
+    weights = next((finished.folder / "results").glob("*/experiments/*/topk*/seed0/finetuned.*"))
+    done = finished.run("nenni", "bench", str(weights), "--batch", "2", "--out", "bench.csv")
+    assert done.returncode == 0, done.stderr
+    assert "images_per_second" in done.stdout
+    assert "train_injected, batch 2: 6/6" in done.stderr
+    table = pd.read_csv(finished.folder / "bench.csv").set_index("variant")
+    assert list(table.index) == [*FORWARD, *TRAINING]
+    assert table.loc["fp32", "over_dense"] == table.loc["train_plain", "over_dense"] == 1
+    assert (table["seconds"] > 0).all()
+
+
+def test_a_plain_network_is_refused(finished: Project) -> None:
+    weights = next((finished.folder / "results").glob("*/bases/*/seed0/weights.safetensors"))
+    done = finished.run("nenni", "bench", str(weights), "--batch", "2")
+    assert done.returncode == 2
+    assert "nothing is injected; give the file of a defence that injects" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    images = np.random.default_rng(0).integers(0, 256, (6, 28, 28), dtype=np.uint8)
+    np.savez(tmp_path / "digits.npz", x=images, y=np.arange(6))
+    return tmp_path / "digits.npz"
+
+
+@pytest.mark.parametrize("which", ["experiments/at/topk/seed0/finetuned", "bases/at/seed0/weights"])
+def test_commands_read_a_file_of_the_workflow(
+    which: str, finished: Project, digits: Path, tmp_path: Path
+) -> None:
+    file = f"results/tiny/{which}.safetensors"
+    data = ["--data", str(digits)]
+
+    def call(command: str, *words: str) -> str:
+        done = finished.run("nenni", command, file, *data, *words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "pgd_20" in call("evaluate", "--suite", "quick")
+    assert "(n = 2)" in call("diagnose", "--examples", "2")
+    layers = json.loads(call("describe"))
+    assert layers["model"] == "small_cnn"
+    assert any(layer["injection"] for layer in layers["layers"]) == ("topk" in which)
+    if "topk" not in which:
+        assert "layers injected" in call("inject", "--out", str(tmp_path / "n.safetensors"))
+        assert any(noisy_layers(nenni.load(tmp_path / "n.safetensors")))
+
+
+def test_the_library_reads_and_writes_the_files_of_the_workflow(
+    finished: Project, tmp_path: Path
+) -> None:
+    for file in finished.folder.glob("results/tiny/[be]*/**/*.safetensors"):
+        network = nenni.load(file)
+        nenni.save(network, tmp_path / "again")
+        assert (tmp_path / "again").read_bytes() == file.read_bytes()
+        with safe_open(file, "pt") as opened:
+            meta = json.loads(opened.metadata()["nenni"])
+            assert all(
+                torch.equal(opened.get_tensor(name), tensor)
+                for name, tensor in network.state_dict().items()
+            )
+        assert meta["format"] == 2
+        assert (meta["defence"] is None) == (not any(noisy_layers(network)))
