@@ -60,7 +60,7 @@ def test_damaged_checkpoint_counts_as_none(data: dict[str, Any], tmp_path: Path)
 def test_diverging_loss_is_an_error_that_keeps_the_state(
     every: float, data: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nenni.training.train, "_EVERY", every)
+    monkeypatch.setattr(nenni.training.train, "CHECKPOINT_SECONDS", every)
     x, y = first(data["train"], 400)
     x[7] = torch.nan
     bad = data | {"train": InMemory.of(x, y)}
