@@ -11,11 +11,7 @@ from nenni.core.checkpoint import Checkpoint
 from nenni.core.errors import UserError
 from nenni.data.split import Images, InMemory, first
 from nenni.networks.models.small_cnn import small_cnn
-from nenni.training.augmentation import shifted
 from nenni.training.recipe import Recipe
-from nenni.training.schedules.cosine import cosine
-from nenni.training.schedules.one_cycle import one_cycle
-from nenni.training.schedules.piecewise import piecewise
 from nenni.training.train import as_given, train
 
 PURPOSE = (0, "test")
@@ -80,21 +76,6 @@ def test_only_the_given_parameters_are_trained(data: dict[str, Any]) -> None:
     assert changed == {"fc2.weight", "fc2.bias"}
 
 
-def test_schedules() -> None:
-    rates = [cosine(step, 10, warmup=0.5) for step in range(11)]
-    assert rates[:5] == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6])
-    assert rates[5] == 1
-    assert rates[10] == pytest.approx(0)
-    assert [one_cycle(step, 10, peak=0.4) for step in (0, 3, 4, 7, 10)] == [0.2, 0.8, 1, 0.5, 0]
-    assert [piecewise(step, 200) for step in (99, 100, 150)] == pytest.approx([1, 0.1, 0.01])
-
-
-def test_eps_rises() -> None:
-    recipe = Recipe(1, 1, 1.0, eps=0.3, eps_ramp=0.5)
-    assert [recipe.radius(step, 10) for step in (0, 2, 5, 9)] == pytest.approx([0, 0.12, 0.3, 0.3])
-    assert Recipe(1, 1, 1.0, eps=0.3).radius(0, 10) == 0.3
-
-
 def test_a_network_as_given_is_only_validated(data: dict[str, Any], trained: nn.Module) -> None:
     found = as_given(trained, data["val"])
     x, y = first(data["val"], 200)
@@ -108,29 +89,3 @@ def test_accumulated_parts_are_the_whole_batch(data: dict[str, Any]) -> None:
     parts, _ = run(data, Recipe(1, 80, 1e-3, accumulate=3))
     for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-4)
-
-
-def test_flips_mirror_about_half_of_the_images() -> None:
-    images = torch.rand(200, 1, 3, 4)
-    found = Recipe(1, 1, 1.0, flip=True).augment(images, 200, torch.Generator().manual_seed(0))
-    same = (found == images).flatten(1).all(1)
-    assert torch.equal(found[~same], images[~same].flip(3))
-    assert 70 < int(same.sum()) < 130
-
-
-def test_shift_moves_each_image_by_whole_pixels() -> None:
-    image = torch.zeros(50, 1, 9, 9)
-    image[:, :, 4, 4] = 1
-    moved = Recipe(1, 1, 1.0, shift=2).augment(image, 50, torch.Generator().manual_seed(0))
-    assert (moved.sum((1, 2, 3)) == 1).all()
-    places = {tuple(p) for p in moved.nonzero()[:, 2:].tolist()}
-    assert len(places) > 15
-    assert all(2 <= r <= 6 and 2 <= c <= 6 for r, c in places)
-    assert torch.equal(Recipe(1, 1, 1.0).augment(image, 50, torch.Generator()), image)
-
-
-def test_shift_is_by_rows_down_and_columns_right() -> None:
-    image = torch.zeros(2, 1, 5, 5)
-    image[:, :, 2, 2] = 1
-    moved = shifted(image, torch.tensor([[1, 0], [-2, 0]]))
-    assert moved.nonzero()[:, 2:].tolist() == [[3, 0], [2, 2]]

@@ -18,9 +18,10 @@ from nenni.method.injection import inject
 from nenni.method.selection.random import Random
 from nenni.method.spec import InjectionSpec
 from nenni.networks.models.resnet_cifar import resnet_cifar
+from nenni.training.history import Trained
 from nenni.training.objectives.fgsm_rs import FgsmRs
 from nenni.training.recipe import Recipe
-from nenni.training.train import Trained, train
+from nenni.training.train import train
 
 
 class Killed(Exception):
