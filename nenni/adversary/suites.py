@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, get_args
+from typing import get_args
 
 from pydantic_core import PydanticCustomError
 
@@ -10,18 +10,17 @@ from nenni.adversary import attack_config
 from nenni.adversary.attack_choice import AttackChoice
 from nenni.core import plugins
 from nenni.core.errors import UserError
+from nenni.core.plugins import Ref
 from nenni.core.types import Norm
 
-Config = dict[str, Any]
+_MARGIN_PGD: Ref = {"name": "pgd", "loss": "margin", "steps": 50, "restarts": 3}
+_THROUGH: Ref = {"name": "pgd", "loss": "margin", "steps": 50}
 
-_MARGIN_PGD: Config = {"name": "pgd", "loss": "margin", "steps": 50, "restarts": 3}
-_THROUGH: Config = {"name": "pgd", "loss": "margin", "steps": 50}
-
-QUICK: dict[str, Config] = {
+QUICK: dict[str, Ref] = {
     "fgsm": {"name": "fgsm"},
     "pgd_20": {"name": "pgd", "steps": 20},
 }
-STANDARD: dict[str, Config] = {
+STANDARD: dict[str, Ref] = {
     "random_noise": {"name": "random_noise"},
     **QUICK,
     "pgd_margin": {**_MARGIN_PGD, "leave_broken": True},
@@ -37,7 +36,7 @@ STANDARD: dict[str, Config] = {
     "bpda": {**_THROUGH, "surrogate": {"name": "bpda"}},
     "mask_flip": {"name": "mask_flip"},
 }
-SUITES: dict[str, dict[str, Config]] = {
+SUITES: dict[str, dict[str, Ref]] = {
     "quick": QUICK,
     "standard": STANDARD,
     "full": {**STANDARD, "autoattack": {"name": "autoattack"}},
@@ -47,7 +46,7 @@ SUITES: dict[str, dict[str, Config]] = {
 needs a package of its own; ``labels`` is for models that return labels only."""
 
 
-def read_suite(suite: str | Mapping[str, Config], norm: Norm) -> dict[str, AttackChoice]:
+def read_suite(suite: str | Mapping[str, Ref], norm: Norm) -> dict[str, AttackChoice]:
     """The attacks of a suite that know a norm.
 
     Parameters
@@ -98,7 +97,7 @@ def applicable(
     return {name: _expecting(attack, samples) for name, attack in kept.items()}
 
 
-def _read(name: str, config: Config, norm: Norm) -> AttackChoice:
+def _read(name: str, config: Ref, norm: Norm) -> AttackChoice:
     try:
         checked = attack_config.validate(config)
     except PydanticCustomError as error:

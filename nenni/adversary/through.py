@@ -3,8 +3,9 @@
 from torch import Tensor, nn
 
 from nenni.core.errors import UserError
-from nenni.method.injection import noisy_layers
-from nenni.method.noisy_layer import Path
+from nenni.method.injection import noisy_layers, on_path
+from nenni.method.noisy_layer import LayerPath
+from nenni.method.score import TEMPERATURE
 
 
 class Through(nn.Module):
@@ -25,7 +26,7 @@ class Through(nn.Module):
         If no layer is injected.
     """
 
-    def __init__(self, model: nn.Module, path: Path, temperature: float = 0.1) -> None:
+    def __init__(self, model: nn.Module, path: LayerPath, temperature: float = TEMPERATURE) -> None:
         super().__init__()
         if not any(noisy_layers(model)):
             raise UserError(f"the surrogate '{path}' is of an injected network; this one is plain")
@@ -34,13 +35,6 @@ class Through(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits by the chosen path."""
-        layers = [layer for _, layer in noisy_layers(self.model)]
-        before = [(layer.path, layer.temperature) for layer in layers]
-        try:
-            for layer in layers:
-                layer.path, layer.temperature = self.path, self.temperature
+        with on_path(self.model, self.path, self.temperature):
             logits: Tensor = self.model(x)
-        finally:
-            for layer, (path, temperature) in zip(layers, before, strict=True):
-                layer.path, layer.temperature = path, temperature
         return logits

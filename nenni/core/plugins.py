@@ -1,8 +1,8 @@
 """Plugins by name: one file each, found, checked and loaded without a registry to edit.
 
 A plugin is a file whose ``__all__`` lists one function or class, in the package of its kind or in
-the folder ``KIND`` below a folder of one's own (:func:`use_plugins`). What a config may set of it, and of
-the classes that hold a config's other settings, is read from the source
+the subfolder of that name of a folder of one's own (:func:`use_plugins`). What a config may set of
+it, and of the classes that hold a config's other settings, is read from the source
 (:mod:`nenni.core.declarations`).
 """
 

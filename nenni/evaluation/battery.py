@@ -1,7 +1,7 @@
 """The attacks that the diagnostics compare, all on the same images of one network."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -13,11 +13,12 @@ from nenni.adversary.attacks.pgd import climb
 from nenni.adversary.ball import Ball
 from nenni.adversary.gradient import ascent, frozen, mean_ascent
 from nenni.adversary.losses import cross_entropy, objective, succeeds
-from nenni.adversary.suites import Config, applicable, read_suite
+from nenni.adversary.suites import applicable, read_suite
 from nenni.adversary.through import Through
+from nenni.core.plugins import Ref
 from nenni.core.seeding import generator
 from nenni.core.types import Norm
-from nenni.evaluation.attack_images import attack_batch, score, told, varies
+from nenni.evaluation.attack_images import Scores, attack_batch, score, told, varies
 from nenni.evaluation.battery_attacks import ADAPTIVE, ATTACKS, PGD, STEPS, WHITE_BOX
 from nenni.evaluation.preconditions import check_classifier, check_data
 from nenni.evaluation.scoring import robust
@@ -122,56 +123,130 @@ def run_battery(
 ) -> Battery:
     """Run every attack; see :func:`nenni.evaluation.diagnose.diagnose` for the parameters."""
     check_data(images, labels, check_classifier(model, images[:1]))
-    injected = any(noisy_layers(model))
-    random = varies(model, images)
-    passes = draws if random else 1
-    exact = Through(model, "exact") if injected else None
-    clean = {
-        n: score(n, images, labels, passes, (seed, 0)) for n in (model, exact) if n is not None
-    }
-
-    def chosen(suite: dict[str, Config]) -> dict[str, AttackChoice]:
-        attacks = read_suite(suite, norm)
-        return applicable(attacks, injected=injected, randomised=random, samples=draws)
-
-    def run(
-        name: str,
-        attack: AttackChoice,
-        radius: float = eps,
-        by: nn.Module | None = None,
-        on: nn.Module = model,
-    ) -> "pd.Series[float]":
-        table, _ = attack_batch(
-            on, images, labels, clean[on], attack, radius, seed=seed, name=f"diagnose {name}",
-            index=0, passes=passes, source=by,
-        )  # fmt: skip
-        progress(f"{name}: {told(table, attack, radius)}")
-        return robust(pd.DataFrame(table))
-
-    pgd = chosen({"pgd": PGD})["pgd"]
-    whole = 1.0 if norm == "linf" else images[0].numel() ** 0.5
-    flags = {name: run(name, attack) for name, attack in chosen(ATTACKS).items()}
-    if source is not None:
-        flags["transfer"] = run("transfer", pgd, by=source)
-    for factor in (0.1, 10):
-        flags[f"logits_{factor:g}"] = run("scaled logits", pgd, by=Scaled(model, factor))
-    radii = {eps: flags["pgd"]} | {f * eps: run("pgd", pgd, f * eps) for f in _EPS_FACTORS}
-    longer = chosen({f"{steps} steps": {**PGD, "steps": steps} for steps in _STEP_COUNTS})
-    steps = {STEPS: flags["pgd"], 2 * STEPS: flags["twice_steps"]}
-    steps |= {attack.arguments["steps"]: run(name, attack) for name, attack in longer.items()}
+    trial = _Trial.prepare(model, images, labels, eps, norm, seed, draws, progress)
+    pgd = trial.chosen({"pgd": PGD})["pgd"]
+    flags = _compared(trial, pgd, source)
+    by_eps = {factor * eps: trial.accuracy("pgd", pgd, factor * eps) for factor in _EPS_FACTORS}
+    longer = trial.chosen({f"{count} steps": {**PGD, "steps": count} for count in _STEP_COUNTS})
+    by_steps = {a.arguments["steps"]: trial.accuracy(name, a) for name, a in longer.items()}
+    by_eps[eps] = by_steps[STEPS] = float(flags["pgd"].mean())
+    by_steps[2 * STEPS] = float(flags["twice_steps"].mean())
     silent, path = _follow(model, images, labels, Ball(images, eps, norm), pgd, seed)
+    whole = 1.0 if norm == "linf" else images[0].numel() ** 0.5
     return Battery(
         flags=flags,
-        by_eps={radius: float(radii[radius].mean()) for radius in sorted(radii)},
-        by_steps={count: float(steps[count].mean()) for count in sorted(steps)},
-        at_half=float(run("pgd", pgd, whole / 2).mean()),
-        unbounded=float(run("pgd", pgd, whole).mean()),
+        by_eps=dict(sorted(by_eps.items())),
+        by_steps=dict(sorted(by_steps.items())),
+        at_half=trial.accuracy("pgd", pgd, whole / 2),
+        unbounded=trial.accuracy("pgd", pgd, whole),
         largest_class=float(torch.bincount(labels).max()) / len(labels),
         zero_gradients=_zero_gradients(model, images, labels),
         silent=silent,
         path=path,
-        exact_accuracy=None if exact is None else float(run("noise off", pgd, on=exact).mean()),
+        exact_accuracy=_exact_accuracy(trial, pgd),
     )
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A network and the images that every attack has, with what is known of them before.
+
+    Attributes
+    ----------
+    model : Module
+        The network that is judged.
+    images, labels : Tensor
+        Images (N, C, H, W) and their classes (N,).
+    clean : dict
+        The network's scores of the images.
+    eps, norm : float, str
+        Radius where no other is given, and what it bounds.
+    injected, randomised : bool
+        What the network is.
+    seed, draws : int
+        Root of the random choices, and draws on which a randomised network is judged.
+    progress : callable
+        Receives one line per attack.
+    """
+
+    model: nn.Module
+    images: Tensor
+    labels: Tensor
+    clean: Scores
+    eps: float
+    norm: Norm
+    injected: bool
+    randomised: bool
+    seed: int
+    draws: int
+    progress: Callable[[str], None]
+
+    @classmethod
+    def prepare(
+        cls, model: nn.Module, images: Tensor, labels: Tensor, eps: float, norm: Norm, seed: int,
+        draws: int, progress: Callable[[str], None],
+    ) -> "_Trial":  # fmt: skip
+        """Find out what the network is, and score the clean images."""
+        randomised = varies(model, images)
+        clean = score(model, images, labels, draws if randomised else 1, (seed, 0))
+        injected = any(noisy_layers(model))
+        return cls(
+            model, images, labels, clean, eps, norm, injected, randomised, seed, draws, progress
+        )
+
+    @property
+    def passes(self) -> int:
+        """Draws on which this network is judged."""
+        return self.draws if self.randomised else 1
+
+    def chosen(self, suite: dict[str, Ref]) -> dict[str, AttackChoice]:
+        """The attacks of a suite that apply to the network."""
+        return applicable(
+            read_suite(suite, self.norm),
+            injected=self.injected, randomised=self.randomised, samples=self.draws,
+        )  # fmt: skip
+
+    def run(
+        self,
+        name: str,
+        attack: AttackChoice,
+        radius: float | None = None,
+        by: nn.Module | None = None,
+    ) -> "pd.Series[float]":
+        """Attack by the network's own gradients, or by those of another; robust per image."""
+        eps = self.eps if radius is None else radius
+        table, _ = attack_batch(
+            self.model, self.images, self.labels, self.clean, attack, eps, seed=self.seed,
+            name=f"diagnose {name}", index=0, passes=self.passes, source=by,
+        )  # fmt: skip
+        self.progress(f"{name}: {told(table, attack, eps)}")
+        return robust(pd.DataFrame(table))
+
+    def accuracy(self, name: str, attack: AttackChoice, radius: float | None = None) -> float:
+        """Robust accuracy by the network's own gradients."""
+        return float(self.run(name, attack, radius).mean())
+
+
+def _compared(
+    trial: _Trial, pgd: AttackChoice, source: nn.Module | None
+) -> dict[str, "pd.Series[float]"]:
+    """The attacks that are compared image by image, all at the trial's eps."""
+    flags = {name: trial.run(name, attack) for name, attack in trial.chosen(ATTACKS).items()}
+    if source is not None:
+        flags["transfer"] = trial.run("transfer", pgd, by=source)
+    for factor in (0.1, 10):
+        scaled = Scaled(trial.model, factor)
+        flags[f"logits_{factor:g}"] = trial.run("scaled logits", pgd, by=scaled)
+    return flags
+
+
+def _exact_accuracy(trial: _Trial, pgd: AttackChoice) -> float | None:
+    """Robust accuracy of the exact network within an injected one."""
+    if not trial.injected:
+        return None
+    exact = Through(trial.model, "exact")
+    clean = score(exact, trial.images, trial.labels, trial.passes, (trial.seed, 0))
+    return replace(trial, model=exact, clean=clean).accuracy("noise off", pgd)
 
 
 class Scaled(nn.Module):

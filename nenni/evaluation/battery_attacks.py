@@ -1,13 +1,11 @@
 """The attacks of the diagnostics, apart from their code: the workflow's plan names them too."""
 
-from typing import Any
-
-Config = dict[str, Any]
+from nenni.core.plugins import Ref
 
 STEPS = 20
-PGD: Config = {"name": "pgd", "steps": STEPS}
-_MARGIN: Config = {"name": "pgd", "steps": 2 * STEPS, "loss": "margin"}
-WHITE_BOX: dict[str, Config] = {
+PGD: Ref = {"name": "pgd", "steps": STEPS}
+_MARGIN: Ref = {"name": "pgd", "steps": 2 * STEPS, "loss": "margin"}
+WHITE_BOX: dict[str, Ref] = {
     "pgd": PGD,
     "twice_steps": {**PGD, "steps": 2 * STEPS},
     "restarts": {**PGD, "restarts": 5},
@@ -15,7 +13,7 @@ WHITE_BOX: dict[str, Config] = {
     "dlr": {**PGD, "loss": "dlr"},
 }
 """PGD by the network's own gradient."""
-ADAPTIVE: dict[str, Config] = {
+ADAPTIVE: dict[str, Ref] = {
     "smoothed": {**_MARGIN, "samples": 10, "sigma": 0.05},
     "exact_path": {**_MARGIN, "surrogate": {"name": "exact_path"}},
     "approximate_path": {**_MARGIN, "surrogate": {"name": "approximate_path"}},
@@ -24,7 +22,7 @@ ADAPTIVE: dict[str, Config] = {
     "mask_flip": {"name": "mask_flip", "steps": 2 * STEPS},
 }
 """Attacks by another gradient: of a smoothed loss, or through one path of the method."""
-ATTACKS: dict[str, Config] = {
+ATTACKS: dict[str, Ref] = {
     "fgsm": {"name": "fgsm"},
     "random_noise": {"name": "random_noise"},
     **WHITE_BOX,

@@ -3,6 +3,7 @@
 Each layer is fitted to the inputs it has in the exact network.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 
 import torch
@@ -90,22 +91,26 @@ def learn_projections(noisy: nn.Module, batches: Iterable[Tensor]) -> None:
     """Give each layer whose projection is learned the one for the covariance of its inputs."""
     if not any(layer.choices.projection.learned for _, layer in noisy_layers(noisy)):
         return
-    sums: dict[str, Tensor] = {}
+    products: dict[str, Tensor] = {}
 
     def visit(name: str, layer: NoisyLayer, x: Tensor, _: Tensor) -> None:
         if layer.choices.projection.learned:
-            rows = layer.inputs(x).double()
-            rows = torch.cat([rows, rows.new_ones(len(rows), 1)], 1)
-            sums[name] = sums.get(name, 0) + rows.T @ rows
+            rows = _with_one(layer.geometry.inputs(x).double())
+            products[name] = products.get(name, 0) + rows.T @ rows
 
     visit_exact(noisy, batches, visit)
     for name, layer in noisy_layers(noisy):
-        if name in sums:
-            moments = sums[name] / sums[name][-1, -1]
-            mean = moments[-1, :-1]
-            covariance = moments[:-1, :-1] - mean[:, None] * mean
-            learned = layer.choices.projection.learn(layer.P.shape[1], covariance)  # type: ignore[attr-defined]
+        if name in products:
+            k, projection = layer.P.shape[1], layer.choices.projection
+            learned = projection.learn(k, covariance(products[name]))  # type: ignore[attr-defined]
             layer.P.copy_(learned.view_as(layer.P[0]).expand_as(layer.P))
+
+
+def covariance(products: Tensor) -> Tensor:
+    """E[x x'] - E[x] E[x]', (d, d), from the summed products of the rows [x, 1], (d + 1, d + 1)."""
+    moments = products / products[-1, -1]
+    mean = moments[-1, :-1]
+    return moments[:-1, :-1] - mean[:, None] * mean
 
 
 def calibrate_scales(noisy: nn.Module, batch: Tensor) -> None:
@@ -122,36 +127,53 @@ def calibrate_scales(noisy: nn.Module, batch: Tensor) -> None:
     visit_exact(noisy, [batch], visit)
 
 
+@torch.no_grad()
 def solve_ridge(noisy: nn.Module, batches: Iterable[Tensor], ridge: float) -> None:
     """Set W~, b~ to the closed-form solution for the rounded features.
 
-    The normal equations of [features, 1] -> z, summed in float64; the bias is not penalised. The
-    rounding of W~ is not in it.
+    The normal equations of [features, 1] -> z are summed in float64. The rounding of W~ is not in
+    them.
     """
     gram: dict[tuple[str, int], Tensor] = {}
     moment: dict[tuple[str, int], Tensor] = {}
 
     def visit(name: str, layer: NoisyLayer, x: Tensor, z: Tensor) -> None:
-        target = layer.rows(z).double()
+        target = layer.geometry.rows(z).double()
         for i in range(layer.pool):
-            f = layer.features(layer.projected_rounded(x, i)).double()
-            f = torch.cat([f, f.new_ones(len(f), 1)], 1)
+            features = layer.geometry.features(layer.projected_rounded(x, i))
+            f = _with_one(features.double())
             gram[name, i] = gram.get((name, i), 0) + f.T @ f
             moment[name, i] = moment.get((name, i), 0) + f.T @ target
 
     visit_exact(noisy, batches, visit)
-    layers = dict(noisy_layers(noisy))
-    with torch.no_grad():
-        for (name, i), products in gram.items():
-            k = len(products) - 1
-            scale = float(products.diagonal()[:k].mean())
-            penalty = torch.full((k + 1,), max((ridge + 1e-12) * scale, 1e-30))
-            penalty[k] = 0
-            regular = products + torch.diag(penalty.to(products))
-            solution = torch.linalg.solve(regular, moment[name, i])
-            W_tilde = layers[name].W_tilde[i]
-            W_tilde.copy_(solution[:k].T.reshape_as(W_tilde))
-            layers[name].b_tilde[i] = solution[k]
+    for name, layer in noisy_layers(noisy):
+        for i in range(layer.pool):
+            if (name, i) in gram:
+                weights, bias = ridge_solution(gram[name, i], moment[name, i], ridge)
+                layer.W_tilde[i] = weights.view_as(layer.W_tilde[i])
+                layer.b_tilde[i] = bias
+
+
+def ridge_solution(gram: Tensor, moment: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
+    """W~ (n, k) and b~ (n,) with the least |W~ f + b~ - z|^2 + ridge mean(f^2) |W~|^2.
+
+    The bias is not penalised.
+
+    Parameters
+    ----------
+    gram : Tensor
+        Summed products of the rows [f, 1] with themselves, (k + 1, k + 1).
+    moment : Tensor
+        And with z, (k + 1, n).
+    ridge : float
+        Penalty, in units of the mean square of the features.
+    """
+    k = len(gram) - 1
+    scale = float(gram.diagonal()[:k].mean())
+    penalty = torch.full((k + 1,), max((ridge + 1e-12) * scale, 1e-30))
+    penalty[k] = 0
+    solution = torch.linalg.solve(gram + torch.diag(penalty.to(gram)), moment)
+    return solution[:k].T, solution[k]
 
 
 def adam(
@@ -194,22 +216,19 @@ def descend(
 
 def measure_scores(noisy: nn.Module, batches: Iterable[Tensor]) -> None:
     """Set each layer's mean and variance of z~ per channel, and the deviation of z~ - z."""
-    sums: dict[str, Tensor] = {}
+    scores: dict[str, Tensor] = {}
     errors: dict[str, Tensor] = {}
 
     def visit(name: str, layer: NoisyLayer, x: Tensor, z: Tensor) -> None:
         for i in range(layer.pool):
             z_tilde = layer.approximate(x, i)
-            error = (z_tilde - z).double()
-            parts = torch.stack([error.new_tensor(z.numel()), error.sum(), error.square().sum()])
-            errors[name] = errors.get(name, 0) + parts
-            rows = layer.rows(z_tilde).double()
-            parts = torch.stack([torch.ones_like(rows).sum(0), rows.sum(0), rows.square().sum(0)])
-            sums[name] = sums.get(name, 0) + parts
+            errors[name] = errors.get(name, 0) + _power_sums((z_tilde - z).double())
+            rows = layer.geometry.rows(z_tilde).double()
+            scores[name] = scores.get(name, 0) + _power_sums(rows, 0)
 
     visit_exact(noisy, batches, visit)
     for name, layer in noisy_layers(noisy):
-        mean, variance = _moments(sums[name])
+        mean, variance = _moments(scores[name])
         layer.score_mean.copy_(mean)
         layer.score_variance.copy_(torch.where(variance > 0, variance, 1.0))
         layer.error_deviation.copy_(_moments(errors[name])[1].sqrt())
@@ -217,40 +236,58 @@ def measure_scores(noisy: nn.Module, batches: Iterable[Tensor]) -> None:
 
 def set_thresholds(noisy: nn.Module, batches: Iterable[Tensor]) -> None:
     """Set the thresholds of calibrated selections so that their nominal fraction lies above."""
-    scores: dict[str, list[Tensor]] = {
-        name: [] for name, layer in noisy_layers(noisy) if layer.choices.selection.calibrated
+    calibrated = {
+        name: layer for name, layer in noisy_layers(noisy) if layer.choices.selection.calibrated
     }
-    if not scores:
+    if not calibrated:
         return
-    for name, layer in noisy_layers(noisy):
-        if name in scores:
-            layer.threshold.zero_()
-
-    draws = torch.Generator().manual_seed(0)  # a stride may keep step with the rows of an image
+    for layer in calibrated.values():
+        layer.threshold.zero_()
+    scores: dict[str, list[Tensor]] = {name: [] for name in calibrated}
+    draws = torch.Generator().manual_seed(0)
 
     def visit(name: str, layer: NoisyLayer, x: Tensor, _: Tensor) -> None:
         if name in scores:
             for i in range(layer.pool):
                 score = layer.score(layer.approximate(x, i)).flatten()
-                if score.numel() > (count := _SAMPLED_SCORES * len(x)):
-                    chosen = torch.randint(score.numel(), (count,), generator=draws)
-                    score = score[chosen.to(score.device)]
-                scores[name].append(score)
+                scores[name].append(_sampled(score, _SAMPLED_SCORES * len(x), draws))
 
     visit_exact(noisy, batches, visit)
-    for name, layer in noisy_layers(noisy):
-        if name in scores:
-            sample = torch.cat(scores[name])
-            fraction = layer.choices.selection.nominal()
-            below = round((1 - fraction) * len(sample))
-            if below in (0, len(sample)):
-                layer.threshold.fill_(torch.inf if below else -torch.inf)
-            else:
-                layer.threshold.copy_(sample.kthvalue(below).values)
+    for name, layer in calibrated.items():
+        fraction = layer.choices.selection.nominal()
+        layer.threshold.fill_(upper_quantile(torch.cat(scores[name]), fraction))
+
+
+def upper_quantile(sample: Tensor, fraction: float) -> float:
+    """The number above which a fraction of a sample lies; infinite for none of it, or all."""
+    below = round((1 - fraction) * len(sample))
+    if below in (0, len(sample)):
+        return math.inf if below else -math.inf
+    return float(sample.kthvalue(below).values)
+
+
+def _with_one(rows: Tensor) -> Tensor:
+    """Rows [x, 1] from rows x, for the mean or the bias."""
+    return torch.cat([rows, rows.new_ones(len(rows), 1)], 1)
+
+
+def _sampled(values: Tensor, count: int, draws: torch.Generator) -> Tensor:
+    """At most so many of the values, drawn: a stride may keep step with the rows of an image."""
+    if values.numel() <= count:
+        return values
+    chosen = torch.randint(values.numel(), (count,), generator=draws)
+    return values[chosen.to(values.device)]
+
+
+def _power_sums(values: Tensor, dim: int | None = None) -> Tensor:
+    """Count, sum and sum of squares of all values, or along a dimension."""
+    first, second = values.sum(dim), values.square().sum(dim)
+    count = values.numel() if dim is None else values.shape[dim]
+    return torch.stack([torch.full_like(first, count), first, second])
 
 
 def _moments(sums: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance from the count, the sum and the sum of squares."""
+    """Mean and variance from :func:`_power_sums`."""
     count, first, second = sums
     mean = first / count
     return mean, (second / count - mean.square()).clamp_min(0)

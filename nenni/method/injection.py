@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import get_args
 
@@ -12,13 +13,15 @@ from nenni.core.errors import UserError
 from nenni.core.seeding import derive_seed, generator
 from nenni.data.batches import Data, device_of, one_image
 from nenni.method.noisy_conv2d import NoisyConv2d
-from nenni.method.noisy_layer import NoisyLayer, Path
+from nenni.method.noisy_layer import LayerPath, NoisyLayer
 from nenni.method.noisy_linear import NoisyLinear
 from nenni.method.quantise import NOT_ROUNDED
+from nenni.method.score import TEMPERATURE
 from nenni.method.spec import InjectionSpec, matches, with_fraction
 from nenni.networks.architecture import Architecture
 from nenni.networks.attention import make_attention_explicit, pack_attention
 from nenni.networks.build import architecture_of, remember
+from nenni.networks.hooks import hooked
 from nenni.networks.modes import evaluating
 from nenni.networks.tracing import trace
 
@@ -114,7 +117,7 @@ def noisy_layers(model: nn.Module) -> Iterator[tuple[str, NoisyLayer]]:
     return ((name, m) for name, m in model.named_modules() if isinstance(m, NoisyLayer))
 
 
-def set_path(model: nn.Module, path: Path, temperature: float = 0.1) -> None:
+def set_path(model: nn.Module, path: LayerPath, temperature: float = TEMPERATURE) -> None:
     """Let every injected layer give z' ("injected"), z, z~, or z' with another gradient.
 
     Parameters
@@ -131,11 +134,23 @@ def set_path(model: nn.Module, path: Path, temperature: float = 0.1) -> None:
     UserError
         For a path that does not exist.
     """
-    if path not in get_args(Path):
-        raise UserError(f"path should be one of {', '.join(get_args(Path))}, got {path!r}")
+    if path not in get_args(LayerPath):
+        raise UserError(f"path should be one of {', '.join(get_args(LayerPath))}, got {path!r}")
     for _, layer in noisy_layers(model):
         layer.path = path
         layer.temperature = temperature
+
+
+@contextmanager
+def on_path(model: nn.Module, path: LayerPath, temperature: float = TEMPERATURE) -> Iterator[None]:
+    """:func:`set_path` within; afterwards every layer is on its own path again."""
+    before = [(layer, layer.path, layer.temperature) for _, layer in noisy_layers(model)]
+    set_path(model, path, temperature)
+    try:
+        yield
+    finally:
+        for layer, own_path, own_temperature in before:
+            layer.path, layer.temperature = own_path, own_temperature
 
 
 def set_fractions(model: nn.Module, fractions: Mapping[str, float]) -> None:
@@ -159,24 +174,26 @@ def set_fractions(model: nn.Module, fractions: Mapping[str, float]) -> None:
 
 def is_randomised(model: nn.Module) -> bool:
     """Whether two forward passes on the same input may differ."""
-    return any(layer.randomised for _, layer in noisy_layers(model))
+    choices = [layer.choices for _, layer in noisy_layers(model)]
+    return any(c.selection.randomised or c.noise.randomised for c in choices)
 
 
 def seed_noise(model: nn.Module, *purpose: int | str) -> None:
     """Restart the draws of a randomised defence, so that what follows is reproducible."""
     for name, layer in noisy_layers(model):
-        layer.seed(derive_seed(*purpose, name))
+        layer.draws.seed(derive_seed(*purpose, name))
 
 
 def noise_states(model: nn.Module) -> dict[str, Tensor]:
     """Where the draws of a randomised defence are, layer by layer."""
-    return {name: layer.generator().get_state() for name, layer in noisy_layers(model)}
+    layers = noisy_layers(model)
+    return {name: layer.draws.on(layer.P.device).get_state() for name, layer in layers}
 
 
 def restore_noise(model: nn.Module, states: dict[str, Tensor]) -> None:
     """Go on with the draws where :func:`noise_states` found them."""
     for name, layer in noisy_layers(model):
-        layer.generator().set_state(states[name])
+        layer.draws.on(layer.P.device).set_state(states[name])
 
 
 def _chosen(
@@ -243,7 +260,9 @@ def _check_layers(noisy: nn.Module, example_input: Tensor, once: dict[str, list[
                 f"layers=('!{name}',)"
             )
         if layer.choices.exact_bits < NOT_ROUNDED and not torch.allclose(
-            exact, layer._operate(x, layer.wrapped.weight, layer.wrapped.bias), equal_nan=True
+            exact,
+            layer.geometry.operate(x, layer.wrapped.weight, layer.wrapped.bias),
+            equal_nan=True,
         ):
             raise UserError(
                 f"layer {name} ({type(layer.wrapped).__name__}) does not apply its weight as it "
@@ -255,14 +274,8 @@ def _check_layers(noisy: nn.Module, example_input: Tensor, once: dict[str, list[
         layer.register_forward_pre_hook(lambda m, x, name=name: check(name, m, x[0]))
         for name, layer in noisy_layers(noisy)
     ]
-    set_path(noisy, "exact")
-    try:
-        with evaluating(noisy):
-            noisy(torch.cat([example_input, example_input]))
-    finally:
-        set_path(noisy, "injected")
-        for handle in handles:
-            handle.remove()
+    with hooked(handles), on_path(noisy, "exact"), evaluating(noisy):
+        noisy(torch.cat([example_input, example_input]))
     for name, counts in sizes.items():
         if counts != [2 * count for count in once[name]]:
             raise UserError(

@@ -112,7 +112,7 @@ def mse_scale(x: Tensor, bits: int, candidates: int = 40) -> Tensor:
     return scales[int(errors.argmin())]
 
 
-class _StraightThrough(torch.autograd.Function):
+class StraightThrough(torch.autograd.Function):
     """scale * clip(round(x / scale), -q, q); the gradient passes where nothing was clipped.
 
     What was clipped is found again from x, which costs no memory where a layer keeps x anyway.
@@ -120,12 +120,14 @@ class _StraightThrough(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, q: int) -> Tensor:
+        """Round to multiples of the scale, and clip to q of them."""
         ctx.save_for_backward(x, scale)
         ctx.limit = q + 0.5
         return (x / scale).round_().clamp_(-q, q).mul_(scale)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        """The gradient where nothing was clipped, 0 elsewhere."""
         x, scale = ctx.saved_tensors
         codes, limits = x / scale, (-ctx.limit, ctx.limit)
         if torch.is_grad_enabled():  # second derivatives are asked for
@@ -137,5 +139,5 @@ class _StraightThrough(torch.autograd.Function):
 
 
 def _round(x: Tensor, scale: Tensor, q: int) -> Tensor:
-    rounded: Tensor = _StraightThrough.apply(x, scale, q)
+    rounded: Tensor = StraightThrough.apply(x, scale, q)
     return rounded

@@ -1,6 +1,7 @@
 """How well the approximate path does on given images, layer by layer."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 import torch
@@ -41,7 +42,7 @@ def report(model: nn.Module, data: Data, *, batch_size: int = 128) -> pd.DataFra
         for i in range(layer.pool):
             z_tilde = layer.approximate(x, i)
             mask = layer.mask(z if layer.choices.selection.judges_exact else z_tilde)
-            mask = layer._channels_second(mask).flatten(1)
+            mask = layer.geometry.channels_second(mask).flatten(1)
             truth = largest(layer.score(z), float(mask.float().mean())).flatten(1)
             values = [(z_tilde - z).square().sum(), z.square().sum(), (z_tilde - z).sum()]
             values += [mask.sum(), (mask & truth).sum(), truth.sum(), z.new_tensor(z.numel())]
@@ -50,20 +51,21 @@ def report(model: nn.Module, data: Data, *, batch_size: int = 128) -> pd.DataFra
         neurons[name] = z[0].numel()
 
     visit_exact(model, image_batches(data, batch_size, device_of(model)), visit)
-    rows = []
-    for name, parts in sums.items():
-        squared_error, squared, error, selected, hit, wanted, total = parts.tolist()
-        rows.append(
-            {
-                "layer": name,
-                "neurons": neurons[name],
-                "relative_error": (squared_error / squared) ** 0.5 if squared else float("nan"),
-                "error_bias": error / total / (squared / total) ** 0.5 if squared else float("nan"),
-                "fraction": selected / total,
-                "recall": hit / wanted if wanted else float("nan"),
-            }
-        )
-    return pd.DataFrame(rows)
+    return pd.DataFrame([_row(name, neurons[name], *sums[name].tolist()) for name in sums])
+
+
+def _row(
+    name: str, neurons: int, squared_error: float, squared: float, error: float, selected: float,
+    hit: float, wanted: float, total: float,
+) -> dict[str, Any]:  # fmt: skip
+    return {
+        "layer": name,
+        "neurons": neurons,
+        "relative_error": (squared_error / squared) ** 0.5 if squared else float("nan"),
+        "error_bias": error / total / (squared / total) ** 0.5 if squared else float("nan"),
+        "fraction": selected / total,
+        "recall": hit / wanted if wanted else float("nan"),
+    }
 
 
 @torch.no_grad()

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from nenni.method.injection import noisy_layers
+from nenni.method.injection import noisy_layers, on_path
 from nenni.method.noisy_layer import NoisyLayer
+from nenni.networks.hooks import hooked
 from nenni.networks.modes import evaluating
 
 Visit = Callable[[str, NoisyLayer, Tensor, Tensor], None]
@@ -24,15 +25,6 @@ def visit_exact(noisy: nn.Module, batches: Iterable[Tensor], visit: Visit) -> No
         return lambda layer, inputs, z: visit(name, layer, inputs[0], z)
 
     handles = [layer.register_forward_hook(hook_for(name)) for name, layer in noisy_layers(noisy)]
-    paths = [(layer, layer.path) for _, layer in noisy_layers(noisy)]
-    try:
-        for layer, _ in paths:
-            layer.path = "exact"
-        with evaluating(noisy):
-            for batch in batches:
-                noisy(batch)
-    finally:
-        for layer, path in paths:
-            layer.path = path
-        for handle in handles:
-            handle.remove()
+    with hooked(handles), on_path(noisy, "exact"), evaluating(noisy):
+        for batch in batches:
+            noisy(batch)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from nenni.networks.hooks import hooked
 from nenni.networks.modes import evaluating
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
@@ -58,12 +59,8 @@ def trace(model: nn.Module, example_input: Tensor) -> Trace:
     for module in model.modules():
         if isinstance(module, BatchNorm) and module.running_mean is not None:
             handles.append(module.register_forward_pre_hook(before_norm))
-    try:
-        with evaluating(model):
-            model(example_input)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with hooked(handles), evaluating(model):
+        model(example_input)
     owners: dict[nn.Conv2d | nn.Linear, set[BatchNorm | None]] = {}
     for call in calls:
         channels_second = isinstance(call.layer, nn.Conv2d) or call.output.dim() == 2

@@ -67,3 +67,23 @@ class Trained:
         seen = self.history["train_seen"].cummax() - self.history["train_seen"]
         found = self.history.loc[(fall > _COLLAPSE) & (seen < _COLLAPSE / 2), "epoch"]
         return int(found.iloc[0]) if len(found) else None
+
+
+def epoch_line(row: dict[str, float], left: str, speed: float | None) -> str:
+    """An epoch in a line, for the progress.
+
+    Parameters
+    ----------
+    row : dict
+        Of the history.
+    left : str
+        How many epochs are done, and the time that is left.
+    speed : float or None
+        Training images per second, if a whole epoch was timed.
+    """
+    robust = f", robust {row['val_robust']:.1%}" if "val_robust" in row else ""
+    per_second = f"; {speed:.0f} images/s" if speed is not None else ""
+    return (
+        f"epoch {left}: loss {row['loss']:.4f}, validation clean {row['val_clean']:.1%}"
+        f"{robust}{per_second}"
+    )

@@ -23,12 +23,13 @@ import nenni
 from nenni.core import runtime
 from nenni.core.errors import UserError
 from nenni.core.io import read_csv, write_csv
+from nenni.data.split import InMemory
 from nenni.evaluation.statistics import wilson
 from nenni.method.fit import fit, set_thresholds
 from nenni.method.injection import inject, is_randomised, noisy_layers, seed_noise
 from nenni.method.report import report
 from nenni.method.spec import Choices, InjectionSpec
-from nenni.training.train import accuracy
+from nenni.training.validation import accuracy
 
 DEFAULT = Choices(nenni.TopK(0.5), nenni.Sparse(1 / 8))
 PROJECTIONS = {
@@ -130,7 +131,7 @@ def study(weights: Path, data: Path, name: str, out: Path) -> None:
     file = out / f"{name}.csv"
     rows = read_csv(file).to_dict("records") if file.exists() else []
     if not rows:
-        undefended = accuracy(errors(model, images, labels), len(images))
+        undefended = told(errors(model, images, labels), len(images))
         rows.append({"network": name, "factor": "undefended", "value": ""} | undefended)
     done = {(row["factor"], _text(row["value"])): row for row in rows}
     known = {str(s.choices): done[s.place] for s in settings() if s.place in done}
@@ -170,13 +171,14 @@ def judge(
     draws = DRAWS if is_randomised(noisy) else 1
     wrong = sum(errors(noisy, images, labels, draw) for draw in range(draws)) / draws
     means = table[["relative_error", "recall", "fraction"]].mean().to_dict()
-    return accuracy(wrong, len(images)) | means
+    return told(wrong, len(images)) | means
 
 
 def errors(model: nn.Module, images: Tensor, labels: Tensor, draw: int = 0) -> int:
     """Number of images that are classified wrongly, on one draw of a randomised network."""
     seed_noise(model, 0, "test", draw)
-    return round((1 - accuracy(model, images, labels, BATCH)) * len(images))
+    right = accuracy(model, InMemory.of(images, labels), len(images))
+    return round((1 - right) * len(images))
 
 
 def _changed(factor: str, value: object, **choices: object) -> Setting:

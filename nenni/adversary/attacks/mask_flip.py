@@ -15,6 +15,7 @@ from nenni.core.errors import UserError
 from nenni.core.types import Count, Loss, NonNegative, Norm, Positive
 from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
+from nenni.networks.hooks import hooked
 
 __all__ = ["mask_flip"]
 
@@ -101,13 +102,8 @@ def _watched(layers: list[NoisyLayer], temperature: float) -> Iterator[Masks]:
 
     def keep(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         assert isinstance(layer, NoisyLayer)
-        before, layer.temperature = layer.temperature, temperature
-        found.setdefault(id(layer), []).append(layer.soft_mask(layer.judged(inputs[0])))
-        layer.temperature = before
+        soft = layer.soft_mask(layer.judged(inputs[0]), temperature)
+        found.setdefault(id(layer), []).append(soft)
 
-    handles = [layer.register_forward_pre_hook(keep) for layer in layers]
-    try:
+    with hooked([layer.register_forward_pre_hook(keep) for layer in layers]):
         yield found
-    finally:
-        for handle in handles:
-            handle.remove()

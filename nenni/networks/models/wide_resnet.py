@@ -51,7 +51,7 @@ def wide_resnet(
     layers: OrderedDict[str, nn.Module] = OrderedDict(
         normalise=normalisation(channels, mean, std), conv1=conv3x3(channels, 16)
     )
-    for i, stage in enumerate(stages(_Block, 16, widths, blocks), 1):
+    for i, stage in enumerate(stages(WideBlock, 16, widths, blocks), 1):
         layers[f"block{i}"] = nn.Sequential(OrderedDict(layer=stage))
     layers["bn1"] = nn.BatchNorm2d(widths[-1])
     layers["relu"] = nn.ReLU()
@@ -61,11 +61,14 @@ def wide_resnet(
     return initialised(nn.Sequential(layers))
 
 
-class _Block(PreactBlock):
+class WideBlock(PreactBlock):
+    """A block whose shortcut is a 1x1 convolution where the number of channels changes."""
+
     def __init__(self, c_in: int, c_out: int, stride: int) -> None:
         super().__init__(c_in, c_out, stride)
         same = c_in == c_out
         self.convShortcut = None if same else nn.Conv2d(c_in, c_out, 1, stride, bias=False)
 
     def skip(self, x: Tensor, active: Tensor) -> Tensor:
+        """X, or the convolution of relu(bn(x))."""
         return x if self.convShortcut is None else self.convShortcut(active)

@@ -47,12 +47,12 @@ def test_operations_are_those_of_an_executor(
     spec = hwmodel.Layer.model_validate_json(json.dumps(entry))
     injection = spec.injection
     assert injection is not None
-    layer.seed(0)
+    layer.draws.seed(0)
     mask = layer.mask(layer.judged(x))
     if injection.selection.randomised:  # drawn again, with a share of its own
         share = {"measured_fraction": float(mask.double().mean())}
         injection = injection.model_copy(update=share)
-    layer.seed(0)
+    layer.draws.seed(0)
     executor = Executor(layer, sum_bits(injection))
     with torch.no_grad():
         torch.testing.assert_close(executor.run(x, mask), layer(x), rtol=1e-9, atol=1e-9)

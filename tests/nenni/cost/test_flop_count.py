@@ -65,7 +65,7 @@ def test_paths_that_are_not_computed_are_not_counted(
     spec = InjectionSpec(selection, TapShared(0.25), normalise=False, **chosen)  # type: ignore[arg-type]
     model = inject(trained, spec, digits[0][:1])
     for _, layer in noisy_layers(model):
-        layer.seed(0)
+        layer.draws.seed(0)
     if selection != Random(0.5):  # its mask differs from pass to pass, by one neuron at most
         check(model, digits[0][:1])
     counted = flop_count(model, digits[0][:1]).by_module_and_operator()["conv2"]

@@ -36,16 +36,16 @@ def held_out(digits: Digits) -> Digits:
 @contextmanager
 def no_straight_through() -> Iterator[None]:
     """Rounding has the gradient that it has: none."""
-    honest = quantise._StraightThrough.backward
+    honest = quantise.StraightThrough.backward
 
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         return torch.zeros_like(gradients[0]), None, None
 
-    quantise._StraightThrough.backward = staticmethod(backward)
+    quantise.StraightThrough.backward = staticmethod(backward)
     try:
         yield
     finally:
-        quantise._StraightThrough.backward = staticmethod(honest)
+        quantise.StraightThrough.backward = staticmethod(honest)
 
 
 @pytest.mark.parametrize("selection", [nenni.Nothing(), nenni.TopK(0.25)], ids=["none", "topk"])

@@ -11,8 +11,11 @@ from nenni.method.injection import (
     inject,
     injectable,
     is_randomised,
+    noise_states,
     noisy_layers,
+    on_path,
     remove,
+    restore_noise,
     seed_noise,
     set_path,
 )
@@ -187,3 +190,34 @@ def test_an_override_of_no_layer_is_an_error(trained: nn.Module, make_spec: Make
 
 def test_empty_batch(noisy: nn.Module) -> None:
     assert noisy(torch.zeros(0, 1, 28, 28)).shape == (0, 10)
+
+
+def test_a_path_for_a_while_is_given_back_after_an_error(noisy: nn.Module) -> None:
+    (_, first), *_ = noisy_layers(noisy)
+    first.path, first.temperature = "approximate", 0.7
+
+    def paths() -> list[tuple[str, float]]:
+        return [(layer.path, layer.temperature) for _, layer in noisy_layers(noisy)]
+
+    before = paths()
+    with on_path(noisy, "soft", 0.2):
+        assert set(paths()) == {("soft", 0.2)}
+    assert paths() == before
+    with pytest.raises(RuntimeError, match="conv2d"), on_path(noisy, "exact"):
+        noisy(torch.zeros(1, 3))
+    assert paths() == before
+    with pytest.raises(UserError, match="path should be one of"), on_path(noisy, "sort"):  # type: ignore[arg-type]
+        pass
+
+
+def test_draws_go_on_where_they_were(
+    trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor]
+) -> None:
+    x = digits[0][:10]
+    noisy = fitted(trained, make_spec(selection=Random(0.5)), digits[0])
+    noisy(x)
+    states = noise_states(noisy)
+    expected = noisy(x)
+    assert not torch.equal(noisy(x), expected)
+    restore_noise(noisy, states)
+    assert torch.equal(noisy(x), expected)

@@ -25,8 +25,7 @@ from nenni.method.spec import InjectionSpec
 from nenni.networks.attention import ExplicitAttention
 from nenni.networks.models.resnet18 import resnet18
 from nenni.networks.models.resnet_cifar import resnet_cifar
-from nenni.networks.models.wide_resnet import _Block as WideBlock
-from nenni.networks.models.wide_resnet import wide_resnet
+from nenni.networks.models.wide_resnet import WideBlock, wide_resnet
 from nenni.networks.residual import BasicBlock
 
 SPEC = InjectionSpec(TopK(0.5), TapShared(1 / 8))

@@ -59,7 +59,7 @@ def test_noise_has_the_stated_mean_and_variance_on_non_essential_neurons_alone(
     shape: tuple[int, ...], noise: Any, kurtosis: float, deviation: float, seed: int
 ) -> None:
     layer = layer_with(noise, deviation, shape).double().requires_grad_(False)
-    layer.seed(seed)
+    layer.draws.seed(seed)
     x = torch.randn(400, *shape, generator=draws(2), dtype=torch.float64)
     z = layer.exact(x)
     mask = layer.mask(layer.approximate(x))
@@ -96,7 +96,7 @@ def test_zero_drops_the_non_essential_neurons() -> None:
     x = torch.randn(9, 6, 5, 5, generator=draws(2))
     mask = layer.mask(layer.approximate(x))
     assert torch.equal(layer(x), layer.exact(x) * mask)
-    assert not layer.randomised
+    assert not is_randomised(layer)
 
 
 @pytest.mark.parametrize("noise", [GaussianNoise(), UniformNoise(), Resample(3)])
@@ -132,7 +132,7 @@ def test_every_layer_draws_for_itself(
     noisy = inject(trained, make_spec(noise=Resample(8)), digits[0][:1])
     layers = [layer for _, layer in noisy_layers(noisy)]
     seed_noise(noisy, 0)
-    drawn = [tuple(layer._drawn_index() for _ in range(40)) for layer in layers]
+    drawn = [tuple(layer.draws.index(8, layer.P.device) for _ in range(40)) for layer in layers]
     assert len(set(drawn)) == len(layers)
     for indices in drawn:
         assert set(indices) == set(range(8))
@@ -169,7 +169,7 @@ def test_each_of_the_pool_has_its_own_matrices_and_scales(shape: tuple[int, ...]
         W = layer.W_tilde[i].flatten(1)
         step = W.abs().amax(1, keepdim=True) / 7
         expected = p @ ((W / step).round() * step).T + layer.b_tilde[i]
-        wrong = (layer.rows(layer.approximate(x, i)) - expected).abs() > 1e-4
+        wrong = (layer.geometry.rows(layer.approximate(x, i)) - expected).abs() > 1e-4
         assert wrong.float().mean() < 0.02, "but where a value lies between two codes"
 
 

@@ -61,7 +61,7 @@ def test_the_approximation_has_the_shape_of_z(
     channels = wrapped.weight.shape[1]
     d = channels if projection.shared_taps else wrapped.weight[0].numel()
     assert layer.P.shape[1] == max(1, round(projection.ratio * d))
-    assert layer.rows(z).shape == (z.numel() // len(wrapped.weight), len(wrapped.weight))
+    assert layer.geometry.rows(z).shape == (z.numel() // len(wrapped.weight), len(wrapped.weight))
 
 
 @settings(max_examples=40, deadline=None)
@@ -146,8 +146,10 @@ def test_the_composed_path_agrees_with_the_other(geometry: Geometry, kind: Any, 
     assume(layer.composes)
     p = layer.projected_rounded(x)
     weight = quantise_weight(layer.W_tilde[0], bits)
-    flat = layer.features(p) @ weight.flatten(1).T + layer.b_tilde[0]
-    torch.testing.assert_close(layer.rows(layer.approximate(x)), flat, rtol=1e-10, atol=1e-10)
+    flat = layer.geometry.features(p) @ weight.flatten(1).T + layer.b_tilde[0]
+    torch.testing.assert_close(
+        layer.geometry.rows(layer.approximate(x)), flat, rtol=1e-10, atol=1e-10
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -176,13 +178,15 @@ def test_features_and_weights_give_the_approximation(geometry: Geometry, project
     wrapped = copy.deepcopy(wrapped).double()
     layer = noisy(wrapped, TopK(0.5), projection=projection, weight_bits=32)
     x = inputs(2, shape, dtype=torch.float64)
-    rows = layer.features(layer.projected_rounded(x))
+    rows = layer.geometry.features(layer.projected_rounded(x))
     expected = rows @ layer.W_tilde[0].flatten(1).T + layer.b_tilde[0]
-    torch.testing.assert_close(layer.rows(layer.approximate(x)), expected, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(
+        layer.geometry.rows(layer.approximate(x)), expected, rtol=1e-10, atol=1e-10
+    )
     if not projection.shared_taps or isinstance(layer, NoisyLinear):
-        projected = layer.inputs(x) @ layer.P[0].flatten(1).T
+        projected = layer.geometry.inputs(x) @ layer.P[0].flatten(1).T
         unrounded = noisy(wrapped, TopK(0.5), projection=projection, **EXACT)
-        torch.testing.assert_close(layer.rows(unrounded.projected(x)), projected)
+        torch.testing.assert_close(layer.geometry.rows(unrounded.projected(x)), projected)
 
 
 @pytest.mark.parametrize("bits", [4, 8])
@@ -250,7 +254,7 @@ def test_nan_scores_are_not_essential_while_others_exist(
     layer = noisy(wrapped(), selection)
     layer.b_tilde.data[0, 2] = torch.nan
     x = inputs(3, shape)
-    channels = layer.rows(layer.mask(layer.approximate(x)))
+    channels = layer.geometry.rows(layer.mask(layer.approximate(x)))
     assert not channels[:, 2].any()
     assert channels.any()
 
@@ -266,7 +270,7 @@ def test_scores_of_magnitude_and_of_an_owned_layer(wrapped: Any, shape: tuple[in
         tensor.copy_(0.5 + torch.rand(n, generator=draws(i)))
     layer.batch_norm = (bn,)
     z = layer.exact(inputs(3, shape))
-    expected = bn.eval()(layer.rows(z)).abs()
+    expected = bn.eval()(layer.geometry.rows(z)).abs()
     score = layer.score(z)
     torch.testing.assert_close(score.movedim(1, -1).flatten(0, -2), expected)
     score.sum().backward()

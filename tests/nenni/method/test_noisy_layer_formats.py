@@ -20,9 +20,9 @@ def test_channels_last_is_kept_and_changes_no_value(selection: Selection, projec
     layer = noisy(conv(), selection, projection=projection, **EXACT).double()
     x = inputs(3, (8, 5, 7), dtype=torch.float64)
     last = x.to(memory_format=torch.channels_last)
-    layer.seed(1)
+    layer.draws.seed(1)
     expected = layer(x)
-    layer.to(memory_format=torch.channels_last).seed(1)
+    layer.to(memory_format=torch.channels_last).draws.seed(1)
     found = layer(last)
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
     assert found.is_contiguous(memory_format=torch.channels_last)
@@ -81,13 +81,13 @@ def test_a_copy_is_equal_and_apart(wrapped: Any, shape: tuple[int, ...]) -> None
     layer = noisy(wrapped(), Random(0.5))
     x = inputs(3, shape)
     twin = copy.deepcopy(layer)
-    layer.seed(4)
-    twin.seed(4)
+    layer.draws.seed(4)
+    twin.draws.seed(4)
     expected = layer(x)
     assert torch.equal(twin(x), expected)
     for tensor in twin.state_dict().values():
         tensor.fill_(7.0)
-    layer.seed(4)
+    layer.draws.seed(4)
     assert torch.equal(layer(x), expected)
 
 

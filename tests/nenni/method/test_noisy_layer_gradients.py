@@ -103,10 +103,12 @@ def test_all_gradients_are_those_of_plain_operations(
     def weights(values: Tensor) -> Tensor:
         return straight_through(values, quantise_weight(values, bits), torch.ones_like(values))
 
-    p = layer._project(ste(x, layer.input_scale, bits), layer.P[0])
+    p = layer.geometry.project(ste(x, layer.input_scale, bits), layer.P[0])
     p = ste(p, layer.projected_scale[0], projected_bits)
-    z_tilde = layer._combine(p, weights(layer.W_tilde[0]), layer.b_tilde[0])
-    z = layer._operate(ste(x, layer.exact_scale, bits), weights(wrapped.weight), wrapped.bias)
+    z_tilde = layer.geometry.combine(p, weights(layer.W_tilde[0]), layer.b_tilde[0])
+    z = layer.geometry.operate(
+        ste(x, layer.exact_scale, bits), weights(wrapped.weight), wrapped.bias
+    )
     mask = layer.mask(layer.approximate(x))
     expected = torch.where(mask, z, z_tilde)
     found = layer(x)
@@ -165,5 +167,5 @@ def test_gradients_pass_through_the_rounded_exact_path(
     assert layer.wrapped.weight.grad is not None
     assert not x.grad[x.abs() > 7.5 * 0.25].any()
     assert x.grad[x.abs() < 7.5 * 0.25].count_nonzero()
-    rows = layer.rows(layer.exact(x))
+    rows = layer.geometry.rows(layer.exact(x))
     assert torch.equal(layer.wrapped.bias.grad, torch.full_like(layer.wrapped.bias, len(rows)))

@@ -64,7 +64,7 @@ def test_the_soft_mask_becomes_the_hard_one(
     hard = layer.mask(z).double()
     distances = []
     for layer.temperature in (10, 1, 0.1, 1e-9):
-        soft = layer.soft_mask(z)
+        soft = layer.soft_mask(z, layer.temperature)
         assert ((soft >= 0) & (soft <= 1)).all()
         assert ((soft > 0.5) == hard.bool()).all()
         distances.append((soft - hard).abs().max().item())
@@ -85,7 +85,7 @@ def test_soft_masks_of_all_and_of_none(
     layer.threshold.fill_(-torch.inf if selection.fraction else torch.inf)  # as the fit does
     layer.path = "soft"
     x = inputs(3, shape).requires_grad_()
-    assert (layer.soft_mask(layer.approximate(x)) == selection.fraction).all()
+    assert (layer.soft_mask(layer.approximate(x), 0.1) == selection.fraction).all()
     layer(x).sum().backward()
     assert x.grad is not None
     assert x.grad.isfinite().all()
@@ -94,12 +94,12 @@ def test_soft_masks_of_all_and_of_none(
 def test_a_soft_mask_without_a_border_is_the_mask() -> None:
     layer = noisy(linear(), Random(0.5))
     z = layer.approximate(inputs(3, (16,)))
-    layer.seed(3)
+    layer.draws.seed(3)
     hard = layer.mask(z)
-    layer.seed(3)
-    assert torch.equal(layer.soft_mask(z), hard.float())
-    assert (noisy(linear(), All()).soft_mask(z) == 1).all()
-    assert (noisy(linear(), Nothing()).soft_mask(z) == 0).all()
+    layer.draws.seed(3)
+    assert torch.equal(layer.soft_mask(z, 0.1), hard.float())
+    assert (noisy(linear(), All()).soft_mask(z, 0.1) == 1).all()
+    assert (noisy(linear(), Nothing()).soft_mask(z, 0.1) == 0).all()
 
 
 @each_kind
@@ -108,6 +108,6 @@ def test_the_score_has_a_gradient_only_through_the_soft_mask(
 ) -> None:
     layer = noisy(wrapped(), TopK(0.5))
     z = layer.approximate(inputs(3, shape)).detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(layer.soft_mask(z).sum(), z)
+    (gradient,) = torch.autograd.grad(layer.soft_mask(z, 0.1).sum(), z)
     assert (gradient > 0).any()
     assert not layer.mask(z).requires_grad

@@ -13,6 +13,7 @@ from nenni.networks import architecture
 from nenni.networks.architecture import Architecture
 from nenni.networks.build import build
 from nenni.run import provenance
+from nenni.training.objectives.standard import Standard
 from nenni.training.recipe import Recipe
 from nenni.training.train import train
 
@@ -54,7 +55,7 @@ def test_large_networks_train_two_steps(name: str) -> None:
     before = [p.clone() for p in model.parameters()]
     images = InMemory.of(torch.rand(4, 3, 224, 224), torch.arange(4))
     found = train(
-        model, {"train": images, "val": images}, Recipe(2, 4, 1e-3, flip=True), (0, "test"),
+        model, {"train": images, "val": images}, Recipe(2, 4, 1e-3, Standard(), flip=True), (0, "test"),
         parameters=list(model.parameters()), checkpoint=Checkpoint(),
     )  # fmt: skip
     assert found.history["loss"].between(0.5, 3).all()

@@ -1,6 +1,5 @@
 """Each method against a computation by hand, and that each learns."""
 
-from functools import partial
 from typing import Any
 
 import pytest
@@ -8,12 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nenni.adversary.attack_choice import AttackChoice
 from nenni.adversary.attacks.fgsm import fgsm
 from nenni.core.checkpoint import Checkpoint
 from nenni.data.split import Images, InMemory
 from nenni.networks.models.small_cnn import small_cnn
-from nenni.training.awp import perturbation, perturbed_weights
+from nenni.training.history import Trained
 from nenni.training.objective import Objective
 from nenni.training.objectives.adversarial import Adversarial
 from nenni.training.objectives.fgsm_rs import FgsmRs
@@ -21,7 +19,7 @@ from nenni.training.objectives.standard import Standard
 from nenni.training.objectives.trades import Trades, divergence
 from nenni.training.recipe import Recipe
 from nenni.training.schedules.one_cycle import one_cycle
-from nenni.training.train import Trained, train
+from nenni.training.train import train
 
 EPS = 0.1
 METHODS = [Standard(), Adversarial(), FgsmRs(), Trades(steps=2)]
@@ -48,7 +46,14 @@ def trained_by(split: dict[str, Images], **recipe: Any) -> Trained:
     with torch.random.fork_rng():
         torch.manual_seed(1)
         model = small_cnn((1, 28, 28), 10, channels=[8, 8, 16, 16], hidden=32)
-    chosen = {"epochs": 10, "batch_size": 20, "lr": 4e-3, "attack": fgsm, "eps": 0.08} | recipe
+    chosen = {
+        "epochs": 10,
+        "batch_size": 20,
+        "lr": 4e-3,
+        "method": Standard(),
+        "attack": fgsm,
+        "eps": 0.08,
+    } | recipe
     return train(
         model, split, Recipe(**chosen), (0, "test"), parameters=list(model.parameters()),
         checkpoint=Checkpoint(),
@@ -168,47 +173,6 @@ def test_adversarial_trains_on_the_attack(
     assert torch.equal(logits, trained(found))
 
 
-def test_awp_moves_each_weight_by_its_own_length(trained: nn.Module) -> None:
-    x, y = torch.rand(8, 1, 28, 28, generator=draws()), torch.arange(8)
-    before = {name: p.detach().clone() for name, p in trained.named_parameters()}
-
-    def loss() -> tuple[Tensor, Tensor]:
-        logits = trained(x)
-        return F.cross_entropy(logits, y), logits
-
-    calm, _ = loss()
-    gradients = dict(
-        zip(before, torch.autograd.grad(calm, list(trained.parameters())), strict=True)
-    )
-    with perturbed_weights(trained, loss, 0.05):
-        for name, p in trained.named_parameters():
-            v = p.detach() - before[name]
-            if p.dim() < 2:
-                assert not v.any()
-                continue
-            assert float(v.norm()) == pytest.approx(0.05 * float(before[name].norm()), rel=1e-3)
-            cosine = F.cosine_similarity(v.flatten(), gradients[name].flatten(), 0)
-            assert float(cosine) == pytest.approx(1, abs=1e-3)
-        assert loss()[0] > calm
-    for name, p in trained.named_parameters():
-        torch.testing.assert_close(p.detach(), before[name])
-
-
-def test_awp_leaves_batch_statistics() -> None:
-    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.LazyLinear(3))
-    x = torch.rand(4, 1, 5, 5)
-    model(x)
-    statistics = [b.clone() for b in model.buffers()]
-    with perturbed_weights(
-        model, lambda: (F.cross_entropy(model(x), torch.zeros(4).long()), x), 0.1
-    ):
-        assert all(torch.equal(a, b) for a, b in zip(statistics, model.buffers(), strict=True))
-
-
-def test_a_weight_without_gradient_stays() -> None:
-    assert not perturbation(torch.ones(2, 2), torch.zeros(2, 2), 0.5).any()
-
-
 def test_average_is_the_exponential_one(split: dict[str, Images]) -> None:
     seen: list[Tensor] = []
 
@@ -222,31 +186,3 @@ def test_average_is_the_exponential_one(split: dict[str, Images]) -> None:
     )
     last = trained_by(split, epochs=1, batch_size=200, attack=None).best["fc2.weight"]
     torch.testing.assert_close(found.best["fc2.weight"], 0.5 * seen[1] + 0.5 * last)
-
-
-def test_catastrophic_overfitting_is_seen() -> None:
-    import pandas as pd
-
-    def told(seen: list[float], robust: list[float]) -> int | None:
-        history = pd.DataFrame(
-            {"epoch": range(1, len(seen) + 1), "train_seen": seen, "val_robust": robust}
-        )
-        return Trained(history, [], {}, 1).collapsed
-
-    assert told([0.3, 0.4, 0.9], [0.3, 0.4, 0.05]) == 3
-    assert told([0.3, 0.4, 0.5], [0.3, 0.4, 0.35]) is None
-    assert told([0.5, 0.6, 0.1], [0.4, 0.5, 0.1]) is None
-
-
-def test_attacks_by_config_are_attacks(trained: nn.Module, digits: tuple[Tensor, Tensor]) -> None:
-    slice_ = {
-        "epochs": 1, "batch_size": 4, "lr": 0.1, "method": {"name": "trades", "beta": 3.0, "steps": 4,
-        "relative_step": 2.0}, "schedule": {"name": "piecewise", "milestones": [0.5], "factor": 0.1},
-        "attack": {"name": "pgd", "norm": "linf", "steps": 2}, "eps": 0.1, "shift": 1,
-    }  # fmt: skip
-    recipe = Recipe.from_config(slice_)
-    assert recipe.method == Trades(beta=3.0, steps=4, relative_step=2.0)
-    assert recipe.eps == pytest.approx(0.1)
-    assert isinstance(recipe.attack, AttackChoice)
-    assert [recipe.schedule(i, 4) for i in range(4)] == [1, 1, 0.1, 0.1]
-    assert isinstance(recipe.schedule, partial)

@@ -18,7 +18,9 @@ from torch import Tensor, nn
 import nenni.run.config
 import nenni.training.processes
 from nenni.adversary.attacks.pgd import pgd
+from nenni.core import plugins
 from nenni.core.checkpoint import Checkpoint
+from nenni.core.declarations import file_of, read
 from nenni.core.errors import UserError
 from nenni.core.io import read_tensors
 from nenni.data.data_file import decode, save_data
@@ -47,9 +49,10 @@ def data(tmp_path: Path) -> Path:
 def pretrain(
     folder: Path, data: Path, processes: int, **recipe: Any
 ) -> subprocess.CompletedProcess[str]:
-    settings = nenni.run.config.Recipe(
-        method={"name": "standard"}, epochs=2, batch_size=100, lr=0.002, **recipe
-    ).model_dump() | {"attack": None}
+    given = {"method": {"name": "standard"}, "epochs": 2, "batch_size": 100, "lr": 0.002, **recipe}
+    settings = plugins.checked(
+        plugins.model_of(read(file_of("nenni.training.recipe"), "Recipe")), given
+    )
     config = {
         "threads": 1, "device": "cpu", "processes": processes, "seed": 0, "weights": None,
         "model": {"name": "small_cnn", "channels": [8, 8, 16, 16], "hidden": 32}, "recipe": settings,

@@ -18,9 +18,10 @@ from nenni.method.injection import inject
 from nenni.method.selection.random import Random
 from nenni.method.spec import InjectionSpec
 from nenni.networks.models.resnet_cifar import resnet_cifar
+from nenni.training.history import Trained
 from nenni.training.objectives.fgsm_rs import FgsmRs
 from nenni.training.recipe import Recipe
-from nenni.training.train import Trained, train
+from nenni.training.train import train
 
 
 class Killed(Exception):
@@ -32,7 +33,7 @@ def test_resumes_to_the_same_bytes(
     make_spec: Callable[..., InjectionSpec],
 ) -> None:  # fmt: skip
     """With everything that has a state: batch norm, momentum, an average, random masks and starts."""
-    monkeypatch.setattr(nenni.training.train, "_EVERY", 0.0)
+    monkeypatch.setattr(nenni.training.train, "CHECKPOINT_SECONDS", 0.0)
     x, y = digits[0][:, :, ::2, ::2], digits[1]
     data = {"train": InMemory.of(x[:90], y[:90]), "val": InMemory.of(x[90:150], y[90:150])}
     recipe = Recipe(

@@ -1,0 +1,172 @@
+"""What a training is given, what it changes, and what of that a checkpoint holds."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from nenni.core.seeding import generator
+from nenni.data.split import Images
+from nenni.method.injection import noise_states, restore_noise, seed_noise
+from nenni.training.history import Tensors
+from nenni.training.recipe import Recipe
+
+Purpose = tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a training is given.
+
+    Attributes
+    ----------
+    model : Module
+        Classifier of images in [0, 1].
+    network : Module
+        The same, its gradients averaged over the processes.
+    data : dict
+        "train" and "val" -> images.
+    recipe : Recipe
+        How.
+    purpose : tuple
+        Root of all random choices.
+    """
+
+    model: nn.Module
+    network: nn.Module
+    data: dict[str, Images]
+    recipe: Recipe
+    purpose: Purpose
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps of an epoch."""
+        return -(-len(self.data["train"]) // self.recipe.batch_size)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole training."""
+        return self.epoch_steps * self.recipe.epochs
+
+
+@dataclass
+class Epoch:
+    """Where the training is within an epoch.
+
+    Attributes
+    ----------
+    number : int
+        From 0.
+    order : Tensor
+        Positions of the training images, in the order in which they are seen.
+    draws : dict
+        "order", "shift" and "attack" -> generator.
+    sums : Tensor
+        Summed loss, and how many images were right as seen, (2,).
+    step : int
+        Steps that are done.
+    """
+
+    number: int
+    order: Tensor
+    draws: dict[str, torch.Generator]
+    sums: Tensor
+    step: int = 0
+
+    @classmethod
+    def start(cls, task: Task, number: int) -> "Epoch":
+        """Its beginning; the draws of the network's own noise begin anew too."""
+        names = ("order", "shift", "attack")
+        draws = {name: generator(*task.purpose, name, number) for name in names}
+        seed_noise(task.model, *task.purpose, "noise", number)
+        order = torch.randperm(len(task.data["train"]), generator=draws["order"])
+        return cls(number, order, draws, torch.zeros(2, dtype=torch.float64, device=task.device))
+
+    def kept(self, model: nn.Module) -> dict[str, Any]:
+        """What a checkpoint holds of it, and of the draws of the network's noise."""
+        return {
+            "step": self.step,
+            "sums": self.sums,
+            "noise": noise_states(model),
+            "draws": {name: draws.get_state() for name, draws in self.draws.items()},
+        }
+
+    def restore(self, kept: dict[str, Any], model: nn.Module) -> None:
+        """Go on where :meth:`kept` was called."""
+        self.step, self.sums = kept["step"], kept["sums"].to(self.sums.device)
+        for name, state in kept["draws"].items():
+            self.draws[name].set_state(state)
+        restore_noise(model, kept["noise"])
+
+
+@dataclass
+class State:
+    """What a training changes.
+
+    Attributes
+    ----------
+    model : Module
+        What is trained.
+    optimiser : Optimizer
+        What changes its weights.
+    average : AveragedModel or None
+        Moving average of the weights, if the recipe asks for one.
+    history : list of dict
+        One row per finished epoch.
+    best, best_epoch : dict, int
+        See :class:`nenni.training.history.Trained`.
+    """
+
+    model: nn.Module
+    optimiser: torch.optim.Optimizer
+    average: AveragedModel | None = None
+    history: list[dict[str, float]] = field(default_factory=list)
+    best: Tensors = field(default_factory=dict)
+    best_epoch: int = 0
+
+    @classmethod
+    def start(cls, model: nn.Module, recipe: Recipe, parameters: list[nn.Parameter]) -> "State":
+        """Before the first epoch."""
+        state = cls(model, recipe.build_optimiser(parameters))
+        if recipe.average:
+            rule = get_ema_multi_avg_fn(recipe.average)
+            state.average = AveragedModel(model, multi_avg_fn=rule, use_buffers=True)
+        return state
+
+    @property
+    def result(self) -> nn.Module:
+        """The network that the training gives: the average, if there is one."""
+        return self.model if self.average is None else self.average
+
+    def weights(self) -> Tensors:
+        """Those of the result, under the names of the model."""
+        plain = self.model if self.average is None else self.average.module
+        return plain.state_dict()
+
+    def kept(self, epoch: Epoch | None) -> dict[str, Any]:
+        """What a checkpoint holds, after an epoch or within one."""
+        return {
+            "model": self.model.state_dict(),
+            "averaged": None if self.average is None else self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "history": self.history,
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "inside": None if epoch is None else epoch.kept(self.model),
+        }
+
+    def restore(self, kept: dict[str, Any]) -> None:
+        """Go on where :meth:`kept` was called; the epoch has its own."""
+        self.model.load_state_dict(kept["model"])
+        if self.average is not None:
+            self.average.load_state_dict(kept["averaged"])
+        self.optimiser.load_state_dict(kept["optimiser"])
+        self.history, self.best = kept["history"], kept["best"]
+        self.best_epoch = kept["best_epoch"]

@@ -1,0 +1,78 @@
+"""One step of the optimiser, by any recipe."""
+
+from contextlib import nullcontext
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from nenni.networks.modes import evaluating
+from nenni.training.awp import perturbed_weights
+from nenni.training.processes import own_draws, processes
+from nenni.training.state import State, Task
+
+
+def train_step(
+    task: Task,
+    state: State,
+    step: int,
+    x: Tensor,
+    y: Tensor,
+    n: int,
+    draws: dict[str, torch.Generator],
+) -> Tensor:
+    """Change the weights by one batch: augment, attack, take gradients, step.
+
+    Parameters
+    ----------
+    task, state : Task, State
+        What is trained and how far it is.
+    step : int
+        Number of the step in the whole training, from 0.
+    x, y : Tensor
+        This process's share of a batch of n images, and its labels.
+    n : int
+        Images in the batch.
+    draws : dict
+        "shift" and "attack" -> generator.
+
+    Returns
+    -------
+    Tensor
+        Summed loss of the share, and how many of its images were right as seen, (2,).
+    """
+    recipe, optimiser = task.recipe, state.optimiser
+    weight = processes() * len(x) / n
+    x, eps = recipe.augment(x, n, draws["shift"]), recipe.radius(step, task.steps)
+    for group in optimiser.param_groups:
+        group["lr"] = recipe.lr * recipe.schedule(step, task.steps)
+    optimiser.zero_grad()
+    sums = torch.zeros(2, dtype=torch.float64, device=task.device)
+    parts = min(recipe.accumulate, n // processes())
+    for part, labels in zip(x.tensor_split(parts), y.tensor_split(parts), strict=True):
+        batch = part, _perturbed(task, part, labels, eps, draws["attack"]), labels
+        calm = partial(_loss, task, task.model, *batch, weight=weight)
+        with perturbed_weights(task.model, calm, recipe.awp) if recipe.awp else nullcontext():
+            loss, logits = _loss(task, task.network, *batch)
+            (loss * (weight * len(part) / len(x))).backward()
+        right = (logits.argmax(1) == labels).sum()
+        sums += torch.stack([loss.detach().double() * len(part), right.double()])
+    optimiser.step()
+    if state.average is not None:
+        state.average.update_parameters(task.model)
+    return sums
+
+
+def _perturbed(task: Task, x: Tensor, y: Tensor, eps: float, draws: torch.Generator) -> Tensor:
+    """The images to train on, made while the network is in eval mode."""
+    recipe = task.recipe
+    with evaluating(task.model), recipe.autocast(task.device):
+        return recipe.method.perturb(task.model, x, y, eps, recipe.attack, own_draws(draws))
+
+
+def _loss(
+    task: Task, network: nn.Module, *batch: Tensor, weight: float = 1
+) -> tuple[Tensor, Tensor]:
+    with task.recipe.autocast(task.device):
+        loss, logits = task.recipe.method.loss(network, *batch)
+        return weight * loss, logits
