@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,13 +21,14 @@ import nenni
 from nenni.run.config_file import load_config
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+README, CONTRIBUTING = ROOT / "README.md", ROOT / "CONTRIBUTING.md"
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [README, CONTRIBUTING, *DOCS]
 ROOTS = "nenni|hwmodel|workflow|config|tests|docs|results"
 FILES = (".safetensors", ".json", ".yaml", ".csv", ".md", ".toml")
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 
 PRINTED = {
-    "README.md": ("relative_error", "all attacks"),
     "inject.md": ("relative_error", "fp32"),
     "train.md": ("val_clean",),
     "attack.md": ("worst_draw", "all checks", "%"),
@@ -47,15 +49,21 @@ def untitled(page: Path) -> list[str]:
     return [code for title, code in blocks(page, "python") if not title]
 
 
-@pytest.mark.parametrize("page", [*filter(untitled, PAGES)], ids=lambda page: page.name)
+def run(page: Path) -> dict[str, Any]:
+    """What the code of a page defines."""
+    namespace: dict[str, Any] = {}
+    for code in untitled(page):
+        exec(compile(code, str(page), "exec"), namespace)
+    return namespace
+
+
+@pytest.mark.parametrize("page", [*filter(untitled, DOCS)], ids=lambda page: page.name)
 def test_python_of_a_page_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     torch.set_num_threads(1)
     monkeypatch.chdir(tmp_path)
-    namespace: dict[str, object] = {}
-    for code in untitled(page):
-        exec(compile(code, str(page), "exec"), namespace)
+    run(page)
     out = capsys.readouterr().out
     for word in PRINTED[page.name]:
         assert word in out
@@ -66,14 +74,12 @@ def test_python_of_a_page_runs(
 def test_the_readme_shows_what_its_code_prints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Word by word; accuracies of a trained network differ a little from machine to machine."""
+    """Word by word; numbers of a trained network differ a little from machine to machine."""
     torch.set_num_threads(1)
     monkeypatch.chdir(tmp_path)
-    page, namespace = ROOT / "README.md", {}
-    for code in untitled(page):
-        exec(compile(code, str(page), "exec"), namespace)
+    namespace = run(README)
     printed = capsys.readouterr().out.split()
-    ((_, shown),) = blocks(page, "text")
+    ((_, shown),) = blocks(README, "text")
     for here, there in zip(shown.split(), printed, strict=True):
         if NUMBER.fullmatch(here) and "." in here:
             assert float(there) == pytest.approx(float(here), abs=0.1)
@@ -147,7 +153,7 @@ def titles(page: Path) -> list[str]:
 
 
 def test_the_map_has_every_package_in_the_order_of_the_contract() -> None:
-    page = (ROOT / "CONTRIBUTING.md").read_text()
+    page = CONTRIBUTING.read_text()
     told = re.findall(r"^\| `nenni/(\w+)/` \|", page, re.M)
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     layers = next(c["layers"] for c in contracts["contracts"] if c["id"] == "layers")

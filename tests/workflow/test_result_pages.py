@@ -138,7 +138,9 @@ def test_rows_that_a_table_lacks_or_has_twice_are_named(
 ) -> None:
     main = tables["mnist5k/main"]
     lacking = {"mnist5k/main": main[main["defence"] != "alloc_50"]}
-    with pytest.raises(UserError, match=r"main\.csv: has no row with base pgd_at, defence alloc_50"):
+    with pytest.raises(
+        UserError, match=r"main\.csv: has no row with base pgd_at, defence alloc_50"
+    ):
         script.page(tables | lacking)
     suites = tables["mnist5k/suites"]
     twice = {"mnist5k/suites": pd.concat([suites, suites.assign(seed=1)])}
