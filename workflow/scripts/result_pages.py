@@ -43,7 +43,7 @@ _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", 
 def main() -> None:
     """Write both pages."""
     for file, text in pages(read()).items():
-        write_atomically(file, lambda path, text=text: path.write_text(text, encoding="utf-8"))
+        write_atomically(file, partial(Path.write_text, data=text, encoding="utf-8"))
 
 
 def read() -> Tables:
