@@ -1,11 +1,13 @@
 # `make reproduce` runs the default config and shows what it found; `make test` runs the tests.
-# Both make .venv first where there is none. CONFIG=config/NAME.yaml chooses another run.
+# Both make .venv first where there is none. CONFIG=config/NAME.yaml chooses another run, CONSTRAINTS
+# another file of versions than those that the tests are known to pass with.
 PYTHON ?= python3
 CONFIG ?= config/config.yaml
+CONSTRAINTS ?= constraints.txt
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: reproduce test test-slow lint docs config format verify clean
+.PHONY: reproduce test test-slow lint docs config pages format verify clean
 
 reproduce: $(INSTALLED)
 	@$(BIN)/python -m nenni check $(CONFIG)
@@ -35,6 +37,9 @@ docs: $(INSTALLED)
 config: $(INSTALLED)
 	$(BIN)/python workflow/scripts/config_pages.py
 
+pages: $(INSTALLED)
+	$(BIN)/python workflow/scripts/result_pages.py
+
 format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -46,8 +51,8 @@ verify: $(INSTALLED)
 clean:
 	rm -rf .venv .snakemake .nenni build site *.egg-info
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c $(CONSTRAINTS) -e ".[dev]"
 	touch $@
