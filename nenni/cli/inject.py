@@ -24,6 +24,8 @@ a YAML file with the keys of a config's `injection` block: layers, overrides, no
 
 {arguments.DATA}"""
 _PLUGIN = "NAME[:KEY=VALUE,...]"
+_DEFAULTS = {"selection": "topk:fraction=0.5", "projection": "sparse:ratio=0.125"}
+"""As the paper selects and projects; a half and an eighth are this project's."""
 
 
 def add(commands: Any) -> None:
@@ -34,10 +36,14 @@ def add(commands: Any) -> None:
     arguments.add_images(parser)
     arguments.add_amount(parser)
     arguments.add_batch_size(parser)
-    parser.add_argument("--selection", metavar=_PLUGIN, help="which neurons stay exact (topk)")
-    parser.add_argument("--fraction", type=float, metavar="F", help="share of them (0.5)")
-    parser.add_argument("--projection", metavar=_PLUGIN, help="how inputs are projected (sparse)")
-    parser.add_argument("--ratio", type=float, metavar="R", help="rows per input, k/d (0.125)")
+    parser.add_argument(
+        "--selection", metavar=_PLUGIN, help="which neurons stay exact (topk:fraction=0.5)"
+    )
+    parser.add_argument("--fraction", type=float, metavar="F", help="share of them")
+    parser.add_argument(
+        "--projection", metavar=_PLUGIN, help="how inputs are projected (sparse:ratio=0.125)"
+    )
+    parser.add_argument("--ratio", type=float, metavar="R", help="rows per input, k/d")
     parser.add_argument(
         "--bits", type=int, metavar="B", help="of the approximation's weights and inputs (4)"
     )
@@ -77,6 +83,7 @@ def read_spec(parsed: argparse.Namespace) -> "InjectionSpec":
     UserError
         If a key, a name or a value is wrong.
     """
+    from nenni.core import plugins
     from nenni.method.spec import Choices, InjectionSpec
     from nenni.run.config_file import read_yaml
 
@@ -85,14 +92,12 @@ def read_spec(parsed: argparse.Namespace) -> "InjectionSpec":
     if unknown := block.keys() - set(known):
         listed = ", ".join(known)
         raise UserError(f"{parsed.spec}: {min(unknown)}: unknown key; known are: {listed}")
-    shares = {
-        "selection": ("topk", "fraction", parsed.fraction, 0.5),
-        "projection": ("sparse", "ratio", parsed.ratio, 0.125),
-    }
-    for kind, (name, *share) in shares.items():
+    for kind, given in (("selection", parsed.fraction), ("projection", parsed.ratio)):
+        default = _plugin(_DEFAULTS[kind], f"--{kind}")
         if (flag := getattr(parsed, kind)) is not None:
             block[kind] = _plugin(flag, f"--{kind}")
-        block[kind] = _with_share(kind, block.get(kind, {"name": name}), *share)
+        ((key, share),) = plugins.arguments(default).items()
+        block[kind] = _with_share(kind, block.get(kind, default), key, given, share)
     if parsed.bits is not None:
         block |= dict.fromkeys(("weight_bits", "input_bits", "projected_bits"), parsed.bits)
     overrides = block.pop("overrides", {})

@@ -129,7 +129,7 @@ class Slices:
         asked = sweep.model_dump(include={"ratios", "fractions", "examples", "batch_size"})
         return {
             **self._network(sweep.base, str(sweep.seed)),
-            "injection": {**c.injection, "selection": sweep.selection or self._swept()},
+            "injection": {**c.injection, "selection": self._swept()},
             "fit": c.fit,
             "attack": attack,
             "sweep": {**asked, "eps": radius.from_config(sweep.eps, attack["norm"])},
@@ -193,11 +193,13 @@ class Slices:
         norm: Norm = self._config.attacks[self._evaluations[first].attack]["norm"]
         return norm
 
-    def _swept(self) -> Ref | None:
-        """Selection of the first defence that has a fraction."""
+    def _swept(self) -> Ref:
+        """The sweep's selection, or the first defence's that has a fraction, which is swept."""
         changes = (d.injection for d in self._config.defences.values())
-        selections = (change["selection"] for change in changes if change is not None)
-        return next((selection for selection in selections if "fraction" in selection), None)
+        of_defences = (change["selection"] for change in changes if change is not None)
+        selections = (self._config.sweep.selection or {}, *of_defences)
+        first: Ref = next(selection for selection in selections if "fraction" in selection)
+        return first | {"fraction": 0.5}
 
     def _network(self, base: str, seed: str) -> Slice:
         return {

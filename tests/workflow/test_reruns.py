@@ -59,8 +59,9 @@ FROM_PROJECT = (
     FROM_TOPK | of("alloc", "project") | of("random", "project") | attacks("alloc")
     | attacks("random") | costs("alloc", "random") | SWEEP
 )  # fmt: skip
+PROFILED = {"collect sensitivities", "figure layer_sensitivities"}
 FROM_PRETRAIN = (
-    FROM_PROJECT | attacks("none") | costs("none")
+    FROM_PROJECT | attacks("none") | costs("none") | PROFILED
     | {"pretrain at/seed0", "profile at/seed0"}
 )  # fmt: skip
 NEW_SEED = (
@@ -68,7 +69,7 @@ NEW_SEED = (
     | of("topk", "project", "finetune", seed=1) | of("alloc", "project", seed=1)
     | of("random", "project", seed=1) | costs("none", "topk", "alloc", "random", seed=1)
     | {j for d in EVALUATIONS for j in attacks(d, seed=1)}
-    | collect(*COLLECTED) | ACCURACY | SUITES | {"overhead"}
+    | collect(*COLLECTED) | ACCURACY | SUITES | PROFILED | {"overhead"}
     | {job.replace("seed0", "seed1") for job in DIAGNOSED}
 )  # fmt: skip
 
@@ -133,7 +134,10 @@ CODE_CHANGES = {
     "nenni/results/figures/noise_intensity.py": {"figure noise_intensity"},
     "nenni/results/figure_style.py": {
         f"figure {name}"
-        for name in ("noise_intensity", "accuracy_vs_eps", "attack_suite", "diagnostic_checks")
+        for name in (
+            "noise_intensity", "accuracy_vs_eps", "attack_suite", "diagnostic_checks",
+            "layer_sensitivities",
+        )
     },
     "hwmodel/presets/edge_npu.toml": (
         {j for d in EVALUATIONS for j in of(d, "hardware")}

@@ -6,7 +6,6 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from nenni.core.types import Ratio
 from nenni.method.projection_base import Drawn, index_bits
 
 __all__ = ["CountSketch"]
@@ -19,14 +18,8 @@ class CountSketch(Drawn):
     Charikar, Chen, Farach-Colton, Theoretical Computer Science 312, 2004; as a projection
     Weinberger et al., ICML 2009. |Px|^2 is unbiased for |x|^2, with variance
     2 (|x|_2^4 - |x|_4^4) / k. Costs M d additions, whatever k.
-
-    Parameters
-    ----------
-    ratio : float
-        k/d, above 0 and up to 1.
     """
 
-    ratio: Ratio
     real: ClassVar[bool] = False
 
     def sample(self, k: int, d: int, generator: torch.Generator) -> Tensor:

@@ -6,7 +6,6 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from nenni.core.types import Ratio
 from nenni.method.projection_base import Drawn
 
 __all__ = ["Gaussian"]
@@ -19,14 +18,7 @@ class Gaussian(Drawn):
     Johnson, Lindenstrauss, Contemporary Mathematics 26, 1984; in this form Indyk, Motwani, STOC
     1998. |Px|^2 is unbiased for |x|^2, with variance 2 |x|^4 / k. Costs M k d multiply-accumulates
     with real weights: more than a dense layer of k neurons, a control rather than a saving.
-
-    Parameters
-    ----------
-    ratio : float
-        k/d, above 0 and up to 1.
     """
-
-    ratio: Ratio
 
     def sample(self, k: int, d: int, generator: torch.Generator) -> Tensor:
         """Draw P, (k, d)."""

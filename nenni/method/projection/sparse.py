@@ -6,7 +6,6 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from nenni.core.types import Ratio
 from nenni.method.projection_base import Drawn, ternary
 
 __all__ = ["Sparse"]
@@ -18,14 +17,8 @@ class Sparse(Drawn):
 
     Costs M k d / 3 additions per layer in expectation. With ratio 1/8 and as many output as input
     channels, a 3x3 convolution has k/n = 9/8: the projection is as large as the layer itself.
-
-    Parameters
-    ----------
-    ratio : float
-        k/d, above 0 and up to 1.
     """
 
-    ratio: Ratio
     real: ClassVar[bool] = False
 
     def sample(self, k: int, d: int, generator: torch.Generator) -> Tensor:

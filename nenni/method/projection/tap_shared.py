@@ -6,7 +6,6 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from nenni.core.types import Ratio
 from nenni.method.projection_base import Drawn, ternary
 
 __all__ = ["TapShared"]
@@ -26,7 +25,6 @@ class TapShared(Drawn):
         k/d = k_c/C_in, above 0 and up to 1.
     """
 
-    ratio: Ratio
     real: ClassVar[bool] = False
     shared_taps: ClassVar[bool] = True
 

@@ -6,7 +6,6 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from nenni.core.types import Ratio
 from nenni.method.projection_base import Drawn, LearnedProjection
 
 __all__ = ["TapSharedPCA"]
@@ -26,7 +25,6 @@ class TapSharedPCA(Drawn, LearnedProjection):
         k/d = k_c/C_in, above 0 and up to 1.
     """
 
-    ratio: Ratio
     shared_taps: ClassVar[bool] = True
 
     def sample(self, k: int, d: int, generator: torch.Generator) -> Tensor:

@@ -14,7 +14,7 @@ from nenni.data.data_file import load_data
 from nenni.data.split import first
 from nenni.evaluation.attack_images import attack_images
 from nenni.evaluation.scoring import robust
-from nenni.method.fit import fit
+from nenni.method.fit import fit, set_thresholds
 from nenni.method.injection import inject, noisy_layers, set_fractions
 from nenni.method.network_file import load
 from nenni.method.report import report
@@ -42,6 +42,7 @@ def run(job: Job) -> str:
         error = report(noisy, images)["relative_error"].mean()
         for fraction in sweep["fractions"]:
             set_fractions(noisy, {name: fraction for name, _ in noisy_layers(noisy)})
+            set_thresholds(noisy, training.split(c["fit"]["batch_size"]))
             examples, _ = attack_images(
                 noisy,
                 images,

@@ -128,7 +128,7 @@ def test_parts_that_declare_nothing_are_taken_for_the_dearest() -> None:
     spec = InjectionSpec(
         PlainSelection(), PlainProjection(), noise=PlainNoise(), normalise=False, min_inputs=1
     )
-    described = describe(inject(model, spec, x[:1]), x, "plain", 0)
+    described = describe(inject(model, spec, x[:1]), x, name="plain")
     network = hwmodel.Network.model_validate_json(json.dumps(described))
     terms = {t.term: t for t in hwmodel.count_operations(network) if t.layer == "1"}
     M, n, d, k = 36, 8, 36, 5

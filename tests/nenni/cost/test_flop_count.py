@@ -80,13 +80,15 @@ def test_the_model_stays_as_it_is(trained: nn.Module, digits: tuple[Tensor, Tens
     """A random selection's draws too; and another handle counts the same terms again."""
     spec = InjectionSpec(Random(0.5), TapShared(0.25))
     model = inject(trained, spec, digits[0][:1])
-    before = {name: layer.generator().get_state() for name, layer in noisy_layers(model)}
+    before = {
+        name: layer.draws.on(torch.device("cpu")).get_state() for name, layer in noisy_layers(model)
+    }
     parts = {name: vars(module).copy() for name, module in model.named_modules()}
     counted = flop_count(model, digits[0][:1])
     terms = counted.by_module_and_operator()["conv2"]
     assert {name: vars(module) for name, module in model.named_modules()} == parts
     for name, layer in noisy_layers(model):
-        assert torch.equal(layer.generator().get_state(), before[name])
+        assert torch.equal(layer.draws.on(torch.device("cpu")).get_state(), before[name])
     counted.set_op_handle("aten::relu", lambda inputs, outputs: 1)
     assert counted.by_module_and_operator()["conv2"] == terms
 

@@ -272,7 +272,7 @@ def test_choices_survive_their_config(
 def test_the_fractions_of_an_allocation_come_last() -> None:
     """An override by name, after those of the config: of its selection where it has its own."""
     config = InjectionSpec(TopK(0.5), Sparse(0.5)).of("", "").to_config()
-    config |= {"layers": ["!stem"], "min_inputs": 3, "allocate": True}
+    config |= {"layers": ["!stem"], "min_inputs": 3}
     config["overrides"] = {
         "stage*": {"selection": {"name": "threshold", "fraction": 0.9}},
         "stage2.conv1": {"weight_bits": 8, "fraction": 0.7},
