@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from nenni.adversary.ball import gaussian_like
 from nenni.core.errors import UserError
 
-Objective = Callable[[Tensor], Tensor]
+Goal = Callable[[Tensor], Tensor]
 """Logits (N, classes) -> what is to rise, (N,)."""
 
 
@@ -28,7 +28,7 @@ def frozen(model: nn.Module) -> Iterator[None]:
             p.requires_grad_(True)
 
 
-def ascent(model: nn.Module, images: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
+def ascent(model: nn.Module, images: Tensor, objective: Goal) -> tuple[Tensor, Tensor]:
     """Gradient of the objective for each image, independent of the others, and the logits.
 
     A gradient that is not finite is taken as 0, with a warning.
@@ -50,7 +50,7 @@ def ascent(model: nn.Module, images: Tensor, objective: Objective) -> tuple[Tens
 def mean_ascent(
     model: nn.Module,
     images: Tensor,
-    objective: Objective,
+    objective: Goal,
     samples: int,
     sigma: float,
     generator: torch.Generator,

@@ -19,7 +19,7 @@ from torch.utils.hooks import RemovableHandle
 
 from nenni.core.errors import UserError
 
-Geometry = dict[str, Any]
+Shape = dict[str, Any]
 """The keys of ``layers.json`` that give a layer's shape."""
 
 
@@ -40,7 +40,7 @@ class Seen:
 
     name: str
     layer: str | None
-    geometry: Geometry
+    geometry: Shape
 
 
 @torch.no_grad()
@@ -116,7 +116,7 @@ class _Recorder(TorchDispatchMode):
     def _is_within_layer(self) -> bool:
         return any(name in self._layers for name in self._open)
 
-    def _add(self, name: str, layer: str | None, geometry: Geometry) -> None:
+    def _add(self, name: str, layer: str | None, geometry: Shape) -> None:
         self._runs[name] += 1
         label = name if self._runs[name] == 1 else f"{name}#{self._runs[name]}"
         self.seen.append(Seen(label, layer, geometry))
@@ -131,7 +131,7 @@ def _removed(handles: list[RemovableHandle]) -> Iterator[None]:
             handle.remove()
 
 
-def _of_layer(name: str, layer: nn.Module, inputs: torch.Size, outputs: torch.Size) -> Geometry:
+def _of_layer(name: str, layer: nn.Module, inputs: torch.Size, outputs: torch.Size) -> Shape:
     if isinstance(layer, nn.Conv2d):
         left, right, top, bottom = layer._reversed_padding_repeated_twice
         if (left, top) != (right, bottom):
@@ -149,7 +149,7 @@ def _of_layer(name: str, layer: nn.Module, inputs: torch.Size, outputs: torch.Si
 
 def _of_operator(
     where: str, func: Any, args: tuple[Any, ...], result: Any, weights: set[int]
-) -> Iterator[tuple[str, Geometry]]:
+) -> Iterator[tuple[str, Shape]]:
     """The products of an operator that no layer called; by a parameter they are linear layers."""
     aten = torch.ops.aten
     match func.overloadpacket:
@@ -170,7 +170,7 @@ def _of_operator(
     yield kind, product(kind, left.shape[-2], right.shape[-1], left.shape[-1], batch)
 
 
-def _functional_convolution(where: str, args: tuple[Any, ...], result: Tensor) -> Geometry:
+def _functional_convolution(where: str, args: tuple[Any, ...], result: Tensor) -> Shape:
     x, weight, _, stride, padding, dilation, transposed, _, groups = args
     if transposed or x.dim() > 4:
         kind = "transposed" if transposed else "three-dimensional"
@@ -189,7 +189,7 @@ def _functional_convolution(where: str, args: tuple[Any, ...], result: Tensor) -
 
 def convolution(
     weight: Any, stride: Any, padding: Any, dilation: Any, groups: int, in_size: Any, out_size: Any
-) -> Geometry:
+) -> Shape:
     """Shape of a convolution whose weights are (n, C / groups, kh, kw)."""
     return {
         "kind": "conv2d",
@@ -205,7 +205,7 @@ def convolution(
     }
 
 
-def product(kind: str, M: int, n: int, d: int, groups: int) -> Geometry:
+def product(kind: str, M: int, n: int, d: int, groups: int) -> Shape:
     """Shape of so many matrix products (M x d) (d x n)."""
     return {
         "kind": kind,

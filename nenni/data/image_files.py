@@ -15,6 +15,7 @@ from nenni.data.npz_file import read_pool
 EXTENSIONS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """Files that count as images."""
 Batch = tuple[Tensor, Tensor]
+"""Images (N, C, H, W) in [0, 1] and labels (N,)."""
 _File = tuple[Path, int]
 
 

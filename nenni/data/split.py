@@ -11,9 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from nenni.core.errors import UserError
-from nenni.data.image_files import read_image
-
-Batch = tuple[Tensor, Tensor]
+from nenni.data.image_files import Batch, read_image
 
 
 class Images(Protocol):

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 
-class Defence(Protocol):
+class DefenceFormat(Protocol):
     """Changes the layers of a network; see :mod:`nenni.defences`. The class itself is the plugin.
 
     It draws nothing: a file holds all tensors of a network, those of its defence among them.

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from nenni.core import plugins
 from nenni.core.errors import UserError
 from nenni.core.io import read_meta, read_tensors, write_tensors
-from nenni.method.defence import Defence
+from nenni.method.defence import DefenceFormat
 from nenni.networks.architecture import Architecture
 from nenni.networks.build import architecture_of, build, remember
 from nenni.networks.weights import load_tensors
@@ -192,8 +192,8 @@ def _restore(model: nn.Module, defence: dict[str, Any], example: Tensor, file: P
         raise UserError(f"{file}: {error}") from error
 
 
-def _plugin(name: str) -> type[Defence]:
-    found: type[Defence] = plugins.load("defence", name)
+def _plugin(name: str) -> type[DefenceFormat]:
+    found: type[DefenceFormat] = plugins.load("defence", name)
     return found
 
 

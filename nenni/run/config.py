@@ -88,7 +88,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Data(_Strict):
+class SplitDataset(_Strict):
     """A dataset and its split.
 
     Test images are the published ones, where there are some; what is not published is held out of
@@ -403,7 +403,7 @@ class Config(_Strict):
     device: Literal["cpu", "cuda"] = "cpu"
     processes: Count = 1
     seeds: list[Index] = Field(min_length=1)
-    data: dict[Name, Data]
+    data: dict[Name, SplitDataset]
     models: dict[Name, Annotated[Ref, BeforeValidator(architecture.validate), PluginOf("model")]]
     attacks: dict[Name, Annotated[Ref, BeforeValidator(attack_config.validate), PluginOf("attack")]]
     recipes: dict[Name, Annotated[Ref, *_settings("nenni.training.recipe:Recipe")]]
