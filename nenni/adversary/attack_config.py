@@ -26,7 +26,7 @@ def validate(value: Any) -> Ref:
     try:
         return checked | {"surrogate": plugins.validate("surrogate", surrogate)}
     except PydanticCustomError as error:
-        found = (error.context or {})["problems"]
+        found = plugins.problems_in(error)
         raise plugins.refusal([(("surrogate", *loc), what) for loc, what in found]) from None
 
 

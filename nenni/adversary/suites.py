@@ -103,7 +103,7 @@ def _read(name: str, config: Ref, norm: Norm) -> AttackChoice:
     except PydanticCustomError as error:
         listed = "; ".join(
             ".".join(map(str, (name, *where))) + f": {what}"
-            for where, what in (error.context or {})["problems"]
+            for where, what in plugins.problems_in(error)
         )
         raise UserError(f"suite: {listed}") from None
     known = plugins.schema("attack", checked["name"]).model_fields["norm"].annotation

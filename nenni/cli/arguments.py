@@ -123,6 +123,7 @@ def read_network(parsed: argparse.Namespace, images: "ImageFiles | None" = None)
     """
     import torch
 
+    from nenni.core.io import foreign_tensors
     from nenni.method.network_file import is_network_file, load
     from nenni.networks.build import build
     from nenni.networks.weights import TORCHVISION, load_published
@@ -136,8 +137,11 @@ def read_network(parsed: argparse.Namespace, images: "ImageFiles | None" = None)
         if file is not None and not file.startswith(TORCHVISION) and is_network_file(Path(file)):
             return load(file, architecture=named).eval()
         if named is None:
-            what = "give the FILE of a network" if file is None else f"{file}: holds tensors alone"
-            raise UserError(f"{what}; --model says which architecture it is")
+            if file is None:
+                raise UserError("give the FILE of a network; --model says which architecture it is")
+            if not file.startswith(TORCHVISION):
+                foreign_tensors(Path(file))
+            raise UserError(f"{file}: holds tensors alone; --model says which architecture it is")
         network = build(named)
     if file is not None:
         load_published(network, file)

@@ -52,7 +52,7 @@ def run(parsed: argparse.Namespace) -> None:
     from nenni.core.io import write_csv
     from nenni.cost.bench import FORWARD, TRAINING
 
-    batches = dict.fromkeys(parsed.batch)
+    file, batches = _file(parsed), dict.fromkeys(parsed.batch)
     jobs = [(variant, batch) for batch in batches for variant in (*FORWARD, *TRAINING)]
     progress, left = Progress(), Left(len(jobs))
     rows: list[dict[str, Any]] = []
@@ -62,7 +62,7 @@ def run(parsed: argparse.Namespace) -> None:
         progress(f"{variant}, batch {batch}: {left.after()}{'' if found else '; it failed'}")
     table = pd.DataFrame(rows)
     if table["seconds"].isna().all():
-        raise UserError(f"{_file(parsed)}: nothing could be measured (see above)")
+        raise UserError(f"{file}: nothing could be measured (see above)")
     table["images_per_second"] = table["batch"] / table["seconds"]
     training = table["variant"].isin(TRAINING)
     plain = _of(table, "fp32").where(~training, _of(table, "train_plain"))
@@ -100,10 +100,7 @@ def _measure(parsed: argparse.Namespace) -> dict[str, float]:
 
 def _in_own_process(parsed: argparse.Namespace, variant: str, batch: int) -> dict[str, float]:
     """What was measured; nothing if it failed, as where torch.fx cannot trace a network."""
-    command = [sys.executable, "-m", "nenni", "bench", str(_file(parsed)), "--only", variant]
-    for name in ("model", "classes", "data", "size"):
-        if (value := getattr(parsed, name)) is not None:
-            command += [f"--{name}", str(value)]
+    command = [sys.executable, "-m", "nenni", *parsed.words, "--only", variant]
     done = subprocess.run(
         [*command, "--batch", str(batch)], capture_output=True, text=True, check=False
     )

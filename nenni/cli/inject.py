@@ -153,6 +153,6 @@ def _checked(config: Any, where: str, *place: str) -> dict[str, Any]:
         try:
             checked[kind] = plugins.validate(kind, config[kind])
         except PydanticCustomError as error:
-            problems = (error.context or {})["problems"]
-            raise refusal(where, [((*place, kind, *key), said) for key, said in problems]) from None
+            found = plugins.problems_in(error)
+            raise refusal(where, [((*place, kind, *key), said) for key, said in found]) from None
     return checked

@@ -41,6 +41,7 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _parse(words: list[str] | None) -> argparse.Namespace:
+    """The arguments, and the `words` that they were read from."""
     parser = argparse.ArgumentParser(
         "nenni",
         description="Non-Essential Neuron Noise Injection: inject, attack and count a network.",
@@ -54,4 +55,5 @@ def _parse(words: list[str] | None) -> argparse.Namespace:
         parsed.file = rest.pop()  # argparse finds an optional FILE only before the options
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    parsed.words = sys.argv[1:] if words is None else words
     return parsed

@@ -102,23 +102,26 @@ def read_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
 
     try:
         with safe_open(path, framework="pt") as file:
-            meta = json.loads(file.metadata()["nenni"])
-            return {name: file.get_tensor(name) for name in file.keys()}, meta  # noqa: SIM118
+            meta = json.loads((file.metadata() or {}).get("nenni", "null"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError as error:
-        raise UserError(f"{path}: is missing; run snakemake again") from error
-    except (SafetensorError, TypeError, KeyError, ValueError) as error:
-        raise UserError(f"{path}: is damaged ({error}); {_AGAIN}") from error
+        raise UserError(f"{path}: is missing") from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+    if meta is None:
+        raise UserError(f"{path}: holds tensors alone, written by another program")
+    return tensors, meta
 
 
-def read_meta(path: Path) -> Any:
-    """Metadata of a file of :func:`write_tensors`; None if it is none."""
+def is_ours(path: Path) -> bool:
+    """Whether :func:`write_tensors` wrote a file."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
-            return json.loads((file.metadata() or {}).get("nenni", "null"))
-    except (SafetensorError, OSError, ValueError):
-        return None
+            return "nenni" in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
 
 
 def foreign_tensors(path: Path) -> dict[str, "Tensor"]:
@@ -139,7 +142,9 @@ def foreign_tensors(path: Path) -> dict[str, "Tensor"]:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"{path}: is missing") from error
-    except (SafetensorError, OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+    except SafetensorError as error:
+        raise _damaged(path, error) from error
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
         raise UserError(f"{path}: holds no tensors, or more than tensors alone") from error
     found = found.get("state_dict", found) if isinstance(found, dict) else found
     if not isinstance(found, dict) or not all(isinstance(t, torch.Tensor) for t in found.values()):
@@ -174,6 +179,12 @@ def check_manifest(path: Path) -> list[str]:
         elif sha256(file) != digest:
             problems.append(f"{file}: is not what was written; {_AGAIN}")
     return problems
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"{path}: is damaged, or no safetensors ({error}); if the workflow made it, {_AGAIN}"
+    )
 
 
 def _explain(path: Path, error: OSError) -> UserError:

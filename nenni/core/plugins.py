@@ -177,6 +177,12 @@ def validate(kind: str, value: Any) -> Ref:
     return {"name": value["name"], **found}
 
 
+def chosen(kind: str, config: Ref) -> Ref:
+    """The arguments of a checked config that are not the plugin's defaults."""
+    fields = schema(kind, config["name"]).model_fields
+    return {key: value for key, value in arguments(config).items() if value != fields[key].default}
+
+
 def checked(model: type[BaseModel], value: Any, *, exclude_none: bool = False) -> dict[str, Any]:
     """Check values by a model and fill in its defaults; raises as :func:`validate` does."""
     try:
@@ -328,6 +334,12 @@ def _default(value: ast.expr, where: Declaration) -> Any:
 def refusal(found: list[tuple[tuple[int | str, ...], str]]) -> PydanticCustomError:
     """The error of :func:`validate`."""
     return PydanticCustomError("plugin", "{problems}", {"problems": found})
+
+
+def problems_in(error: PydanticCustomError) -> list[tuple[tuple[int | str, ...], str]]:
+    """The (location, message) pairs of an error of :func:`validate`."""
+    found: list[tuple[tuple[int | str, ...], str]] = (error.context or {})["problems"]
+    return found
 
 
 def _places(kind: str) -> list[Path]:

@@ -8,8 +8,8 @@ Its metadata have one key, ``nenni``, with sorted JSON::
      "n_classes": a number or null,
      "defence": {"name": ..., what its plugin needs} or null}
 
-Nothing that a file names is run, but for the models and defences of this package: a function of
-somebody's own only where the caller names the same one.
+Nothing that a file names is run, but for the models and defences of this package and of the folders
+of plugins in use: a function of somebody's own only where the caller names the same one.
 """
 
 import copy
@@ -19,15 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
 from nenni.core import plugins
-from nenni.core.errors import UserError
-from nenni.core.io import read_meta, read_tensors, write_tensors
+from nenni.core.errors import UserError, refusal
+from nenni.core.io import is_ours, read_tensors, write_tensors
 from nenni.method.defence import DefenceFormat
 from nenni.networks.architecture import Architecture
 from nenni.networks.build import architecture_of, build, remember
-from nenni.networks.weights import load_tensors
+from nenni.networks.weights import check_fits, load_tensors
 
 _FORMAT = 2
 Named = str | Mapping[str, Any] | Architecture
@@ -50,18 +51,22 @@ def save(network: nn.Module, path: str | Path, *, architecture: Named | None = N
     Raises
     ------
     UserError
-        If there is no such architecture, or a defence's choice is no plugin.
+        If there is no such architecture, a defence's choice is no plugin, or the network is not
+        (any more) what its model makes; a function of one's own is not run to find out.
     """
     known = architecture_of(network)
     if architecture is not None:
         known = Architecture.read(architecture, "architecture").over(known)
         known.check_complete()
+    header = _Header(known, _describe(network))
+    if known.model is not None and known.own is None:
+        _check_same(network, header, Path(path))
     meta = {
         "format": _FORMAT,
         "model": known.model,
         "input_shape": known.input_shape,
         "n_classes": known.n_classes,
-        "defence": _describe(network),
+        "defence": header.defence,
     }
     write_tensors(Path(path), network.state_dict(), meta)
 
@@ -103,21 +108,18 @@ def load(
     known = header.architecture.over(named)
     if model is None:
         _check_permission(header.architecture, named, file)
-        plain = build(known)
+        plain = _build(known, file)
     else:
         plain = copy.deepcopy(model)
         remember(plain, architecture_of(model).over(known))
-    network = plain
-    if header.defence is not None:
-        example = _example(plain, example_input, file)
-        network = _restore(plain, header.defence, example, file)
+    network = _defended(plain, header, example_input, file)
     load_tensors(network, tensors, file)
     return network
 
 
 def is_network_file(path: Path) -> bool:
     """Whether a file is one of ours, and not of tensors alone."""
-    return read_meta(path) is not None
+    return is_ours(path)
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,9 @@ class _Header:
 
 def _read(meta: Any, file: Path) -> _Header:
     version = meta.get("format") if isinstance(meta, dict) else None
-    if version == 1:  # nenni.save at first: the choices of the injected layers, and no more
+    if (
+        type(version) is int and version == 1
+    ):  # nenni.save at first: the choices of the injected layers, and no more
         return _Header(Architecture(), {"name": "nenni", "layers": meta.get("layers")})
     if version != _FORMAT:
         raise UserError(
@@ -142,16 +146,46 @@ def _read(meta: Any, file: Path) -> _Header:
     model, shape, classes, defence = (
         meta[key] for key in ("model", "input_shape", "n_classes", "defence")
     )
-    numbers = [*(shape if isinstance(shape, list) else [shape]), classes]
-    if not all(n is None or (type(n) is int and n > 0) for n in numbers):
+    sized = shape is None or (isinstance(shape, list) and shape and all(map(_is_size, shape)))
+    if not sized or not (classes is None or _is_size(classes)):
         raise UserError(
-            f"{file}: input_shape and n_classes should be whole numbers of 1 or more, got "
-            f"{shape!r} and {classes!r}"
+            f"{file}: input_shape should be a list of whole numbers of 1 or more, and n_classes "
+            f"one such number, got {shape!r} and {classes!r}"
         )
     if not isinstance(defence, dict | None):
         raise UserError(f"{file}: defence should be a mapping with a name, got {defence!r}")
     made = Architecture(model, None if shape is None else tuple(shape), classes)
     return _Header(Architecture.read(made, str(file)), defence)
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _build(architecture: Architecture, file: Path) -> nn.Module:
+    try:
+        return build(architecture)
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from error
+
+
+def _defended(plain: nn.Module, header: _Header, example: Tensor | None, file: Path) -> nn.Module:
+    if header.defence is None:
+        return plain
+    return _restore(plain, header.defence, _example(plain, example, file), file)
+
+
+def _check_same(network: nn.Module, header: _Header, file: Path) -> None:
+    """Refuse to write what :func:`load` could not read, as after a layer was replaced."""
+    with torch.random.fork_rng():
+        again = _defended(_build(header.architecture, file), header, None, file)
+    try:
+        check_fits(again, network.state_dict(), file)
+    except UserError as error:
+        raise UserError(
+            f"{error}: the network is no longer what its model {header.architecture.name} makes; "
+            "name a function of your own that makes it, architecture='my_module:build'"
+        ) from None
 
 
 def _check_permission(found: Architecture, named: Architecture, file: Path) -> None:
@@ -166,8 +200,13 @@ def _check_permission(found: Architecture, named: Architecture, file: Path) -> N
             f"{file}: its network is made by {found.own}, and a file's code is run only if you "
             f"name it: architecture='{found.own}' (--model {found.own}), or give a plain network"
         )
-    if found.model is not None and named.model is not None and found.name != named.name:
+    if found.model is None or named.model is None:
+        return
+    if found.name != named.name:
         raise UserError(f"{file}: is of the model {found.name}, not {named.name}")
+    for key, asked in plugins.chosen("model", dict(named.model)).items():
+        if found.model[key] != asked:
+            raise UserError(f"{file}: its model has {key} = {found.model[key]!r}, not {asked!r}")
 
 
 def _describe(network: nn.Module) -> dict[str, Any] | None:
@@ -186,6 +225,11 @@ def _restore(model: nn.Module, defence: dict[str, Any], example: Tensor, file: P
         raise UserError(f"{file}: unknown defence {name!r}; known are: {known}")
     try:
         return _plugin(name).restore(model, plugins.arguments(defence), example)
+    except PydanticCustomError as error:
+        found = plugins.problems_in(error)
+        unknown = any(place[-1:] == ("name",) for place, _ in found)
+        hint = " (plugins of your own are found in the folder of --plugins or nenni.use_plugins)"
+        raise UserError(f"{refusal(f'{file}: defence', found)}{hint if unknown else ''}") from None
     except (ValueError, TypeError) as error:
         raise UserError(f"{file}: its defence cannot be read ({error})") from error
     except UserError as error:

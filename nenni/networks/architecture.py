@@ -101,8 +101,8 @@ def read(value: Any, where: str) -> dict[str, Any]:
     try:
         return validate(value)
     except PydanticCustomError as error:
-        problems = (error.context or {})["problems"]
-        raise refusal(where, [(("model", *key), said) for key, said in problems]) from None
+        found = plugins.problems_in(error)
+        raise refusal(where, [(("model", *key), said) for key, said in found]) from None
 
 
 def files_of(function: str) -> list[Path]:

@@ -13,7 +13,13 @@ TORCHVISION = "torchvision:"
 
 
 def load_tensors(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    """Fill a network with the tensors of a file, all of which must fit.
+    """Fill a network with the tensors of a file, all of which must fit; see :func:`check_fits`."""
+    check_fits(model, tensors, path)
+    model.load_state_dict(tensors)
+
+
+def check_fits(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    """Refuse the tensors of a file that are not those of a network.
 
     Raises
     ------
@@ -31,7 +37,6 @@ def load_tensors(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> No
         expected, found = describe(wanted, name), describe(tensors, name)
         if found != expected:
             raise UserError(f"{path}: does not fit: {name} should be {expected}, is {found}")
-    model.load_state_dict(tensors)
 
 
 def load_published(model: nn.Module, weights: str) -> None:

@@ -6,7 +6,10 @@ import pandas as pd
 import pytest
 
 from nenni.cli.main import main
+from nenni.core import plugins
 from nenni.core.io import read_tensors, write_tensors
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_times_a_network_of_ones_own(
@@ -33,11 +36,30 @@ def test_a_file_without_a_shape_takes_that_of_the_data(
     assert '"seconds"' in capsys.readouterr().out
 
 
+def test_every_variant_is_measured_with_the_same_plugins(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(plugins, "_folders", [])
+    own = tmp_path / "mine" / "selection" / "like_topk.py"
+    own.parent.mkdir(parents=True)
+    own.write_text((ROOT / "nenni" / "method" / "selection" / "topk.py").read_text())
+    tensors, meta = read_tensors(folder / "own.safetensors")
+    for choices in meta["defence"]["layers"].values():
+        choices["selection"] = {"name": "like_topk", "fraction": 0.5}
+    write_tensors(folder / "mine.safetensors", tensors, meta)
+    monkeypatch.setattr("nenni.cost.bench.FORWARD", ("fp32", "injected"))
+    monkeypatch.setattr("nenni.cost.bench.TRAINING", ())
+    words = ["bench", "mine.safetensors", "--model", "my_digits:build", "--batch", "2"]
+    assert main(words) == 2
+    assert main([*words, "--plugins", str(tmp_path / "mine"), "--out", "bench.csv"]) == 0
+    assert (pd.read_csv(folder / "bench.csv")["seconds"] > 0).all()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["w.pt", "--model", "my_digits:build"], "w.pt: nothing is injected; give the file of a"),
-        (["absent"], "absent: holds tensors alone"),
+        (["absent"], "absent: is missing"),
         ([], "give the FILE of an injected network"),
     ],
 )

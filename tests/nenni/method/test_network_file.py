@@ -210,10 +210,10 @@ def test_a_pickle_is_refused_and_not_run(file: Path, noisy: nn.Module) -> None:
 
 def test_other_safetensors_are_refused(file: Path, noisy: nn.Module) -> None:
     save_file(noisy.state_dict(), file)
-    with pytest.raises(UserError, match="is damaged"):
+    with pytest.raises(UserError, match="holds tensors alone, written by another program"):
         load(file, plain(), X)
     save_file(noisy.state_dict(), file, {"format": "pt"})
-    with pytest.raises(UserError, match="is damaged"):
+    with pytest.raises(UserError, match="holds tensors alone, written by another program"):
         load(file, plain(), X)
 
 
@@ -278,6 +278,9 @@ def meta_of(file: Path) -> Any:
         lambda meta: meta.update(input_shape=[1, 28, 0]),
         lambda meta: meta.update(input_shape=[1, 28, True]),
         lambda meta: meta.update(input_shape="1x28x28"),
+        lambda meta: meta.update(input_shape=5),
+        lambda meta: meta.update(input_shape=[]),
+        lambda meta: meta.update(format=True),
         lambda meta: meta.update(n_classes=2.5),
         lambda meta: meta.update(model="small_cnn"),
         lambda meta: meta.update(model={"name": "absent"}),
@@ -518,3 +521,42 @@ def test_files_of_others_are_told_apart(file: Path, noisy: nn.Module, tmp_path: 
     torch.save(noisy.state_dict(), tmp_path / "theirs.pt")
     assert not any(is_network_file(tmp_path / f"theirs.{end}") for end in ("safetensors", "pt"))
     assert not is_network_file(tmp_path / "absent")
+
+
+def with_another_head(model: nn.Module) -> nn.Module:
+    model.fc2 = nn.Linear(32, 7)
+    return model
+
+
+@pytest.mark.parametrize("change", [with_another_head, nn.Module.half])
+@pytest.mark.parametrize("injected", [False, True])
+def test_a_network_that_its_model_does_not_make_is_not_written(
+    change: Callable[[nn.Module], nn.Module], injected: bool, make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    """Neither half of them could be read again."""
+    network = build(Architecture(SMALL, (1, 28, 28), 10))
+    network = change(inject(network, make_spec(), X) if injected else network)
+    state = torch.random.get_rng_state()
+    with pytest.raises(UserError, match=r"should be .*no longer what its model small_cnn makes"):
+        save(network, tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_an_architecture_that_the_file_contradicts_is_refused(tmp_path: Path) -> None:
+    save(build(Architecture(SMALL, (1, 28, 28), 10)), tmp_path / "m")
+    load(tmp_path / "m", architecture="small_cnn")
+    load(tmp_path / "m", architecture=SMALL)
+    with pytest.raises(UserError, match="its model has hidden = 32, not 7"):
+        load(tmp_path / "m", architecture={"name": "small_cnn", "hidden": 7})
+
+
+def test_plugins_of_ones_own_are_hinted_at(file: Path) -> None:
+    def unknown(meta: Any) -> None:
+        meta["defence"]["layers"]["conv2"]["selection"] = {"name": "mine"}
+
+    edited(file, unknown)
+    with pytest.raises(UserError, match=r"unknown selection 'mine'.*--plugins"):
+        load(file, plain())
+    with pytest.raises(UserError, match="is damaged"):
+        load(file.parent, plain())
