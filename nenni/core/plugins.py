@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import PydanticCustomError
 
-from nenni.core import own_modules, types
+from nenni.core import contract, own_modules, types
 from nenni.core.declarations import ROOT, Declaration, file_of, read
 from nenni.core.errors import UserError
 
@@ -122,7 +122,9 @@ def declaration(kind: str, name: str) -> Declaration:
     file, folder = path(kind, name), _home(kind, name)
     if folder is not None:
         own_modules.refuse_shadowed(file, folder)
-    return read(file, folder=folder)
+    found = read(file, folder=folder)
+    contract.check(kind, found)
+    return found
 
 
 def load(kind: str, name: str) -> Any:
