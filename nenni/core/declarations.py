@@ -72,7 +72,8 @@ class Declaration:
     parameters : tuple of Parameter
         What may be set.
     given : dict
-        Positional parameters of a function, what the framework hands over: name -> annotation.
+        Positional parameters of a function, what the framework hands over: name -> annotation, as
+        :func:`meaning` gives it.
     constants : dict
         Plain values of a class's ``ClassVar`` fields, its bases' among them.
     imports : dict
@@ -117,6 +118,25 @@ def read(file: Path, name: str | None = None, folder: Path | None = None) -> Dec
     if node is None:
         raise UserError(f"{file}: has no class or function {name}")
     return _of_class(node, source) if isinstance(node, ast.ClassDef) else _of_function(node, source)
+
+
+def meaning(annotation: ast.expr, imports: Imports) -> str:
+    """What an annotation names, ``module.name`` where it is imported; or itself as it is written.
+
+    However it was imported, and in quotes or not.
+    """
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        return meaning(_unquoted(annotation.value), imports)
+    module, name = _named(annotation, imports)
+    return f"{module}.{name}" if module else ast.unparse(annotation)
+
+
+def _unquoted(text: str) -> ast.expr:
+    first, *rest = text.split(".")
+    found: ast.expr = ast.Name(first)
+    for name in rest:
+        found = ast.Attribute(found, name)
+    return found
 
 
 def file_of(module: str) -> Path:
@@ -165,7 +185,7 @@ def _of_function(node: ast.FunctionDef, source: _Source) -> Declaration:
         Parameter(arg.arg, _annotation(arg, source.file), default) for arg, default in pairs
     )
     handed = [*asked.posonlyargs, *asked.args, *([asked.vararg] if asked.vararg else [])]
-    given = {a.arg: ast.unparse(a.annotation) if a.annotation else "" for a in handed}
+    given = {a.arg: meaning(a.annotation, source.imports) if a.annotation else "" for a in handed}
     return Declaration(source.file, node.name, parameters, given, {}, source.imports, source.folder)
 
 
@@ -240,7 +260,7 @@ def _base(base: ast.expr, source: _Source) -> Declaration | None:
 
 
 def _named(base: ast.expr, imports: Imports) -> tuple[str, str]:
-    """Module and name of a base that is imported, itself or as a module's attribute."""
+    """Module and name of what is imported, itself or as a module's attribute."""
     if isinstance(base, ast.Attribute):
         module, inner = imports.get(ast.unparse(base.value), ("", ""))
         return ".".join(filter(None, (module, inner))), base.attr

@@ -19,7 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from nenni.core import contract, own_modules, types
-from nenni.core.declarations import ROOT, Declaration, file_of, read
+from nenni.core.declarations import ROOT, Declaration, file_of, meaning, read
 from nenni.core.errors import UserError
 
 Ref = dict[str, Any]
@@ -159,18 +159,23 @@ def files(kind: str, ref: Ref) -> list[str]:
 
 def annotated(kind: str, name: str, type_: str) -> list[str]:
     """A plugin's parameters that are annotated with a name of :mod:`nenni.core.types`."""
-    asked = declaration(kind, name).parameters
-    return [p.name for p in asked if _mentions(p.annotation, type_)]
+    found = declaration(kind, name)
+    return [
+        p.name
+        for p in found.parameters
+        if any(_is(node, type_, found) for node in ast.walk(p.annotation))
+    ]
 
 
 def marked(kind: str, name: str, mark: type) -> dict[str, Any]:
     """A plugin's parameters with a mark of :mod:`nenni.core.types` -> what the mark is given."""
-    found = {}
-    for p in declaration(kind, name).parameters:
-        for node in ast.walk(p.annotation):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == mark.__name__:
-                found[p.name] = ast.literal_eval(node.args[0])
-    return found
+    found = declaration(kind, name)
+    return {
+        p.name: ast.literal_eval(node.args[0])
+        for p in found.parameters
+        for node in ast.walk(p.annotation)
+        if isinstance(node, ast.Call) and _is(node.func, mark.__name__, found)
+    }
 
 
 def build(kind: str, ref: Ref) -> Any:
@@ -381,8 +386,11 @@ def _files(folder: Path) -> list[Path]:
     return [file for file in folder.glob("*.py") if file.stem != "__init__"]
 
 
-def _mentions(annotation: ast.expr, name: str) -> bool:
-    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(annotation))
+def _is(node: ast.AST, type_: str, where: Declaration) -> bool:
+    """Whether a piece of an annotation is a name of :mod:`nenni.core.types`."""
+    if not isinstance(node, ast.Name | ast.Attribute):
+        return False
+    return meaning(node, where.imports) == f"{types.__name__}.{type_}"
 
 
 @cache

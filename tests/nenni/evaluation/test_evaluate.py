@@ -90,11 +90,12 @@ def test_randomised_networks_get_averaged_gradients(
 
 
 AVERAGED = """
-from nenni.core.types import Norm, OnRandomised, Passes
+from nenni.core import types
+from nenni.core.types import Norm, Passes
 __all__ = ["averaged"]
 def averaged(
     model, inputs, labels, eps, generator,
-    *, norm: Norm = "linf", directions: Passes = 3, early: Annotated[bool, OnRandomised(False)] = True
+    *, norm: Norm = "linf", directions: Passes = 3, early: Annotated[bool, types.OnRandomised(False)] = True
 ):
     return inputs
 """
