@@ -10,6 +10,8 @@ from pydantic_core import PydanticCustomError
 from nenni.core import plugins
 from nenni.core.plugins import Ref
 
+_INJECTED = "nenni.adversary.attack.Injected"
+
 
 def validate(value: Any) -> Ref:
     """Check an attack's config and fill in the defaults.
@@ -38,4 +40,4 @@ def injected_only(attack: Ref) -> bool:
     parts = [("attack", attack["name"])]
     if attack.get("surrogate") is not None:
         parts.append(("surrogate", attack["surrogate"]["name"]))
-    return any(plugins.needs(kind, name)["model"] == "Injected" for kind, name in parts)
+    return any(plugins.needs(kind, name)["model"] == _INJECTED for kind, name in parts)

@@ -11,7 +11,7 @@ from nenni.adversary.attack_choice import AttackChoice
 from nenni.core import plugins
 from nenni.core.errors import UserError
 from nenni.core.plugins import Ref
-from nenni.core.types import Norm
+from nenni.core.types import Norm, OnRandomised
 
 _MARGIN_PGD: Ref = {"name": "pgd", "loss": "margin", "steps": 50, "restarts": 3}
 _THROUGH: Ref = {"name": "pgd", "loss": "margin", "steps": 50}
@@ -78,7 +78,7 @@ def applicable(
     """The attacks that a network allows, made to see past its randomness if it has any.
 
     Attacks on the paths of an injected network are left out for a plain one. For a randomised one
-    the gradients that can be averaged are (EOT), and AutoAttack runs its version for it.
+    the gradients that can be averaged are (EOT), and attacks get what they declare for it.
 
     Parameters
     ----------
@@ -113,9 +113,8 @@ def _read(name: str, config: Ref, norm: Norm) -> AttackChoice:
 
 
 def _expecting(attack: AttackChoice, samples: int) -> AttackChoice:
-    arguments = dict(attack.arguments)
-    if "samples" in arguments and attack.name == "pgd":
-        arguments |= {"samples": max(samples, arguments["samples"]), "leave_broken": False}
-    if attack.name == "autoattack":
-        arguments["version"] = "rand"
-    return replace(attack, arguments=arguments)
+    asked = attack.arguments
+    passes = plugins.annotated("attack", attack.name, "Passes")
+    averaged = {name: max(samples, asked[name]) for name in passes}
+    declared = plugins.marked("attack", attack.name, OnRandomised)
+    return replace(attack, arguments={**asked, **averaged, **declared})

@@ -37,11 +37,13 @@ def add(commands: Any) -> None:
     arguments.add_amount(parser)
     arguments.add_batch_size(parser)
     parser.add_argument(
-        "--selection", metavar=_PLUGIN, help="which neurons stay exact (topk:fraction=0.5)"
+        "--selection", metavar=_PLUGIN, help=f"which neurons stay exact ({_DEFAULTS['selection']})"
     )
     parser.add_argument("--fraction", type=float, metavar="F", help="share of them")
     parser.add_argument(
-        "--projection", metavar=_PLUGIN, help="how inputs are projected (sparse:ratio=0.125)"
+        "--projection",
+        metavar=_PLUGIN,
+        help=f"how inputs are projected ({_DEFAULTS['projection']})",
     )
     parser.add_argument("--ratio", type=float, metavar="R", help="rows per input, k/d")
     parser.add_argument(

@@ -5,14 +5,20 @@ function. A whole config is so checked without torch, by the very classes and fu
 """
 
 import ast
+import builtins
+import sys
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from nenni.core import own_modules
 from nenni.core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
+FIRST_PARTY = ("nenni", "hwmodel")
+Imports = dict[str, tuple[str, str]]
+"""Name in a file -> module, and name in it; the latter is empty where it is the module itself."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,27 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class Members:
+    """What a class has, with its bases.
+
+    Attributes
+    ----------
+    written, left_open : frozenset of str
+        Methods and attributes that have a body or a value; those that are abstract, or a
+        protocol's.
+    dataclass : bool
+        Whether the class itself is decorated as one.
+    whole : bool
+        Whether all of its bases could be read.
+    """
+
+    written: frozenset[str]
+    left_open: frozenset[str]
+    dataclass: bool
+    whole: bool
+
+
+@dataclass(frozen=True)
 class Declaration:
     """A class or a function as its source shows it.
 
@@ -45,11 +72,16 @@ class Declaration:
     parameters : tuple of Parameter
         What may be set.
     given : dict
-        Positional parameters of a function, what the framework hands over: name -> annotation.
+        Positional parameters of a function, what the framework hands over: name -> annotation, as
+        :func:`meaning` gives it.
     constants : dict
         Plain values of a class's ``ClassVar`` fields, its bases' among them.
     imports : dict
-        Name in the file -> module and name that it was imported from.
+        Name in the file, or in those of its bases -> module and name that it was imported from.
+    folder : Path or None
+        The folder of one's own that the file is in.
+    of_class : Members or None
+        What a class has; None for a function.
     """
 
     file: Path
@@ -57,11 +89,13 @@ class Declaration:
     parameters: tuple[Parameter, ...]
     given: dict[str, str] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
-    imports: dict[str, tuple[str, str]] = field(default_factory=dict)
+    imports: Imports = field(default_factory=dict)
+    folder: Path | None = None
+    of_class: Members | None = None
 
 
 @cache
-def read(file: Path, name: str | None = None) -> Declaration:
+def read(file: Path, name: str | None = None, folder: Path | None = None) -> Declaration:
     """Read a declaration.
 
     Parameters
@@ -70,38 +104,59 @@ def read(file: Path, name: str | None = None) -> Declaration:
         A Python file.
     name : str or None
         Of the class or function; None is the one that the file's ``__all__`` lists.
+    folder : Path or None
+        The folder of one's own that the file is in, whose modules may hold bases.
 
     Raises
     ------
     UserError
         If there is none of this name, or it cannot be read.
     """
-    try:
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, UnicodeDecodeError, ValueError) as error:
-        raise UserError(f"{file}: cannot be read as Python ({error})") from error
-    name = _exported(tree, file) if name is None else name
-    found = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)]
-    node = next((n for n in found if n.name == name), None)
+    source = _parsed(file, folder)
+    name = _exported(source.tree, file) if name is None else name
+    node = source.found.get(name)
     if node is None:
         raise UserError(f"{file}: has no class or function {name}")
-    imports = dict(_imports(tree))
-    if isinstance(node, ast.ClassDef):
-        beside = {n.name: n for n in found if isinstance(n, ast.ClassDef)}
-        fields, constants = _members(node, beside, imports)
-        return Declaration(file, name, tuple(fields.values()), {}, constants, imports)
-    arguments = node.args
-    pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-    parameters = tuple(
-        Parameter(arg.arg, _annotation(arg, file), default) for arg, default in pairs
-    )
-    given = {a.arg: ast.unparse(a.annotation) if a.annotation else "" for a in arguments.args}
-    return Declaration(file, name, parameters, given, {}, imports)
+    return _of_class(node, source) if isinstance(node, ast.ClassDef) else _of_function(node, source)
+
+
+def meaning(annotation: ast.expr, imports: Imports) -> str:
+    """What an annotation names, ``module.name`` where it is imported; or itself as it is written.
+
+    However it was imported, and in quotes or not.
+    """
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        return meaning(_unquoted(annotation.value), imports)
+    module, name = _named(annotation, imports)
+    return f"{module}.{name}" if module else ast.unparse(annotation)
+
+
+def _unquoted(text: str) -> ast.expr:
+    first, *rest = text.split(".")
+    found: ast.expr = ast.Name(first)
+    for name in rest:
+        found = ast.Attribute(found, name)
+    return found
 
 
 def file_of(module: str) -> Path:
     """Source file of a module of this project."""
     return ROOT.joinpath(*module.split(".")).with_suffix(".py")
+
+
+@dataclass(frozen=True)
+class _Source:
+    file: Path
+    folder: Path | None
+    tree: ast.Module
+    found: dict[str, ast.FunctionDef | ast.ClassDef]
+    imports: Imports
+
+
+def _parsed(file: Path, folder: Path | None) -> _Source:
+    tree = own_modules.parse(file)
+    found = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+    return _Source(file, folder, tree, {n.name: n for n in found}, dict(_imports(tree)))
 
 
 def _exported(tree: ast.Module, file: Path) -> str:
@@ -114,29 +169,39 @@ def _exported(tree: ast.Module, file: Path) -> str:
 
 
 def _imports(tree: ast.Module) -> list[tuple[str, tuple[str, str]]]:
-    return [
-        (alias.asname or alias.name, (node.module, alias.name))
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom) and node.module
-        for alias in node.names
-    ]
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found += [(a.asname or a.name, (node.module, a.name)) for a in node.names]
+        elif isinstance(node, ast.Import):
+            found += [(a.asname or a.name, (a.name, "")) for a in node.names]
+    return found
 
 
-def _members(
-    node: ast.ClassDef, beside: dict[str, ast.ClassDef], imports: dict[str, tuple[str, str]]
-) -> tuple[dict[str, Parameter], dict[str, Any]]:
-    """Fields and constants of a class, those of its bases in this project first."""
-    fields: dict[str, Parameter] = {}
-    constants: dict[str, Any] = {}
-    for base in [b.id for b in node.bases if isinstance(b, ast.Name)]:
-        module, name = imports.get(base, ("", base))
-        if base in beside:
-            more, further = _members(beside[base], beside, imports)
-            fields, constants = fields | more, constants | further
-        elif module and file_of(module).exists():
-            found = read(file_of(module), name)
-            fields |= {p.name: p for p in found.parameters}
-            constants |= found.constants
+def _of_function(node: ast.FunctionDef, source: _Source) -> Declaration:
+    asked = node.args
+    pairs = zip(asked.kwonlyargs, asked.kw_defaults, strict=True)
+    parameters = tuple(
+        Parameter(arg.arg, _annotation(arg, source.file), default) for arg, default in pairs
+    )
+    handed = [*asked.posonlyargs, *asked.args, *([asked.vararg] if asked.vararg else [])]
+    given = {a.arg: meaning(a.annotation, source.imports) if a.annotation else "" for a in handed}
+    return Declaration(source.file, node.name, parameters, given, {}, source.imports, source.folder)
+
+
+def _annotation(arg: ast.arg, file: Path) -> ast.expr:
+    if arg.annotation is None:
+        raise UserError(f"{file}: its parameter {arg.arg} should carry an annotation")
+    return arg.annotation
+
+
+def _of_class(node: ast.ClassDef, source: _Source) -> Declaration:
+    """A class, with what it has from its bases in this project or in a folder of one's own."""
+    found = [_base(base, source) for base in node.bases]
+    bases = [base for base in found if base is not None]
+    fields = {p.name: p for base in bases for p in base.parameters}
+    constants = {name: value for base in bases for name, value in base.constants.items()}
+    imports = {name: what for base in bases for name, what in base.imports.items()}
     for part in node.body:
         if not isinstance(part, ast.AnnAssign) or not isinstance(part.target, ast.Name):
             continue
@@ -145,10 +210,71 @@ def _members(
             fields[name] = Parameter(name, part.annotation, part.value)
         elif isinstance(part.value, ast.Constant):
             constants[name] = part.value.value
-    return fields, constants
+    of_class = _members(node, [base.of_class for base in bases if base.of_class], None not in found)
+    return Declaration(
+        source.file, node.name, tuple(fields.values()), {}, constants, imports | source.imports,
+        source.folder, of_class,
+    )  # fmt: skip
 
 
-def _annotation(arg: ast.arg, file: Path) -> ast.expr:
-    if arg.annotation is None:
-        raise UserError(f"{file}: its parameter {arg.arg} should carry an annotation")
-    return arg.annotation
+def _members(node: ast.ClassDef, bases: list[Members], whole: bool) -> Members:
+    protocol = any(ast.unparse(base).endswith("Protocol") for base in node.bases)
+    written: set[str] = set()
+    left_open: set[str] = set()
+    for part in node.body:
+        if isinstance(part, ast.FunctionDef):
+            abstract = any(ast.unparse(d).endswith("abstractmethod") for d in part.decorator_list)
+            (left_open if abstract or protocol else written).add(part.name)
+        elif isinstance(part, ast.AnnAssign | ast.Assign):
+            targets = part.targets if isinstance(part, ast.Assign) else [part.target]
+            written |= {target.id for target in targets if isinstance(target, ast.Name)}
+    everything = frozenset(written).union(*(base.written for base in bases))
+    return Members(
+        everything,
+        frozenset(left_open).union(*(base.left_open for base in bases)) - everything,
+        any("dataclass" in ast.unparse(d) for d in node.decorator_list),
+        whole and all(base.whole for base in bases),
+    )
+
+
+_PLAIN = Declaration(Path(), "object", (), of_class=Members(frozenset(), frozenset(), False, True))
+"""A base of Python's own, which lets one set nothing."""
+
+
+def _base(base: ast.expr, source: _Source) -> Declaration | None:
+    """A base where it can be read; None where it cannot."""
+    if isinstance(base, ast.Subscript):
+        return _base(base.value, source)
+    if isinstance(base, ast.Name) and isinstance(source.found.get(base.id), ast.ClassDef):
+        return read(source.file, base.id, source.folder)
+    module, name = _named(base, source.imports)
+    if not module:
+        return _PLAIN if hasattr(builtins, ast.unparse(base)) else None
+    top = module.partition(".")[0]
+    if top in FIRST_PARTY and not file_of(module).exists():
+        raise UserError(
+            f"{source.file}: its base {name} should be imported from the file that defines it, "
+            f"not from {module}"
+        )
+    return _PLAIN if top in sys.stdlib_module_names else _elsewhere(module, name, source.folder)
+
+
+def _named(base: ast.expr, imports: Imports) -> tuple[str, str]:
+    """Module and name of what is imported, itself or as a module's attribute."""
+    if isinstance(base, ast.Attribute):
+        module, inner = imports.get(ast.unparse(base.value), ("", ""))
+        return ".".join(filter(None, (module, inner))), base.attr
+    return imports.get(ast.unparse(base), ("", ""))
+
+
+def _elsewhere(module: str, name: str, folder: Path | None) -> Declaration | None:
+    """A class of another file of this project or of a folder, or what that file has imported."""
+    if module.partition(".")[0] in FIRST_PARTY:
+        return read(file_of(module), name)
+    file = folder and own_modules.source(folder, module)
+    if file is None:
+        return None
+    source = _parsed(file, folder)
+    if name not in source.found and name in source.imports:
+        return _elsewhere(*source.imports[name], folder)
+    return read(file, name, folder)

@@ -18,8 +18,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import PydanticCustomError
 
-from nenni.core import types
-from nenni.core.declarations import ROOT, Declaration, file_of, read
+from nenni.core import contract, own_modules, types
+from nenni.core.declarations import ROOT, Declaration, file_of, meaning, read
 from nenni.core.errors import UserError
 
 Ref = dict[str, Any]
@@ -50,7 +50,8 @@ _KIND_OF = {
 _HANDED_OVER = ("generator", "progress")
 """Keyword-only parameters that callers give and no config."""
 
-_folders: list[Path] = []
+_folders: dict[Path, str] = {}
+"""Folders of one's own, absolute -> as they were given."""
 
 
 def use_plugins(folder: str | Path) -> None:
@@ -69,7 +70,7 @@ def use_plugins(folder: str | Path) -> None:
     UserError
         If it is no folder, has no plugins, or a plugin has the name of another.
     """
-    path = Path(folder)
+    path = Path(folder).absolute()
     if path.resolve() in (known.resolve() for known in _folders):
         return
     if not path.is_dir():
@@ -83,7 +84,13 @@ def use_plugins(folder: str | Path) -> None:
             raise UserError(
                 f"plugins: {path / kind / taken[0]}.py has the name of another {kind}; rename it"
             )
-    _folders.append(path)
+    _folders[path] = str(Path(folder))
+    sys.path.append(str(path))
+
+
+def folders() -> list[Path]:
+    """The folders of one's own, absolute."""
+    return [*_folders]
 
 
 def names(kind: str) -> list[str]:
@@ -97,17 +104,35 @@ def path(kind: str, name: str) -> Path:
     return next((file for file in files if file.exists()), next(iter(_places(kind))) / f"{name}.py")
 
 
-def folder_of(kind: str, name: str) -> Path | None:
-    """The folder of one's own that a plugin is from; None for those of this package."""
-    return next((f for f in _folders if (f / kind / f"{name}.py").exists()), None)
+def folder_of(kind: str, name: str) -> str | None:
+    """The folder of one's own that a plugin is from, as given; None for those of this package."""
+    folder = _home(kind, name)
+    return None if folder is None else _folders[folder]
+
+
+def declaration(kind: str, name: str) -> Declaration:
+    """What the source of a plugin says of it.
+
+    Raises
+    ------
+    UserError
+        If it is not what a plugin of this kind should be, or its imports would find other modules
+        than those of its folder.
+    """
+    file, folder = path(kind, name), _home(kind, name)
+    if folder is not None:
+        own_modules.refuse_shadowed(file, folder)
+    found = read(file, folder=folder)
+    contract.check(kind, found)
+    return found
 
 
 def load(kind: str, name: str) -> Any:
     """Import a plugin and return its function or class."""
-    folder, exported = folder_of(kind, name), read(path(kind, name)).name
-    if folder is None:
+    exported = declaration(kind, name).name
+    if _home(kind, name) is None:
         return getattr(import_module(f"nenni.{PACKAGES[kind]}.{name}"), exported)
-    return getattr(_imported(path(kind, name).resolve(), folder.resolve()), exported)
+    return getattr(_imported(path(kind, name).resolve()), exported)
 
 
 def name_of(kind: str, plugin: type) -> str | None:
@@ -118,19 +143,39 @@ def name_of(kind: str, plugin: type) -> str | None:
 
 def constant(kind: str, name: str, constant: str, otherwise: Any) -> Any:
     """Value of a class plugin's ``ClassVar``, without importing it."""
-    return read(path(kind, name)).constants.get(constant, otherwise)
+    return declaration(kind, name).constants.get(constant, otherwise)
 
 
 def needs(kind: str, name: str) -> dict[str, str]:
     """Positional parameters of a function plugin, what it is handed: name -> annotation."""
-    return read(path(kind, name)).given
+    return declaration(kind, name).given
 
 
 def files(kind: str, ref: Ref) -> list[str]:
     """The values of a plugin's parameters that are annotated as a ``File``."""
-    asked = read(path(kind, ref["name"])).parameters
-    named = [p.name for p in asked if _mentions(p.annotation, "File")]
+    named = annotated(kind, ref["name"], "File")
     return [ref[name] for name in named if ref[name] is not None]
+
+
+def annotated(kind: str, name: str, type_: str) -> list[str]:
+    """A plugin's parameters that are annotated with a name of :mod:`nenni.core.types`."""
+    found = declaration(kind, name)
+    return [
+        p.name
+        for p in found.parameters
+        if any(_is(node, type_, found) for node in ast.walk(p.annotation))
+    ]
+
+
+def marked(kind: str, name: str, mark: type) -> dict[str, Any]:
+    """A plugin's parameters with a mark of :mod:`nenni.core.types` -> what the mark is given."""
+    found = declaration(kind, name)
+    return {
+        p.name: ast.literal_eval(node.args[0])
+        for p in found.parameters
+        for node in ast.walk(p.annotation)
+        if isinstance(node, ast.Call) and _is(node.func, mark.__name__, found)
+    }
 
 
 def build(kind: str, ref: Ref) -> Any:
@@ -171,7 +216,7 @@ def validate(kind: str, value: Any) -> Ref:
             [(("name",), f"unknown {kind} '{value['name']}'; known are: {', '.join(known)}")]
         )
     found = checked(schema(kind, value["name"]), arguments(value))
-    for name, other in _bounds(read(path(kind, value["name"]))).items():
+    for name, other in marked(kind, value["name"], types.AtMost).items():
         if found[name] > found[other]:
             raise refusal([((name,), f"should be at most {other} = {found[other]}")])
     return {"name": value["name"], **found}
@@ -210,12 +255,12 @@ def describe(error: Mapping[str, Any]) -> str:
 
 def schema(kind: str, name: str) -> type[BaseModel]:
     """Pydantic model of what a config may set of a plugin."""
-    return model_of(read(path(kind, name)))
+    return model_of(declaration(kind, name))
 
 
 def settings(module: str, name: str) -> dict[str, Any]:
     """What a config may set of a class or function of this package: name -> (type, default)."""
-    return _fields(file_of(module), name)
+    return _fields(file_of(module), name, None)
 
 
 def default(module: str, function: str, parameter: str) -> Any:
@@ -252,19 +297,19 @@ class PluginOf:
 
 def model_of(declaration: Declaration) -> type[BaseModel]:
     """Pydantic model of a declaration."""
-    return _model(declaration.file, declaration.name)
+    return _model(declaration.file, declaration.name, declaration.folder)
 
 
 @cache
-def _model(file: Path, name: str) -> type[BaseModel]:
+def _model(file: Path, name: str, folder: Path | None) -> type[BaseModel]:
     config = ConfigDict(extra="forbid", strict=True)
-    model: type[BaseModel] = create_model(name, __config__=config, **_fields(file, name))
+    model: type[BaseModel] = create_model(name, __config__=config, **_fields(file, name, folder))
     return model
 
 
 @cache
-def _fields(file: Path, name: str) -> dict[str, Any]:
-    declaration = read(file, name)
+def _fields(file: Path, name: str, folder: Path | None) -> dict[str, Any]:
+    declaration = read(file, name, folder)
     found: dict[str, Any] = {}
     for p in declaration.parameters:
         if p.name in _HANDED_OVER:
@@ -300,16 +345,6 @@ def _resolve(annotation: ast.expr, where: Declaration) -> Any:
     )
 
 
-def _bounds(declaration: Declaration) -> dict[str, str]:
-    """Settings annotated as AtMost another -> that other."""
-    found = {}
-    for p in declaration.parameters:
-        for node in ast.walk(p.annotation):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == types.AtMost.__name__:
-                found[p.name] = str(ast.literal_eval(node.args[0]))
-    return found
-
-
 def _optional(kind: Any) -> Any:
     return type(None) if kind is None else kind
 
@@ -327,7 +362,13 @@ def _default(value: ast.expr, where: Declaration) -> Any:
         ):
             named = where.imports.get(name)
             return {} if named is None else {"name": named[0].rpartition(".")[2]}
-    literal = ast.literal_eval(value)
+    try:
+        literal = ast.literal_eval(value)
+    except ValueError:
+        raise UserError(
+            f"{where.file}: {where.name}: a config cannot read the default {ast.unparse(value)}; "
+            "write it as a plain value"
+        ) from None
     return list(literal) if isinstance(literal, tuple) else literal
 
 
@@ -348,19 +389,25 @@ def _places(kind: str) -> list[Path]:
     return [own, *(folder / kind for folder in _folders)]
 
 
+def _home(kind: str, name: str) -> Path | None:
+    """The folder of one's own that a plugin is in."""
+    return next((f for f in _folders if (f / kind / f"{name}.py").exists()), None)
+
+
 def _files(folder: Path) -> list[Path]:
     return [file for file in folder.glob("*.py") if file.stem != "__init__"]
 
 
-def _mentions(annotation: ast.expr, name: str) -> bool:
-    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(annotation))
+def _is(node: ast.AST, type_: str, where: Declaration) -> bool:
+    """Whether a piece of an annotation is a name of :mod:`nenni.core.types`."""
+    if not isinstance(node, ast.Name | ast.Attribute):
+        return False
+    return meaning(node, where.imports) == f"{types.__name__}.{type_}"
 
 
 @cache
-def _imported(file: Path, folder: Path) -> Any:
-    """A module by its file; what stands beside it in the folder it may import."""
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
+def _imported(file: Path) -> Any:
+    """A module by its file."""
     spec = spec_from_file_location(f"nenni_plugins.{file.parent.name}.{file.stem}", file)
     assert spec is not None
     assert spec.loader is not None

@@ -18,6 +18,13 @@ class AtMost:
     other: str
 
 
+@dataclass(frozen=True)
+class OnRandomised:
+    """What a suite sets for a randomised network: ``Annotated[bool, OnRandomised(False)]``."""
+
+    value: object
+
+
 Count = Annotated[int, Field(ge=1)]
 """A whole number of 1 or more."""
 Index = Annotated[int, Field(ge=0)]
@@ -49,5 +56,7 @@ File = Annotated[str, Field(min_length=1)]
 """A file that a config names: the job reruns when its content changes."""
 Folder = Annotated[str, Field(min_length=1)]
 """A folder that a config names."""
+Passes = Annotated[int, Field(ge=1)]
+"""Passes that an attack averages its gradient over: a suite raises it for a randomised network."""
 AutoAttackVersion = Literal["standard", "rand"]
 """See :mod:`nenni.adversary.attacks.autoattack`."""

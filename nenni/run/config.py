@@ -410,9 +410,7 @@ class Config(_Strict):
     bases: dict[Name, Base]
     profile: Profile
     injection: Annotated[Ref, *_INJECTION]
-    fit: Annotated[
-        Ref, *_settings("nenni.method.fit:fit", without=("seed",), examples=(Count, ...))
-    ]
+    fit: Annotated[Ref, *_FIT]
     finetunes: dict[Name, Finetune]
     defences: dict[Name, Defence]
     experiments: dict[Name, list[Name]]

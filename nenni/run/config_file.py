@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 from nenni.core import plugins
 from nenni.core.errors import UserError
 from nenni.run.config import Claims, Config
-from nenni.run.contradictions import Problem, bad_claims, contradictions
+from nenni.run.contradictions import Problem, bad_claims, contradictions, figures_without_table
+from nenni.run.plan import Plan
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -35,6 +36,7 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> Config:
     _find_plugins(path, content.get("plugins"))
     config = _validate(path, Config, content)
     _refuse(path, contradictions(config))
+    _refuse(path, figures_without_table(Plan(config)))
     return config
 
 

@@ -8,6 +8,7 @@ from nenni.adversary.attack_config import injected_only
 from nenni.core import plugins
 from nenni.core.plugins import Ref
 from nenni.run.config import Claims, Config, Diagnose, Evaluation, Suite, TransferSource
+from nenni.run.plan import Plan
 
 Problem = tuple[tuple[int | str, ...], str]
 """Place in the config, and what is wrong there."""
@@ -207,6 +208,16 @@ def _of_products(config: Config) -> Iterator[Problem]:
             asked = [figure[key]] if key in figure else figure.get(f"{key}s", [])
             found = key if key in figure else f"{key}s"
             yield from _known(asked, defined, "figures", name, found)
+
+
+def figures_without_table(plan: Plan) -> Iterator[Problem]:
+    """Figures of a table that the run does not make; the names of its config are known."""
+    made = plan.tables()
+    for name in plan.config.figures:
+        for table in plan.figure_needs(name):
+            if table not in made:
+                message = f"draws the table '{table}', which this run does not make; it makes: "
+                yield ("figures", name), message + ", ".join(made)
 
 
 def _known(names: Iterable[str], defined: Iterable[str], *loc: int | str) -> Iterator[Problem]:

@@ -26,6 +26,9 @@ COLLECTED = {
 OF_BASES = {"sensitivities": "sensitivities.csv"}
 """Table of a run -> file of each base that is collected into it."""
 
+SUMMED_UP = ("accuracy", "paired", "main", "claims", "sweep")
+"""Tables of a run that are made of its others, or of one network."""
+
 
 class Plan:
     """The experiments of a run.
@@ -57,6 +60,11 @@ class Plan:
             return [e for e in self.experiments() if settings and e.covered_by(settings)]
         injected_alone = table in ("fit", "errors")
         return [e for e in self.experiments() if not injected_alone or self.injected(e.defence)]
+
+    def tables(self) -> list[str]:
+        """The tables of the run."""
+        collected = [table for table in COLLECTED if self.experiments_with(table)]
+        return [*collected, *OF_BASES, *SUMMED_UP, *(["suites"] if self.suite_inputs() else [])]
 
     def finetuned_experiments(self) -> list[Experiment]:
         """The experiments that are trained on."""

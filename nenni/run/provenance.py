@@ -4,26 +4,23 @@ Snakemake does not see inside imported libraries. Each rule therefore lists the 
 inputs, compared by checksum, and each checkpoint is named after their contents.
 """
 
-import ast
 import hashlib
 import json
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from nenni.core import plugins
-from nenni.core.declarations import ROOT
+from nenni.core import own_modules, plugins
+from nenni.core.declarations import FIRST_PARTY, ROOT
 from nenni.networks import architecture
-
-_FIRST_PARTY = ("nenni", "hwmodel")
 
 
 def closure(start: Iterable[Path], folders: Iterable[Path] = ()) -> list[Path]:
     """All first-party modules that some files import, directly or not, themselves included.
 
-    Packages' ``__init__`` files only hold docstrings and lazy exports: they are no edges, or every
-    closure would be the whole package.
+    The ``__init__`` files of this project's packages only hold docstrings and lazy exports: they
+    are no edges, or every closure would be the whole package. Those in a folder of one's own may
+    hold anything, and are.
 
     Parameters
     ----------
@@ -32,7 +29,7 @@ def closure(start: Iterable[Path], folders: Iterable[Path] = ()) -> list[Path]:
     folders : iterable of Path
         Folders of one's own, whose modules the plugins in them may import.
     """
-    roots = tuple(folders)
+    roots = list(folders)
     seen: set[Path] = set()
     waiting = list(start)
     while waiting:
@@ -50,7 +47,7 @@ def stage_files(stage: str, config: dict[str, Any]) -> list[Path]:
         start.append(plugins.path(kind, ref["name"]))
         if (kind, ref["name"]) == ("model", "function"):
             start += architecture.files_of(ref["function"])
-    return closure(start, map(Path, config.get("plugins", ())))
+    return closure(start, plugins.folders())
 
 
 def key(stage: str, config: dict[str, Any], inputs: Iterable[str], outputs: Iterable[str]) -> str:
@@ -68,16 +65,10 @@ def relative(file: Path) -> str:
     return str(file.relative_to(here)) if file.is_relative_to(here) else str(file)
 
 
-@cache
-def _imports(file: Path, folders: tuple[Path, ...]) -> tuple[Path, ...]:
-    modules: list[str] = []
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            modules += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.module is not None, f"{file}: relative imports are not followed"
-            assert not node.level, f"{file}: relative imports are not followed"
-            modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    paths = [ROOT / Path(*m.split(".")) for m in modules if m.split(".")[0] in _FIRST_PARTY]
-    paths += [folder / Path(*m.split(".")) for m in modules for folder in folders]
-    return tuple(p.with_suffix(".py") for p in paths if p.with_suffix(".py").exists())
+def _imports(file: Path, folders: list[Path]) -> list[Path]:
+    modules = own_modules.imports(file)
+    paths = [ROOT / Path(*m.split(".")) for m in modules if m.split(".")[0] in FIRST_PARTY]
+    found = [p.with_suffix(".py") for p in paths if p.with_suffix(".py").exists()]
+    return found + [
+        f for m in modules for folder in folders for f in own_modules.sources(folder, m)
+    ]

@@ -51,6 +51,33 @@ def test_an_editor_finds_mistakes(old: str, new: str, pages: Any) -> None:
         jsonschema.validate(yaml.safe_load(text.replace(old, new)), pages.schema())
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("{name: topk, fraction: 0.25}", "{name: mine, period: 3}"),
+        ("{name: sparse, ratio: 0.125}", "{name: mine}"),
+        ("{name: square, queries: 1000}", "{name: mine, norm: l2, deep: [1, {a: 2}]}"),
+        ("surrogate: {name: bpda}", "surrogate: {name: mine, width: 2}"),
+        ("method: {name: adversarial}", "method: {name: mine, alpha: 1}"),
+        ("{name: noise_intensity}", "{name: mine, base: pgd_at}"),
+        ("data: {name: mnist5k}", "data: {name: mine, root: x}"),
+        ("{name: small_cnn, channels: [16, 16, 16, 32], hidden: 128}", "{name: mine}"),
+    ],
+)
+def test_an_editor_takes_plugins_of_ones_own(old: str, new: str, pages: Any) -> None:
+    text = CONFIGS[0].read_text()
+    assert old in text
+    jsonschema.validate(yaml.safe_load(text.replace(old, new)), pages.schema())
+
+
+def test_an_editor_knows_the_names_of_this_project_and_how_others_are_made(pages: Any) -> None:
+    text = CONFIGS[0].read_text()
+    for value in ("{name: topk}", "{name: Mine}", "{period: 3}", "mine"):
+        changed = text.replace("{name: topk, fraction: 0.25}", value)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(yaml.safe_load(changed), pages.schema())
+
+
 def test_every_key_is_explained(pages: Any) -> None:
     rows = [line for line in pages.readme().splitlines() if line.startswith("| `")]
     assert len(rows) > 100

@@ -179,6 +179,10 @@ def test_a_folder_that_is_not_there_is_named(project: Project) -> None:
     [
         ("selection/every_second", "first: Index = 0", "first: Tensor = 0", "what is annotated as Tensor"),
         ("projection/signs", "real: ClassVar", "real ClassVar", "cannot be read as Python"),
+        ("projection/signs", "def sample", "def draw", "Signs lacks sample: derive it from Projection"),
+        ("attack/corner", "*, norm: Norm", "*, ball: Norm", "should have the keyword-only parameter norm"),
+        ("attack/corner", "model: nn.Module", "network: nn.Module", "takes (network, inputs, labels"),
+        ("selection/every_second", "from shared_by_mine", "from .shared_by_mine", "import absolutely"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_plugin_is_named(

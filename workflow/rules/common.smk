@@ -107,10 +107,7 @@ def collected(wildcards):
 
 def table_files():
     """All tables of the run."""
-    names = [table for table in COLLECTED if PLAN.experiments_with(table)]
-    names += [*OF_BASES, "accuracy", "paired", "main", "claims", "sweep"]
-    names += ["suites"] if PLAN.suite_inputs() else []
-    return [L.table(name) for name in names]
+    return [L.table(name) for name in PLAN.tables()]
 
 
 def figure_files():

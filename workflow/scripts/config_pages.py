@@ -38,8 +38,9 @@ What a change re-runs is what reads it: an attack's steps the evaluations (and t
 use it, a fraction its own defence, a figure's width that figure, a comment nothing.
 `snakemake -n` shows it.
 
-An editor that knows YAML schemas completes and checks a config by its first line; plugins of your
-own are not in the schema.
+An editor that knows YAML schemas completes and checks a config by its first line. It lets any name
+pass that is no plugin's of this project, with any keys, since it may be one of your own: a misspelt
+name is refused by `nenni check` alone.
 
     # yaml-language-server: $schema=schema.json
 
@@ -157,12 +158,12 @@ def _plugins(kind: str) -> Iterator[str]:
 
 
 def schema() -> dict[str, Any]:
-    """JSON Schema of a config, with the plugins of this package."""
+    """JSON Schema of a config, with the plugins of this package, and room for one's own."""
     kinds = [kind for kinds in _LISTED.values() for kind in kinds]
     described = _described(Config, dict.fromkeys(()))
     definitions = described.pop("$defs", {})
     for kind in kinds:
-        definitions[f"plugin_{kind}"] = {"anyOf": [*_alternatives(kind)]}
+        definitions[f"plugin_{kind}"] = {"anyOf": [*_alternatives(kind), _own(kind)]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Config of a run of NENNI",
@@ -227,6 +228,18 @@ def _alternatives(kind: str) -> Iterator[dict[str, Any]]:
     if kind == "model":
         by_colon = {"name": {"type": "string", "pattern": "^[\\w.]+:\\w+$"}}
         yield {"type": "object", "properties": by_colon, "required": ["name"]}
+
+
+def _own(kind: str) -> dict[str, Any]:
+    """A plugin of one's own: another name than those known, with whatever keys."""
+    name = {"type": "string", "pattern": "^[a-z0-9_]+$", "not": {"enum": plugins.names(kind)}}
+    return {
+        "type": "object",
+        "title": "of your own",
+        "description": "From a folder that the key plugins names; nenni check knows its keys.",
+        "properties": {"name": name},
+        "required": ["name"],
+    }
 
 
 def pages() -> dict[Path, str]:

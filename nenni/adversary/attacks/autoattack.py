@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from nenni.adversary.ball import Ball
 from nenni.adversary.gradient import frozen
 from nenni.adversary.losses import DLR_CLASSES
 from nenni.core.errors import UserError
-from nenni.core.types import AutoAttackVersion, Norm
+from nenni.core.types import AutoAttackVersion, Norm, OnRandomised
 
 __all__ = ["autoattack"]
 
@@ -29,7 +30,7 @@ def autoattack(
     generator: torch.Generator,
     *,
     norm: Norm = "linf",
-    version: AutoAttackVersion = "standard",
+    version: Annotated[AutoAttackVersion, OnRandomised("rand")] = "standard",
 ) -> Tensor:
     """APGD-CE, APGD-T, FAB-T and Square, each on what the ones before left; ``rand`` for EOT.
 

@@ -1,6 +1,7 @@
 """Projected gradient descent."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +10,7 @@ from nenni.adversary.ball import Ball, unit
 from nenni.adversary.gradient import ascent, frozen, mean_ascent
 from nenni.adversary.losses import objective, succeeds
 from nenni.core.errors import UserError
-from nenni.core.types import Count, Loss, NonNegative, Norm, Positive
+from nenni.core.types import Count, Loss, NonNegative, Norm, OnRandomised, Passes, Positive
 
 __all__ = ["pgd"]
 
@@ -28,9 +29,9 @@ def pgd(
     relative_step: Positive = 2.5,
     random_start: bool = True,
     restarts: Count = 1,
-    samples: Count = 1,
+    samples: Passes = 1,
     sigma: NonNegative = 0.0,
-    leave_broken: bool = False,
+    leave_broken: Annotated[bool, OnRandomised(False)] = False,
 ) -> Tensor:
     """X <- project(x + a sign(dL/dx)) from a random start, the last iterate.
 

@@ -72,6 +72,22 @@ def test_a_function_lets_one_set_its_keyword_only_parameters(file: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("line", "annotation"),
+    [
+        ("from nenni.adversary.attack import Injected", "Injected"),
+        ("from nenni.adversary.attack import Injected", "'Injected'"),
+        ("from nenni.adversary.attack import Injected as I", "I"),
+        ("from nenni.adversary import attack", "attack.Injected"),
+        ("import nenni.adversary.attack", "'nenni.adversary.attack.Injected'"),
+    ],
+)
+def test_an_annotation_means_what_was_imported(line: str, annotation: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(f"{line}\ndef f(model: {annotation}):\n    pass\n")
+    assert read(path, "f").given == {"model": "nenni.adversary.attack.Injected"}
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("x = 1", "should say what it offers"),

@@ -1,5 +1,6 @@
 """Plugins by name, in this package and in folders of one's own."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,9 +37,29 @@ class EverySecond(Selection):
 '''
 
 
+NOISE = """
+from dataclasses import dataclass
+from nenni.method.noise_base import Noise
+
+__all__ = ["Quiet"]
+
+@dataclass(frozen=True)
+class Quiet(Noise):
+    def value(self, z, z_tilde, deviation, generator):
+        return z
+"""
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
+
+
 @pytest.fixture
 def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(plugins, "_folders", [])
+    monkeypatch.setattr(plugins, "_folders", {})
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "beside", raising=False)
     folder = tmp_path / "mine"
     (folder / "selection").mkdir(parents=True)
     (folder / "selection" / "every_second.py").write_text(
@@ -53,7 +74,7 @@ def test_a_folder_of_ones_own(mine: Path) -> None:
     plugins.use_plugins(mine)
     plugins.use_plugins(str(mine))
     assert plugins.names("selection").count("every_second") == 1
-    assert plugins.folder_of("selection", "every_second") == mine
+    assert plugins.folder_of("selection", "every_second") == str(mine)
     assert plugins.folder_of("selection", "topk") is None
     checked = plugins.validate("selection", {"name": "every_second"})
     assert checked == {"name": "every_second", "first": 0}
@@ -61,6 +82,98 @@ def test_a_folder_of_ones_own(mine: Path) -> None:
     assert selection.first == 1
     assert selection.nominal() == 0.5
     assert plugins.name_of("selection", type(selection)) == "every_second"
+
+
+def test_a_relative_folder_is_found_from_anywhere(
+    mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(mine.parent)
+    plugins.use_plugins("mine")
+    monkeypatch.chdir("/")
+    assert plugins.folder_of("selection", "every_second") == "mine"
+    assert plugins.build("selection", {"name": "every_second"}).nominal() == 0.5
+
+
+def test_a_module_beside_another_folder_is_not_taken_for_ones_own(mine: Path) -> None:
+    other = mine.with_name("other")
+    write(other, "noise/quiet.py", "import beside\n" + NOISE)
+    write(other, "beside.py", "LOUDNESS = 1\n")
+    for folder in (mine, other):
+        plugins.use_plugins(folder)
+    plugins.validate("selection", {"name": "every_second"})
+    message = f"quiet.py: its import of beside would get {mine}/beside.py .* rename the latter"
+    for use in (plugins.load, plugins.schema):
+        with pytest.raises(UserError, match=message):
+            use("noise", "quiet")
+
+
+@pytest.mark.parametrize("name", ["yaml", "json", "sys", "nenni"])
+def test_an_installed_module_is_not_taken_for_ones_own(mine: Path, name: str) -> None:
+    write(mine, "noise/quiet.py", f"import deep.below\n{NOISE}")
+    write(mine, "deep/below.py", f"import {name}\n")
+    write(mine, f"{name}.py", "")
+    plugins.use_plugins(mine)
+    with pytest.raises(UserError, match=f"quiet.py: its import of {name} would get "):
+        plugins.schema("noise", "quiet")
+
+
+def test_what_no_plugin_imports_may_have_any_name(mine: Path) -> None:
+    write(mine, "yaml.py", "")
+    plugins.use_plugins(mine)
+    assert plugins.build("selection", {"name": "every_second"}).nominal() == 0.5
+
+
+SHARED = """
+from dataclasses import dataclass
+from nenni.core.types import Count
+from nenni.method.noise.zero import Zero
+
+@dataclass(frozen=True)
+class Repeated(Zero):
+    period: Count = 2
+    noise: Noise = Zero()
+"""
+DERIVED = """
+from dataclasses import dataclass
+{0}
+
+__all__ = ["Per"]
+
+@dataclass(frozen=True)
+class Per({1}):
+    first: int = 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "base"),
+    [
+        ("from shared_base import Repeated", "Repeated"),
+        ("from shared_base import Repeated as R", "R"),
+        ("import shared_base", "shared_base.Repeated"),
+        ("import shared_base as s", "s.Repeated"),
+        ("from shared_package import Repeated", "Repeated"),
+        ("from shared_package import inner", "inner.Repeated"),
+    ],
+)
+def test_fields_of_a_base_beside_the_plugins_are_seen(mine: Path, line: str, base: str) -> None:
+    write(mine, "noise/per.py", DERIVED.format(line, base))
+    write(mine, "shared_base.py", SHARED)
+    write(mine, "shared_package/__init__.py", "from shared_package.inner import Repeated\n")
+    write(mine, "shared_package/inner.py", SHARED)
+    plugins.use_plugins(mine)
+    assert plugins.validate("noise", {"name": "per", "period": 3}) == {
+        "name": "per", "period": 3, "noise": {"name": "zero"}, "first": 0,
+    }  # fmt: skip
+    with pytest.raises(PydanticCustomError, match="greater than or equal to 1"):
+        plugins.validate("noise", {"name": "per", "period": 0})
+
+
+def test_a_base_is_asked_for_where_it_is_defined(mine: Path) -> None:
+    write(mine, "noise/per.py", DERIVED.format("import nenni", "nenni.Zero"))
+    plugins.use_plugins(mine)
+    with pytest.raises(UserError, match=r"per.py: its base Zero should be imported from the file"):
+        plugins.schema("noise", "per")
 
 
 def test_a_plugin_of_another_name_is_not_found_by_it(mine: Path) -> None:
@@ -83,11 +196,9 @@ def test_a_plugin_of_another_name_is_not_found_by_it(mine: Path) -> None:
 def test_folders_that_do_not_do(
     files: dict[str, str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plugins, "_folders", [])
+    monkeypatch.setattr(plugins, "_folders", {})
     for name, text in files.items():
-        file = tmp_path / "bad" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
+        write(tmp_path / "bad", name, text)
     with pytest.raises(UserError, match=message):
         plugins.use_plugins(tmp_path / "bad")
     assert not plugins._folders

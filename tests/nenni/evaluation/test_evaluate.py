@@ -1,5 +1,6 @@
 """``nenni.evaluate``: suites on any classifier, scored without luck."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 import nenni
 from nenni.adversary.suites import SUITES, applicable, read_suite
+from nenni.core import plugins
 from nenni.core.errors import UserError
 from nenni.evaluation.evaluate import summary
 from nenni.evaluation.statistics import wilson
@@ -83,6 +85,40 @@ def test_randomised_networks_get_averaged_gradients(
     assert not expecting["pgd_margin"].arguments["leave_broken"]
     assert expecting["smoothed"].arguments["samples"] == 10
     assert expecting["autoattack"].arguments["version"] == "rand"
+    labels = read_suite("labels", "linf")
+    assert applicable(labels, injected=True, randomised=True, samples=7) == labels
+
+
+AVERAGED = """
+from nenni.core import types
+from nenni.core.types import Norm, Passes
+__all__ = ["averaged"]
+def averaged(
+    model, inputs, labels, eps, generator,
+    *, norm: Norm = "linf", directions: Passes = 3, early: Annotated[bool, types.OnRandomised(False)] = True
+):
+    return inputs
+"""
+
+
+def test_an_attack_of_ones_own_declares_what_it_takes_for_a_randomised_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "_folders", {})
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "attack").mkdir()
+    (tmp_path / "attack" / "averaged.py").write_text(AVERAGED)
+    plugins.use_plugins(tmp_path)
+    attacks = read_suite({"own": {"name": "averaged"}}, "l2")
+
+    def arguments(*, randomised: bool, samples: int) -> dict[str, object]:
+        found = applicable(attacks, injected=True, randomised=randomised, samples=samples)
+        return found["own"].arguments
+
+    as_given = {"norm": "l2", "directions": 3, "early": True}
+    assert arguments(randomised=False, samples=7) == as_given
+    assert arguments(randomised=True, samples=7) == as_given | {"directions": 7, "early": False}
+    assert arguments(randomised=True, samples=2) == as_given | {"early": False}
 
 
 def test_a_killed_evaluation_goes_on(trained: nn.Module, held_out: Digits, tmp_path: Path) -> None:

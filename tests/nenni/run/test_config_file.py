@@ -1,8 +1,10 @@
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from nenni.core import plugins
 from nenni.core.errors import UserError
 from nenni.run.config_file import load_claims, load_config, with_types
 
@@ -137,3 +139,51 @@ def test_claims_that_contradict_themselves(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump(content))
     with pytest.raises(UserError, match=r"claims.bitops_82_6.bits: goes with"):
         load_claims(file, load_config(DEFAULT))
+
+
+FIGURE = """
+__all__ = ["own"]
+def own(accuracy, latencies, tables, *, width: float = 1.0):
+    pass
+"""
+
+
+def test_a_figure_of_a_table_that_no_run_makes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "_folders", {})
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "figure").mkdir()
+    (tmp_path / "figure" / "own.py").write_text(FIGURE)
+    text = changed("{name: noise_intensity}", "{name: own}")
+    message = refused(tmp_path, f"plugins: ['{tmp_path}']\n{text}")
+    assert message == (
+        "figures.noise_intensity: draws the table 'latencies', which this run does not make; it "
+        "makes: fit, errors, operations, reductions, latency, energy, crossovers, speedups, "
+        "rooflines, traffic, diagnostics, diagnostic_curves, sensitivities, accuracy, paired, main, "
+        "claims, sweep, suites"
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "lines"),
+    [
+        (
+            "suites",
+            ["figures.attack_suite: draws the table 'suites', which this run does not make"],
+        ),
+        (
+            "diagnose",
+            [
+                "figures.diagnostic_curves: draws the table 'diagnostic_curves', which this run ",
+                "figures.diagnostic_checks: draws the table 'diagnostics', which this run does not ",
+            ],
+        ),
+    ],
+)
+def test_a_figure_of_a_part_that_is_left_out(part: str, lines: list[str], tmp_path: Path) -> None:
+    config = yaml.safe_load(DEFAULT.read_text())
+    del config[part]
+    found = refused(tmp_path, yaml.safe_dump(config, sort_keys=False)).splitlines()
+    assert len(found) == len(lines)
+    assert all(line.startswith(start) for line, start in zip(found, lines, strict=True))

@@ -1,8 +1,11 @@
+import sys
 from pathlib import Path
 
 import pytest
 from run_cases import parts
 
+from nenni.core import own_modules, plugins
+from nenni.core.errors import UserError
 from nenni.run import provenance
 
 
@@ -20,7 +23,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in files.items():
         (package / name).write_text(text)
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
-    provenance._imports.cache_clear()
+    own_modules.imports.cache_clear()
     return package
 
 
@@ -84,15 +87,19 @@ def test_code_of_a_stage_has_its_plugins_and_no_others(tmp_path: Path) -> None:
 
 
 def test_plugins_of_ones_own_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nenni.core.plugins._folders", [tmp_path])
+    monkeypatch.setattr("nenni.core.plugins._folders", {tmp_path: str(tmp_path)})
     (tmp_path / "selection").mkdir()
     own = tmp_path / "selection" / "own.py"
-    own.write_text('from beside import x\n\n__all__ = ["Own"]\n\nclass Own:\n    pass\n')
-    (tmp_path / "beside.py").write_text("import nenni.core.seeding\n")
+    own.write_text('from package.beside import x\n\n__all__ = ["Own"]\n\nclass Own:\n    pass\n')
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").write_text("import above\n")
+    (tmp_path / "above.py").write_text("")
+    (tmp_path / "package" / "beside.py").write_text("import nenni.core.seeding\n")
     slice_ = {"injection": {"selection": {"name": "own"}}, "plugins": [str(tmp_path)]}
     files = provenance.stage_files("claims", slice_)
     assert own in files
-    assert tmp_path / "beside.py" in files
+    assert tmp_path / "package" / "beside.py" in files
+    assert {tmp_path / "package" / "__init__.py", tmp_path / "above.py"} <= {*files}
     assert any(f.name == "seeding.py" for f in files)
 
 
@@ -115,3 +122,29 @@ def test_stages_that_load_a_defended_network_depend_on_its_defence(stage: str) -
     assert plugin in files
     assert provenance.ROOT / "nenni" / "method" / "network_file.py" in files
     assert plugin not in provenance.stage_files(stage, {"injection": None, "defence": None})
+
+
+def test_plugins_of_a_relative_folder_are_followed_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nenni.core.plugins._folders", {})
+    monkeypatch.setattr("sys.path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine" / "noise").mkdir(parents=True)
+    (tmp_path / "mine" / "noise" / "own.py").write_text("import beside_own\n")
+    (tmp_path / "mine" / "beside_own.py").write_text("")
+    plugins.use_plugins("mine")
+    slice_ = {"noise": {"name": "own"}, "plugins": ["mine"]}
+
+    def named() -> set[str]:
+        return {provenance.relative(f) for f in provenance.stage_files("claims", slice_)}
+
+    assert {"mine/noise/own.py", "mine/beside_own.py"} <= named()
+    monkeypatch.chdir(tmp_path.parent)
+    assert {f"{tmp_path.name}/mine/noise/own.py", f"{tmp_path.name}/mine/beside_own.py"} <= named()
+
+
+def test_a_relative_import_is_named(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("\nfrom . import beside\n")
+    with pytest.raises(UserError, match=r"own.py: line 2: should import absolutely"):
+        provenance.closure([tmp_path / "own.py"])

@@ -76,11 +76,12 @@ def test_radii_are_in_units_of_the_input(tmp_path: Path) -> None:
 def test_a_slice_names_the_folders_of_its_plugins_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nenni.core.plugins._folders", [])
+    monkeypatch.setattr("nenni.core.plugins._folders", {})
     mine = tmp_path / "mine"
     (mine / "selection").mkdir(parents=True)
     (mine / "selection" / "own.py").write_text(
-        '__all__ = ["Own"]\n\nclass Own:\n    share: Fraction = 0.5\n'
+        "from nenni.method.selection.random import Random\n\n"
+        '__all__ = ["Own"]\n\n@dataclass(frozen=True)\nclass Own(Random):\n    fraction: Fraction = 0.5\n'
     )
     file = tmp_path / "config.yaml"
     text = DEFAULT.read_text().replace("run: mnist5k", f"run: mnist5k\nplugins: ['{mine}']")
@@ -88,5 +89,5 @@ def test_a_slice_names_the_folders_of_its_plugins_alone(
     config = load_config(file)
     s = Slices(config, load_claims(DEFAULT.with_name("claims.yaml"), config))
     assert s.of("project", **TOPK)["plugins"] == [str(mine)]
-    assert s.of("project", **TOPK)["injection"]["selection"] == {"name": "own", "share": 0.5}
+    assert s.of("project", **TOPK)["injection"]["selection"] == {"name": "own", "fraction": 0.5}
     assert "plugins" not in s.of("project", **TOPK | {"defence": "topk_25"})
