@@ -39,7 +39,7 @@ def test_a_file_without_a_shape_takes_that_of_the_data(
 def test_every_variant_is_measured_with_the_same_plugins(
     folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(plugins, "_folders", [])
+    monkeypatch.setattr(plugins, "_folders", {})
     own = tmp_path / "mine" / "selection" / "like_topk.py"
     own.parent.mkdir(parents=True)
     own.write_text((ROOT / "nenni" / "method" / "selection" / "topk.py").read_text())
