@@ -42,7 +42,7 @@ def run(parsed: argparse.Namespace) -> None:
     device = arguments.prepare(parsed)
     images = arguments.read_images(parsed)
     network = arguments.read_network(parsed, images).to(device)
-    check_classifier(network, one_image(images, device))
+    check_classifier(network, one_image(images, network))
     found = describe(network, images, seed=parsed.seed)
     if parsed.out is None:
         print(json.dumps(found, indent=1))  # noqa: T201

@@ -66,7 +66,7 @@ def run(parsed: argparse.Namespace) -> None:
     spec = read_spec(parsed)
     images = arguments.read_images(parsed, shuffled=True)
     network = arguments.read_network(parsed, images).to(device)
-    check_classifier(network, one_image(images, device))
+    check_classifier(network, one_image(images, network))
     noisy = inject(network, spec, images, seed=parsed.seed)
     fit(noisy, images, seed=parsed.seed, progress=Progress())
     table = report(noisy, images)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nenni.cost.matrix_products import products
-from nenni.data.batches import Data, device_of, image_batches
+from nenni.data.batches import Data, image_batches
 from nenni.method.injection import noisy_layers, seed_noise
 from nenni.method.noise_base import Noise
 from nenni.method.noisy_layer import NoisyLayer
@@ -60,7 +60,7 @@ def describe(
         The content of ``layers.json``.
     """
     name = name or architecture_of(model).name or type(model).__name__
-    batches = image_batches(data, batch_size, device_of(model))
+    batches = image_batches(data, batch_size, model)
     head = next(batches)
     model = copy.deepcopy(model)
     make_attention_explicit(model)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from nenni.core.errors import UserError
+from nenni.data.batches import check_labels
 
 
 @torch.no_grad()
@@ -62,11 +63,7 @@ def check_data(images: Tensor, labels: Tensor, classes: int | None) -> None:
             f"images should be in [0, 1], where eps is meant; these go from {low:g} to {high:g}: "
             "leave normalisation to the model"
         )
-    if labels.shape != images.shape[:1] or labels.is_floating_point():
-        raise UserError(
-            f"labels should be whole numbers of shape ({len(images)},), got {labels.dtype} of "
-            f"shape {tuple(labels.shape)}"
-        )
+    check_labels(images, labels)
     bad = (labels < 0) | (labels >= classes) if classes is not None else labels < 0
     if bool(bad.any()):
         first = int(bad.nonzero()[0])

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from nenni.data.batches import Data, check_repeatable, device_of, image_batches
+from nenni.data.batches import Data, check_repeatable, image_batches
 from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.method.ranking import largest
@@ -50,7 +50,7 @@ def report(model: nn.Module, data: Data, *, batch_size: int = 128) -> pd.DataFra
             sums[name] = sums.get(name, torch.zeros_like(parts)) + parts
         neurons[name] = z[0].numel()
 
-    visit_exact(model, image_batches(data, batch_size, device_of(model)), visit)
+    visit_exact(model, image_batches(data, batch_size, model), visit)
     return pd.DataFrame([_row(name, neurons[name], *sums[name].tolist()) for name in sums])
 
 
@@ -82,12 +82,11 @@ def error_histogram(
         outermost bins hold what lies beyond.
     """
     check_repeatable(data)
-    device = device_of(model)
     squared = {name: 0.0 for name, _ in noisy_layers(model)}
     sizes: list[int] = []
 
     def counted() -> Iterator[Tensor]:
-        for batch in image_batches(data, batch_size, device):
+        for batch in image_batches(data, batch_size, model):
             sizes.append(len(batch))
             yield batch
 
@@ -107,7 +106,7 @@ def error_histogram(
             for row, values in enumerate((error, error[~mask])):
                 counts[name][row] += torch.histogram(values.flatten().cpu(), edges).hist
 
-    visit_exact(model, image_batches(data, batch_size, device), count)
+    visit_exact(model, image_batches(data, batch_size, model), count)
     centres = ((edges[1:] + edges[:-1]) / 2).tolist()
     frames = []
     for name, histograms in counts.items():
