@@ -26,7 +26,7 @@ def add(commands: Any) -> None:
     arguments.add_network(parser)
     arguments.add_images(parser)
     arguments.add_amount(parser)
-    arguments.add_batch_size(parser)
+    arguments.add_batch_size(parser, "nenni.cost.describe", "describe")
     arguments.add_machine(parser)
     parser.add_argument("--out", type=Path, help="JSON (default: on standard output)")
     parser.set_defaults(run=run)

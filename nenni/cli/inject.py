@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
     arguments.add_network(parser)
     arguments.add_images(parser)
     arguments.add_amount(parser)
-    arguments.add_batch_size(parser)
+    arguments.add_batch_size(parser, "nenni.method.fit", "fit")
     parser.add_argument(
         "--selection", metavar=_PLUGIN, help="which neurons stay exact (topk:fraction=0.5)"
     )
