@@ -18,6 +18,7 @@ from nenni.method.projection_base import Projection
 from nenni.method.selection_base import Selection
 from nenni.networks.attention import make_attention_explicit
 from nenni.networks.build import architecture_of
+from nenni.networks.hooks import hooked
 
 VERSION = 3
 """Version of the schema of layers.json."""
@@ -78,12 +79,9 @@ def describe(
         layer.register_forward_hook(_mask_hook(counts[layer_name]))
         for layer_name, layer in noisy.items()
     ]
-    try:
+    with hooked(handles):
         for batch in chain([head], batches) if noisy else ():
             model(batch)
-    finally:
-        for handle in handles:
-            handle.remove()
     layers = []
     for one in seen:
         entry = {"name": one.name, **one.geometry, "exact_bits": 32, "injection": None}

@@ -175,12 +175,16 @@ def ridge_solution(gram: Tensor, moment: Tensor, ridge: float) -> tuple[Tensor, 
     return solution[:k].T, solution[k]
 
 
+def approximation_parameters(noisy: nn.Module) -> list[nn.Parameter]:
+    """All W~ and b~."""
+    return [p for _, layer in noisy_layers(noisy) for p in (layer.W_tilde, layer.b_tilde)]
+
+
 def adam(
     noisy: nn.Module, lr: float, steps: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     """Adam on all W~ and b~, and its cosine schedule to 0."""
-    parameters = [p for _, layer in noisy_layers(noisy) for p in (layer.W_tilde, layer.b_tilde)]
-    optimiser = torch.optim.Adam(parameters, lr)
+    optimiser = torch.optim.Adam(approximation_parameters(noisy), lr)
     return optimiser, torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, steps))
 
 
