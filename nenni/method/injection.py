@@ -76,9 +76,9 @@ def inject(model: nn.Module, spec: InjectionSpec, data: Data, *, seed: int = 0) 
     return noisy
 
 
-def remove(noisy: nn.Module) -> nn.Module:
+def remove(model: nn.Module) -> nn.Module:
     """Plain copy of an injected network: the wrapped layers with their current weights."""
-    plain = copy.deepcopy(noisy)
+    plain = copy.deepcopy(model)
     for name, layer in list(plain.named_modules(remove_duplicate=False)):
         if isinstance(layer, NoisyLayer):
             plain.set_submodule(name, layer.wrapped)

@@ -8,8 +8,9 @@ Its metadata have one key, ``nenni``, with sorted JSON::
      "n_classes": a number or null,
      "defence": {"name": ..., what its plugin needs} or null}
 
-Nothing that a file names is run, but for the models and defences of this package: a function of
-somebody's own only where the caller names the same one.
+Nothing that a file names is run, but for the models and defences of this package and of the folders
+that :func:`nenni.use_plugins` was given: a function of somebody's own only where the caller names
+the same one.
 """
 
 import copy
