@@ -120,7 +120,7 @@ def check_labels(images: Tensor, labels: Tensor) -> None:
     if labels.dim() != 1 or not plain:
         raise UserError(
             f"labels should be whole numbers of shape ({len(images)},), got {labels.dtype} of "
-            f"shape {tuple(labels.shape)}: one-hot ones have labels.argmax(1), others "
+            f"shape {tuple(labels.shape)}: give labels.argmax(1) if they are one-hot, or else "
             "labels.flatten().long()"
         )
 

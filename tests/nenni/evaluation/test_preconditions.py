@@ -27,7 +27,10 @@ def test_counts_the_classes() -> None:
     ("model", "message"),
     [
         (nn.Sequential(nn.Flatten(), nn.Linear(25, 3)), "call model.eval()"),
-        (nn.Sequential(nn.Flatten(), nn.Linear(24, 3)).eval(), "does not accept images of shape"),
+        (
+            nn.Sequential(nn.Flatten(), nn.Linear(24, 3)).eval(),
+            "does not accept images, torch.float32 of shape",
+        ),
         (Returns(torch.zeros(3, 7)), "it should return logits"),
         (Returns(torch.zeros(4, 7, 1)), "it should return logits"),
         (Returns(torch.zeros(4)), "it should return logits"),
@@ -38,6 +41,11 @@ def test_counts_the_classes() -> None:
 def test_refuses_what_is_no_classifier(model: nn.Module, message: str) -> None:
     with pytest.raises(UserError, match=message):
         check_classifier(model, IMAGES)
+
+
+def test_bytes_are_named_before_the_model_fails_on_them() -> None:
+    with pytest.raises(UserError, match="divide bytes by 255"):
+        check_classifier(nn.Sequential(nn.Flatten(), nn.Linear(25, 3)).eval(), IMAGES.byte())
 
 
 @pytest.mark.parametrize(
