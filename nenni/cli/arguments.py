@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nenni.core import plugins
 from nenni.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -71,9 +72,12 @@ def add_amount(parser: argparse.ArgumentParser, *, examples: int | None = None) 
     )  # fmt: skip
 
 
-def add_batch_size(parser: argparse.ArgumentParser) -> None:
-    """How many images at once."""
-    parser.add_argument("--batch-size", type=count, default=100, metavar="N", help="at once (100)")
+def add_batch_size(parser: argparse.ArgumentParser, module: str, function: str) -> None:
+    """How many images at once: by default as many as a function of the library takes."""
+    parser.add_argument(
+        "--batch-size", type=count, default=plugins.default(module, function, "batch_size"),
+        metavar="N", help="at once (%(default)s)",
+    )  # fmt: skip
 
 
 def add_bound(parser: argparse.ArgumentParser) -> None:
@@ -172,7 +176,6 @@ def count(text: str) -> int:
 def _architecture(parsed: argparse.Namespace, images: "ImageFiles | None") -> "Architecture | None":
     import yaml
 
-    from nenni.core import plugins
     from nenni.networks.architecture import Architecture
 
     text = parsed.model

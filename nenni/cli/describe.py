@@ -26,7 +26,7 @@ def add(commands: Any) -> None:
     arguments.add_network(parser)
     arguments.add_images(parser)
     arguments.add_amount(parser)
-    arguments.add_batch_size(parser)
+    arguments.add_batch_size(parser, "nenni.cost.describe", "describe")
     arguments.add_machine(parser)
     parser.add_argument("--out", type=Path, help="JSON (default: on standard output)")
     parser.set_defaults(run=run)
@@ -42,7 +42,7 @@ def run(parsed: argparse.Namespace) -> None:
     device = arguments.prepare(parsed)
     images = arguments.read_images(parsed)
     network = arguments.read_network(parsed, images).to(device)
-    check_classifier(network, one_image(images, device))
+    check_classifier(network, one_image(images, network))
     found = describe(network, images, seed=parsed.seed)
     if parsed.out is None:
         print(json.dumps(found, indent=1))  # noqa: T201

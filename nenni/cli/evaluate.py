@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
     arguments.add_network(parser)
     arguments.add_images(parser)
     arguments.add_amount(parser)
-    arguments.add_batch_size(parser)
+    arguments.add_batch_size(parser, "nenni.evaluation.evaluate", "evaluate")
     parser.add_argument(
         "--suite", default="standard",
         help="quick, standard (the default), full (with AutoAttack), labels, or a YAML file of "

@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
     arguments.add_network(parser)
     arguments.add_images(parser)
     arguments.add_amount(parser)
-    arguments.add_batch_size(parser)
+    arguments.add_batch_size(parser, "nenni.method.fit", "fit")
     parser.add_argument(
         "--selection", metavar=_PLUGIN, help=f"which neurons stay exact ({_DEFAULTS['selection']})"
     )
@@ -68,7 +68,7 @@ def run(parsed: argparse.Namespace) -> None:
     spec = read_spec(parsed)
     images = arguments.read_images(parsed, shuffled=True)
     network = arguments.read_network(parsed, images).to(device)
-    check_classifier(network, one_image(images, device))
+    check_classifier(network, one_image(images, network))
     noisy = inject(network, spec, images, seed=parsed.seed)
     fit(noisy, images, seed=parsed.seed, progress=Progress())
     table = report(noisy, images)

@@ -4,7 +4,8 @@ Everything in Python and in tables is in units of the [0, 1] input. A config, an
 has L-inf radii in 1/255, as papers do, and L2 radii in units of the input.
 """
 
-from nenni.core.types import Norm
+from nenni.core.errors import UserError
+from nenni.core.types import LARGEST_RADIUS, Norm
 
 _LEVELS = 255
 
@@ -22,3 +23,21 @@ def to_read(eps: float, norm: Norm) -> float:
 def shown(eps: float, norm: Norm) -> str:
     """A radius in words: ``8/255``, or ``0.5`` for L2."""
     return f"{to_read(eps, norm):g}/{_LEVELS}" if norm == "linf" else f"{eps:g}"
+
+
+def check(eps: float, norm: Norm) -> None:
+    """Refuse a radius that a config could not have.
+
+    Raises
+    ------
+    UserError
+        If it is negative, not a number or too large, as 8 is where 8/255 is meant.
+    """
+    if 0 <= to_read(eps, norm) <= LARGEST_RADIUS:
+        return
+    largest = from_config(LARGEST_RADIUS, norm)
+    remedy = f": write {eps:g}/{_LEVELS}" if norm == "linf" and 1 < eps <= _LEVELS else ""
+    raise UserError(
+        f"eps is in units of the [0, 1] input, for {norm} from 0 to {largest:g}; got {eps:g}"
+        f"{remedy}"
+    )

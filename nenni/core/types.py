@@ -41,7 +41,8 @@ Bits = Literal[2, 3, 4, 5, 6, 7, 8, 16, 32]
 """Width of a number; 32 stands for no rounding."""
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 """A name that a config gives to a part of itself."""
-Radius = Annotated[float, Field(ge=0, le=255)]
+LARGEST_RADIUS = 255
+Radius = Annotated[float, Field(ge=0, le=LARGEST_RADIUS)]
 """Radius of a ball. In Python in units of the [0, 1] input, whatever the norm; in a config L-inf
 radii are in 1/255 and L2 radii in units of the input (:mod:`nenni.core.radius`)."""
 Norm = Literal["linf", "l2"]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from nenni.core import runtime
 from nenni.core.errors import UserError
 from nenni.cost.dense_variants import packed, quantised
-from nenni.data.batches import Data, device_of, image_batches
+from nenni.data.batches import Data, image_batches
 from nenni.method.injection import remove
 
 FORWARD = ("fp32", "bf16", "int8", "injected")
@@ -95,7 +95,7 @@ def measure(model: nn.Module, data: Data, variant: str, *, batch_size: int = 1) 
     """
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    run = prepare(model, next(image_batches(data, batch_size, device_of(model))), variant)
+    run = prepare(model, next(image_batches(data, batch_size, model)), variant)
     peak = added_mib(run)
     runtime.keep_freed_memory()
     return {"seconds": seconds(run), "peak_mib": peak}

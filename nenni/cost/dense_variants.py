@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from nenni.networks.folding import folded
+from nenni.networks.hooks import hooked
 
 
 class PackedConv2d(nn.Module):
@@ -95,10 +96,8 @@ def packed(model: nn.Module, images: Tensor, dtype: torch.dtype) -> nn.Module:
         return hook
 
     plain = [(n, m) for n, m in quick.named_modules() if type(m) in (nn.Conv2d, nn.Linear)]
-    hooks = [layer.register_forward_pre_hook(keep(name)) for name, layer in plain]
-    quick(images)
-    for hook in hooks:
-        hook.remove()
+    with hooked([layer.register_forward_pre_hook(keep(name)) for name, layer in plain]):
+        quick(images)
     quick.to(dtype)
     for name, layer in plain:
         if name not in shapes:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nenni.cost.matrix_products import products
-from nenni.data.batches import Data, device_of, image_batches
+from nenni.data.batches import Data, image_batches
 from nenni.method.injection import noisy_layers, seed_noise
 from nenni.method.noise_base import Noise
 from nenni.method.noisy_layer import NoisyLayer
@@ -18,6 +18,7 @@ from nenni.method.projection_base import Projection
 from nenni.method.selection_base import Selection
 from nenni.networks.attention import make_attention_explicit
 from nenni.networks.build import architecture_of
+from nenni.networks.hooks import hooked
 
 VERSION = 3
 """Version of the schema of layers.json."""
@@ -60,7 +61,7 @@ def describe(
         The content of ``layers.json``.
     """
     name = name or architecture_of(model).name or type(model).__name__
-    batches = image_batches(data, batch_size, device_of(model))
+    batches = image_batches(data, batch_size, model)
     head = next(batches)
     model = copy.deepcopy(model)
     make_attention_explicit(model)
@@ -78,12 +79,9 @@ def describe(
         layer.register_forward_hook(_mask_hook(counts[layer_name]))
         for layer_name, layer in noisy.items()
     ]
-    try:
+    with hooked(handles):
         for batch in chain([head], batches) if noisy else ():
             model(batch)
-    finally:
-        for handle in handles:
-            handle.remove()
     layers = []
     for one in seen:
         entry = {"name": one.name, **one.geometry, "exact_bits": 32, "injection": None}

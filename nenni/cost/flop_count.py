@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
+from nenni.networks.hooks import hooked
 
 _library = torch.library.Library("nenni", "DEF")
 _library.define("projection(Tensor x, int positions, int entries) -> Tensor")
@@ -126,10 +127,8 @@ def _by_terms(model: nn.Module, image: Tensor) -> nn.Module:
     """Copy of a model whose injected layers are replaced by their terms on one image."""
     model = copy.deepcopy(model)
     calls: dict[NoisyLayer, list[_Call]] = {layer: [] for _, layer in noisy_layers(model)}
-    hooks = [layer.register_forward_hook(_record(found)) for layer, found in calls.items()]
-    model(image)
-    for hook in hooks:
-        hook.remove()
+    with hooked([layer.register_forward_hook(_record(found)) for layer, found in calls.items()]):
+        model(image)
     terms = {layer: _Terms(layer, found) for layer, found in calls.items()}
     for name, layer in list(model.named_modules(remove_duplicate=False)):
         if isinstance(layer, NoisyLayer):

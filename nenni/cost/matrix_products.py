@@ -6,7 +6,6 @@ by the operators that reach the device.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.hooks import RemovableHandle
 
 from nenni.core.errors import UserError
+from nenni.networks.hooks import hooked
 
 Shape = dict[str, Any]
 """The keys of ``layers.json`` that give a layer's shape."""
@@ -67,7 +67,7 @@ def products(model: nn.Module, layers: Mapping[str, nn.Module], image: Tensor) -
     for name, module in model.named_modules():
         handles.append(module.register_forward_pre_hook(partial(recorder.enter, name)))
         handles.append(module.register_forward_hook(partial(recorder.leave, name)))
-    with _removed(handles), sdpa_kernel(SDPBackend.MATH), recorder:
+    with hooked(handles), sdpa_kernel(SDPBackend.MATH), recorder:
         model(image)
     return recorder.seen
 
@@ -120,15 +120,6 @@ class _Recorder(TorchDispatchMode):
         self._runs[name] += 1
         label = name if self._runs[name] == 1 else f"{name}#{self._runs[name]}"
         self.seen.append(Seen(label, layer, geometry))
-
-
-@contextmanager
-def _removed(handles: list[RemovableHandle]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _of_layer(name: str, layer: nn.Module, inputs: torch.Size, outputs: torch.Size) -> Shape:

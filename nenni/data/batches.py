@@ -1,6 +1,7 @@
 """Images as they are handed over: tensors, a loader of batches, or a data set."""
 
 from collections.abc import Iterable, Iterator, Sequence, Sized
+from math import isfinite
 from typing import Any, TypeGuard
 
 import torch
@@ -11,25 +12,29 @@ from torch.utils.data import Dataset as MapStyle
 from nenni.core.errors import UserError
 
 Data = Tensor | tuple[Tensor, Tensor] | Iterable[Tensor | Sequence[Tensor]] | MapStyle[Any]
-"""Images (N, C, H, W) in [0, 1], with labels (N,) or, where none are needed, without.
+"""Images (N, C, H, W), with labels (N,) or, where none are needed, without.
+
+Where they are attacked, they are in [0, 1]; elsewhere what the network takes.
 
 The two tensors; a loader, or a list, of batches of them; or a map-style data set of single images
 and labels. Tensors and data sets are cut into batches here, a loader has its own.
 """
 
 
-def image_batches(data: Data, batch_size: int, device: torch.device) -> Iterator[Tensor]:
-    """Batches of images on a device, in the order of the data; labels are left aside.
+def image_batches(data: Data, batch_size: int, model: nn.Module) -> Iterator[Tensor]:
+    """Batches of images for a network, in the order of the data; labels are left aside.
 
     Raises
     ------
     UserError
-        If there are no images, or something else in their place.
+        If there are no images, something else in their place, or images that are not finite or of
+        another type than the network's weights.
     """
     empty = True
     for images, _ in _batches(data, batch_size):
         empty = False
-        yield images.to(device)
+        _check_images(images, model)
+        yield images.to(device_of(model))
     if empty:
         raise UserError(_NO_IMAGES)
 
@@ -50,13 +55,12 @@ def labelled_batches(
             raise UserError(
                 "labels are needed: give (images, labels), or a loader or a data set of both"
             )
-        if len(labels) != len(images):
-            raise UserError(f"there are {len(images)} images and {len(labels)} labels")
+        check_labels(images, labels)
         rest = len(images) if examples is None else examples - seen
         if rest <= 0:
             return
         seen += len(images)
-        yield images[:rest].to(device), labels[:rest].to(device)
+        yield images[:rest].to(device), labels[:rest].to(device, torch.int64)
     if not seen:
         raise UserError(_NO_IMAGES)
 
@@ -72,10 +76,10 @@ def all_labelled(
     return torch.cat([images for images, _ in parts]), torch.cat([labels for _, labels in parts])
 
 
-def one_image(data: Data, device: torch.device) -> Tensor:
-    """The first image, (1, ...)."""
+def one_image(data: Data, model: nn.Module) -> Tensor:
+    """The first image, (1, ...); see :func:`image_batches`."""
     check_repeatable(data)
-    return next(image_batches(data, 1, device))[:1]
+    return next(image_batches(data, 1, model))[:1]
 
 
 def check_repeatable(data: Data) -> None:
@@ -100,6 +104,25 @@ def reordered(data: Data, order: Tensor) -> Data:
     if _is_pair(data):
         return data[0][order], data[1][order]
     return Subset(data, order.tolist()) if _is_map_style(data) else data
+
+
+def check_labels(images: Tensor, labels: Tensor) -> None:
+    """Refuse what is not one class for each image.
+
+    Raises
+    ------
+    UserError
+        Saying what is wrong, and the remedy.
+    """
+    if labels.dim() == 1 and len(labels) != len(images):
+        raise UserError(f"there are {len(images)} images and {len(labels)} labels")
+    plain = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
+    if labels.dim() != 1 or not plain:
+        raise UserError(
+            f"labels should be whole numbers of shape ({len(images)},), got {labels.dtype} of "
+            f"shape {tuple(labels.shape)}: give labels.argmax(1) if they are one-hot, or else "
+            "labels.flatten().long()"
+        )
 
 
 def count_batches(data: Data, batch_size: int, examples: int | None = None) -> int | None:
@@ -131,8 +154,7 @@ def _batches(data: Data, batch_size: int) -> Iterator[tuple[Tensor, Tensor | Non
         yield from ((data[i : i + batch_size], None) for i in starts)
     elif _is_pair(data):
         images, labels = data
-        if len(images) != len(labels):
-            raise UserError(f"there are {len(images)} images and {len(labels)} labels")
+        check_labels(images, labels)
         starts = range(0, len(images), batch_size)
         yield from ((images[i : i + batch_size], labels[i : i + batch_size]) for i in starts)
     else:
@@ -142,13 +164,28 @@ def _batches(data: Data, batch_size: int) -> Iterator[tuple[Tensor, Tensor | Non
         yield from (batch for batch in map(_parts, _iterable(data)) if len(batch[0]))
 
 
+def _check_images(images: Tensor, model: nn.Module) -> None:
+    if not images.is_floating_point():
+        if any(isinstance(module, nn.Embedding) for module in model.modules()):
+            return  # words
+        raise UserError(f"images should be float32, got {images.dtype}: divide bytes by 255")
+    taken = {p.dtype for p in model.parameters() if p.is_floating_point()}
+    if taken and images.dtype not in taken:
+        dtype = min(map(str, taken))
+        raise UserError(
+            f"images are {images.dtype} and the model's weights {dtype}: give images.to({dtype})"
+        )
+    if not all(map(isfinite, images.aminmax())):
+        raise UserError("images should be finite numbers, and some of these are not")
+
+
 def _is_pair(data: object) -> TypeGuard[tuple[Tensor, Tensor]]:
     """Images and labels, and not two batches of images, as Tensor.split gives them."""
     return (
-        isinstance(data, tuple)
+        isinstance(data, tuple | list)
         and len(data) == 2
         and all(isinstance(part, Tensor) for part in data)
-        and data[1].dim() <= 1
+        and data[0].shape[1:] != data[1].shape[1:]
     )
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 import pandas as pd
 from torch import nn
 
+from nenni.core import radius
 from nenni.core.types import Norm
 from nenni.data.batches import Data, all_labelled, device_of
 from nenni.evaluation.battery import Battery, run_battery
@@ -107,8 +108,9 @@ def diagnose(
     Raises
     ------
     UserError
-        If model and data do not go together, or the model gives no gradient.
+        If model and data do not go together, the model gives no gradient, or eps is no radius.
     """
+    radius.check(eps, norm)
     images, labels = all_labelled(data, device_of(model), examples)
     battery = run_battery(
         model, images, labels, eps=eps, norm=norm, source=source, seed=seed, draws=draws,

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from nenni.adversary.attack_choice import AttackChoice
 from nenni.adversary.fast_copy import faster
 from nenni.adversary.suites import applicable, read_suite
+from nenni.core import radius
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.progress import Left
 from nenni.core.types import Norm
@@ -109,8 +110,9 @@ def evaluate(
     Raises
     ------
     UserError
-        If model, data and suite do not go together.
+        If model, data and suite do not go together, or eps is no radius.
     """
+    radius.check(eps, norm)
     batches = labelled_batches(data, batch_size, device_of(model), examples)
     head = next(batches)
     classes = check_classifier(model, head[0][:1])

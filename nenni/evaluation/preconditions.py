@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from nenni.core.errors import UserError
+from nenni.data.batches import check_labels
 
 
 @torch.no_grad()
@@ -13,20 +14,22 @@ def check_classifier(model: nn.Module, images: Tensor) -> int | None:
     Raises
     ------
     UserError
-        If the model is in train mode, does not accept the images, or does not return logits
-        (N, classes) or labels (N,).
+        If the model is in train mode, the images are no images or not accepted, or what returns is
+        neither logits (N, classes) nor labels (N,).
     """
     if any(module.training for module in model.modules()):
         raise UserError(
             "the model is in train mode, where dropout and batch norm give other answers: call "
             "model.eval() first"
         )
+    _check_type(images)
     shape = tuple(images.shape)
     try:
         with torch.random.fork_rng():
             outputs = model(images)
     except RuntimeError as error:
-        raise UserError(f"the model does not accept images of shape {shape}: {error}") from error
+        what = f"{images.dtype} of shape {shape}"
+        raise UserError(f"the model does not accept images, {what}: {error}") from error
     if not isinstance(outputs, Tensor):
         raise UserError(f"the model returns a {type(outputs).__name__}; it should return logits")
     if outputs.dim() == 1 and len(outputs) == len(images) and not outputs.is_floating_point():
@@ -51,24 +54,24 @@ def check_data(images: Tensor, labels: Tensor, classes: int | None) -> None:
     """
     if len(images) == 0:
         raise UserError("there are no images")
-    if not images.is_floating_point() or images.dim() < 2:
-        raise UserError(
-            f"images should be floating-point (N, C, H, W), got {images.dtype} of shape "
-            f"{tuple(images.shape)}; divide bytes by 255"
-        )
+    _check_type(images)
     low, high = float(images.min()), float(images.max())
     if not (low >= 0 and high <= 1):
         raise UserError(
             f"images should be in [0, 1], where eps is meant; these go from {low:g} to {high:g}: "
             "leave normalisation to the model"
         )
-    if labels.shape != images.shape[:1] or labels.is_floating_point():
-        raise UserError(
-            f"labels should be whole numbers of shape ({len(images)},), got {labels.dtype} of "
-            f"shape {tuple(labels.shape)}"
-        )
+    check_labels(images, labels)
     bad = (labels < 0) | (labels >= classes) if classes is not None else labels < 0
     if bool(bad.any()):
         first = int(bad.nonzero()[0])
         known = "" if classes is None else f", and the model knows 0 to {classes - 1}"
         raise UserError(f"the label of image {first} is {int(labels[first])}{known}")
+
+
+def _check_type(images: Tensor) -> None:
+    if not images.is_floating_point() or images.dim() < 2:
+        raise UserError(
+            f"images should be floating-point (N, C, H, W), got {images.dtype} of shape "
+            f"{tuple(images.shape)}; divide bytes by 255"
+        )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nenni.core.types import Count, Index, NonNegative, Positive
-from nenni.data.batches import Data, check_repeatable, device_of, image_batches, reordered
+from nenni.data.batches import Data, check_repeatable, image_batches, reordered
 from nenni.method import quantise
 from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
@@ -59,10 +59,9 @@ def fit(
         If the data can be gone through only once, or has no batch.
     """
     check_repeatable(data)
-    device = device_of(model)
 
     def batches() -> Iterator[Tensor]:
-        return image_batches(data, batch_size, device)
+        return image_batches(data, batch_size, model)
 
     sizes: list[int] = []
 
@@ -80,7 +79,7 @@ def fit(
     optimiser, schedule = adam(model, lr, epochs * len(sizes))
     for epoch in range(epochs):
         shuffled = reordered(data, torch.randperm(images, generator=draws))
-        shuffled_batches = image_batches(shuffled, batch_size, device)
+        shuffled_batches = image_batches(shuffled, batch_size, model)
         error = descend(model, shuffled_batches, optimiser, schedule)
         progress(f"fit epoch {epoch + 1}/{epochs}: mean relative squared error {error:.4f}")
     measure_scores(model, batches())
@@ -176,12 +175,16 @@ def ridge_solution(gram: Tensor, moment: Tensor, ridge: float) -> tuple[Tensor, 
     return solution[:k].T, solution[k]
 
 
+def approximation_parameters(noisy: nn.Module) -> list[nn.Parameter]:
+    """All W~ and b~."""
+    return [p for _, layer in noisy_layers(noisy) for p in (layer.W_tilde, layer.b_tilde)]
+
+
 def adam(
     noisy: nn.Module, lr: float, steps: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     """Adam on all W~ and b~, and its cosine schedule to 0."""
-    parameters = [p for _, layer in noisy_layers(noisy) for p in (layer.W_tilde, layer.b_tilde)]
-    optimiser = torch.optim.Adam(parameters, lr)
+    optimiser = torch.optim.Adam(approximation_parameters(noisy), lr)
     return optimiser, torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, steps))
 
 

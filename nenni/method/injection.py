@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nenni.core.errors import UserError
 from nenni.core.seeding import derive_seed, generator
-from nenni.data.batches import Data, device_of, one_image
+from nenni.data.batches import Data, one_image
 from nenni.method.noisy_conv2d import NoisyConv2d
 from nenni.method.noisy_layer import LayerPath, NoisyLayer
 from nenni.method.noisy_linear import NoisyLinear
@@ -52,7 +52,7 @@ def inject(model: nn.Module, spec: InjectionSpec, data: Data, *, seed: int = 0) 
     """
     if any(noisy_layers(model)):
         raise UserError("the network is injected already: inject the plain one, or remove() first")
-    image = one_image(data, device_of(model))
+    image = one_image(data, model)
     noisy = copy.deepcopy(model)
     make_attention_explicit(noisy)
     found = trace(noisy, image)
@@ -76,9 +76,9 @@ def inject(model: nn.Module, spec: InjectionSpec, data: Data, *, seed: int = 0) 
     return noisy
 
 
-def remove(noisy: nn.Module) -> nn.Module:
+def remove(model: nn.Module) -> nn.Module:
     """Plain copy of an injected network: the wrapped layers with their current weights."""
-    plain = copy.deepcopy(noisy)
+    plain = copy.deepcopy(model)
     for name, layer in list(plain.named_modules(remove_duplicate=False)):
         if isinstance(layer, NoisyLayer):
             plain.set_submodule(name, layer.wrapped)

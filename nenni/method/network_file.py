@@ -9,7 +9,8 @@ Its metadata have one key, ``nenni``, with sorted JSON::
      "defence": {"name": ..., what its plugin needs} or null}
 
 Nothing that a file names is run, but for the models and defences of this package and of the folders
-of plugins in use: a function of somebody's own only where the caller names the same one.
+that :func:`nenni.use_plugins` was given: a function of somebody's own only where the caller names
+the same one.
 """
 
 import copy

@@ -1,7 +1,7 @@
 """Profile a trained network: where its outputs lie, which channels matter, what noise costs."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pandas as pd
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nenni.core.seeding import generator
 from nenni.method.ranking import largest
+from nenni.networks.hooks import hooked
 
 Edit = Callable[[Tensor], Tensor]
 
@@ -146,13 +147,9 @@ def _replace_channel(channel: int, value: Tensor) -> Edit:
     return edit
 
 
-@contextmanager
-def _edited(model: nn.Module, name: str, edit: Edit) -> Iterator[None]:
-    handle = model.get_submodule(name).register_forward_hook(lambda _m, _x, z: edit(z))
-    try:
-        yield
-    finally:
-        handle.remove()
+def _edited(model: nn.Module, name: str, edit: Edit) -> AbstractContextManager[None]:
+    layer = model.get_submodule(name)
+    return hooked([layer.register_forward_hook(lambda _m, _x, z: edit(z))])
 
 
 @torch.no_grad()

@@ -14,6 +14,8 @@ from torch.autograd.graph import saved_tensors_hooks
 
 NOT_ROUNDED = 32
 """At this number of bits values are left as they are."""
+_CANDIDATES = 40
+"""Parts of the largest magnitude among which a scale is searched."""
 
 
 def levels(bits: int) -> int:
@@ -95,18 +97,18 @@ def weight_scale(weight: Tensor, bits: int) -> Tensor:
 
 
 @torch.no_grad()
-def mse_scale(x: Tensor, bits: int, candidates: int = 40) -> Tensor:
+def mse_scale(x: Tensor, bits: int) -> Tensor:
     """Scale for :func:`quantise` with the least squared error on a sample of values.
 
     Clipping a few large values costs less than coarse steps for all the others; the search is over
-    `candidates` equal parts of the largest magnitude.
+    equal parts of the largest magnitude.
     """
     largest = x.abs().amax()
     if bits >= NOT_ROUNDED:
         return largest
     scales = [
-        (largest * (i / candidates) / levels(bits)).clamp_min(torch.finfo(x.dtype).tiny)
-        for i in range(candidates // 8, candidates + 1)
+        (largest * (i / _CANDIDATES) / levels(bits)).clamp_min(torch.finfo(x.dtype).tiny)
+        for i in range(_CANDIDATES // 8, _CANDIDATES + 1)
     ]
     errors = torch.stack([(quantise(x, scale, bits) - x).square().mean() for scale in scales])
     return scales[int(errors.argmin())]

@@ -7,15 +7,19 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from nenni.data.batches import Data, check_repeatable, device_of, image_batches
+from nenni.data.batches import Data, check_repeatable, image_batches
 from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.method.ranking import largest
 from nenni.method.visit import visit_exact
 
+_BATCH = 128
+_BINS, _REACH = 81, 2.0
+"""Of the histogram of errors: its bins, up to so many rms(z) on either side."""
+
 
 @torch.no_grad()
-def report(model: nn.Module, data: Data, *, batch_size: int = 128) -> pd.DataFrame:
+def report(model: nn.Module, data: Data, *, batch_size: int = _BATCH) -> pd.DataFrame:
     """How well each layer's approximation does, on given images.
 
     Parameters
@@ -50,7 +54,7 @@ def report(model: nn.Module, data: Data, *, batch_size: int = 128) -> pd.DataFra
             sums[name] = sums.get(name, torch.zeros_like(parts)) + parts
         neurons[name] = z[0].numel()
 
-    visit_exact(model, image_batches(data, batch_size, device_of(model)), visit)
+    visit_exact(model, image_batches(data, batch_size, model), visit)
     return pd.DataFrame([_row(name, neurons[name], *sums[name].tolist()) for name in sums])
 
 
@@ -69,9 +73,7 @@ def _row(
 
 
 @torch.no_grad()
-def error_histogram(
-    model: nn.Module, data: Data, *, bins: int = 81, reach: float = 2.0, batch_size: int = 128
-) -> pd.DataFrame:
+def error_histogram(model: nn.Module, data: Data) -> pd.DataFrame:
     """Distribution of z~ - z per layer: the noise that is injected into non-essential neurons.
 
     Returns
@@ -82,12 +84,11 @@ def error_histogram(
         outermost bins hold what lies beyond.
     """
     check_repeatable(data)
-    device = device_of(model)
     squared = {name: 0.0 for name, _ in noisy_layers(model)}
     sizes: list[int] = []
 
     def counted() -> Iterator[Tensor]:
-        for batch in image_batches(data, batch_size, device):
+        for batch in image_batches(data, _BATCH, model):
             sizes.append(len(batch))
             yield batch
 
@@ -95,19 +96,19 @@ def error_histogram(
         squared[name] += float(z.square().sum()) / z[0].numel()
 
     visit_exact(model, counted(), add_squares)
-    edges = torch.linspace(-reach, reach, bins + 1)
-    counts = {name: torch.zeros(2, bins) for name in squared}
+    edges = torch.linspace(-_REACH, _REACH, _BINS + 1)
+    counts = {name: torch.zeros(2, _BINS) for name in squared}
 
     def count(name: str, layer: NoisyLayer, x: Tensor, z: Tensor) -> None:
         for i in range(layer.pool):
             z_tilde = layer.approximate(x, i)
             error = (z_tilde - z) / (squared[name] / sum(sizes)) ** 0.5
-            error = error.clamp(-reach, reach)
+            error = error.clamp(-_REACH, _REACH)
             mask = layer.mask(z if layer.choices.selection.judges_exact else z_tilde)
             for row, values in enumerate((error, error[~mask])):
                 counts[name][row] += torch.histogram(values.flatten().cpu(), edges).hist
 
-    visit_exact(model, image_batches(data, batch_size, device), count)
+    visit_exact(model, image_batches(data, _BATCH, model), count)
     centres = ((edges[1:] + edges[:-1]) / 2).tolist()
     frames = []
     for name, histograms in counts.items():

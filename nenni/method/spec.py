@@ -141,21 +141,17 @@ class InjectionSpec(Choices):
         return cls(selection, projection, normalise=False)
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], fractions: Mapping[str, float]) -> Self:
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Spec of a defence from the ``injection`` block of a config.
 
         Parameters
         ----------
         config : mapping
             Plain values; plugins as ``{"name": ..., ...}``.
-        fractions : mapping
-            Fraction of single layers, in place of the selection's own.
         """
         overrides = {
             pattern: Choices.read(changes) for pattern, changes in config["overrides"].items()
         }
-        for name, fraction in fractions.items():
-            overrides[name] = overrides.get(name, {}) | {"fraction": fraction}
         rest = {k: v for k, v in config.items() if k not in ("layers", "overrides")}
         return cls(**Choices.read(rest), layers=tuple(config["layers"]), overrides=overrides)
 
@@ -191,7 +187,7 @@ def with_fraction(choices: Choices, fraction: float, where: str) -> Selection:
         If the selection has no fraction.
     """
     selection = choices.selection
-    if not any(f.name == "fraction" for f in fields(selection)):  # type: ignore[arg-type]
+    if not selection.adjustable:
         raise UserError(f"'{where}' has the selection {selection}, which has no fraction to change")
     return replace(selection, fraction=fraction)  # type: ignore[type-var]
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nenni.adversary.attack import Attack
 from nenni.adversary.attack_choice import AttackChoice
-from nenni.core import plugins
+from nenni.core import plugins, radius
 from nenni.core.types import Count, Fraction, Index, NonNegative, Positive, Radius
 from nenni.training.augmentation import flipped, shifted
 from nenni.training.objective import Objective
@@ -59,6 +59,11 @@ class Recipe:
         Of the forward and backward passes of training; weights stay FP32.
     channels_last : bool
         Memory layout NHWC while training.
+
+    Raises
+    ------
+    UserError
+        If eps is no radius of the norm that the method or the attack keeps.
     """
 
     epochs: Count
@@ -79,6 +84,11 @@ class Recipe:
     average: Fraction = 0.0
     precision: Literal["fp32", "bf16"] = "fp32"
     channels_last: bool = False
+
+    def __post_init__(self) -> None:
+        for part in (self.method, self.attack):
+            if (norm := getattr(part, "norm", None)) is not None:
+                radius.check(self.eps, norm)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Recipe":

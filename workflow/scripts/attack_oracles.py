@@ -8,9 +8,9 @@ tests/nenni/adversary/oracles.
 """
 
 import argparse
-import importlib.metadata
 import json
 import platform
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -25,6 +25,7 @@ from nenni.networks.models.small_cnn import small_cnn
 
 FOLDER = Path("tests/nenni/adversary/oracles")
 LINF, STEPS, L2 = 0.1, 20, 1.0
+STEP = 2.5 / STEPS
 CW_STEPS, CW_LR = 100, 0.05
 GREY = 0.02
 """CW gets digits between this and 1 less this: torchattacks never changes black and white."""
@@ -59,12 +60,53 @@ def train() -> nn.Module:
     return model
 
 
+def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """Share of the images that are classified correctly."""
+    return float((model(images).argmax(1) == labels).double().mean())
+
+
+def accuracy_within(model: nn.Module, found: Tensor, inputs: Tensor, labels: Tensor) -> float:
+    """Accuracy where only perturbations within the L2 radius count."""
+    near = (found - inputs).flatten(1).norm(dim=1) <= L2
+    return accuracy(model, torch.where(near[:, None, None, None], found, inputs), labels)
+
+
+def by_foolbox(model: nn.Module, x: Tensor, y: Tensor) -> dict[str, float]:
+    """Accuracy under each of foolbox's attacks."""
+    import foolbox
+
+    fmodel = foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu")
+    path = {"rel_stepsize": STEP, "steps": STEPS, "random_start": False}
+    bounded = {
+        "fgsm": (foolbox.attacks.LinfFastGradientAttack(), LINF),
+        "pgd": (foolbox.attacks.LinfPGD(**path), LINF),
+        "pgd_l2": (foolbox.attacks.L2PGD(**path), L2),
+    }
+    found = {
+        name: accuracy(model, attack(fmodel, x, y, epsilons=eps)[1], y)
+        for name, (attack, eps) in bounded.items()
+    }
+    smallest = foolbox.attacks.DDNAttack(steps=100)(fmodel, x, y, epsilons=None)[1]
+    return found | {"ddn": accuracy_within(model, smallest, x, y)}
+
+
+def by_torchattacks(model: nn.Module, x: Tensor, y: Tensor) -> dict[str, float]:
+    """Accuracy under each of torchattacks' attacks."""
+    import torchattacks
+
+    grey = GREY + (1 - 2 * GREY) * x
+    pgd_linf = torchattacks.PGD(model, eps=LINF, alpha=STEP * LINF, steps=STEPS, random_start=False)
+    cw = torchattacks.CW(model, c=1, kappa=0, steps=CW_STEPS, lr=CW_LR)
+    return {
+        "fgsm": accuracy(model, torchattacks.FGSM(model, eps=LINF)(x, y), y),
+        "pgd": accuracy(model, pgd_linf(x, y), y),
+        "cw_l2": accuracy_within(model, cw(grey, y), grey, y),
+    }
+
+
 def main() -> None:
     """Train if need be, attack with both libraries, write what they find."""
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    import foolbox
-    import torchattacks
-
     torch.set_num_threads(1)
     file = FOLDER / "network.safetensors"
     if not file.exists():
@@ -72,54 +114,19 @@ def main() -> None:
     model = network()
     model.load_state_dict(read_tensors(file)[0])
     x, y = (part[-200:] for part in digits())
-
-    def accuracy(images: Tensor) -> float:
-        return float((model(images).argmax(1) == y).double().mean())
-
-    def by_norm(images: Tensor, inputs: Tensor) -> float:
-        """Accuracy where only perturbations within the L2 radius count."""
-        near = (images - inputs).flatten(1).norm(dim=1) <= L2
-        return accuracy(torch.where(near[:, None, None, None], images, inputs))
-
-    step = 2.5 / STEPS
-    grey = GREY + (1 - 2 * GREY) * x
-    fmodel = foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu")
-    fgsm = foolbox.attacks.LinfFastGradientAttack()
-    pgd_foolbox = foolbox.attacks.LinfPGD(rel_stepsize=step, steps=STEPS, random_start=False)
-    pgd_l2 = foolbox.attacks.L2PGD(rel_stepsize=step, steps=STEPS, random_start=False)
-    ddn = foolbox.attacks.DDNAttack(steps=100)
-    pgd_linf = torchattacks.PGD(model, eps=LINF, alpha=step * LINF, steps=STEPS, random_start=False)
-    cw = torchattacks.CW(model, c=1, kappa=0, steps=CW_STEPS, lr=CW_LR)
     torch.manual_seed(0)
     values = {
-        "clean": accuracy(x),
-        "foolbox": {
-            "fgsm": accuracy(fgsm(fmodel, x, y, epsilons=LINF)[1]),
-            "pgd": accuracy(pgd_foolbox(fmodel, x, y, epsilons=LINF)[1]),
-            "pgd_l2": accuracy(pgd_l2(fmodel, x, y, epsilons=L2)[1]),
-            "ddn": by_norm(ddn(fmodel, x, y, epsilons=None)[1], x),
-        },
-        "torchattacks": {
-            "fgsm": accuracy(torchattacks.FGSM(model, eps=LINF)(x, y)),
-            "pgd": accuracy(pgd_linf(x, y)),
-            "cw_l2": by_norm(cw(grey, y), grey),
-        },
-    }  # fmt: skip
-    versions = {
-        name: importlib.metadata.version(name) for name in ("foolbox", "torchattacks", "torch")
+        "clean": accuracy(model, x, y),
+        "foolbox": by_foolbox(model, x, y),
+        "torchattacks": by_torchattacks(model, x, y),
     }
-    settings = {
-        "linf": LINF,
-        "l2": L2,
-        "steps": STEPS,
-        "cw_steps": CW_STEPS,
-        "cw_lr": CW_LR,
-        "grey": GREY,
-    }
+    versions = {name: version(name) for name in ("foolbox", "torchattacks", "torch")}
     about = {"python": platform.python_version(), **versions}
-    write_json(
-        FOLDER / "values.json", {"versions": about, "settings": settings, "accuracy": values}
-    )
+    settings = {
+        "linf": LINF, "l2": L2, "steps": STEPS, "cw_steps": CW_STEPS, "cw_lr": CW_LR, "grey": GREY,
+    }  # fmt: skip
+    written = {"versions": about, "settings": settings, "accuracy": values}
+    write_json(FOLDER / "values.json", written)
     print(json.dumps(values, indent=1))
 
 

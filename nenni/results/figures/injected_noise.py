@@ -21,7 +21,7 @@ def injected_noise(
     Parameters
     ----------
     errors : DataFrame
-        From :func:`nenni.method.fit.error_histogram`, of all experiments.
+        From :func:`nenni.method.report.error_histogram`, of all experiments.
     base : str
         Which base.
     defences : list of str

@@ -13,7 +13,7 @@ from nenni.data.data_file import load_data
 from nenni.data.split import first
 from nenni.evaluation.attack_images import attack_images
 from nenni.evaluation.scoring import robust
-from nenni.method.network_file import load
+from nenni.run.attacked import read_attacked
 from nenni.run.job import Job
 
 
@@ -23,10 +23,7 @@ def run(job: Job) -> str:
     device = runtime.prepare(c)
     data, _ = load_data(job.input("data"), ("test",), device)
     images, labels = first(data["test"], c["examples"])
-    model = load(job.input("weights"), architecture=c["model"]).to(device)
-    source = None
-    if c["source"]:
-        source = load(job.input("source"), architecture=c["source"]["model"]).to(device)
+    model, source = read_attacked(job, device)
     attack = AttackChoice.from_config(c["attack"])
     checkpoint = Checkpoint(job.checkpoint_file())
     examples, notes = attack_images(

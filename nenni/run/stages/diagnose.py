@@ -9,7 +9,7 @@ from nenni.core.io import write_csv
 from nenni.data.data_file import load_data
 from nenni.data.split import first
 from nenni.evaluation.diagnose import diagnose
-from nenni.method.network_file import load
+from nenni.run.attacked import read_attacked
 from nenni.run.job import Job
 
 
@@ -19,10 +19,7 @@ def run(job: Job) -> str:
     device = runtime.prepare(c)
     data, _ = load_data(job.input("data"), ("test",), device)
     images, labels = first(data["test"], c["examples"])
-    model = load(job.input("weights"), architecture=c["model"]).to(device)
-    source = None
-    if c["source"]:
-        source = load(job.input("source"), architecture=c["source"]["model"]).to(device)
+    model, source = read_attacked(job, device)
     found = diagnose(
         model,
         (images, labels),

@@ -10,7 +10,7 @@ from nenni.core import runtime
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.io import write_csv, write_json
 from nenni.data.data_file import load_data
-from nenni.method.injection import noisy_layers
+from nenni.method.fit import approximation_parameters
 from nenni.method.network_file import load, save
 from nenni.run.job import Job
 from nenni.training.processes import joined, rank
@@ -33,16 +33,14 @@ def run(job: Job) -> str:
             schedule=partial(cosine, warmup=tuning["warmup"]),
             eps_ramp=0.0,
         )
-        parameters = list(model.parameters())
-        if tuning["parameters"] == "approximation":
-            parameters = [p for _, n in noisy_layers(model) for p in (n.W_tilde, n.b_tilde)]
+        alone = tuning["parameters"] == "approximation"
         checkpoint = Checkpoint(job.checkpoint_file())
         found = train(
             model,
             data,
             recipe,
             (c["seed"], "finetune"),
-            parameters=parameters,
+            parameters=approximation_parameters(model) if alone else list(model.parameters()),
             checkpoint=checkpoint,
             progress=job.progress,
         )

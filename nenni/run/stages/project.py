@@ -8,15 +8,14 @@ import torch
 
 from nenni.core import runtime
 from nenni.core.io import read_csv, write_csv
-from nenni.core.seeding import derive_seed
 from nenni.data.data_file import load_data
 from nenni.data.split import first
 from nenni.method.allocation_search import mean_loss, spend
-from nenni.method.fit import fit, set_thresholds
-from nenni.method.injection import inject, seed_noise
+from nenni.method.fit import set_thresholds
+from nenni.method.injection import seed_noise
 from nenni.method.network_file import load, save
 from nenni.method.report import error_histogram, report
-from nenni.method.spec import InjectionSpec
+from nenni.run.injected import injected
 from nenni.run.job import Job
 
 
@@ -28,11 +27,7 @@ def run(job: Job) -> str:
     images, labels = first(data["train"], c["fit"]["examples"])
     held_out = first(data["val"], len(data["val"]))
     base = load(job.input("weights"), architecture=c["model"]).to(device)
-    spec = InjectionSpec.from_config(c["injection"], {})
-    noisy = inject(base, spec, images[:1], seed=c["seed"])
-    settings = {key: value for key, value in c["fit"].items() if key != "examples"}
-    order = derive_seed(c["seed"], "fit")
-    fit(noisy, images, seed=order, progress=job.progress, **settings)
+    noisy = injected(base, c["injection"], images, c["fit"], c["seed"], job.progress)
     compared = ""
     if c["allocate"]:
         uniform = mean_loss(noisy, *held_out)

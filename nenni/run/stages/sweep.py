@@ -9,16 +9,15 @@ from nenni.adversary.attack_choice import AttackChoice
 from nenni.core import runtime
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.io import write_csv
-from nenni.core.seeding import derive_seed
 from nenni.data.data_file import load_data
 from nenni.data.split import first
 from nenni.evaluation.attack_images import attack_images
 from nenni.evaluation.scoring import robust
-from nenni.method.fit import fit, set_thresholds
-from nenni.method.injection import inject, noisy_layers, set_fractions
+from nenni.method.fit import set_thresholds
+from nenni.method.injection import noisy_layers, set_fractions
 from nenni.method.network_file import load
 from nenni.method.report import report
-from nenni.method.spec import InjectionSpec
+from nenni.run.injected import injected
 from nenni.run.job import Job
 
 
@@ -32,13 +31,10 @@ def run(job: Job) -> str:
     images, labels = first(data["test"], sweep["examples"])
     base = load(job.input("weights"), architecture=c["model"]).to(device)
     attack = AttackChoice.from_config(c["attack"])
-    settings = {key: value for key, value in c["fit"].items() if key != "examples"}
     rows = []
     for ratio in sweep["ratios"]:
         injection = c["injection"] | {"projection": c["injection"]["projection"] | {"ratio": ratio}}
-        spec = InjectionSpec.from_config(injection, {})
-        noisy = inject(base, spec, images[:1], seed=c["seed"])
-        fit(noisy, training, seed=derive_seed(c["seed"], "fit"), **settings)
+        noisy = injected(base, injection, training, c["fit"], c["seed"])
         error = report(noisy, images)["relative_error"].mean()
         for fraction in sweep["fractions"]:
             set_fractions(noisy, {name: fraction for name, _ in noisy_layers(noisy)})

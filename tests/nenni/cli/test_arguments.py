@@ -23,7 +23,7 @@ def parse(*words: str) -> argparse.Namespace:
     arguments.add_network(parser)
     arguments.add_images(parser, required=False)
     arguments.add_amount(parser)
-    arguments.add_batch_size(parser)
+    arguments.add_batch_size(parser, "nenni.method.fit", "fit")
     arguments.add_machine(parser)
     return parser.parse_args(words)
 

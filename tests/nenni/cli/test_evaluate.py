@@ -90,6 +90,10 @@ def test_diagnoses(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["--data", "."], ".: holds no images in subfolders"),
         (["--suite", "strong"], "unknown suite 'strong'; known are: quick, standard, full, labels"),
         (["--suite", "absent.yaml"], "absent.yaml: cannot be read"),
+        (
+            ["--eps", "8"],
+            "eps is in units of the [0, 1] input, for linf from 0 to 1; got 8: write 8/255",
+        ),
         (["--device", "cuda"], "device: cuda is asked for"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -57,6 +58,21 @@ def test_writes_a_fitted_network_that_other_commands_read(
     words = ["evaluate", "n.safetensors", "--model", "my_digits:build", "--data", "digits.npz"]
     assert main([*words, "--suite", "suite.yaml", "--examples", "3"]) == 0
     assert "bpda" in capsys.readouterr().out
+
+
+def test_does_what_inject_and_fit_do_by_themselves(
+    folder: Path, trained: nn.Module, digits: tuple[Tensor, Tensor]
+) -> None:
+    """In the same order; the first batch, which calibrates the roundings, is as large."""
+    pixels = (digits[0][:300] * 255).round().byte()
+    np.savez(folder / "digits.npz", x=pixels[:, 0].numpy(), y=digits[1][:300].numpy())
+    assert main(WORDS) == 0
+    images = pixels[torch.randperm(300, generator=torch.Generator().manual_seed(0))].float() / 255
+    spec = nenni.InjectionSpec(nenni.TopK(0.5), nenni.Sparse(0.125))
+    noisy = nenni.inject(trained, spec, images)
+    nenni.fit(noisy, images)
+    found = nenni.load("n.safetensors", trained).state_dict()
+    assert all(torch.equal(found[name], tensor) for name, tensor in noisy.state_dict().items())
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from nenni.data.batches import (
 )
 
 X, Y = torch.rand(10, 1, 4, 4, generator=torch.Generator().manual_seed(0)), torch.arange(10)
-CPU = torch.device("cpu")
+CPU, ANY = torch.device("cpu"), nn.Identity()
 
 
 class Pictures(Dataset[Tensor]):
@@ -41,6 +41,8 @@ class Stream(IterableDataset[Tensor]):
 
 LABELLED: dict[str, Callable[[], Any]] = {
     "pair": lambda: (X, Y),
+    "list of two": lambda: [X, Y],
+    "bytes as labels": lambda: (X, Y.byte()),
     "loader": lambda: DataLoader(TensorDataset(X, Y), batch_size=4),
     "list": lambda: [(X[:4], Y[:4]), [X[4:8], Y[4:8]], (X[8:], Y[8:], "an index")],
     "data set": lambda: TensorDataset(X, Y),
@@ -94,8 +96,8 @@ def test_images_and_labels_are_the_same_in_every_form(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*LABELLED, *IMAGES])
 def test_images_are_the_same_in_every_form(name: str) -> None:
-    assert torch.equal(torch.cat(list(image_batches(given(name), 4, CPU))), X)
-    assert torch.equal(one_image(given(name), CPU), X[:1])
+    assert torch.equal(torch.cat(list(image_batches(given(name), 4, ANY))), X)
+    assert torch.equal(one_image(given(name), ANY), X[:1])
 
 
 @pytest.mark.parametrize("name", IMAGES)
@@ -107,7 +109,7 @@ def test_missing_labels_are_an_error(name: str) -> None:
 def test_another_order_is_that_of_what_has_none() -> None:
     order = torch.randperm(10, generator=torch.Generator().manual_seed(1))
     for name in ("tensor", "pair", "data set", "data set of images"):
-        found = torch.cat(list(image_batches(reordered(given(name), order), 4, CPU)))
+        found = torch.cat(list(image_batches(reordered(given(name), order), 4, ANY)))
         assert torch.equal(found, X[order])
     loader = given("loader")
     assert reordered(loader, order) is loader
@@ -118,10 +120,15 @@ def test_an_iterator_is_good_for_one_pass() -> None:
     assert torch.equal(next(labelled_batches(once, 4, CPU))[0], X)
     with pytest.raises(UserError, match="no batch; an iterator that was gone through gives none"):
         next(labelled_batches(once, 4, CPU))
-    for several in (check_repeatable, lambda data: one_image(data, CPU)):
+    for several in (check_repeatable, lambda data: one_image(data, ANY)):
         with pytest.raises(UserError, match="an iterator gives them once: give a loader"):
             several(iter([X]))
     assert count_batches(iter([X]), 4) is None
+
+
+FORMS: list[Callable[[Any], Any]] = [tuple, list, lambda pair: [pair]]
+NO_LABELS = [Y[:, None], torch.eye(10), torch.eye(10).long(), Y[0], Y.float(), Y > 4]
+SHAPED = r"labels should be whole numbers of shape \(10,\), got .* give labels.argmax"
 
 
 @pytest.mark.parametrize(
@@ -133,6 +140,7 @@ def test_an_iterator_is_good_for_one_pass() -> None:
         ([X[:0]], "there are no images"),
         ((X, Y[:9]), "10 images and 9 labels"),
         ([(X, Y[:9])], "10 images and 9 labels"),
+        *((form((X, wrong)), SHAPED) for form in FORMS for wrong in NO_LABELS),
         (Stream(), "a map-style data set, got a Stream"),
         (3, "a map-style data set, got a int"),
         ([{"x": X}], "as tensors, got a dict"),
@@ -151,7 +159,37 @@ def test_items_that_make_no_batch_are_an_error() -> None:
             return X[index, :, : 1 + index % 2]
 
     with pytest.raises(UserError, match="images as tensors of one size"):
-        list(image_batches(Odd(), 4, CPU))
+        list(image_batches(Odd(), 4, ANY))
+
+
+@pytest.mark.parametrize("form", FORMS[:2])
+@pytest.mark.parametrize("wrong", NO_LABELS)
+def test_a_pair_is_no_list_of_images(form: Callable[[Any], Any], wrong: Tensor) -> None:
+    with pytest.raises(UserError, match=SHAPED):
+        list(image_batches(form((X, wrong)), 4, ANY))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x: (x * 255).byte(), "images should be float32, got torch.uint8: divide bytes by 255"),
+        (lambda x: x > 0, "images should be float32, got torch.bool"),
+        (Tensor.double, r"are torch.float64 and the model's weights torch.float32: give images.to\("),
+        (Tensor.half, "are torch.float16 and the model's weights torch.float32"),
+        (lambda x: x / 0, "images should be finite numbers"),
+        (lambda x: x.index_fill(0, torch.tensor(3), torch.inf), "images should be finite numbers"),
+    ],
+)  # fmt: skip
+def test_public_functions_refuse_what_is_no_image(
+    change: Callable[[Tensor], Tensor], message: str, trained: nn.Module, noisy: nn.Module
+) -> None:
+    bad = change(torch.rand(4, 1, 28, 28))
+    spec = nenni.InjectionSpec(nenni.TopK(0.5), nenni.Sparse(0.25))
+    whole = [lambda: nenni.fit(noisy, bad), lambda: nenni.report(noisy, bad)]
+    whole += [lambda: nenni.describe(noisy, bad), lambda: nenni.inject(trained, spec, bad[3:])]
+    for call in whole:
+        with pytest.raises(UserError, match=message):
+            call()
 
 
 def test_public_functions_take_every_form(
@@ -161,6 +199,7 @@ def test_public_functions_take_every_form(
     images, labels = digits[0][:60], digits[1][:60]
     forms: list[Any] = [
         (images, labels),
+        [images, labels],
         DataLoader(TensorDataset(images, labels), batch_size=20),
         TensorDataset(images, labels),
     ]

@@ -13,6 +13,7 @@ from nenni.adversary import attack_config
 from nenni.adversary.attack_choice import AttackChoice
 from nenni.adversary.suites import SUITES
 from nenni.core.checkpoint import Checkpoint
+from nenni.core.errors import UserError
 from nenni.evaluation.attack_images import attack_images
 from nenni.evaluation.battery import Scaled
 from nenni.evaluation.diagnose import MASKED, TRUSTWORTHY
@@ -46,6 +47,11 @@ def no_straight_through() -> Iterator[None]:
         yield
     finally:
         quantise.StraightThrough.backward = staticmethod(honest)
+
+
+def test_a_radius_in_levels_is_refused(trained: nn.Module, held_out: Digits) -> None:
+    with pytest.raises(UserError, match="write 8/255"):
+        nenni.diagnose(trained, held_out, eps=8)
 
 
 @pytest.mark.parametrize("selection", [nenni.Nothing(), nenni.TopK(0.25)], ids=["none", "topk"])

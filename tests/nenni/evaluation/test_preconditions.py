@@ -27,7 +27,10 @@ def test_counts_the_classes() -> None:
     ("model", "message"),
     [
         (nn.Sequential(nn.Flatten(), nn.Linear(25, 3)), "call model.eval()"),
-        (nn.Sequential(nn.Flatten(), nn.Linear(24, 3)).eval(), "does not accept images of shape"),
+        (
+            nn.Sequential(nn.Flatten(), nn.Linear(24, 3)).eval(),
+            "does not accept images, torch.float32 of shape",
+        ),
         (Returns(torch.zeros(3, 7)), "it should return logits"),
         (Returns(torch.zeros(4, 7, 1)), "it should return logits"),
         (Returns(torch.zeros(4)), "it should return logits"),
@@ -40,6 +43,11 @@ def test_refuses_what_is_no_classifier(model: nn.Module, message: str) -> None:
         check_classifier(model, IMAGES)
 
 
+def test_bytes_are_named_before_the_model_fails_on_them() -> None:
+    with pytest.raises(UserError, match="divide bytes by 255"):
+        check_classifier(nn.Sequential(nn.Flatten(), nn.Linear(25, 3)).eval(), IMAGES.byte())
+
+
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
@@ -48,8 +56,10 @@ def test_refuses_what_is_no_classifier(model: nn.Module, message: str) -> None:
         (IMAGES - 0.5, torch.zeros(4, dtype=torch.int64), r"should be in \[0, 1\]"),
         (IMAGES * torch.nan, torch.zeros(4, dtype=torch.int64), r"should be in \[0, 1\]"),
         ((IMAGES * 255).byte(), torch.zeros(4, dtype=torch.int64), "divide bytes by 255"),
-        (IMAGES, torch.zeros(3, dtype=torch.int64), r"of shape \(4,\)"),
+        (IMAGES, torch.zeros(3, dtype=torch.int64), "4 images and 3 labels"),
         (IMAGES, torch.zeros(4), "whole numbers"),
+        (IMAGES, torch.zeros(4, dtype=torch.bool), "whole numbers"),
+        (IMAGES, torch.zeros(4, 7, dtype=torch.int64), r"of shape \(4,\)"),
         (IMAGES, torch.tensor([0, 1, 7, 8]), "label of image 2 is 7, and the model knows 0 to 6"),
         (IMAGES, torch.tensor([0, -1, 2, 3]), "label of image 1 is -1"),
     ],

@@ -269,15 +269,15 @@ def test_choices_survive_their_config(
     assert Choices(**Choices.read(choices.to_config())) == choices
 
 
-def test_the_fractions_of_an_allocation_come_last() -> None:
-    """An override by name, after those of the config: of its selection where it has its own."""
+def test_a_fraction_is_of_the_selection_that_earlier_overrides_chose() -> None:
     config = InjectionSpec(TopK(0.5), Sparse(0.5)).of("", "").to_config()
     config |= {"layers": ["!stem"], "min_inputs": 3}
     config["overrides"] = {
         "stage*": {"selection": {"name": "threshold", "fraction": 0.9}},
-        "stage2.conv1": {"weight_bits": 8, "fraction": 0.7},
+        "stage2.conv1": {"weight_bits": 8, "fraction": 0.1},
+        "hidden": {"fraction": 0.2},
     }
-    spec = InjectionSpec.from_config(config, {"stage2.conv1": 0.1, "hidden": 0.2})
+    spec = InjectionSpec.from_config(config)
     assert (spec.layers, spec.min_inputs) == (("!stem",), 3)
     assert spec.of("stage1.conv1", "Conv2d").selection == Threshold(0.9)
     assert spec.of("stage2.conv1", "Conv2d").selection == Threshold(0.1)

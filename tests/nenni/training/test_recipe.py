@@ -5,6 +5,9 @@ import torch
 from torch import Tensor, nn
 
 from nenni.adversary.attack_choice import AttackChoice
+from nenni.core import plugins
+from nenni.core.errors import UserError
+from nenni.training.objectives.fgsm_rs import FgsmRs
 from nenni.training.objectives.standard import Standard
 from nenni.training.objectives.trades import Trades
 from nenni.training.recipe import Recipe
@@ -14,6 +17,13 @@ def test_eps_rises() -> None:
     recipe = Recipe(1, 1, 1.0, Standard(), eps=0.3, eps_ramp=0.5)
     assert [recipe.radius(step, 10) for step in (0, 2, 5, 9)] == pytest.approx([0, 0.12, 0.3, 0.3])
     assert Recipe(1, 1, 1.0, Standard(), eps=0.3).radius(0, 10) == 0.3
+
+
+def test_a_radius_in_levels_is_refused() -> None:
+    with pytest.raises(UserError, match="write 8/255"):
+        Recipe(1, 1, 1.0, FgsmRs(), eps=8)
+    attack = AttackChoice.from_config(plugins.validate("attack", {"name": "pgd", "norm": "l2"}))
+    assert Recipe(1, 1, 1.0, Standard(), attack=attack, eps=8).eps == 8
 
 
 def test_flips_mirror_about_half_of_the_images() -> None:
