@@ -1,6 +1,13 @@
 """Injections as layers.json has them, by short words for the kinds of their parts."""
 
+from pathlib import Path
 from typing import Any
+
+import pytest
+
+import hwmodel
+from hwmodel.hypothetical import injected, read_granularity
+from hwmodel.layer_spec import Network
 
 INJECTION: dict[str, Any] = {
     "projection": "sparse",
@@ -90,3 +97,18 @@ def noise_dict(word: str, pool: int = 1) -> dict[str, Any]:
     uses = "exact" if added else "nothing" if word == "zero" else "approximate"
     randomised = added or word == "resample"
     return {"name": word, "uses": uses, "randomised": randomised, "pool": pool}
+
+
+def with_method(network: Network, granularity: str = "1x1", **changes: Any) -> Network:
+    """The network as if injected, with changes to the choices."""
+    chosen = {"projection": "ternary:shared", "ratio": 0.125, "fraction": 0.25} | changes
+    return injected(network, granularity=read_granularity(granularity), **chosen)
+
+
+def refusal(path: Path, text: str | bytes) -> str:
+    """The one line in which a file of this text is refused."""
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(hwmodel.LayerSpecError) as caught:
+        hwmodel.load(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from nenni.core.errors import UserError
 from nenni.run.config_file import load_claims, load_config
 from nenni.run.plan import Plan
 from nenni.run.slices import Slices
@@ -17,3 +20,34 @@ def parts(tmp_path: Path, old: str = "", new: str = "") -> tuple[Plan, Slices]:
     file.write_text(text.replace(old, new) if old else text)
     config = load_config(file)
     return Plan(config), Slices(config, load_claims(DEFAULT.with_name("claims.yaml"), config))
+
+
+def refused(tmp_path: Path, text: str) -> str:
+    """What is said of a config of this text, without the name of the file."""
+    file = tmp_path / "run.yaml"
+    file.write_text(text)
+    with pytest.raises(UserError) as caught:
+        load_config(file)
+    message = str(caught.value)
+    assert all(line.startswith(f"{file}: ") for line in message.splitlines())
+    return message.replace(f"{file}: ", "")
+
+
+def changed(old: str, new: str) -> str:
+    """The default config with what stands there once replaced."""
+    text = DEFAULT.read_text()
+    assert text.count(old) == 1, f"{old!r} should stand once in the default config"
+    return text.replace(old, new)
+
+
+def check_mistake(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """One line per mistake, and a line for each place that the change reaches."""
+    found = refused(tmp_path, changed(old, new)).splitlines()
+    assert any(line.startswith(message) for line in found)
+    expected = {
+        "thread: 1": 2,
+        "small_cnn: {name: 'torchvision:resnet18',": 2,
+        "describe: {examples: 501}": 2,
+        "eps: {pgd_at: 7, standard: 25.5}\n  compare": 3,
+    }
+    assert len(found) == expected.get(new, 1)

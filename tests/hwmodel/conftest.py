@@ -117,3 +117,15 @@ def make_preset() -> Callable[..., Preset]:
         return Preset.model_validate({"description": "test", **sourced})
 
     return make
+
+
+@pytest.fixture
+def plain(make_network: Any, layer_dict: Any) -> Network:
+    """First and last layer, one with too few inputs, one grouped, one that can be injected."""
+    small = {"in_channels": 4, "stride": [1, 1]}
+    network: Network = make_network(
+        layer_dict(None, name="first"), layer_dict(None, name="few", **small),
+        layer_dict(None, name="grouped", groups=2), layer_dict(None, name="inner", out_channels=64),
+        layer_dict(None, name="last"),
+    )  # fmt: skip
+    return network

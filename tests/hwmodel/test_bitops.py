@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from hwmodel import bitops
 from hwmodel.bitops import Term
-from hwmodel.metrics import accumulator_bits, ceil_log2, mac_bitops
 
 BITS = [2, 3, 4, 5, 6, 7, 8, 16, 32]
 
@@ -115,13 +114,6 @@ def test_oracle_compares_exact_scores(make_layer: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [(1, 0), (2, 1), (3, 2), (4, 2), (5, 3), (48, 6), (64, 6), (65, 7)]
-)
-def test_ceil_log2(value: int, expected: int) -> None:
-    assert ceil_log2(value) == expected
-
-
-@pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({"nonzeros": 18 * 64}, 10),
@@ -139,19 +131,6 @@ def test_ceil_log2(value: int, expected: int) -> None:
 )
 def test_width_of_the_sums(make_layer: Any, changes: Any, expected: int) -> None:
     assert bitops.sum_bits(make_layer(changes).injection) == expected
-
-
-def test_accumulators_stop_at_32_bits() -> None:
-    assert accumulator_bits(4, 8, 100) == 19
-    assert accumulator_bits(16, 16, 100) == 32
-
-
-def test_conventions_of_a_mac() -> None:
-    """4 x 8 bits, 100 products: 32, 12, and 32 more a sum of 19 bits; FP32 sums are FP32."""
-    assert mac_bitops(4, 8, 100, "product") == 32
-    assert mac_bitops(4, 8, 100, "sum") == 12
-    assert mac_bitops(4, 8, 100, "accumulators") == 32 + 19
-    assert mac_bitops(32, 32, 100, "accumulators") == 1024 + 32
 
 
 def test_conventions_change_macs_alone(make_layer: Any) -> None:

@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from injection_cases import refusal
 
 import hwmodel
 
 Path_ = tuple[str | int, ...]
+
+
 INJ = ("layers", 1, "injection")
 
 
@@ -167,21 +170,13 @@ BAD_VALUES: list[tuple[Path_, Any, str]] = [
 ]
 
 
-def message(path: Path, text: str | bytes) -> str:
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
-    with pytest.raises(hwmodel.LayerSpecError) as caught:
-        hwmodel.load(path)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 @pytest.mark.parametrize(("where", "value", "expected"), BAD_VALUES)
 def test_bad_value_names_file_and_field(
     tmp_path: Path, example: dict[str, Any], where: Path_, value: Any, expected: str
 ) -> None:
     set_at(example, where, value)
     path = tmp_path / "layers.json"
-    assert message(path, json.dumps(example)).startswith(f"{path}: {expected}")
+    assert refusal(path, json.dumps(example)).startswith(f"{path}: {expected}")
 
 
 @pytest.mark.parametrize(
@@ -197,69 +192,7 @@ def test_missing_key_is_named(
 ) -> None:
     delete_at(example, where)
     path = tmp_path / "layers.json"
-    assert message(path, json.dumps(example)) == f"{path}: {expected}"
-
-
-INCONSISTENT: list[tuple[dict[str, Any], str]] = [
-    (
-        {"projection": "tap_shared", "k_c": 3, "nonzeros": 10},
-        "k: should be k_c times the kernel's area, 27, got 18",
-    ),
-    (
-        {"projection": "tap_shared", "k_c": 2, "nonzeros": 33},
-        "nonzeros: should be at most the entries of P, 32, got 33",
-    ),
-    (
-        {"projection": "tap_shared_pca", "k_c": 2, "nonzeros": 33},
-        "nonzeros: should be at most the entries of P, 32, got 33",
-    ),
-    (
-        {"projection": {"name": "any", "real": False}},
-        "projection.nonzero_bits: should be given for this projection, got null",
-    ),
-    (
-        {"projection": {"name": "any", "real": True, "nonzero_bits": 3}},
-        "projection.nonzero_bits: should be null for this projection, got 3",
-    ),
-    (
-        {"selection": "all", "measured_fraction": 0.5},
-        "measured_fraction: should be 1.0, the fraction, for this selection, got 0.5",
-    ),
-    (
-        {"selection": "none", "measured_fraction": 0.5},
-        "measured_fraction: should be 0.0, the fraction, for this selection, got 0.5",
-    ),
-]
-
-
-@pytest.mark.parametrize(("changes", "expected"), INCONSISTENT)
-def test_inconsistent_injection_is_named(
-    tmp_path: Path, network_json: Any, layer_dict: Any, changes: dict[str, Any], expected: str
-) -> None:
-    example = network_json(layer_dict(None, name="first"), layer_dict(changes))
-    path = tmp_path / "layers.json"
-    text = message(path, json.dumps(example))
-    assert text == f"{path}: layers[1].injection.{expected}"
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"projection": "tap_shared", "k_c": 2, "nonzeros": 32},
-        {"nonzeros": 2592},
-        {"nonzeros": 0},
-        {"selection": "4:4"},
-        {"projection": "count_sketch", "nonzeros": 144},
-        {"projection": "tap_shared_pca", "k_c": 2, "nonzeros": 32},
-        {"noise": "resample"},
-        {"noise": "resample", "pool": 8},
-        {"noise": "gaussian", "pool": 1},
-        {"selection": "all", "measured_fraction": 1.0},
-        {"selection": "64x1000"},
-    ],
-)
-def test_limits_are_allowed(make_layer: Callable[..., Any], changes: dict[str, Any]) -> None:
-    assert make_layer(changes).injection is not None
+    assert refusal(path, json.dumps(example)) == f"{path}: {expected}"
 
 
 @pytest.mark.parametrize(
@@ -275,14 +208,14 @@ def test_limits_are_allowed(make_layer: Callable[..., Any], changes: dict[str, A
 )
 def test_file_that_is_no_network(tmp_path: Path, text: str | bytes, expected: str) -> None:
     path = tmp_path / "layers.json"
-    assert message(path, text).startswith(f"{path}: {expected}")
+    assert refusal(path, text).startswith(f"{path}: {expected}")
 
 
 def test_not_a_number_is_refused(tmp_path: Path, example: dict[str, Any]) -> None:
     set_at(example, (*INJ, "fraction"), float("nan"))
     path = tmp_path / "layers.json"
     expected = "layers[1].injection.fraction: should be a finite number"
-    assert message(path, json.dumps(example)).startswith(f"{path}: {expected}")
+    assert refusal(path, json.dumps(example)).startswith(f"{path}: {expected}")
 
 
 def test_area_of_an_oblong_kernel(make_layer: Callable[..., Any]) -> None:
@@ -295,7 +228,7 @@ def test_area_of_an_oblong_kernel(make_layer: Callable[..., Any]) -> None:
 
 def test_long_values_are_shortened(tmp_path: Path, example: dict[str, Any]) -> None:
     set_at(example, ("layers", 0, "kind"), "x" * 500)
-    text = message(tmp_path / "layers.json", json.dumps(example))
+    text = refusal(tmp_path / "layers.json", json.dumps(example))
     assert text.endswith("x...")
     assert len(text) < len(str(tmp_path)) + 150
 

@@ -10,12 +10,19 @@ from hwmodel import op_count
 from hwmodel.hypothetical import injected, read_granularity
 from hwmodel.layer_spec import Network
 from hwmodel.op_count import Operations
-from hwmodel.product import Product, projection_product
 
 TAP = {"projection": "tap_shared", "k": 18, "k_c": 2, "nonzeros": 3}
+
+
 PCA = {**TAP, "projection": "tap_shared_pca"}
+
+
 JUDGING = ["topk", "threshold", "1:4", "4x2", "channel", "inverted"]
+
+
 OTHER = ["oracle", "random", "all", "none"]
+
+
 NOISES = ["approximation", "gaussian", "uniform", "zero", "resample"]
 
 
@@ -90,13 +97,6 @@ def test_projection_of_every_group_counts(
 ) -> None:
     layer = make_layer(changes, **GROUPED)
     assert op_count.projection(layer, layer.injection) == expected
-
-
-def test_projection_as_matrix(make_layer: Any) -> None:
-    sparse = make_layer({"k": 6, "nonzeros": 50}, **GROUPED)
-    assert projection_product(sparse, sparse.injection) == Product(25, 6, 36, 2)
-    shared = make_layer(TAP, **GROUPED)
-    assert projection_product(shared, shared.injection).macs == 25 * 2 * 8
 
 
 @given(

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from nenni.core import io
-from nenni.core.checkpoint import Checkpoint
 from nenni.core.errors import UserError
 
 
@@ -102,17 +101,6 @@ def test_a_damaged_manifest_is_a_problem(tmp_path: Path) -> None:
         assert io.check_manifest(manifest) == [
             f"{manifest}: is damaged; delete it and run snakemake again"
         ]
-
-
-def test_a_full_disk_is_explained_for_checkpoints_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(UserError, match="no space is left"):
-        Checkpoint(tmp_path / "c.pt").save({"a": torch.zeros(3)})
 
 
 def test_csv_keeps_eight_digits(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic.dataclasses import dataclass
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -47,7 +46,11 @@ from nenni.networks.models.resnet_cifar import resnet_cifar
 from nenni.networks.models.small_cnn import small_cnn
 
 MakeSpec = Callable[..., InjectionSpec]
+
+
 X = torch.zeros(1, 1, 28, 28)
+
+
 CHOICES: list[dict[str, Any]] = [
     *({"projection": kind(0.2)} for kind in (Sparse, Gaussian, CountSketch, TapShared, TapSharedPCA)),
     *({"selection": kind(0.3)} for kind in (TopK, Threshold, Channel, Random, Inverted, Oracle)),
@@ -320,28 +323,6 @@ def test_a_tensor_missing_or_too_many_is_named(file: Path, name: str) -> None:
         load(file, plain(), X)
 
 
-@dataclass(frozen=True)
-class Mine(Sparse):
-    """A projection of a user's own."""
-
-
-@dataclass(frozen=True)
-class Middle(TopK):
-    """A selection of a user's own."""
-
-
-@pytest.mark.parametrize(
-    "choices", [{"projection": Mine(0.25)}, {"selection": Middle(0.5)}], ids=str
-)
-def test_what_is_in_no_plugin_file_is_refused(
-    trained: nn.Module, make_spec: MakeSpec, choices: dict[str, Any], tmp_path: Path
-) -> None:
-    noisy = inject(trained, make_spec(**choices), X)
-    with pytest.raises(UserError, match=r"(Mine|Middle).* cannot be saved by name: .* of its own"):
-        save(noisy, tmp_path / "m")
-    assert not (tmp_path / "m").exists()
-
-
 def test_a_plain_network_is_saved(trained: nn.Module, tmp_path: Path) -> None:
     save(trained, tmp_path / "m")
     assert meta_of(tmp_path / "m") == {
@@ -353,39 +334,6 @@ def test_a_plain_network_is_saved(trained: nn.Module, tmp_path: Path) -> None:
     )
     with pytest.raises(UserError, match="does not say its architecture"):
         load(tmp_path / "m")
-
-
-def test_names_of_layers_are_no_patterns(tmp_path: Path) -> None:
-    """Brackets and stars in the names of a ModuleDict stand for themselves."""
-
-    class Odd(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.first, self.last = nn.Linear(4, 9), nn.Linear(9, 2)
-            self.layers = nn.ModuleDict(
-                {"[ab]": nn.Linear(9, 9), "a": nn.Linear(9, 9), "*": nn.Linear(9, 9)}
-            )
-
-        def forward(self, x: Tensor) -> Tensor:
-            x = self.first(x)
-            for layer in self.layers.values():
-                x = layer(x)
-            z: Tensor = self.last(x)
-            return z
-
-    x = torch.randn(30, 4, generator=torch.Generator().manual_seed(0))
-    overrides = {"layers.[[]ab]": {"weight_bits": 2}, "layers.[*]": {"weight_bits": 8}}
-    spec = InjectionSpec(
-        TopK(0.5), Sparse(0.5), min_inputs=1, layers=("!layers.a",), overrides=overrides
-    )
-    noisy = inject(Odd(), spec, x)
-    bits = {name: layer.choices.weight_bits for name, layer in noisy_layers(noisy)}
-    assert bits == {"layers.[ab]": 2, "layers.*": 8}
-    fit(noisy, x)
-    save(noisy, tmp_path / "m")
-    loaded = load(tmp_path / "m", Odd(), x)
-    assert {name: layer.choices.weight_bits for name, layer in noisy_layers(loaded)} == bits
-    assert torch.equal(loaded(x), noisy(x))
 
 
 def test_the_choices_are_readable_json(file: Path) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nenni.core.errors import UserError
 from nenni.method.fit import fit
-from nenni.method.injection import inject, is_randomised, noisy_layers, seed_noise, set_path
+from nenni.method.injection import inject, is_randomised, noisy_layers, seed_noise
 from nenni.method.network_file import load, save
 from nenni.method.noise.approximation import Approximation
 from nenni.method.noise.gaussian import GaussianNoise
@@ -287,13 +287,3 @@ def test_gaussian_noise_matches_the_approximation_in_a_network(
     for name, expected in squared["Approximation"].items():
         for control in ("GaussianNoise", "UniformNoise"):
             assert squared[control][name] == pytest.approx(expected, rel=0.06)
-
-
-def test_a_visit_leaves_the_paths_as_they_were(
-    noisy: nn.Module, digits: tuple[Tensor, Tensor]
-) -> None:
-    set_path(noisy, "soft", temperature=0.7)
-    next(iter(noisy_layers(noisy)))[1].path = "exact"
-    before = [(layer.path, layer.temperature) for _, layer in noisy_layers(noisy)]
-    report(noisy, digits[0][:20])
-    assert [(layer.path, layer.temperature) for _, layer in noisy_layers(noisy)] == before

@@ -4,11 +4,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from attack_cases import draws
 from torch import Tensor, nn
 
-from nenni.adversary.attacks.mask_flip import mask_flip
-from nenni.adversary.attacks.pgd import pgd
 from nenni.adversary.surrogates.approximate_path import approximate_path
 from nenni.adversary.surrogates.bpda import bpda
 from nenni.adversary.surrogates.exact_path import exact_path
@@ -17,16 +14,9 @@ from nenni.core import plugins
 from nenni.core.errors import UserError
 from nenni.method.fit import fit
 from nenni.method.injection import inject, noisy_layers, remove, set_path
-from nenni.method.selection.random import Random
 from nenni.method.spec import InjectionSpec
 
 Digits = tuple[Tensor, Tensor]
-
-
-@pytest.fixture
-def fitted(noisy: nn.Module, digits: Digits) -> nn.Module:
-    fit(noisy, digits[0][:300])
-    return noisy
 
 
 def gradient(model: nn.Module, x: Tensor) -> Tensor:
@@ -90,40 +80,3 @@ def test_soft_mask_sharpens_to_the_network(
     near = (soft_mask(fitted, temperature=1e-6)(x) - fitted(x)).abs().max()
     far = (soft_mask(fitted, temperature=1.0)(x) - fitted(x)).abs().max()
     assert near < 0.01 < far
-
-
-def test_mask_flip_flips_more_than_pgd(fitted: nn.Module, digits: Digits) -> None:
-    x, y = digits[0][800:830], digits[1][800:830]
-
-    def flipped(images: Tensor) -> float:
-        masks: dict[str, list[Tensor]] = {}
-        handles = [
-            layer.register_forward_pre_hook(
-                lambda m, inputs, name=name: masks.setdefault(name, []).append(
-                    m.mask(m.judged(inputs[0]))
-                )
-            )
-            for name, layer in noisy_layers(fitted)
-        ]
-        with torch.no_grad():
-            fitted(x)
-            fitted(images)
-        for handle in handles:
-            handle.remove()
-        return float(torch.stack([(a ^ b).float().mean() for a, b in masks.values()]).mean())
-
-    plain = pgd(fitted, x, y, 0.05, draws(), loss="margin", steps=20)
-    driven = mask_flip(fitted, x, y, 0.05, draws(), steps=20, weight=1000.0)
-    assert flipped(driven) > 1.2 * flipped(plain)
-    weightless = mask_flip(fitted, x, y, 0.05, draws(), steps=20, relative_step=2.5, weight=0.0)
-    assert torch.equal(weightless, plain)
-
-
-def test_mask_flip_needs_masks(
-    trained: nn.Module, digits: Digits, make_spec: Callable[..., InjectionSpec]
-) -> None:
-    x, y = digits[0][:2], digits[1][:2]
-    by_chance = inject(trained, make_spec(selection=Random(0.5)), x)
-    for model in (trained, by_chance):
-        with pytest.raises(UserError, match="this one has none"):
-            mask_flip(model, x, y, 0.1, draws())

@@ -20,10 +20,13 @@ from nenni.networks.models.preact_resnet18 import preact_resnet18
 from nenni.networks.models.resnet18 import resnet18
 from nenni.networks.models.resnet_cifar import resnet_cifar
 from nenni.networks.models.wide_resnet import wide_resnet
-from nenni.networks.normalisation import Normalise
 
 CIFAR = (3, 32, 32)
+
+
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+
+
 SMALL: list[tuple[Callable[..., nn.Sequential], dict[str, Any]]] = [
     (resnet_cifar, {"depth": 8}),
     (resnet_cifar, {"depth": 14}),
@@ -32,6 +35,8 @@ SMALL: list[tuple[Callable[..., nn.Sequential], dict[str, Any]]] = [
     (wide_resnet, {"depth": 10, "widen": 1}),
     (wide_resnet, {"depth": 16, "widen": 2}),
 ]
+
+
 small = pytest.mark.parametrize(("make", "size"), SMALL)
 
 
@@ -193,11 +198,6 @@ def test_normalisation_inside_equals_outside(
     assert normalising.state_dict().keys() == plain.state_dict().keys()
     outside = (x - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
     assert torch.equal(normalising(x), plain(outside))
-
-
-def test_one_number_normalises_all_channels() -> None:
-    x = images(2, 3, 8, 8)
-    torch.testing.assert_close(Normalise([0.5], [0.25])(x), 4 * x - 2)
 
 
 def test_normalisation_moves_with_its_network() -> None:

@@ -10,8 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from nenni.adversary.ball import Ball
-
 
 def small_network(dtype: torch.dtype) -> nn.Module:
     with torch.random.fork_rng():
@@ -39,24 +37,6 @@ def test_stays_in_the_ball(
     else:
         moved = (result.double() - x.double()).flatten(1).norm(dim=1)
         assert (moved <= eps * (1 + 1e-6)).all()
-
-
-@given(
-    eps=st.floats(0, 2),
-    seed=st.integers(0, 1000),
-    dtype=st.sampled_from([torch.float16, torch.bfloat16, torch.float32, torch.float64]),
-    shape=st.sampled_from([(2, 1, 1, 1), (1, 3, 8, 8), (3, 7), (0, 2, 2, 2)]),
-)
-def test_projections_end_in_the_l2_ball(
-    eps: float, seed: int, dtype: torch.dtype, shape: tuple[int, ...]
-) -> None:
-    x = torch.rand(shape, generator=draws(seed)).to(dtype)
-    away = x + 3 * torch.randn(shape, generator=draws(seed)).to(dtype)
-    ball = Ball(x, eps, "l2")
-    for point in (ball.project(away), ball.uniform(draws(seed))):
-        moved = (point.double() - x.double()).flatten(1).norm(dim=1)
-        assert (moved <= eps * (1 + 1e-6)).all()
-        assert ((point >= 0) & (point <= 1)).all()
 
 
 @pytest.mark.parametrize(("norm", "name"), BOTH)
@@ -119,28 +99,3 @@ def test_targeted_attacks_reach_their_class(
     result = attack(trained, x, targets, eps, draws(), targeted=True)
     assert not (trained(x).argmax(1) == targets).any()
     assert (trained(result).argmax(1) == targets).sum() >= 6
-
-
-def test_autoattack_says_what_its_own_checks_found(
-    trained: nn.Module, digits: tuple[Tensor, Tensor]
-) -> None:
-    pytest.importorskip("pyautoattack", reason="the extra autoattack is not installed")
-    probabilities = nn.Sequential(trained, nn.Softmax(1)).eval()
-    with pytest.warns(UserWarning, match="the output is a probability distribution"):
-        SLOW["autoattack"](probabilities, digits[0][:2], digits[1][:2], 0.3, draws())
-
-
-@pytest.mark.parametrize("classes", [2, 3])
-def test_autoattack_with_few_classes(
-    classes: int, trained: nn.Module, digits: tuple[Tensor, Tensor]
-) -> None:
-    pytest.importorskip("pyautoattack", reason="the extra autoattack is not installed")
-
-    class Few(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return trained(x)[:, :classes]
-
-    few = digits[1] < classes
-    x, y = digits[0][few][:5], digits[1][few][:5]
-    found = SLOW["autoattack"](Few().eval(), x, y, 0.3, draws())
-    assert (Few()(found).argmax(1) != y).all()

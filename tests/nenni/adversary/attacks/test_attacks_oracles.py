@@ -21,7 +21,7 @@ from nenni.core.seeding import generator
 from nenni.data.datasets.mnist5k import mnist5k
 from nenni.networks.models.small_cnn import small_cnn
 
-FOLDER = Path(__file__).parent / "oracles"
+FOLDER = Path(__file__).parents[1] / "oracles"
 ORACLE = json.loads((FOLDER / "values.json").read_text())
 SETTINGS: dict[str, Any] = ORACLE["settings"]
 LINF, L2 = SETTINGS["linf"], SETTINGS["l2"]

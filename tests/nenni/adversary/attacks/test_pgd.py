@@ -9,9 +9,6 @@ from torch import Tensor, nn
 
 from nenni.adversary.attacks.fgsm import fgsm
 from nenni.adversary.attacks.pgd import pgd
-from nenni.adversary.ball import Ball
-from nenni.adversary.gradient import mean_ascent
-from nenni.adversary.losses import LOSSES, dlr, margin, objective
 from nenni.core.errors import UserError
 
 Digits = tuple[Tensor, Tensor]
@@ -34,18 +31,6 @@ def test_samples_do_not_depend_on_their_batch(trained: nn.Module, digits: Digits
     whole = attack(trained, x, y, 0.1, draws())
     single = [attack(trained, x[i : i + 1], y[i : i + 1], 0.1, draws()) for i in range(6)]
     torch.testing.assert_close(whole, torch.cat(single), rtol=0, atol=0.02)
-
-
-def test_start_is_uniform_in_the_ball() -> None:
-    linf = Ball(torch.full((1, 20_000), 0.05), 0.2, "linf").uniform(draws())
-    assert linf.min() >= 0
-    assert linf.max() <= 0.25
-    assert linf.mean() == pytest.approx(0.125, abs=0.003)
-    assert linf.var() == pytest.approx(0.25**2 / 12, rel=0.05)
-    centre = torch.full((20_000, 3), 0.5)
-    radii = (Ball(centre, 0.4, "l2").uniform(draws()) - centre).norm(dim=1) / 0.4
-    assert (radii**3).mean() == pytest.approx(0.5, abs=0.01)
-    assert (radii**3).var() == pytest.approx(1 / 12, rel=0.05)
 
 
 def test_generator_decides_the_start(trained: nn.Module, digits: Digits) -> None:
@@ -92,32 +77,6 @@ def test_restarts_attack_what_is_left(trained: nn.Module, digits: Digits) -> Non
     assert not torch.equal(one[~broken], three[~broken])
 
 
-def test_averaged_gradients_are_the_mean_over_copies() -> None:
-    """For L = sum(x^4) the smoothed gradient is 4 x^3 + 12 sigma^2 x."""
-
-    class Fourth(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return (x**4).sum(1, keepdim=True)
-
-    x = torch.full((1, 2000), 0.5, dtype=torch.float64)
-    gradient = mean_ascent(Fourth(), x, lambda z: z[:, 0], 200, 0.3, draws())
-    assert gradient.mean() == pytest.approx(4 * 0.5**3 + 12 * 0.3**2 * 0.5, rel=0.01)
-    exact = mean_ascent(Fourth(), x, lambda z: z[:, 0], 2, 0.0, draws())
-    torch.testing.assert_close(exact, 4 * x**3)
-
-
 def test_leaving_and_averaging_exclude_each_other(trained: nn.Module, digits: Digits) -> None:
     with pytest.raises(UserError, match="leave_broken"):
         pgd(trained, digits[0][:2], digits[1][:2], 0.1, draws(), samples=2, leave_broken=True)
-
-
-def test_losses_by_hand() -> None:
-    logits = torch.tensor([[3.0, 1.0, 0.0], [0.5, 2.0, 1.0]])
-    labels = torch.tensor([0, 2])
-    torch.testing.assert_close(margin(logits, labels), torch.tensor([-2.0, 1.0]))
-    torch.testing.assert_close(dlr(logits, labels), torch.tensor([-2 / 3, 1 / 1.5]))
-    torch.testing.assert_close(dlr(100 * logits, labels), dlr(logits, labels))
-    torch.testing.assert_close(dlr(logits[:, :2], torch.tensor([0, 1])), torch.tensor([-2.0, -1.5]))
-    for loss in LOSSES:
-        away = objective(labels, loss, targeted=False)(logits)
-        torch.testing.assert_close(objective(labels, loss, targeted=True)(logits), -away)

@@ -1,3 +1,5 @@
+"""What the package imports, and what it gives to others."""
+
 import subprocess
 import sys
 

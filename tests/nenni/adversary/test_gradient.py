@@ -1,0 +1,20 @@
+import pytest
+import torch
+from attack_cases import draws
+from torch import Tensor, nn
+
+from nenni.adversary.gradient import mean_ascent
+
+
+def test_averaged_gradients_are_the_mean_over_copies() -> None:
+    """For L = sum(x^4) the smoothed gradient is 4 x^3 + 12 sigma^2 x."""
+
+    class Fourth(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return (x**4).sum(1, keepdim=True)
+
+    x = torch.full((1, 2000), 0.5, dtype=torch.float64)
+    gradient = mean_ascent(Fourth(), x, lambda z: z[:, 0], 200, 0.3, draws())
+    assert gradient.mean() == pytest.approx(4 * 0.5**3 + 12 * 0.3**2 * 0.5, rel=0.01)
+    exact = mean_ascent(Fourth(), x, lambda z: z[:, 0], 2, 0.0, draws())
+    torch.testing.assert_close(exact, 4 * x**3)

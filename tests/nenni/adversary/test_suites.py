@@ -1,0 +1,39 @@
+"""Suites by name and of one's own."""
+
+import pytest
+from torch import Tensor, nn
+
+import nenni
+from nenni.adversary.suites import SUITES, read_suite
+from nenni.core.errors import UserError
+
+Digits = tuple[Tensor, Tensor]
+
+
+@pytest.fixture
+def held_out(digits: Digits) -> Digits:
+    return digits[0][800:860], digits[1][800:860]
+
+
+@pytest.mark.parametrize(
+    ("suite", "message"),
+    [
+        ("strong", "unknown suite 'strong'; known are: quick, standard, full, labels"),
+        ({"a": {"name": "pgd", "stpes": 3}}, "suite: a.stpes: unknown key"),
+        ({"a": {"name": "pgdd"}}, "suite: a.name: unknown attack 'pgdd'"),
+        ({"a": {"name": "pgd", "surrogate": {"name": "x"}}}, "suite: a.surrogate.name: unknown"),
+    ],
+)
+def test_mistakes_in_a_suite(
+    suite: object, message: str, trained: nn.Module, held_out: Digits
+) -> None:
+    with pytest.raises(UserError, match=message):
+        nenni.evaluate(trained, held_out, suite)  # type: ignore[arg-type]
+
+
+def test_every_suite_reads_for_both_norms() -> None:
+    for name in SUITES:
+        for norm in ("linf", "l2"):
+            attacks = read_suite(name, norm)  # type: ignore[arg-type]
+            assert {attack.norm for attack in attacks.values()} == {norm}
+    assert {a.name for a in read_suite("full", "l2").values()} >= {"ddn", "cw_l2", "autoattack"}

@@ -1,0 +1,52 @@
+"""Each contradiction of a well-formed config, by its key."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from run_cases import DEFAULT, check_mistake
+
+from nenni.core.errors import UserError
+from nenni.run.config_file import load_claims, load_config
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seeds: [0, 1]", "seeds: [0, 0]", "seeds: 0 is given 2 times"),
+        ("run: mnist5k", "run: reference", "run: the name 'reference' is reserved for the committed results"),
+        ("attack: pgd_7, eps: 76.5", "attack: pgd_7, eps: 0", "recipes.pgd_at.eps: should be above 0 where the recipe has an attack"),
+        ("attack: pgd_7, eps: 76.5", "attack: soft_mask, eps: 76.5", "recipes.pgd_at.attack: is an attack on injected networks, and bases are trained before injection"),
+        ("standard: [none, topk_50]", "standard: [none, topk_60]", "experiments.standard: unknown name 'topk_60'; defined are: none, none_ft, topk_50, topk_25, nm_2_4, alloc_50, random_50, inverted_50"),
+        ("standard: [none, topk_50]", "standard: [none, none]", "experiments.standard: none is given 2 times"),
+        ("source: {base: standard, seed: 100}\n    eps", "source: {base: standard, seed: 1}\n    eps", "evaluations.transfer.source.seed: 1 is one of the run's seeds: the source of a transfer attack should be trained independently"),
+        ("eps: {pgd_at: 76.5, standard: 25.5}\n  compare", "eps: {pgd_at: 7, standard: 25.5}\n  compare", "tables.eps.pgd_at: evaluation 'fgsm' has no eps 7 for this base"),
+        ("{name: n_m, n: 2, m: 4}}", "{name: n_m, n: 2, m: 4}, allocate: true}", "defences.nm_2_4.injection.allocate: selection 'n_m' has no fraction to allocate"),
+        ("column: pgd_20}", "column: pgd_2o}", "figures.robustness_vs_bitops.column: unknown name 'pgd_2o'; defined are: fgsm, pgd_20, transfer"),
+        ("defences: [topk_50, nm_2_4, alloc_50]", "defences: [topk_5o]", "figures.bitops_per_layer.defences: unknown name 'topk_5o'"),
+        ("latency_per_layer, base: pgd_at, defence: topk_50}", "latency_per_layer, base: pgd_at, defence: topk_9}", "figures.latency_per_layer.defence: unknown name 'topk_9'"),
+        ("describe: {examples: 500}", "describe: {examples: 501}", "describe.examples: should be at most the 500 val images of base 'pgd_at'"),
+        ("lr: 0.003, shift: 2}\n  pgd_at", "lr: 0.003, shift: 2, eps: 8}\n  pgd_at", "recipes.standard.eps: is given without an attack"),
+        ("lr: 0.003, shift: 2}\n  pgd_at", "lr: 0.003, awp: 0.01}\n  pgd_at", "recipes.standard.awp: goes with an adversarial method"),
+        ("lr: 0.003, shift: 2}\n  pgd_at", "lr: 0.003, average: 1}\n  pgd_at", "recipes.standard.average: should be below 1, or the weights never move"),
+        ("method: {name: standard}", "method: {name: trades}", "recipes.standard.attack: is missing: method 'trades' is validated under it"),
+        ("{name: adversarial}, epochs: 12, batch_size: 64, lr: 0.003, shift: 2, attack: pgd_7", "{name: fgsm_rs}, epochs: 12, batch_size: 64, lr: 0.003, attack: pgd_l2", "recipes.pgd_at.attack: method 'fgsm_rs' is for linf, attack 'pgd_l2' for l2"),
+        ("pgd_at: {data: mnist5k, model: small_cnn, recipe: pgd_at}", "pgd_at: {data: mnist5k, model: small_cnn}", "bases.pgd_at.recipe: is missing, and so are weights: one of them is needed"),
+        ("pgd_at: {data: mnist5k, model: small_cnn, recipe: pgd_at}", "pgd_at: {data: mnist5k, model: small_cnn, weights: w.pt}", "experiments.pgd_at: none_ft, topk_50, topk_25, nm_2_4, alloc_50, random_50, inverted_50 need the recipe of their base, which has none"),
+        ("clean: fgsm", "clean: nothing", "tables.clean: unknown name 'nothing'"),
+        ("subsets: {autoattack: 30}", "subsets: {fgsm: 30}", "suites.full.subsets: unknown name 'fgsm'; defined are: pgd_20"),
+        ("subsets: {autoattack: 30}", "subsets: {autoattack: 500}", "suites.full.subsets.autoattack: should be at most the suite's 160"),
+        ("diagnose:\n  eps: {pgd_at: 76.5}", "diagnose:\n  eps: {pgd: 76.5}", "diagnose.eps: unknown name 'pgd'; defined are: pgd_at, standard"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    check_mistake(tmp_path, old, new, message)
+
+
+def test_claims_that_contradict_themselves(tmp_path: Path) -> None:
+    content = yaml.safe_load(DEFAULT.with_name("claims.yaml").read_text())
+    content["claims"]["bitops_82_6"]["bits"] = None
+    file = tmp_path / "claims.yaml"
+    file.write_text(yaml.safe_dump(content))
+    with pytest.raises(UserError, match=r"claims.bitops_82_6.bits: goes with"):
+        load_claims(file, load_config(DEFAULT))
