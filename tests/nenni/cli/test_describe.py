@@ -37,4 +37,6 @@ def test_images_that_do_not_fit_are_one_line(
         "from torch import nn\ndef build():\n    return nn.Sequential(nn.Flatten(), nn.Linear(9, 2))\n"
     )
     assert main(["describe", "--model", "wide:build", "--data", "digits.npz"]) == 2
-    assert "does not accept images, torch.float32 of shape (1, 1, 28, 28)" in capsys.readouterr().err
+    assert (
+        "does not accept images, torch.float32 of shape (1, 1, 28, 28)" in capsys.readouterr().err
+    )
