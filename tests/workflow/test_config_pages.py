@@ -72,18 +72,18 @@ def test_an_editor_finds_mistakes(old: str, new: str, validator: Any) -> None:
         ("{name: small_cnn, channels: [16, 16, 16, 32], hidden: 128}", "{name: mine}"),
     ],
 )
-def test_an_editor_takes_plugins_of_ones_own(old: str, new: str, pages: Any) -> None:
+def test_an_editor_takes_plugins_of_ones_own(old: str, new: str, validator: Any) -> None:
     text = CONFIGS[0].read_text()
     assert old in text
-    jsonschema.validate(yaml.safe_load(text.replace(old, new)), pages.schema())
+    validator.validate(yaml.safe_load(text.replace(old, new)))
 
 
-def test_an_editor_knows_the_names_of_this_project_and_how_others_are_made(pages: Any) -> None:
+def test_an_editor_knows_the_names_of_this_project_and_how_others_are_made(validator: Any) -> None:
     text = CONFIGS[0].read_text()
     for value in ("{name: topk}", "{name: Mine}", "{period: 3}", "mine"):
         changed = text.replace("{name: topk, fraction: 0.25}", value)
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(yaml.safe_load(changed), pages.schema())
+            validator.validate(yaml.safe_load(changed))
 
 
 def test_every_key_is_explained(pages: Any) -> None:
