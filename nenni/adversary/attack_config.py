@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from nenni.core import plugins
+from nenni.core import plugins, settings
 from nenni.core.plugins import Ref
 
 _INJECTED = "nenni.adversary.attack.Injected"
@@ -19,17 +19,17 @@ def validate(value: Any) -> Ref:
     Raises
     ------
     PydanticCustomError
-        As :func:`nenni.core.plugins.validate`.
+        As :func:`nenni.core.settings.validate`.
     """
     surrogate = value.get("surrogate") if isinstance(value, dict) else None
     if surrogate is None:
-        return plugins.validate("attack", value)
-    checked = plugins.validate("attack", {k: v for k, v in value.items() if k != "surrogate"})
+        return settings.validate("attack", value)
+    checked = settings.validate("attack", {k: v for k, v in value.items() if k != "surrogate"})
     try:
-        return checked | {"surrogate": plugins.validate("surrogate", surrogate)}
+        return checked | {"surrogate": settings.validate("surrogate", surrogate)}
     except PydanticCustomError as error:
-        found = plugins.problems_in(error)
-        raise plugins.refusal([(("surrogate", *loc), what) for loc, what in found]) from None
+        found = settings.problems_in(error)
+        raise settings.refusal([(("surrogate", *loc), what) for loc, what in found]) from None
 
 
 def injected_only(attack: Ref) -> bool:

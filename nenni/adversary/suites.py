@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from nenni.adversary import attack_config
 from nenni.adversary.attack_choice import AttackChoice
-from nenni.core import plugins
+from nenni.core import plugins, settings
 from nenni.core.errors import UserError
 from nenni.core.plugins import Ref
 from nenni.core.types import Norm, OnRandomised
@@ -103,10 +103,10 @@ def _read(name: str, config: Ref, norm: Norm) -> AttackChoice:
     except PydanticCustomError as error:
         listed = "; ".join(
             ".".join(map(str, (name, *where))) + f": {what}"
-            for where, what in plugins.problems_in(error)
+            for where, what in settings.problems_in(error)
         )
         raise UserError(f"suite: {listed}") from None
-    known = plugins.schema("attack", checked["name"]).model_fields["norm"].annotation
+    known = settings.schema("attack", checked["name"]).model_fields["norm"].annotation
     if "norm" not in config and norm in get_args(known):
         checked["norm"] = norm
     return AttackChoice.from_config(checked)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nenni.core import plugins
+from nenni.core import plugins, settings
 from nenni.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def add_amount(parser: argparse.ArgumentParser, *, examples: int | None = None) 
 def add_batch_size(parser: argparse.ArgumentParser, module: str, function: str) -> None:
     """How many images at once: by default as many as a function of the library takes."""
     parser.add_argument(
-        "--batch-size", type=count, default=plugins.default(module, function, "batch_size"),
+        "--batch-size", type=count, default=settings.default(module, function, "batch_size"),
         metavar="N", help="at once (%(default)s)",
     )  # fmt: skip
 

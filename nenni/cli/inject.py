@@ -131,13 +131,13 @@ def _plugin(text: str, flag: str) -> dict[str, Any]:
 
 def _with_share(kind: str, config: Any, key: str, given: float | None, default: float) -> Any:
     """A plugin's config with its share: the given one, or a default where it needs one."""
-    from nenni.core import plugins
+    from nenni.core import plugins, settings
 
     if not isinstance(config, dict) or config.get("name") not in plugins.names(kind):
         return config
     if given is not None:
         return config | {key: given}
-    takes = key in plugins.schema(kind, config["name"]).model_fields
+    takes = key in settings.schema(kind, config["name"]).model_fields
     return {**config, key: default} if takes and key not in config else config
 
 
@@ -145,7 +145,7 @@ def _checked(config: Any, where: str, *place: str) -> dict[str, Any]:
     """Choices whose plugins are checked."""
     from pydantic_core import PydanticCustomError
 
-    from nenni.core import plugins
+    from nenni.core import settings
     from nenni.method.spec import PLUGINS
 
     if not isinstance(config, dict):
@@ -153,8 +153,8 @@ def _checked(config: Any, where: str, *place: str) -> dict[str, Any]:
     checked = dict(config)
     for kind in config.keys() & set(PLUGINS):
         try:
-            checked[kind] = plugins.validate(kind, config[kind])
+            checked[kind] = settings.validate(kind, config[kind])
         except PydanticCustomError as error:
-            found = plugins.problems_in(error)
+            found = settings.problems_in(error)
             raise refusal(where, [((*place, kind, *key), said) for key, said in found]) from None
     return checked

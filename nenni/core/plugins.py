@@ -1,25 +1,21 @@
-"""Plugins by name: one file each, found, checked and loaded without a registry to edit.
+"""Plugins by name: one file each, found and loaded without a registry to edit.
 
 A plugin is a file whose ``__all__`` lists one function or class, in the package of its kind or in
 the subfolder of that name of a folder of one's own (:func:`use_plugins`). What a config may set of
-it, and of the classes that hold a config's other settings, is read from the source
-(:mod:`nenni.core.declarations`).
+it is checked by :mod:`nenni.core.settings`.
 """
 
 import ast
 import sys
-from collections.abc import Iterable, Mapping
-from functools import cache, partial
+from collections.abc import Iterable
+from functools import cache
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
-from pydantic_core import PydanticCustomError
+from typing import Any
 
 from nenni.core import contract, own_modules, types
-from nenni.core.declarations import ROOT, Declaration, file_of, meaning, read
+from nenni.core.declarations import ROOT, Declaration, meaning, read
 from nenni.core.errors import UserError
 
 Ref = dict[str, Any]
@@ -39,16 +35,6 @@ PACKAGES = {
     "figure": "results.figures",
 }
 """Kind, the key under which a config names a plugin -> package of :mod:`nenni` that holds it."""
-_KIND_OF = {
-    "Selection": "selection",
-    "Projection": "projection",
-    "Noise": "noise",
-    "Objective": "method",
-    "Schedule": "schedule",
-}
-"""Annotation of a setting -> kind of the plugin that it is."""
-_HANDED_OVER = ("generator", "progress")
-"""Keyword-only parameters that callers give and no config."""
 
 _folders: dict[Path, str] = {}
 """Folders of one's own, absolute -> as they were given."""
@@ -198,189 +184,6 @@ def refs(value: Any) -> Iterable[tuple[str, Ref]]:
     elif isinstance(value, list):
         for inner in value:
             yield from refs(inner)
-
-
-def validate(kind: str, value: Any) -> Ref:
-    """Check a plugin's config and fill in the defaults.
-
-    Raises
-    ------
-    PydanticCustomError
-        Of type ``plugin``, whose context holds ``problems``: (location, message) pairs.
-    """
-    known = names(kind)
-    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-        raise refusal([((), f"should be a mapping with a name, one of: {', '.join(known)}")])
-    if value["name"] not in known:
-        raise refusal(
-            [(("name",), f"unknown {kind} '{value['name']}'; known are: {', '.join(known)}")]
-        )
-    found = checked(schema(kind, value["name"]), arguments(value))
-    for name, other in marked(kind, value["name"], types.AtMost).items():
-        if found[name] > found[other]:
-            raise refusal([((name,), f"should be at most {other} = {found[other]}")])
-    return {"name": value["name"], **found}
-
-
-def chosen(kind: str, config: Ref) -> Ref:
-    """The arguments of a checked config that are not the plugin's defaults."""
-    fields = schema(kind, config["name"]).model_fields
-    return {key: value for key, value in arguments(config).items() if value != fields[key].default}
-
-
-def checked(model: type[BaseModel], value: Any, *, exclude_none: bool = False) -> dict[str, Any]:
-    """Check values by a model and fill in its defaults; raises as :func:`validate` does."""
-    try:
-        return model.model_validate(value).model_dump(exclude_none=exclude_none)
-    except ValidationError as error:
-        raise refusal([problem for e in error.errors() for problem in problems(dict(e))]) from None
-
-
-def problems(error: Mapping[str, Any]) -> list[tuple[tuple[int | str, ...], str]]:
-    """One pydantic error as (location, message) pairs, several where it is about plugins."""
-    if error["type"] == "plugin":
-        return [((*error["loc"], *loc), what) for loc, what in error["ctx"]["problems"]]
-    return [(error["loc"], describe(error))]
-
-
-def describe(error: Mapping[str, Any]) -> str:
-    """One pydantic error in plain words, with the value that was found."""
-    if error["type"] == "extra_forbidden":
-        return "unknown key"
-    if error["type"] == "missing":
-        return "is missing"
-    message = error["msg"].removeprefix("Input ").removeprefix("Value error, ")
-    return f"{message}, got {error['input']!r}"
-
-
-def schema(kind: str, name: str) -> type[BaseModel]:
-    """Pydantic model of what a config may set of a plugin."""
-    return model_of(declaration(kind, name))
-
-
-def settings(module: str, name: str) -> dict[str, Any]:
-    """What a config may set of a class or function of this package: name -> (type, default)."""
-    return _fields(file_of(module), name, None)
-
-
-def default(module: str, function: str, parameter: str) -> Any:
-    """The default of one parameter of a function of this package."""
-    declaration = read(file_of(module), function)
-    found = next(p for p in declaration.parameters if p.name == parameter)
-    assert found.default is not None
-    return _default(found.default, declaration)
-
-
-@cache
-def _types() -> dict[str, Any]:
-    """What annotations mean in a config."""
-    plain = {"int": int, "float": float, "bool": bool, "str": str, "Any": Any}
-    named = {name: value for name, value in vars(types).items() if name[0].isupper()}
-    chosen = {
-        name: Annotated[dict[str, Any], BeforeValidator(partial(validate, kind)), PluginOf(kind)]
-        for name, kind in _KIND_OF.items()
-    }
-    return {**plain, **named, **chosen, "Attack": types.Name}
-
-
-class PluginOf:
-    """Mark of a setting that is a plugin of one kind, also in a JSON Schema."""
-
-    KEY = "x-plugin"
-
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
-
-    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        return {"type": "object", self.KEY: self.kind}
-
-
-def model_of(declaration: Declaration) -> type[BaseModel]:
-    """Pydantic model of a declaration."""
-    return _model(declaration.file, declaration.name, declaration.folder)
-
-
-@cache
-def _model(file: Path, name: str, folder: Path | None) -> type[BaseModel]:
-    config = ConfigDict(extra="forbid", strict=True)
-    model: type[BaseModel] = create_model(name, __config__=config, **_fields(file, name, folder))
-    return model
-
-
-@cache
-def _fields(file: Path, name: str, folder: Path | None) -> dict[str, Any]:
-    declaration = read(file, name, folder)
-    found: dict[str, Any] = {}
-    for p in declaration.parameters:
-        if p.name in _HANDED_OVER:
-            continue
-        default = ... if p.default is None else _default(p.default, declaration)
-        field = Field(default, validate_default=isinstance(default, dict))
-        found[p.name] = (_resolve(p.annotation, declaration), field)
-    return found
-
-
-def _resolve(annotation: ast.expr, where: Declaration) -> Any:
-    """The type that an annotation means in a config."""
-    match annotation:
-        case ast.Constant(value=None):
-            return None
-        case ast.Name(id=name) if name in _types():
-            return _types()[name]
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return _resolve(left, where) | _optional(_resolve(right, where))
-        case ast.Subscript(value=ast.Name(id="Literal"), slice=inner):
-            return Literal[ast.literal_eval(inner)]
-        case ast.Subscript(value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[inner, *_])):
-            return _resolve(inner, where)
-        case ast.Subscript(value=ast.Name(id="list" | "Sequence"), slice=inner):
-            return list[_resolve(inner, where)]  # type: ignore[misc]
-        case ast.Subscript(
-            value=ast.Name(id="dict" | "Mapping"), slice=ast.Tuple(elts=[key, value])
-        ):
-            return dict[_resolve(key, where), _resolve(value, where)]  # type: ignore[misc]
-    raise UserError(
-        f"{where.file}: {where.name}: a config cannot set what is annotated as "
-        f"{ast.unparse(annotation)}; use the names of nenni.core.types"
-    )
-
-
-def _optional(kind: Any) -> Any:
-    return type(None) if kind is None else kind
-
-
-def _default(value: ast.expr, where: Declaration) -> Any:
-    """A default as a config would give it: plain values, or a plugin by name."""
-    match value:
-        case ast.Name(id=name) if name in where.imports:
-            return {"name": where.imports[name][0].rpartition(".")[2]}
-        case ast.Call(func=ast.Name(id=name), args=[], keywords=[]) if name in where.imports:
-            return {"name": where.imports[name][0].rpartition(".")[2]}
-        case ast.Call(
-            func=ast.Name(id="field"),
-            keywords=[ast.keyword(arg="default_factory", value=ast.Name(id=name))],
-        ):
-            named = where.imports.get(name)
-            return {} if named is None else {"name": named[0].rpartition(".")[2]}
-    try:
-        literal = ast.literal_eval(value)
-    except ValueError:
-        raise UserError(
-            f"{where.file}: {where.name}: a config cannot read the default {ast.unparse(value)}; "
-            "write it as a plain value"
-        ) from None
-    return list(literal) if isinstance(literal, tuple) else literal
-
-
-def refusal(found: list[tuple[tuple[int | str, ...], str]]) -> PydanticCustomError:
-    """The error of :func:`validate`."""
-    return PydanticCustomError("plugin", "{problems}", {"problems": found})
-
-
-def problems_in(error: PydanticCustomError) -> list[tuple[tuple[int | str, ...], str]]:
-    """The (location, message) pairs of an error of :func:`validate`."""
-    found: list[tuple[tuple[int | str, ...], str]] = (error.context or {})["problems"]
-    return found
 
 
 def _places(kind: str) -> list[Path]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from nenni.core import plugins
+from nenni.core import settings
 from nenni.method.injection import inject, noisy_layers
 from nenni.method.spec import PLUGINS, Choices, InjectionSpec
 
@@ -51,7 +51,7 @@ def _read(config: Any) -> dict[str, Any]:
     """Choices of a layer; a ValueError if one is missing, unknown or no plugin."""
     if not isinstance(config, dict) or config.keys() != {f.name for f in fields(Choices)}:
         raise ValueError("choices are missing or unknown")
-    return Choices.read(config | {kind: plugins.validate(kind, config[kind]) for kind in PLUGINS})
+    return Choices.read(config | {kind: settings.validate(kind, config[kind]) for kind in PLUGINS})
 
 
 def _literal(name: str) -> str:

@@ -23,7 +23,7 @@ import torch
 from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
-from nenni.core import plugins
+from nenni.core import plugins, settings
 from nenni.core.errors import UserError, refusal
 from nenni.core.io import is_ours, read_tensors, write_tensors
 from nenni.method.defence import DefenceFormat
@@ -205,7 +205,7 @@ def _check_permission(found: Architecture, named: Architecture, file: Path) -> N
         return
     if found.name != named.name:
         raise UserError(f"{file}: is of the model {found.name}, not {named.name}")
-    for key, asked in plugins.chosen("model", dict(named.model)).items():
+    for key, asked in settings.chosen("model", dict(named.model)).items():
         if found.model[key] != asked:
             raise UserError(f"{file}: its model has {key} = {found.model[key]!r}, not {asked!r}")
 
@@ -227,7 +227,7 @@ def _restore(model: nn.Module, defence: dict[str, Any], example: Tensor, file: P
     try:
         return _plugin(name).restore(model, plugins.arguments(defence), example)
     except PydanticCustomError as error:
-        found = plugins.problems_in(error)
+        found = settings.problems_in(error)
         unknown = any(place[-1:] == ("name",) for place, _ in found)
         hint = " (plugins of your own are found in the folder of --plugins or nenni.use_plugins)"
         raise UserError(f"{refusal(f'{file}: defence', found)}{hint if unknown else ''}") from None

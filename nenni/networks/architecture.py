@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from pydantic_core import PydanticCustomError
 
-from nenni.core import plugins
+from nenni.core import settings
 from nenni.core.errors import UserError, refusal
 
 
@@ -86,14 +86,14 @@ class Architecture:
 
 
 def validate(value: Any) -> dict[str, Any]:
-    """Check a model's config and fill in the defaults; see :func:`nenni.core.plugins.validate`."""
+    """Check a model's config and fill in the defaults; see :func:`nenni.core.settings.validate`."""
     if isinstance(value, dict) and ":" in str(value.get("name")):
         module, _, rest = value["name"].partition(":")
         long = {"name": "torchvision", "model": rest}
         if module != "torchvision":
             long = {"name": "function", "function": value["name"]}
         value = value | long
-    return plugins.validate("model", value)
+    return settings.validate("model", value)
 
 
 def read(value: Any, where: str) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def read(value: Any, where: str) -> dict[str, Any]:
     try:
         return validate(value)
     except PydanticCustomError as error:
-        found = plugins.problems_in(error)
+        found = settings.problems_in(error)
         raise refusal(where, [(("model", *key), said) for key, said in found]) from None
 
 

@@ -12,8 +12,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from nenni.adversary import attack_config
-from nenni.core import plugins
-from nenni.core.plugins import PluginOf, Ref
+from nenni.core import settings
+from nenni.core.plugins import Ref
+from nenni.core.settings import PluginOf
 from nenni.core.types import (
     Count,
     Folder,
@@ -55,18 +56,18 @@ def _settings(
     fields: dict[str, Any] = {}
     for source in sources:
         module, _, name = source.partition(":")
-        for key, (kind, info) in plugins.settings(module, name).items():
+        for key, (kind, info) in settings.settings_of(module, name).items():
             if key not in without:
                 fields[key] = (kind, None if optional else info)
     config = ConfigDict(extra="forbid", strict=True)
     name = sources[-1].partition(":")[2]
     model: type[BaseModel] = create_model(name, __config__=config, **(fields | further))
-    check = BeforeValidator(partial(plugins.checked, model, exclude_none=optional))
+    check = BeforeValidator(partial(settings.checked, model, exclude_none=optional))
     return check, Settings(model, sources)
 
 
 def _plugin(kind: str) -> tuple[BeforeValidator, PluginOf]:
-    return BeforeValidator(partial(plugins.validate, kind)), PluginOf(kind)
+    return BeforeValidator(partial(settings.validate, kind)), PluginOf(kind)
 
 
 _SPEC = "nenni.method.spec:InjectionSpec"
@@ -223,7 +224,7 @@ class _Part(_Strict):
 
 
 _ATTACKED = "nenni.evaluation.attack_images", "attack_images"
-_BATCH, _DRAWS = (plugins.default(*_ATTACKED, name) for name in ("batch_size", "draws"))
+_BATCH, _DRAWS = (settings.default(*_ATTACKED, name) for name in ("batch_size", "draws"))
 
 
 class _Scored(_Part):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from nenni.core import plugins
+from nenni.core import plugins, settings
 from nenni.core.errors import UserError
 from nenni.run.config import Claims, Config
 from nenni.run.contradictions import Problem, bad_claims, contradictions, figures_without_table
@@ -70,7 +70,7 @@ def _validate(path: Path, model: type[M], content: dict[str, Any]) -> M:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        _refuse(path, [problem for e in error.errors() for problem in plugins.problems(dict(e))])
+        _refuse(path, [problem for e in error.errors() for problem in settings.problems(dict(e))])
         raise
 
 

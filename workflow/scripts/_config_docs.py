@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from nenni.core.declarations import file_of, read
-from nenni.core.plugins import PluginOf
+from nenni.core.settings import PluginOf
 
 _NUMBERS = {int: "whole number", float: "number", str: "text", bool: "true or false"}
 _SIGNS = {at.Ge: ("≥", "ge"), at.Gt: (">", "gt"), at.Le: ("≤", "le"), at.Lt: ("<", "lt")}

@@ -18,9 +18,9 @@ from pydantic import BaseModel, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from nenni.core import plugins
+from nenni.core import plugins, settings
 from nenni.core.declarations import ROOT, file_of, read
-from nenni.core.plugins import PluginOf
+from nenni.core.settings import PluginOf
 from nenni.run import config
 from nenni.run.config import Claim, Config, Settings
 
@@ -150,7 +150,7 @@ def _plugins(kind: str) -> Iterator[str]:
         file = plugins.path(kind, name)
         about, said = sentences(file, read(file).name)
         yield f"- `{name}`: {about}"
-        for key, info in plugins.schema(kind, name).model_fields.items():
+        for key, info in settings.schema(kind, name).model_fields.items():
             default = _default(info)
             default = default if default in ("needed", "") else f"default {default}"
             told = ", ".join(filter(None, (words(info.annotation, *info.metadata), default)))
@@ -212,7 +212,7 @@ def _alternatives(kind: str) -> Iterator[dict[str, Any]]:
     for name in plugins.names(kind):
         file = plugins.path(kind, name)
         about, said = sentences(file, read(file).name)
-        model = plugins.schema(kind, name)
+        model = settings.schema(kind, name)
         described = _described(create_model(name, __base__=model), {"": "", **said})
         properties = {"name": {"const": name}, **described.get("properties", {})}
         if kind == "attack":

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nenni.core import contract, plugins
+from nenni.core import contract, plugins, settings
 from nenni.core.errors import UserError
 
 ATTACK = """
@@ -132,7 +132,7 @@ def use(folder: Path, kind: str, text: str) -> None:
 @pytest.mark.parametrize("kind", WHOLE)
 def test_what_has_all_is_taken(kind: str, folder: Path) -> None:
     use(folder, kind, WHOLE[kind])
-    plugins.schema(kind, "own")
+    settings.schema(kind, "own")
 
 
 @pytest.mark.parametrize(("kind", "old", "new", "message"), LACKING)
@@ -142,18 +142,18 @@ def test_what_lacks_something_is_told_what(
     assert old in WHOLE[kind]
     use(folder, kind, WHOLE[kind].replace(old, new))
     with pytest.raises(UserError, match=rf"mine/{kind}/own\.py: .*{message}"):
-        plugins.schema(kind, "own")
+        settings.schema(kind, "own")
 
 
 def test_a_class_with_a_base_that_cannot_be_read_is_not_judged(folder: Path) -> None:
     use(folder, "noise", NOISE.replace("nenni.method.noise_base", "some_package"))
-    plugins.schema("noise", "own")
+    settings.schema("noise", "own")
 
 
 def test_a_default_that_is_no_plain_value_is_named(folder: Path) -> None:
     use(folder, "data", DATA.replace("= 1", "= SIZE"))
     with pytest.raises(UserError, match=r"own.py: own: a config cannot read the default SIZE"):
-        plugins.schema("data", "own")
+        settings.schema("data", "own")
 
 
 def test_every_kind_but_figures_has_a_contract() -> None:

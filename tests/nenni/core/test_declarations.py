@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nenni.core import plugins
+from nenni.core import plugins, settings
 from nenni.core.declarations import file_of, read
 from nenni.core.errors import UserError
 
@@ -58,7 +58,7 @@ def test_fields_of_bases_come_first_and_may_be_changed(file: Path) -> None:
 
 def test_defaults_are_what_a_config_would_give(file: Path) -> None:
     given = {"kept": 2, "ratio": 0.5}
-    assert plugins.checked(plugins.model_of(read(file)), given) == {
+    assert settings.checked(settings.model_of(read(file)), given) == {
         "kept": 2, "changed": 2.0, "ratio": 0.5, "mode": "a", "several": [0.5], "maybe": None,
         "noise": {"name": "zero"}, "other": {"name": "zero"},
         "schedule": {"name": "cosine", "warmup": 0.3}, "patterns": [],
@@ -68,7 +68,7 @@ def test_defaults_are_what_a_config_would_give(file: Path) -> None:
 def test_a_function_lets_one_set_its_keyword_only_parameters(file: Path) -> None:
     found = read(file, "work")
     assert found.given == {"model": "nn.Module"}
-    assert list(plugins.model_of(found).model_fields) == ["steps"]
+    assert list(settings.model_of(found).model_fields) == ["steps"]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_what_no_config_can_give_is_named(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text('__all__ = ["f"]\ndef f(*, a: Tensor = 0): pass')
     with pytest.raises(UserError, match=r"mine.py: f: a config cannot set .* annotated as Tensor"):
-        plugins.model_of(read(path))
+        settings.model_of(read(path))
 
 
 def test_nothing_is_run(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_nothing_is_run(tmp_path: Path) -> None:
     path.write_text(
         f'__all__ = ["f"]\nopen({str(tmp_path / "ran")!r}, "w")\ndef f(*, a: Count = 1): pass'
     )
-    plugins.model_of(read(path))
+    settings.model_of(read(path))
     assert not (tmp_path / "ran").exists()
 
 
@@ -124,7 +124,7 @@ def test_defaults_read_from_the_source_are_those_that_python_sees() -> None:
 
     from nenni.training.recipe import Recipe
 
-    model = plugins.model_of(read(file_of("nenni.training.recipe"), "Recipe"))
+    model = settings.model_of(read(file_of("nenni.training.recipe"), "Recipe"))
     for f in fields(Recipe):
         default = model.model_fields[f.name].default
         if f.default is MISSING:
@@ -139,5 +139,5 @@ def test_every_plugin_can_be_read() -> None:
     for kind in plugins.PACKAGES:
         for name in plugins.names(kind):
             assert ast.parse(plugins.path(kind, name).read_text())
-            plugins.schema(kind, name)
+            settings.schema(kind, name)
     assert file_of("nenni.core.plugins").exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic_core import PydanticCustomError
 
-from nenni.core import plugins
+from nenni.core import plugins, settings
 from nenni.core.errors import UserError
 
 SELECTION = '''"""Every second channel."""
@@ -76,7 +76,7 @@ def test_a_folder_of_ones_own(mine: Path) -> None:
     assert plugins.names("selection").count("every_second") == 1
     assert plugins.folder_of("selection", "every_second") == str(mine)
     assert plugins.folder_of("selection", "topk") is None
-    checked = plugins.validate("selection", {"name": "every_second"})
+    checked = settings.validate("selection", {"name": "every_second"})
     assert checked == {"name": "every_second", "first": 0}
     selection = plugins.build("selection", checked | {"first": 1})
     assert selection.first == 1
@@ -100,9 +100,9 @@ def test_a_module_beside_another_folder_is_not_taken_for_ones_own(mine: Path) ->
     write(other, "beside.py", "LOUDNESS = 1\n")
     for folder in (mine, other):
         plugins.use_plugins(folder)
-    plugins.validate("selection", {"name": "every_second"})
+    settings.validate("selection", {"name": "every_second"})
     message = f"quiet.py: its import of beside would get {mine}/beside.py .* rename the latter"
-    for use in (plugins.load, plugins.schema):
+    for use in (plugins.load, settings.schema):
         with pytest.raises(UserError, match=message):
             use("noise", "quiet")
 
@@ -114,7 +114,7 @@ def test_an_installed_module_is_not_taken_for_ones_own(mine: Path, name: str) ->
     write(mine, f"{name}.py", "")
     plugins.use_plugins(mine)
     with pytest.raises(UserError, match=f"quiet.py: its import of {name} would get "):
-        plugins.schema("noise", "quiet")
+        settings.schema("noise", "quiet")
 
 
 def test_what_no_plugin_imports_may_have_any_name(mine: Path) -> None:
@@ -162,18 +162,18 @@ def test_fields_of_a_base_beside_the_plugins_are_seen(mine: Path, line: str, bas
     write(mine, "shared_package/__init__.py", "from shared_package.inner import Repeated\n")
     write(mine, "shared_package/inner.py", SHARED)
     plugins.use_plugins(mine)
-    assert plugins.validate("noise", {"name": "per", "period": 3}) == {
+    assert settings.validate("noise", {"name": "per", "period": 3}) == {
         "name": "per", "period": 3, "noise": {"name": "zero"}, "first": 0,
     }  # fmt: skip
     with pytest.raises(PydanticCustomError, match="greater than or equal to 1"):
-        plugins.validate("noise", {"name": "per", "period": 0})
+        settings.validate("noise", {"name": "per", "period": 0})
 
 
 def test_a_base_is_asked_for_where_it_is_defined(mine: Path) -> None:
     write(mine, "noise/per.py", DERIVED.format("import nenni", "nenni.Zero"))
     plugins.use_plugins(mine)
     with pytest.raises(UserError, match=r"per.py: its base Zero should be imported from the file"):
-        plugins.schema("noise", "per")
+        settings.schema("noise", "per")
 
 
 def test_a_plugin_of_another_name_is_not_found_by_it(mine: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_plugin_of_another_name_is_not_found_by_it(mine: Path) -> None:
     assert plugins.name_of("selection", TopK) == "topk"
     assert plugins.name_of("selection", Path) is None
     with pytest.raises(PydanticCustomError, match="unknown selection 'every_second'"):
-        plugins.validate("selection", {"name": "every_second"})
+        settings.validate("selection", {"name": "every_second"})
 
 
 @pytest.mark.parametrize(
@@ -204,21 +204,6 @@ def test_folders_that_do_not_do(
     assert not plugins._folders
 
 
-@pytest.mark.parametrize(
-    ("value", "problem"),
-    [
-        ({"name": "n_m", "n": 4, "m": 2}, (("n",), "should be at most m = 2")),
-        ({"name": "topk", "fraction": 2}, (("fraction",), "should be less than or equal to 1, got 2")),
-        ({"name": "topk", "fraction": 0.5, "x": 1}, (("x",), "unknown key")),
-        ({"name": "topk"}, (("fraction",), "is missing")),
-    ],
-)  # fmt: skip
-def test_problems_say_where(value: plugins.Ref, problem: tuple[object, str]) -> None:
-    with pytest.raises(PydanticCustomError) as caught:
-        plugins.validate("selection", value)
-    assert caught.value.context == {"problems": [problem]}
-
-
 def test_refs_finds_plugins_at_any_depth() -> None:
     config = {
         "injection": {"selection": {"name": "topk"}, "overrides": {"a": {"noise": {"name": "zero"}}}},
@@ -231,6 +216,6 @@ def test_refs_finds_plugins_at_any_depth() -> None:
 
 
 def test_files_that_a_plugin_names() -> None:
-    ref = plugins.validate("data", {"name": "npz", "train": "a.npz"})
+    ref = settings.validate("data", {"name": "npz", "train": "a.npz"})
     assert plugins.files("data", ref) == ["a.npz"]
-    assert plugins.files("data", plugins.validate("data", {"name": "mnist5k"})) == []
+    assert plugins.files("data", settings.validate("data", {"name": "mnist5k"})) == []

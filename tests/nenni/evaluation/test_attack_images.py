@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nenni.adversary.attack_choice import AttackChoice
 from nenni.adversary.attacks.fgsm import fgsm
-from nenni.core import plugins
+from nenni.core import settings
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.errors import UserError
 from nenni.evaluation.attack_images import attack_images, varies
@@ -33,8 +33,8 @@ class Custom(AttackChoice):
         return self.function(*arguments)
 
 
-def choice(name: str, **settings: Any) -> AttackChoice:
-    return AttackChoice.from_config(plugins.validate("attack", {"name": name, **settings}))
+def choice(name: str, **values: Any) -> AttackChoice:
+    return AttackChoice.from_config(settings.validate("attack", {"name": name, **values}))
 
 
 def custom(function: Callable[..., Tensor]) -> AttackChoice:

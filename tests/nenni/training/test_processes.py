@@ -18,7 +18,7 @@ from torch import Tensor, nn
 import nenni.run.config
 import nenni.training.processes
 from nenni.adversary.attacks.pgd import pgd
-from nenni.core import plugins
+from nenni.core import settings
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.declarations import file_of, read
 from nenni.core.errors import UserError
@@ -50,12 +50,11 @@ def pretrain(
     folder: Path, data: Path, processes: int, **recipe: Any
 ) -> subprocess.CompletedProcess[str]:
     given = {"method": {"name": "standard"}, "epochs": 2, "batch_size": 100, "lr": 0.002, **recipe}
-    settings = plugins.checked(
-        plugins.model_of(read(file_of("nenni.training.recipe"), "Recipe")), given
-    )
+    model = settings.model_of(read(file_of("nenni.training.recipe"), "Recipe"))
     config = {
         "threads": 1, "device": "cpu", "processes": processes, "seed": 0, "weights": None,
-        "model": {"name": "small_cnn", "channels": [8, 8, 16, 16], "hidden": 32}, "recipe": settings,
+        "model": {"name": "small_cnn", "channels": [8, 8, 16, 16], "hidden": 32},
+        "recipe": settings.checked(model, given),
     }  # fmt: skip
     names = ("weights.safetensors", "best.safetensors", "history.csv", "timing.json")
     words = [f"{name.partition('.')[0]}={folder / name}" for name in names]

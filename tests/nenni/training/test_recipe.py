@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from nenni.adversary.attack_choice import AttackChoice
-from nenni.core import plugins
+from nenni.core import settings
 from nenni.core.errors import UserError
 from nenni.training.objectives.fgsm_rs import FgsmRs
 from nenni.training.objectives.standard import Standard
@@ -22,7 +22,7 @@ def test_eps_rises() -> None:
 def test_a_radius_in_levels_is_refused() -> None:
     with pytest.raises(UserError, match="write 8/255"):
         Recipe(1, 1, 1.0, FgsmRs(), eps=8)
-    attack = AttackChoice.from_config(plugins.validate("attack", {"name": "pgd", "norm": "l2"}))
+    attack = AttackChoice.from_config(settings.validate("attack", {"name": "pgd", "norm": "l2"}))
     assert Recipe(1, 1, 1.0, Standard(), attack=attack, eps=8).eps == 8
 
 

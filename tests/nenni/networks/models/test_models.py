@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.resnet import BasicBlock, ResNet
 
-from nenni.core import plugins
+from nenni.core import plugins, settings
 from nenni.core.errors import UserError
 from nenni.method.injection import inject, noisy_layers, remove
 from nenni.method.spec import InjectionSpec
@@ -299,7 +299,7 @@ def test_all_but_the_first_and_the_last_layer_take_injection(
 
 @pytest.mark.parametrize("name", sorted({*plugins.names("model")} - {"function", "torchvision"}))
 def test_defaults_of_the_config_are_those_of_the_function(name: str) -> None:
-    config = plugins.validate("model", {"name": name})
+    config = settings.validate("model", {"name": name})
     with torch.device("meta"):
         plugins.load("model", name)(CIFAR, 10, **plugins.arguments(config))
 
