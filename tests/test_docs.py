@@ -31,7 +31,7 @@ NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 PRINTED = {
     "inject.md": ("relative_error", "fp32"),
     "train.md": ("val_clean",),
-    "attack.md": ("worst_draw", "all checks", "%"),
+    "attack.md": ("any_iterate", "all checks", "%"),
 }
 """Page -> what its code prints, among other things."""
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nenni.adversary import attack_config
+from nenni.adversary.judge import Watched
 from nenni.core import plugins
 from nenni.core.types import Norm
 
@@ -53,6 +54,14 @@ class AttackChoice:
         """Whether a class is aimed at: the most likely wrong one of the clean image."""
         return bool(self.arguments.get("targeted", False))
 
+    def through(self, network: nn.Module) -> nn.Module:
+        """What is asked for gradients: the surrogate of a network, or the network itself."""
+        if self.surrogate is None:
+            return network
+        build = plugins.load("surrogate", self.surrogate["name"])
+        surrogate: nn.Module = build(network, **plugins.arguments(self.surrogate))
+        return surrogate
+
     def __call__(
         self,
         model: nn.Module,
@@ -61,10 +70,8 @@ class AttackChoice:
         eps: float,
         generator: torch.Generator,
     ) -> Tensor:
-        """Adversarial images."""
-        if self.surrogate is not None:
-            build = plugins.load("surrogate", self.surrogate["name"])
-            model = build(model, **plugins.arguments(self.surrogate))
+        """Adversarial images; a model that is watched is asked as it is."""
+        model = model if isinstance(model, Watched) else self.through(model)
         attack = plugins.load("attack", self.name)
         images: Tensor = attack(model, inputs, labels, eps, generator, **self.arguments)
         return images.detach()

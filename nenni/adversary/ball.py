@@ -3,17 +3,21 @@
 import torch
 from torch import Tensor
 
+from nenni.core.keyed import Keyed
 from nenni.core.types import Norm
 
 _SLACK = 1e-6
 """Share of eps by which rounding may take a point out of its L2 ball."""
 
+_HALF = 2
+"""Bytes of a number in half precision."""
+
 
 class Ball:
     """Points of [0, 1] within eps of each image.
 
-    L-inf bounds, clamp(x - eps, 0, 1) and clamp(x + eps, 0, 1), are kept exactly as rounded, L2
-    within one part in a million of eps.
+    L-inf bounds, clamp(x - eps, 0, 1) and clamp(x + eps, 0, 1), are kept exactly as rounded, in
+    half precision as rounded inwards; L2 within one part in a million of eps.
 
     Parameters
     ----------
@@ -28,7 +32,7 @@ class Ball:
     def __init__(self, inputs: Tensor, eps: float, norm: Norm) -> None:
         self.inputs, self.eps, self.norm = inputs, eps, norm
         if norm == "linf":
-            self.low, self.high = (inputs - eps).clamp(0, 1), (inputs + eps).clamp(0, 1)
+            self.low, self.high = _bound(inputs, -eps), _bound(inputs, eps)
 
     def of(self, indices: Tensor) -> "Ball":
         """The ball of some of the images."""
@@ -40,7 +44,7 @@ class Ball:
             inside = (images >= self.low) & (images <= self.high)
             return inside.flatten(1).all(1)
         inside = ((images >= 0) & (images <= 1)).flatten(1).all(1)
-        return inside & (length(images - self.inputs, "l2") <= self.eps * (1 + _SLACK))
+        return inside & (length(self._moved(images), "l2") <= self.eps * (1 + _SLACK))
 
     def keep(self, images: Tensor) -> Tensor:
         """The images that are in it; elsewhere the inputs."""
@@ -50,18 +54,31 @@ class Ball:
         """Nearest point for L-inf; for L2, scaled back towards the inputs, then clipped."""
         if self.norm == "linf":
             return images.clamp(self.low, self.high)
-        moved = images - self.inputs
-        return self._pulled_in((self.inputs + moved * self._factor(moved)).clamp(0, 1))
+        moved = self._moved(images)
+        nearer = (self.inputs + moved * self._factor(moved)).clamp(0, 1)
+        return self._pulled_in(nearer.to(images.dtype))
 
-    def uniform(self, generator: torch.Generator) -> Tensor:
+    def uniform(self, draws: Keyed) -> Tensor:
         """Random point: uniform in the clipped L-inf ball, or in the L2 ball, then clipped."""
+        shape = self.inputs.shape[1:]
         if self.norm == "linf":
-            u = torch.rand(self.low.shape, generator=generator, device=generator.device)
-            return self.project(self.low + u.to(self.low) * (self.high - self.low))
-        u = torch.rand(len(self.inputs), generator=generator, device=generator.device)
-        radius = self.eps * u.to(self.inputs) ** (1 / max(1, self.inputs[:1].numel()))
-        direction = unit(gaussian_like(self.inputs, generator), "l2")
+            return self.project(self.low + draws.at(0).uniform(*shape) * (self.high - self.low))
+        radius = self.eps * draws.at(0).uniform() ** (1 / max(1, self.inputs[:1].numel()))
+        direction = unit(draws.at(1).normal(*shape), "l2")
         return self.project(self.inputs + direction * over_samples(radius, self.inputs))
+
+    def border(self, draws: Keyed) -> Tensor:
+        """Random point as far from each image as the ball allows: a corner, or on the sphere."""
+        shape = self.inputs.shape[1:]
+        if self.norm == "linf":
+            return self.project(self.inputs + self.eps * draws.signs(*shape))
+        return self.project(self.inputs + self.eps * unit(draws.normal(*shape), "l2"))
+
+    def _moved(self, images: Tensor) -> Tensor:
+        """How far the images are from the inputs, exactly where they are in half precision."""
+        if images.element_size() > _HALF:
+            return images - self.inputs
+        return images.double() - self.inputs.double()
 
     def _factor(self, moved: Tensor) -> Tensor:
         lengths = length(moved, "l2").clamp_min(torch.finfo(torch.float64).tiny)
@@ -71,11 +88,22 @@ class Ball:
         """What rounding left outside the L2 ball, moved towards the inputs until it is inside."""
         share = _SLACK
         while share < 1 and bool((outside := ~self.contains(images)).any()):
-            moved = images - self.inputs
+            moved = self._moved(images)
             nearer = self.inputs + moved * self._factor(moved) * (1 - share)
-            images = torch.where(over_samples(outside, images), nearer, images)
+            images = torch.where(over_samples(outside, images), nearer.to(images.dtype), images)
             share *= 4
         return self.keep(images)
+
+
+def _bound(inputs: Tensor, by: float) -> Tensor:
+    """The inputs moved by a number, and clipped."""
+    if inputs.element_size() > _HALF:
+        return (inputs + by).clamp(0, 1)
+    exact = (inputs.double() + by).clamp(0, 1)
+    rounded = exact.to(inputs.dtype)
+    beyond = rounded.double() < exact if by < 0 else rounded.double() > exact
+    bits = rounded.view(torch.int16) + torch.where(beyond, 1 if by < 0 else -1, 0).to(torch.int16)
+    return bits.view(inputs.dtype)
 
 
 def length(x: Tensor, norm: Norm) -> Tensor:

@@ -1,17 +1,31 @@
 """The gradient for the input alone, of one pass or averaged over several."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import repeat
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from nenni.adversary.ball import gaussian_like
+from nenni.adversary.judge import Watched
 from nenni.core.errors import UserError
+from nenni.core.keyed import Keyed
 
 Goal = Callable[[Tensor], Tensor]
 """Logits (N, classes) -> what is to rise, (N,)."""
+
+
+class Ascent(NamedTuple):
+    """What one look at some images tells.
+
+    The gradient (N, C, H, W), what is to rise, (N,), and the logits (N, classes).
+    """
+
+    gradient: Tensor
+    value: Tensor
+    logits: Tensor
 
 
 @contextmanager
@@ -28,8 +42,8 @@ def frozen(model: nn.Module) -> Iterator[None]:
             p.requires_grad_(True)
 
 
-def ascent(model: nn.Module, images: Tensor, objective: Goal) -> tuple[Tensor, Tensor]:
-    """Gradient of the objective for each image, independent of the others, and the logits.
+def ascent(model: nn.Module, images: Tensor, objective: Goal) -> Ascent:
+    """Gradient of the objective for each image, independent of the others.
 
     A gradient that is not finite is taken as 0, with a warning.
 
@@ -40,32 +54,59 @@ def ascent(model: nn.Module, images: Tensor, objective: Goal) -> tuple[Tensor, T
     """
     images = images.detach().requires_grad_()
     logits = differentiable(model(images))
-    (gradient,) = torch.autograd.grad(objective(logits).sum(), images)
+    value = objective(logits)
+    (gradient,) = torch.autograd.grad(value.sum(), images)
     if not bool(gradient.sum().isfinite()):
         warnings.warn("a gradient was not finite and was taken as 0 there", stacklevel=2)
         gradient = gradient.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
-    return gradient, logits.detach()
+    return Ascent(gradient, value.detach(), logits.detach())
 
 
 def mean_ascent(
-    model: nn.Module,
-    images: Tensor,
-    objective: Goal,
-    samples: int,
-    sigma: float,
-    generator: torch.Generator,
-) -> Tensor:
-    """Mean gradient over several passes on the images with Gaussian noise of deviation sigma.
+    model: Watched, images: Tensor, objective: Goal, samples: int, sigma: float, draws: Keyed
+) -> Ascent:
+    """Mean gradient over several passes on the images with Gaussian noise.
 
     With sigma 0 it is the expectation over a randomised defence (EOT: Athalye, Engstrom, Ilyas,
     Kwok: Synthesizing robust adversarial examples, ICML 2018, eq. 2); with sigma above 0, that of
-    the loss smoothed by a Gaussian, which sees past jumps and plateaus narrower than sigma.
+    the loss smoothed by a Gaussian, which sees past jumps and plateaus narrower than sigma. The
+    value is a mean likewise, the logits are those of the images themselves.
+
+    Parameters
+    ----------
+    model : Watched
+        What is asked; its judge sees the images, not the noise.
+    images : Tensor
+        (N, C, H, W) in [0, 1].
+    objective : callable
+        What is to rise.
+    samples, sigma : int, float
+        Passes, and the deviation of the noise.
+    draws : Keyed
+        Streams for the noise.
     """
-    total = torch.zeros_like(images)
-    for _ in range(samples):
-        at = images + sigma * gaussian_like(images, generator) if sigma else images
-        total += ascent(model, at, objective)[0]
-    return total / samples
+    if samples == 1 and not sigma:
+        return ascent(model, images, objective)
+    with model.one_point(images, shown=not sigma):
+        noise = (draws.at(i).normal(*images.shape[1:]) for i in range(samples if sigma else 0))
+        points = (images + sigma * u for u in noise) if sigma else repeat(images, samples)
+        gradients, values, logits = zip(*(ascent(model, x, objective) for x in points), strict=True)
+    return Ascent(
+        _mean(gradients), _mean(values),
+        mean_logits(model, images, samples) if sigma else _mean(logits),
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def mean_logits(model: Watched, images: Tensor, samples: int) -> Tensor:
+    """Mean logits over the passes of a randomised network; one pass of another, or its labels."""
+    with model.one_point(images):
+        passes = [model(images) for _ in range(samples if model.randomised else 1)]
+    return _mean(passes) if passes[0].is_floating_point() else passes[0]
+
+
+def _mean(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.stack([*tensors]).mean(0)
 
 
 def differentiable(logits: Tensor) -> Tensor:
@@ -79,6 +120,6 @@ def differentiable(logits: Tensor) -> Tensor:
     if not (logits.is_floating_point() and logits.requires_grad):
         raise UserError(
             "the model's outputs give no gradient (labels in place of logits, or detached): use "
-            "attacks without one, square (on scores), hopskipjump or random_noise (on labels)"
+            "attacks without one, square (on scores), rays, hopskipjump or random_noise (on labels)"
         )
     return logits

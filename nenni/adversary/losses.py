@@ -11,6 +11,8 @@ from nenni.core.types import Loss
 
 DLR_CLASSES = 3
 """Fewest classes for which the DLR loss is defined."""
+TARGETED_DLR_CLASSES = 4
+"""Fewest classes for the targeted DLR loss, which has the fourth largest logit."""
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -42,10 +44,21 @@ def dlr(logits: Tensor, labels: Tensor) -> Tensor:
     return margin(logits, labels) / spread
 
 
+def probability_margin(logits: Tensor, labels: Tensor) -> Tensor:
+    """max_(i != y) p_i - p_y, p = softmax(z).
+
+    Xie et al.: Towards million-scale adversarial robustness evaluation with stronger individual
+    attacks, arXiv 2411.15210, the loss of PMA. It favours images near the border over those that
+    are far within either class.
+    """
+    return margin(logits.softmax(1), labels)
+
+
 LOSSES: dict[Loss, Callable[[Tensor, Tensor], Tensor]] = {
     "ce": cross_entropy,
     "margin": margin,
     "dlr": dlr,
+    "pm": probability_margin,
 }
 
 
@@ -57,6 +70,31 @@ def objective(labels: Tensor, loss: Loss, targeted: bool) -> Callable[[Tensor], 
         return -value if targeted else value
 
     return away
+
+
+def towards(labels: Tensor, targets: Tensor, loss: Loss) -> Callable[[Tensor], Tensor]:
+    """What rises from the label to one other class, for each loss.
+
+    The difference of the two logits (margin), of the two probabilities (pm), or that of the logits
+    over z_(1) - (z_(3) + z_(4)) / 2, of the sorted logits (dlr: Croce, Hein, ICML 2020, eq. 8, for
+    4 classes or more; with fewer, the difference alone); or log p_t (ce).
+    """
+
+    def difference(values: Tensor) -> Tensor:
+        return (values.gather(1, targets[:, None]) - values.gather(1, labels[:, None]))[:, 0]
+
+    def goal(logits: Tensor) -> Tensor:
+        if loss == "ce":
+            return -cross_entropy(logits, targets)
+        if loss == "pm":
+            return difference(logits.softmax(1))
+        if loss == "margin" or logits.shape[1] < TARGETED_DLR_CLASSES:
+            return difference(logits)
+        top = logits.topk(4, dim=1).values
+        spread = top[:, 0] - (top[:, 2] + top[:, 3]) / 2
+        return difference(logits) / spread.clamp_min(torch.finfo(logits.dtype).tiny)
+
+    return goal
 
 
 def succeeds(logits: Tensor, labels: Tensor, targeted: bool = False) -> Tensor:

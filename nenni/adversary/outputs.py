@@ -1,8 +1,34 @@
 """Labels from what a model returns."""
 
+import torch
 from torch import Tensor
+
+from nenni.adversary.judge import Watched
 
 
 def classes(outputs: Tensor) -> Tensor:
     """The predicted class of each sample, from logits (N, classes) or from labels (N,)."""
     return outputs.argmax(1) if outputs.dim() > 1 else outputs
+
+
+@torch.no_grad()
+def wrong_share(
+    model: Watched, images: Tensor, labels: Tensor, samples: int, targeted: bool = False
+) -> Tensor:
+    """Share of passes that misclassify each image, (N,), or, targeted, that give its label.
+
+    Parameters
+    ----------
+    model : Watched
+        Logits or labels are enough.
+    images, labels : Tensor
+        (N, C, H, W) and (N,).
+    samples : int
+        Passes of a randomised network; others are asked once.
+    targeted : bool
+        See :mod:`nenni.adversary.attacks`.
+    """
+    with model.one_point(images):
+        passes = [classes(model(images)) for _ in range(samples if model.randomised else 1)]
+    hit = torch.stack(passes) == labels
+    return (hit if targeted else ~hit).float().mean(0)

@@ -8,42 +8,11 @@ from pydantic_core import PydanticCustomError
 
 from nenni.adversary import attack_config
 from nenni.adversary.attack_choice import AttackChoice
+from nenni.adversary.suite_attacks import SUITES
 from nenni.core import plugins, settings
 from nenni.core.errors import UserError
 from nenni.core.plugins import Ref
 from nenni.core.types import Norm, OnRandomised
-
-_MARGIN_PGD: Ref = {"name": "pgd", "loss": "margin", "steps": 50, "restarts": 3}
-_THROUGH: Ref = {"name": "pgd", "loss": "margin", "steps": 50}
-
-QUICK: dict[str, Ref] = {
-    "fgsm": {"name": "fgsm"},
-    "pgd_20": {"name": "pgd", "steps": 20},
-}
-STANDARD: dict[str, Ref] = {
-    "random_noise": {"name": "random_noise"},
-    **QUICK,
-    "pgd_margin": {**_MARGIN_PGD, "leave_broken": True},
-    "mi_fgsm": {"name": "mi_fgsm"},
-    "smoothed": {**_THROUGH, "samples": 10, "sigma": 0.05},
-    "ddn": {"name": "ddn"},
-    "cw_l2": {"name": "cw_l2"},
-    "deepfool": {"name": "deepfool"},
-    "square": {"name": "square"},
-    "exact_path": {**_THROUGH, "surrogate": {"name": "exact_path"}},
-    "approximate_path": {**_THROUGH, "surrogate": {"name": "approximate_path"}},
-    "soft_mask": {**_THROUGH, "surrogate": {"name": "soft_mask"}},
-    "bpda": {**_THROUGH, "surrogate": {"name": "bpda"}},
-    "mask_flip": {"name": "mask_flip"},
-}
-SUITES: dict[str, dict[str, Ref]] = {
-    "quick": QUICK,
-    "standard": STANDARD,
-    "full": {**STANDARD, "autoattack": {"name": "autoattack"}},
-    "labels": {"random_noise": {"name": "random_noise"}, "hopskipjump": {"name": "hopskipjump"}},
-}
-"""Name -> attacks. ``standard`` is what a claim should survive; ``full`` adds AutoAttack, which
-needs a package of its own; ``labels`` is for models that return labels only."""
 
 
 def read_suite(suite: str | Mapping[str, Ref], norm: Norm) -> dict[str, AttackChoice]:
@@ -52,7 +21,7 @@ def read_suite(suite: str | Mapping[str, Ref], norm: Norm) -> dict[str, AttackCh
     Parameters
     ----------
     suite : str or mapping
-        A name of :data:`SUITES`, or attacks by name as a config has them.
+        A name of :data:`nenni.adversary.suite_attacks.SUITES`, or attacks as a config has them.
     norm : "linf" or "l2"
         Given to the attacks that do not say theirs; those that cannot keep it are left out.
 

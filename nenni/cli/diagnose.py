@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from nenni.data.batches import Data
+    from nenni.evaluation.done import Done
 
 TEACHES = f"""example:
   nenni diagnose noisy.safetensors --data folder --eps 8/255 --out found
@@ -46,7 +47,9 @@ def run(parsed: argparse.Namespace) -> None:
     diagnose_and_print(parsed, network, images)
 
 
-def diagnose_and_print(parsed: argparse.Namespace, network: "nn.Module", data: "Data") -> None:
+def diagnose_and_print(
+    parsed: argparse.Namespace, network: "nn.Module", data: "Data", done: "Done | None" = None
+) -> None:
     """Diagnose a network, print the checks and the verdict, and write them where asked."""
     from nenni.core.io import write_csv
     from nenni.data.batches import all_labelled, device_of
@@ -55,7 +58,7 @@ def diagnose_and_print(parsed: argparse.Namespace, network: "nn.Module", data: "
     images = all_labelled(data, device_of(network))
     found = diagnose(
         network, images, eps=parsed.eps, norm=parsed.norm, seed=parsed.seed, draws=parsed.draws,
-        progress=Progress(),
+        done=done, progress=Progress(),
     )  # fmt: skip
     if parsed.out is not None:
         write_csv(parsed.out / "diagnostics.csv", found.rows)

@@ -51,7 +51,7 @@ LInf = Literal["linf"]
 """For an attack that knows this norm only."""
 L2 = Literal["l2"]
 """For an attack that knows this norm only."""
-Loss = Literal["ce", "margin", "dlr"]
+Loss = Literal["ce", "margin", "dlr", "pm"]
 """What an attack raises: see :mod:`nenni.adversary.losses`."""
 File = Annotated[str, Field(min_length=1)]
 """A file that a config names: the job reruns when its content changes."""

@@ -1,8 +1,8 @@
 """Attack images, and score what comes out in passes of its own: one row per example."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 
 import pandas as pd
@@ -10,23 +10,27 @@ import torch
 from torch import Tensor, nn
 
 from nenni.adversary.attack_choice import AttackChoice
-from nenni.adversary.ball import Ball, length
-from nenni.adversary.losses import margin
-from nenni.adversary.outputs import classes
+from nenni.adversary.ball import Ball, length, over_samples
+from nenni.adversary.judge import Judge, Watched
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.progress import Left
 from nenni.core.radius import shown
-from nenni.core.seeding import derive_seed, generator
+from nenni.core.seeding import generator
 from nenni.core.types import Count
-from nenni.evaluation.preconditions import check_classifier, check_data
-from nenni.evaluation.scoring import robust
-from nenni.method.injection import is_randomised, seed_noise
+from nenni.evaluation.preconditions import check_data
+from nenni.evaluation.scoring import Scores, robust, score
+from nenni.evaluation.subject import Subject, drawn, examine
 
-Scores = dict[str, Tensor]
-"""What a model says of a batch: ``pred``, ``correct`` (mean over the draws), ``worst``, ``margin``,
-each (N,)."""
 Table = dict[str, list[float]]
 """Columns of :func:`attack_images` for one batch and eps."""
+FLAGS = ["adv_correct", "adv_chosen", "any_correct", "any_chosen"]
+"""Of those, what says whether an image was broken."""
+TRIES = 100
+"""Fresh draws on which the worst point of each image is scored, of a randomised network."""
+_UNCONFIRMED = (
+    "{} of {} images were misclassified while they were attacked and not when asked again; they "
+    "count as robust"
+)
 
 
 def attack_images(
@@ -46,8 +50,9 @@ def attack_images(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Attack each image that is classified correctly, at each eps, and score all images anew.
 
-    What an attack says of itself is not believed: its images go through the model again, those of
-    a randomised model on several draws, which are the same for every attack.
+    What an attack says of itself is not believed: its images go through the model again, and so
+    does the worst point that it tried of each (:mod:`nenni.adversary.judge`). Those of a randomised
+    model are chosen on some draws and scored on others, the same for every attack.
 
     Parameters
     ----------
@@ -60,14 +65,14 @@ def attack_images(
     eps_grid : sequence of float
         Radii in units of the [0, 1] input.
     seed, name : int, str
-        Root of the random choices; each batch and eps has its own, and the draws on which a
-        randomised model is judged depend on the seed alone.
+        Root of the random choices of each image and eps; the draws on which a randomised model is
+        judged depend on the seed alone.
     source : Module or None
         Network whose gradients the attack uses, for transfer; None is the model itself.
     batch_size : int
         Images per attack.
     draws : int
-        A randomised model's images are scored on so many fresh draws; others once.
+        Passes on which a randomised model's images are judged and its worst points chosen.
     checkpoint : Checkpoint
         Keeps the finished batches.
     progress : callable
@@ -76,13 +81,10 @@ def attack_images(
     Returns
     -------
     examples : DataFrame
-        Columns ``eps``, ``index`` (row of `images`), ``label``, ``clean_pred``, ``clean_correct``
-        (mean over the draws), ``adv_pred``, ``adv_correct`` (mean), ``adv_worst`` (over the
-        draws), ``clean_margin`` and ``adv_margin`` (the true logit less the largest other, of the
-        first draw), ``linf`` and ``l2`` norm of the perturbation. Logits that are not finite count
-        as wrong.
+        One row per eps and image, with the columns of :func:`attack_batch`.
     notes : list of str
-        What should be known about the numbers: the attack's warnings, logits that are not finite.
+        What should be known about the numbers: of the network, the attack's warnings, outputs that
+        are not finite.
 
     Raises
     ------
@@ -97,26 +99,66 @@ def attack_images(
     left = Left(len(batches) * len(eps_grid), done=len(tables))
     if tables:
         progress(f"resumed after batch {left.of()}")
-    check_data(images, labels, check_classifier(model, images[:1]))
-    passes = draws if varies(model, images[:batch_size]) else 1
+    subject = examine(model, images[:batch_size])
+    check_data(images, labels, subject.classes)
+    notes += [note for note in subject.notes if note not in notes]
     for start in batches:
         x, y = images[start : start + batch_size], labels[start : start + batch_size]
-        clean = cache(partial(score, model, x, y, passes, (seed, start)))
+        clean = cache(partial(score_clean, subject, x, y, draws, seed, start))
         for eps in eps_grid[max(0, len(tables) - start // batch_size * len(eps_grid)) :]:
-            table, said = attack_batch(
-                model, x, y, clean(), attack, eps, seed=seed, name=name, index=start,
-                passes=passes, source=source,
+            attacked = attack_batch(
+                subject, x, y, clean(), attack, eps, seed=seed, name=name, index=start,
+                draws=draws, source=source,
             )  # fmt: skip
-            tables.append(table)
-            notes += [note for note in said if note not in notes]
+            tables.append(attacked.table)
+            notes += [note for note in attacked.notes if note not in notes]
             checkpoint.save({"tables": tables, "notes": notes})
-            progress(f"batch {left.after()}: {told(table, attack, eps)}")
+            progress(f"batch {left.after()}: {told(attacked.table, attack, eps)}")
     by_eps = [table for i in range(len(eps_grid)) for table in tables[i :: len(eps_grid)]]
     return pd.concat([pd.DataFrame(table) for table in by_eps], ignore_index=True), notes
 
 
+@dataclass(frozen=True)
+class Attacked:
+    """One attack on one batch.
+
+    Attributes
+    ----------
+    table : dict
+        The columns of :func:`attack_batch`.
+    notes : list of str
+        What should be known about them.
+    images : Tensor
+        Of each image the worst point that was tried (N, C, H, W).
+    judge : Judge
+        What was seen on the way, of the images that were attacked.
+    """
+
+    table: Table
+    notes: list[str]
+    images: Tensor
+    judge: Judge
+
+
+def score_clean(
+    subject: Subject, x: Tensor, y: Tensor, draws: int, seed: int, index: int
+) -> Scores:
+    """What the network says of a batch before any attack, with ``chosen`` on draws of its own.
+
+    Parameters
+    ----------
+    subject, x, y, draws, seed, index
+        See :func:`attack_batch`.
+    """
+    if not subject.randomised:
+        found = score(subject.model, x, y, 1, seed, "score", index)
+        return found | {"chosen": found["correct"]}
+    chosen = score(subject.model, x, y, draws, seed, "choose", index)["correct"]
+    return score(subject.model, x, y, TRIES, seed, "score", index) | {"chosen": chosen}
+
+
 def attack_batch(
-    model: nn.Module,
+    subject: Subject,
     x: Tensor,
     y: Tensor,
     clean: Scores,
@@ -126,52 +168,86 @@ def attack_batch(
     seed: int,
     name: str,
     index: int,
-    passes: int,
+    draws: int,
     source: nn.Module | None = None,
-) -> tuple[Table, list[str]]:
-    """Attack one batch at one eps; see :func:`attack_images`.
+    going: Tensor | None = None,
+) -> Attacked:
+    """Attack one batch at one eps.
 
     Parameters
     ----------
+    subject : Subject
+        The network.
+    x, y : Tensor
+        Images (N, C, H, W) and their classes (N,).
     clean : dict
-        From :func:`score`, of the same images.
+        From :func:`score_clean`, of the same images.
+    attack, eps, seed, name, draws, source
+        See :func:`attack_images`.
     index : int
         Index of the first image.
-    passes : int
-        Draws on which the images are scored.
+    going : Tensor or None
+        The least over all attacks is wanted alone: only these images are attacked, (N,) of bool,
+        and each leaves as soon as it is broken. None attacks all that are classified correctly.
+
+    Returns
+    -------
+    Attacked
+        With the columns ``eps``, ``index``, ``label``, ``clean_pred``, ``clean_correct``,
+        ``clean_margin``, then ``adv_pred``, ``adv_correct``, ``adv_margin``, ``linf`` and ``l2`` of
+        the image that the attack returned, ``any_correct`` of the worst point that it tried, and
+        ``forwards`` and ``backwards``, the passes that were spent on the image. The margin is the
+        true logit less the largest other; a share of draws is 0 or 1 unless the network is
+        randomised, where ``clean_chosen``, ``adv_chosen`` and ``any_chosen`` are shares of other
+        draws, by which the worse of two is chosen. Outputs that are not finite count as wrong.
     """
-    where = (seed, "attack", name, str(eps), index)
-    adversarial, hit = x.clone(), clean["correct"] > 0
-    with warnings.catch_warnings(record=True) as caught, _drawn(model, *where):
+    hit = clean["chosen"] > 0 if going is None else going
+    returned, worst = x.clone(), x.clone()
+    network = subject.attacked if source is None else source
+    asked = attack.through(network)
+    own = asked is subject.attacked
+    judge = Judge(
+        None if own else subject.model, x[hit], y[hit], eps, attack.norm,
+        randomised=subject.randomised, leave=going is not None,
+    )  # fmt: skip
+    where = (seed, "attack", name, str(eps))
+    with warnings.catch_warnings(record=True) as caught, drawn(subject.model, *where, index):
         warnings.simplefilter("always")
-        adversarial[hit] = attack(
-            model if source is None else source,
-            x[hit],
-            _runners_up(model, x[hit], y[hit]) if attack.targeted else y[hit],
-            eps,
-            generator(*where),
-        )
-    if not bool(Ball(x, eps, attack.norm).contains(adversarial).all()):
+        labels = _runners_up(subject.model, x[hit], y[hit]) if attack.targeted else y[hit]
+        watched = Watched(asked, judge, torch.arange(len(labels), device=y.device))
+        returned[hit] = attack(watched, x[hit], labels, eps, generator(*where))
+    if not bool(Ball(x, eps, attack.norm).contains(returned).all()):
         raise RuntimeError(f"{attack.name} left its ball, or its images are not finite")
     notes = [str(warning.message) for warning in caught]
-    scored = score(model, adversarial, y, passes, (seed, index))
-    if bool((torch.stack([clean["pred"], scored["pred"]]) < 0).any()):
+    worst[hit] = judge.images
+    adv, any_, worst = _judged(subject, y, returned, worst, judge, hit, draws, seed, index)
+    if not subject.randomised and (lost := int((judge.broken & (any_["correct"][hit] > 0)).sum())):
+        notes.append(_UNCONFIRMED.format(lost, len(y)))
+    if bool((torch.stack([clean["pred"], adv["pred"], any_["pred"]]) < 0).any()):
         notes.append("some outputs are not finite; those images count as wrong")
+    spent = torch.zeros(2, len(y), dtype=torch.float64, device=y.device)
+    spent[:, hit] = torch.stack([judge.forwards, judge.backwards])
     columns = {
         "eps": torch.full((len(y),), eps, dtype=torch.float64),
         "index": torch.arange(index, index + len(y)),
         "label": y,
         "clean_pred": clean["pred"],
         "clean_correct": clean["correct"],
-        "adv_pred": scored["pred"],
-        "adv_correct": scored["correct"],
-        "adv_worst": scored["worst"],
+        "clean_chosen": clean["chosen"],
         "clean_margin": clean["margin"],
-        "adv_margin": scored["margin"],
-        "linf": length(adversarial - x, "linf"),
-        "l2": length(adversarial - x, "l2"),
+        "adv_pred": adv["pred"],
+        "adv_correct": adv["correct"],
+        "adv_chosen": adv["chosen"],
+        "adv_margin": adv["margin"],
+        "any_correct": any_["correct"],
+        "any_chosen": any_["chosen"],
+        "linf": length(returned - x, "linf"),
+        "l2": length(returned - x, "l2"),
+        "forwards": spent[0],
+        "backwards": spent[1],
     }
-    return {name: column.tolist() for name, column in columns.items()}, list(dict.fromkeys(notes))
+    table = {name: column.tolist() for name, column in columns.items()}
+    return Attacked(table, list(dict.fromkeys(notes)), worst, judge)
 
 
 def told(table: Table, attack: AttackChoice, eps: float) -> str:
@@ -179,60 +255,41 @@ def told(table: Table, attack: AttackChoice, eps: float) -> str:
     return f"eps {shown(eps, attack.norm)}, {robust(pd.DataFrame(table)).mean():.1%} correct"
 
 
-@torch.no_grad()
-def varies(model: nn.Module, images: Tensor) -> bool:
-    """Whether two passes on the same images differ: noise of this method, or of any other."""
-    if is_randomised(model):
-        return True
-    outputs = []
-    for i in range(2):
-        with _drawn(model, "probe", i):
-            outputs.append(model(images))
-    return not torch.equal(outputs[0].nan_to_num(), outputs[1].nan_to_num())
-
-
-@contextmanager
-def _drawn(model: nn.Module, *purpose: int | str) -> Iterator[None]:
-    """Fix what a randomised model draws within, from its own layers or the global state."""
-    seed_noise(model, *purpose)
-    with torch.random.fork_rng():
-        torch.manual_seed(derive_seed(*purpose, "global"))
-        yield
-
-
-@torch.no_grad()
-def score(model: nn.Module, x: Tensor, y: Tensor, passes: int, where: tuple[int, int]) -> Scores:
-    """Predictions, flags and margins over the draws of one batch, the same for every attack.
-
-    Parameters
-    ----------
-    model : Module
-        The classifier that is judged.
-    x, y : Tensor
-        Images (N, C, H, W) and their classes (N,).
-    passes : int
-        Number of draws.
-    where : tuple
-        The seed, and the index of the first image: they decide the draws.
-    """
-    predictions, margins = [], []
-    for draw in range(passes):
-        with _drawn(model, where[0], "draw", where[1], draw):
-            outputs = model(x)
-        usable = outputs.isfinite().flatten(1).all(1) if outputs.dim() > 1 else outputs >= 0
-        predictions.append(torch.where(usable, classes(outputs), -1))
-        scores = outputs.is_floating_point() and outputs.dim() > 1
-        margins.append(-margin(outputs, y) if scores else torch.full(y.shape, torch.nan))
-    correct = (torch.stack(predictions) == y).double()
-    return {
-        "pred": predictions[0],
-        "correct": correct.mean(0),
-        "worst": correct.amin(0),
-        "margin": margins[0],
-    }
+def _judged(
+    subject: Subject,
+    y: Tensor,
+    returned: Tensor,
+    worst: Tensor,
+    judge: Judge,
+    hit: Tensor,
+    draws: int,
+    seed: int,
+    index: int,
+) -> tuple[Scores, Scores, Tensor]:
+    """Scores of the returned images and of the worst points tried, the latter, and which it is."""
+    model = subject.model
+    if not subject.randomised:
+        where = (seed, "score", index)
+        adv = score(model, returned, y, 1, *where)
+        broken = torch.zeros_like(hit)
+        broken[hit] = judge.broken
+        broken &= adv["correct"] > 0
+        points = torch.where(over_samples(broken, worst), worst, returned)
+        any_ = score(model, points, y, 1, *where) if bool(broken.any()) else adv
+        return adv | {"chosen": adv["correct"]}, any_ | {"chosen": any_["correct"]}, points
+    choose, scored = (seed, "choose", index), (seed, "score", index)
+    adv = score(model, returned, y, draws, *scored)
+    adv["chosen"] = score(model, returned, y, draws, *choose)["correct"]
+    chosen = score(model, worst, y, draws, *choose)["correct"]
+    seen = torch.zeros_like(hit)
+    seen[hit] = judge.margin.isfinite()
+    better = seen & (chosen < adv["chosen"])
+    points = torch.where(over_samples(better, worst), worst, returned)
+    any_ = score(model, points, y, TRIES, *scored)
+    return adv, any_ | {"chosen": torch.minimum(chosen, adv["chosen"])}, points
 
 
 @torch.no_grad()
 def _runners_up(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     """The most likely wrong class of each image: what a targeted attack aims at."""
-    return model(x).scatter(1, y[:, None], -torch.inf).argmax(1)  # type: ignore[no-any-return]
+    return model(x.clone()).scatter(1, y[:, None], -torch.inf).argmax(1)  # type: ignore[no-any-return]

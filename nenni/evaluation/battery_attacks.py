@@ -1,31 +1,34 @@
-"""The attacks of the diagnostics, apart from their code: the workflow's plan names them too."""
+"""The attacks of the diagnostics, apart from their code: the workflow's plan names them too.
 
+Those that the suite ``standard`` has bear its names, so that neither repeats what the other did.
+"""
+
+from nenni.adversary.suite_attacks import STANDARD
 from nenni.core.plugins import Ref
 
 STEPS = 20
-PGD: Ref = {"name": "pgd", "steps": STEPS}
-_MARGIN: Ref = {"name": "pgd", "steps": 2 * STEPS, "loss": "margin"}
-WHITE_BOX: dict[str, Ref] = {
-    "pgd": PGD,
+PGD: Ref = STANDARD["pgd_20"]
+UNTARGETED: dict[str, Ref] = {
+    "pgd_20": PGD,
     "twice_steps": {**PGD, "steps": 2 * STEPS},
     "restarts": {**PGD, "restarts": 5},
     "margin": {**PGD, "loss": "margin"},
     "dlr": {**PGD, "loss": "dlr"},
+    "apgd_ce": STANDARD["apgd_ce"],
+    "apgd_pm": STANDARD["apgd_pm"],
 }
-"""PGD by the network's own gradient."""
-ADAPTIVE: dict[str, Ref] = {
-    "smoothed": {**_MARGIN, "samples": 10, "sigma": 0.05},
-    "exact_path": {**_MARGIN, "surrogate": {"name": "exact_path"}},
-    "approximate_path": {**_MARGIN, "surrogate": {"name": "approximate_path"}},
-    "soft_mask": {**_MARGIN, "surrogate": {"name": "soft_mask"}},
-    "bpda": {**_MARGIN, "surrogate": {"name": "bpda"}},
-    "mask_flip": {"name": "mask_flip", "steps": 2 * STEPS},
-}
+"""Away from the label, by the network's own gradient."""
+WHITE_BOX: dict[str, Ref] = {**UNTARGETED, "apgd_targeted": STANDARD["apgd_targeted"]}
+"""By the network's own gradient."""
+_ADAPTIVE = ("smoothed", "exact_path", "approximate_path", "soft_mask", "bpda", "mask_flip")
+ADAPTIVE: dict[str, Ref] = {name: STANDARD[name] for name in _ADAPTIVE}
 """Attacks by another gradient: of a smoothed loss, or through one path of the method."""
+BLACK_BOX: dict[str, Ref] = {name: STANDARD[name] for name in ("square", "rays")}
+"""By the logits, or the labels, alone."""
 ATTACKS: dict[str, Ref] = {
-    "fgsm": {"name": "fgsm"},
-    "random_noise": {"name": "random_noise"},
+    "fgsm": STANDARD["fgsm"],
+    "random_noise": STANDARD["random_noise"],
     **WHITE_BOX,
-    "square": {"name": "square", "queries": 500},
     **ADAPTIVE,
+    **BLACK_BOX,
 }

@@ -1,25 +1,31 @@
 """Is the robustness real, or are the gradients masked? Checks on one network, and a verdict."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Literal
 
 import pandas as pd
+from scipy.stats import binomtest
 from torch import nn
 
 from nenni.core import radius
 from nenni.core.types import Norm
 from nenni.data.batches import Data, all_labelled, device_of
 from nenni.evaluation.battery import Battery, run_battery
-from nenni.evaluation.battery_attacks import ADAPTIVE, WHITE_BOX
+from nenni.evaluation.checks import CHECKS, Kind
+from nenni.evaluation.done import Done
+from nenni.evaluation.resume import key_of
 from nenni.evaluation.scoring import ALL_CHECKS
 
-Kind = Literal["masked", "weak", "note"]
 TRUSTWORTHY = "trustworthy"
-MASKED = "gradients look masked"
-WEAK = "the attack is too weak, believe the least over stronger ones"
-_ROUNDING = 1e-9
+MASKED = "not to be believed"
+WEAK = "PGD-20 is too weak, believe the least over stronger attacks"
+UNDECIDED = "undecided, too few images"
+_LEVEL = 0.05
+"""Chance, at most, that any check of a network without fault fails."""
+_SETTLED = 0.05
+"""Share of the loss's rise that the last tenth of the steps may make."""
+_WORDS = {"pass": "pass", "fail": "fail", "few": "too few images", "note": "note"}
 
 
 @dataclass(frozen=True)
@@ -29,41 +35,24 @@ class Diagnosis:
     Attributes
     ----------
     rows : DataFrame
-        One per check: ``name``, ``value``, ``threshold`` (the largest value that passes),
-        ``verdict`` ("pass", "fail", or "note" where a failure decides nothing) and ``meaning``; the
-        last counts the failures.
+        One per check: ``name``, ``value``, the share of images that speak against the network,
+        ``threshold``, the share that is no fault, ``p``, how likely so many are where the share is
+        no larger (corrected for the number of checks), ``verdict`` ("pass", "fail", "too few
+        images", or "note" where a failure decides nothing) and ``meaning``; the last counts the
+        failures.
     curves : DataFrame
         Columns ``curve`` ("eps", "steps" or "path"), ``x`` and ``y``: accuracy against eps and
-        against the number of steps, mean loss after each step of one run.
+        against the number of steps, mean margin before each step of one run.
     verdict : str
-        "trustworthy", that gradients look masked, or that PGD is too weak; and by which checks.
+        "trustworthy", or in a sentence what speaks against it most.
+    done : Done
+        The attacks that were made.
     """
 
     rows: pd.DataFrame
     curves: pd.DataFrame
     verdict: str
-
-
-@dataclass(frozen=True)
-class Check:
-    """One question to the battery.
-
-    Parameters
-    ----------
-    meaning : str
-        What a failure would mean.
-    value : callable
-        Battery -> a number, the larger the worse; None where the check does not apply.
-    threshold : callable
-        Battery -> the largest value that passes.
-    kind : "masked", "weak" or "note"
-        What a failure says: gradients are masked, PGD is not strong enough, or neither.
-    """
-
-    meaning: str
-    value: Callable[[Battery], float | None]
-    threshold: Callable[[Battery], float]
-    kind: Kind = "masked"
+    done: Done
 
 
 def diagnose(
@@ -76,12 +65,17 @@ def diagnose(
     examples: int | None = None,
     draws: int = 10,
     seed: int = 0,
+    done: Done | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Diagnosis:
-    """Run the checks for masked gradients, all on the same images.
+    """Check whether attacks on a network can be believed, all on the same images.
 
     After Athalye, Carlini, Wagner: Obfuscated gradients give a false sense of security, ICML 2018,
-    section 3.1, and Carlini et al.: On evaluating adversarial robustness, 2019, section 5.
+    section 3.1, and Carlini et al.: On evaluating adversarial robustness, 2019, section 5; with
+    finite differences beside the gradient, and the binarisation test of Zimmermann et al. (NeurIPS
+    2022). A check fails where the one-sided 95 % bound (Clopper, Pearson, Biometrika 1934) of the
+    share of images that speak against the network exceeds its threshold, over all checks together
+    (Holm, Scandinavian Journal of Statistics 1979).
 
     Parameters
     ----------
@@ -102,6 +96,9 @@ def diagnose(
         Passes over which a randomised model's gradients are averaged, and on which it is judged.
     seed : int
         Root of the random choices.
+    done : Done or None
+        What :func:`nenni.evaluate` found of the same network with the same seed and draws, its
+        ``done``: those attacks are not made again.
     progress : callable
         Receives one line per attack.
 
@@ -112,164 +109,109 @@ def diagnose(
     """
     radius.check(eps, norm)
     images, labels = all_labelled(data, device_of(model), examples)
+    done = (done or Done()).for_work(key_of([model], images[:1], [seed, draws]))
     battery = run_battery(
         model, images, labels, eps=eps, norm=norm, source=source, seed=seed, draws=draws,
-        progress=progress,
+        done=done, progress=progress,
     )  # fmt: skip
-    return judge(battery)
+    rows, verdict = judge(battery)
+    return Diagnosis(rows, battery.curves(), verdict, done)
 
 
-def judge(battery: Battery) -> Diagnosis:
-    """Put every check to a battery."""
-    rows: list[dict[str, object]] = []
-    failed: dict[Kind, list[str]] = {"masked": [], "weak": [], "note": []}
-    for name, check in CHECKS.items():
-        value = check.value(battery)
-        if value is None:
-            continue
-        threshold = check.threshold(battery)
-        passed = value <= threshold + _ROUNDING
-        if not passed:
-            failed[check.kind].append(name)
+def judge(battery: Battery) -> tuple[pd.DataFrame, str]:
+    """Put every check to a battery: the rows, and the verdict."""
+    asked = {name: check.bad(battery) for name, check in CHECKS.items()}
+    found = {name: bad for name, bad in asked.items() if bad is not None}
+    thresholds = {name: CHECKS[name].threshold(battery) for name in found}
+    counts = {name: math.floor(float(bad.sum()) + 1e-9) for name, bad in found.items()}
+    tests = {
+        name: binomtest(counts[name], len(bad), min(1.0, thresholds[name]), "greater").pvalue
+        for name, bad in found.items()
+    }
+    adjusted = dict(zip(tests, holm([*tests.values()]), strict=True))
+    rows = []
+    for name, bad in found.items():
+        share, kind = float(bad.mean()), CHECKS[name].kind
+        failed = adjusted[name] < _LEVEL
+        over = share > thresholds[name]
+        verdict = "fail" if failed else "few" if over else "pass"
+        verdict = "note" if kind == "note" and over else verdict
         rows.append(
             {
                 "name": name,
-                "value": value,
-                "threshold": threshold,
-                "verdict": "pass" if passed else "note" if check.kind == "note" else "fail",
-                "meaning": check.meaning,
+                "value": share,
+                "threshold": thresholds[name],
+                "p": adjusted[name],
+                "verdict": _WORDS[verdict],
+                "meaning": CHECKS[name].meaning,
             }
         )
-    verdict = _verdict(failed)
-    count = len(failed["masked"]) + len(failed["weak"])
-    rows.append(
+    rows += _scalars(battery)
+    table = pd.DataFrame(rows)
+    verdict = _verdict(table, battery.n)
+    failures = int((table["verdict"] == "fail").sum())
+    table.loc[len(table)] = {
+        "name": ALL_CHECKS, "value": failures, "threshold": 0, "p": math.nan,
+        "verdict": "fail" if failures else "pass", "meaning": verdict,
+    }  # fmt: skip
+    return table, verdict
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """P values, each corrected for being one of several (Holm, 1979)."""
+    order = sorted(range(len(values)), key=lambda i: values[i])
+    found, largest = [0.0] * len(values), 0.0
+    for rank, i in enumerate(order):
+        largest = max(largest, min(1.0, values[i] * (len(values) - rank)))
+        found[i] = largest
+    return found
+
+
+def _scalars(battery: Battery) -> list[dict[str, object]]:
+    """What is no share of images, and decides less."""
+    rows: list[dict[str, object]] = [
         {
-            "name": ALL_CHECKS,
-            "value": count,
-            "threshold": 0,
-            "verdict": "fail" if count else "pass",
-            "meaning": verdict,
+            "name": "loss has settled",
+            "value": battery.late_rise,
+            "threshold": _SETTLED,
+            "p": math.nan,
+            "verdict": "pass" if battery.late_rise <= _SETTLED else "note",
+            "meaning": "a loss that still rises in the last steps: more steps would break more",
         }
+    ]
+    if battery.noise_gain is not None:
+        rows.append(
+            {
+                "name": "noise switched off",
+                "value": battery.noise_gain,
+                "threshold": 0.01,
+                "p": math.nan,
+                "verdict": "pass" if battery.noise_gain <= 0.01 else "note",
+                "meaning": "robust accuracy that goes away with the noise was the noise's",
+            }
+        )
+    return rows
+
+
+def _verdict(rows: pd.DataFrame, n: int) -> str:
+    """What speaks against the network most, in a sentence."""
+    kinds: dict[str, Kind] = {name: check.kind for name, check in CHECKS.items()}
+    of_kind = rows["name"].map(kinds)
+    for kind, words in (("masked", MASKED), ("weak", WEAK)):
+        failed = rows[(rows["verdict"] == "fail") & (of_kind == kind)]
+        if len(failed):
+            return f"{words}: {_strongest(failed)}"
+    few = rows[(rows["verdict"] == _WORDS["few"]) & (of_kind == "masked")]
+    if len(few):
+        return f"{UNDECIDED} (n = {n}): {_strongest(few)}"
+    return TRUSTWORTHY
+
+
+def _strongest(rows: pd.DataFrame) -> str:
+    """The check that exceeds its threshold by most, and the names of the others."""
+    ordered = rows.assign(excess=rows["value"] - rows["threshold"]).sort_values(
+        "excess", ascending=False, kind="stable"
     )
-    return Diagnosis(pd.DataFrame(rows), battery.curves(), verdict)
-
-
-def _verdict(failed: Mapping[Kind, list[str]]) -> str:
-    if failed["masked"]:
-        return f"{MASKED}: {', '.join(failed['masked'] + failed['weak'])}"
-    return f"{WEAK}: {', '.join(failed['weak'])}" if failed["weak"] else TRUSTWORTHY
-
-
-def _point(battery: Battery) -> float:
-    """One point, or two images where there are fewer than 200."""
-    return max(0.01, 2 / battery.n)
-
-
-def _gain(*names: str) -> Callable[[Battery], float | None]:
-    """How much lower the accuracy is under the best of these attacks than under PGD."""
-
-    def value(b: Battery) -> float | None:
-        ran = [b.accuracy[name] for name in names if name in b.accuracy]
-        return b.accuracy["pgd"] - min(ran) if ran else None
-
-    return value
-
-
-def _largest_rise(by: Mapping[float, float]) -> float:
-    values = [by[x] for x in sorted(by)]
-    return max((b - a for a, b in pairwise(values)), default=0.0)
-
-
-CHECKS: dict[str, Check] = {
-    "accuracy falls with eps": Check(
-        "a larger ball holds every smaller one; accuracy that rises is the attack's failure",
-        lambda b: _largest_rise(b.by_eps),
-        _point,
-    ),
-    "chance at eps 0.5": Check(
-        "any image can be grey within 0.5: accuracy above chance is the attack's failure",
-        lambda b: b.at_half,
-        lambda b: b.largest_class + _point(b),
-    ),
-    "accuracy reaches 0": Check(
-        "with no bound on the perturbation a working attack always succeeds",
-        lambda b: b.unbounded,
-        _point,
-    ),
-    "one step is weaker": Check(
-        "FGSM better than PGD means that iterations lose their way",
-        lambda b: b.accuracy["pgd"] - b.accuracy["fgsm"],
-        _point,
-    ),
-    "random noise is weaker": Check(
-        "random points better than the gradient mean that the gradient is useless",
-        lambda b: b.accuracy["pgd"] - b.accuracy["random_noise"],
-        lambda b: 0.0,
-    ),
-    "twice the steps": Check(
-        "PGD that gains from twice the steps had not converged",
-        _gain("twice_steps"),
-        _point,
-        "weak",
-    ),
-    "more restarts": Check(
-        "PGD that gains from restarts is stuck at its starting point",
-        _gain("restarts"),
-        _point,
-        "weak",
-    ),
-    "black box": Check(
-        "an attack without gradients that breaks more means that the gradients mislead",
-        lambda b: b.adds(["square"], WHITE_BOX),
-        _point,
-    ),
-    "transfer": Check(
-        "images made for another network that break more mean that the gradients mislead",
-        lambda b: b.adds(["transfer"], WHITE_BOX),
-        _point,
-    ),
-    "adaptive attacks": Check(
-        "smoothed gradients, or those of another path, break what the network's own do not",
-        lambda b: b.adds(ADAPTIVE, WHITE_BOX),
-        _point,
-    ),
-    "near the least": Check(
-        "accuracy under PGD far above the least over all attacks: its gradients mislead",
-        lambda b: b.accuracy["pgd"] - float(b.least(b.flags).mean()),
-        lambda b: max(0.1, _point(b)),
-    ),
-    "zero gradients": Check(
-        "an image whose gradient is exactly zero cannot be attacked by it",
-        lambda b: b.zero_gradients,
-        _point,
-    ),
-    "losses agree": Check(
-        "margin or DLR that break more than cross entropy mean that this saturates",
-        _gain("margin", "dlr"),
-        lambda b: 3 * _point(b),
-    ),
-    "scale of logits": Check(
-        "logits times 0.1 or 10 that break more mean that the loss saturates or is flat",
-        _gain("logits_0.1", "logits_10"),
-        lambda b: 3 * _point(b),
-    ),
-    "silent success": Check(
-        "images misclassified on the way but not at the end: the last iterate is not the best",
-        lambda b: b.silent,
-        _point,
-        "weak",
-    ),
-    "loss has settled": Check(
-        "a loss that still rises in the last steps means that more steps would break more",
-        lambda b: b.late_rise,
-        lambda b: 0.05,
-        "weak",
-    ),
-    "noise switched off": Check(
-        "robust accuracy that goes away with the noise was the noise's, not the network's",
-        lambda b: b.noise_gain,
-        _point,
-        "note",
-    ),
-}
-"""Name -> check, in the order in which they are shown."""
+    first, *others = ordered.to_dict("records")
+    more = f" (also {', '.join(str(row['name']) for row in others)})" if others else ""
+    return f"{first['meaning']}, {first['value']:.0%} of the images{more}"

@@ -1,10 +1,8 @@
 """``nenni.evaluate``: a classifier and a suite of attacks in, a table out."""
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
-from functools import cache, partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,46 +12,29 @@ import torch
 from torch import Tensor, nn
 
 from nenni.adversary.attack_choice import AttackChoice
-from nenni.adversary.fast_copy import faster
+from nenni.adversary.suite_attacks import FURTHER
 from nenni.adversary.suites import applicable, read_suite
 from nenni.core import radius
-from nenni.core.checkpoint import Checkpoint
 from nenni.core.progress import Left
 from nenni.core.types import Norm
 from nenni.data.batches import Data, count_batches, device_of, labelled_batches
-from nenni.evaluation.attack_images import Table, attack_batch, score, told, varies
-from nenni.evaluation.preconditions import check_classifier, check_data
-from nenni.evaluation.scoring import WORST, robust
-from nenni.evaluation.statistics import wilson
-from nenni.method.injection import noisy_layers
+from nenni.evaluation.attack_images import FLAGS, TRIES, attack_batch, score_clean, told
+from nenni.evaluation.done import Done
+from nenni.evaluation.gradient_check import doubtful
+from nenni.evaluation.persistence import persistence
+from nenni.evaluation.preconditions import check_data
+from nenni.evaluation.resume import Part, Parts, digest, key_of
+from nenni.evaluation.scoring import Scores, least
+from nenni.evaluation.subject import Subject, examine
+from nenni.evaluation.suite_result import SuiteResult, summary
 
-CLEAN, TRANSFER = "clean", "transfer"
-COLUMNS = ["attack", "norm", "eps", "n", "accuracy", "low", "high", "worst_draw", "notes"]
-_TRIAL = 8
-"""Images on which the faster copy must answer as the network does."""
-
-
-@dataclass(frozen=True)
-class SuiteResult:
-    """What a suite found.
-
-    Attributes
-    ----------
-    summary : DataFrame
-        One row for the clean images, one per attack, one for the least over all attacks per
-        example: ``attack``, ``norm``, ``eps``, ``n``, ``accuracy`` with a 95 % Wilson interval
-        ``low``, ``high``, ``worst_draw`` (the share that is right on every draw) and ``notes``.
-    examples : DataFrame
-        One row per attack and image: see :func:`nenni.evaluation.attack_images.attack_images`.
-    """
-
-    summary: pd.DataFrame
-    examples: pd.DataFrame
-
-    @property
-    def robust_accuracy(self) -> float:
-        """Share of images that are classified correctly under every attack."""
-        return float(self.summary.loc[self.summary["attack"] == WORST, "accuracy"].min())
+TRANSFER = "transfer"
+_BY_CHANCE = 0.01
+"""Share of a batch that attacks without a gradient may break beyond the others: one image in a
+hundred on honest networks, by one more attack."""
+_DOUBTFUL = (
+    "its gradient is zero, or not the slope of its function: believe the attacks without one"
+)
 
 
 def evaluate(
@@ -68,16 +49,21 @@ def evaluate(
     batch_size: int = 250,
     draws: int = 10,
     seed: int = 0,
+    least_only: bool = False,
+    done: Done | None = None,
     resume: str | Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> SuiteResult:
     """Attack a classifier by a suite, and score it by rules that reward no luck.
 
-    Every attack's images go through the model again; a plain network is attacked in a faster layout
-    (:func:`nenni.adversary.fast_copy.faster`) and judged as it is. A model whose passes differ is
-    randomised: its gradients are averaged where the attack can, and its images judged on several
-    fresh draws, the same for every attack. An image counts as correct by its least mean over the
-    attacks.
+    An image is broken where the network misclassifies any point of its ball that an attack tried,
+    and does so again when it is asked apart (:mod:`nenni.adversary.judge`). A plain network is
+    attacked in a faster layout that was proved to be the same function
+    (:func:`nenni.adversary.fast_copy.faster`). A model whose passes differ is randomised: gradients
+    are averaged, the worst point of each image is chosen on some draws and scored on others, and
+    no lucky draw ends an attack. A named suite goes on with longer attacks that need no gradient
+    where one of these broke what those with a gradient did not, or where the gradient is not the
+    slope of the function (:mod:`nenni.evaluation.gradient_check`).
 
     Parameters
     ----------
@@ -87,7 +73,7 @@ def evaluate(
     data : tensors, loader or data set
         Images (N, C, H, W) in [0, 1] and labels (N,), see :data:`nenni.data.batches.Data`.
     suite : str or mapping
-        A name of :data:`nenni.adversary.suites.SUITES`, or attacks by name as a config has them.
+        A name of :data:`nenni.adversary.suite_attacks.SUITES`, or attacks as a config has them.
     eps : float
         Radius in units of the [0, 1] input.
     norm : "linf" or "l2"
@@ -99,9 +85,15 @@ def evaluate(
     batch_size : int
         Images that are attacked at once; a loader has its own.
     draws : int
-        Passes on which a randomised model is judged, and over which its gradients are averaged.
+        Passes on which a randomised model's worst points are chosen, and over which its gradients
+        are averaged.
     seed : int
         Root of all random choices.
+    least_only : bool
+        Only the least over all attacks is wanted: a broken image is attacked no further.
+    done : Done or None
+        What was found of the same network with the same seed and draws, as ``done`` of a result of
+        :func:`nenni.diagnose`: those attacks are not made again.
     resume : path or None
         File for the work done so far: a call that was killed continues from it.
     progress : callable
@@ -115,149 +107,150 @@ def evaluate(
     radius.check(eps, norm)
     batches = labelled_batches(data, batch_size, device_of(model), examples)
     head = next(batches)
-    classes = check_classifier(model, head[0][:1])
-    injected, randomised = any(noisy_layers(model)), varies(model, head[0])
-    passes = draws if randomised else 1
+    check_data(*head, None)
+    subject = examine(model, head[0])
     attacks = read_suite(suite, norm)
     if source is not None:
         attacks |= read_suite({TRANSFER: {"name": "pgd"}}, norm)
-    attacks = applicable(attacks, injected=injected, randomised=randomised, samples=draws)
-    fixed = classes is not None and not randomised
-    attacked = faster(model, head[0][:_TRIAL]) if fixed else model
-    key = _key(model, source, attacks, eps, seed, draws)
-    parts = _Parts(Checkpoint(None if resume is None else Path(resume)), key, progress)
-    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in attacks}
-    notes: dict[str, list[str]] = {name: [] for name in attacks}
-    left = Left(count_batches(data, batch_size, examples))
-    first = 0
+    named = FURTHER.get(suite, {}) if isinstance(suite, str) else {}
+    further = read_suite(named, norm) if named else {}
+    fitting = partial(
+        applicable, injected=subject.injected, randomised=subject.randomised, samples=draws
+    )
+    attacks, further = fitting(attacks), fitting(further)
+    asked = {name: asdict(attack) for name, attack in (attacks | further).items()}
+    networks = [model] if source is None else [model, source]
+    key = key_of(networks, head[0], [asked, eps, seed, draws, least_only])
+    run = _Run(
+        subject, attacks, further, source, eps, seed, draws, least_only,
+        Parts(resume, key, progress), progress,
+        (done or Done()).for_work(key_of([model], head[0][:1], [seed, draws])),
+    )  # fmt: skip
+    if further and doubtful(subject, *head, eps=eps, norm=norm, seed=seed, draws=draws):
+        run.misled.append(_DOUBTFUL)
+    left, first = Left(count_batches(data, batch_size, examples)), 0
     for x, y in chain([head], batches):
-        check_data(x, y, classes)
-        same, clean = _digest([x, y]), cache(partial(score, model, x, y, passes, (seed, first)))
-        worked = False
-        for name, attack in attacks.items():
-            if (part := parts.kept(same)) is None:
-                part = attack_batch(
-                    model, x, y, clean(), attack, eps, seed=seed, name=name, index=first,
-                    passes=passes, source=source if name == TRANSFER else attacked,
-                )  # fmt: skip
-                parts.keep(same, *part)
-                worked = True
-                progress(f"{name}, image {first + len(x)}: {told(part[0], attack, eps)}")
-            table, said = part
-            tables[name].append(pd.DataFrame(table))
-            notes[name] += [note for note in said if note not in notes[name]]
-        if worked:
+        check_data(x, y, subject.classes)
+        if run.attack(x, y, first):
             progress(f"batch {left.after()}")
         else:
             left.skip()
         first += len(x)
-    whole = {name: pd.concat(found, ignore_index=True) for name, found in tables.items()}
-    parts.checkpoint.discard()
-    return SuiteResult(
-        summary(whole, notes, norm),
-        pd.concat([t.assign(attack=name) for name, t in whole.items()], ignore_index=True),
-    )
+    run.parts.discard()
+    return run.result(norm)
 
 
-def summary(
-    tables: Mapping[str, pd.DataFrame], notes: Mapping[str, list[str]], norm: Norm
-) -> pd.DataFrame:
-    """Accuracy on clean images, under each attack and under all of them; see :class:`SuiteResult`.
+@dataclass(frozen=True)
+class _Run:
+    """A suite on one batch after another."""
 
-    An attack may have fewer images than others, the first so many: there is then a row for all
-    attacks on those images beside the one for the attacks on all of them.
+    subject: Subject
+    attacks: Mapping[str, AttackChoice]
+    further: Mapping[str, AttackChoice]
+    source: nn.Module | None
+    eps: float
+    seed: int
+    draws: int
+    least_only: bool
+    parts: Parts
+    progress: Callable[[str], None]
+    done: Done
+    batches: list[dict[str, pd.DataFrame]] = field(default_factory=list)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    misled: list[str] = field(default_factory=list)
+
+    def attack(self, x: Tensor, y: Tensor, first: int) -> bool:
+        """Attack the next batch by the suite; whether any of it was still to be done."""
+        clean = score_clean(self.subject, x, y, self.draws, self.seed, first)
+        left, data = clean["chosen"] > 0, digest([x, y])
+        here: dict[str, pd.DataFrame] = {}
+        worked = False
+        for name, choice in self._asked(here):
+            going = left if self.least_only or name in self.further else None
+            do = partial(self._attack_by, choice, name, x, y, clean, first, going)
+            (columns, said), kept = self.parts.next(data, do)
+            if not kept:
+                self.progress(f"{name}, image {first + len(x)}: {told(columns, choice, self.eps)}")
+            worked |= not kept
+            table = pd.DataFrame(columns)
+            if going is not None:
+                table.loc[~going.cpu().numpy(), FLAGS] = 0.0
+            here[name] = table
+            known = self.notes.setdefault(name, [])
+            known += [note for note in said if note not in known]
+            if not self.subject.randomised:
+                left = left & torch.tensor(table["any_correct"].to_numpy() > 0, device=y.device)
+        self.batches.append(here)
+        return worked
+
+    def _asked(self, here: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, AttackChoice]]:
+        """The attacks of the suite, and those that follow from what they found."""
+        yield from self.attacks.items()
+        if self.further and (self.misled or misled([*here.values()])):
+            yield from self.further.items()
+
+    def _attack_by(
+        self,
+        choice: AttackChoice,
+        name: str,
+        x: Tensor,
+        y: Tensor,
+        clean: Scores,
+        first: int,
+        going: Tensor | None,
+    ) -> Part:
+        own = going is None and name != TRANSFER
+        known = self.done.find(name, choice, self.eps, x, y, first) if own else None
+        if known is not None:
+            return known, []
+        found = attack_batch(
+            self.subject, x, y, clean, choice, self.eps, seed=self.seed, name=name, index=first,
+            draws=self.draws, source=self.source if name == TRANSFER else None, going=going,
+        )  # fmt: skip
+        if own:
+            self.done.keep(name, choice, self.eps, x, found.table)
+        return found.table, found.notes
+
+    def result(self, norm: Norm) -> SuiteResult:
+        """The batches together."""
+        names = dict.fromkeys(name for here in self.batches for name in here)
+        tables = {
+            name: pd.concat(
+                [here[name] if name in here else _not_asked(here) for here in self.batches],
+                ignore_index=True,
+            )
+            for name in names
+        }
+        of_all = [*self.subject.notes, *self.misled]
+        notes = {name: [*of_all, *self.notes[name]] for name in tables}
+        shares = least(tables.values())
+        return SuiteResult(
+            summary(tables, notes, norm),
+            pd.concat([t.assign(attack=name) for name, t in tables.items()], ignore_index=True),
+            persistence(shares if self.subject.randomised else shares[:0], TRIES),
+            self.done,
+        )
+
+
+def misled(tables: Sequence[pd.DataFrame]) -> bool:
+    """Whether attacks without a gradient broke more than a few images that those with one did not.
 
     Parameters
     ----------
-    tables : mapping
-        Attack -> examples at one eps.
-    notes : mapping
-        Attack -> what should be known.
-    norm : "linf" or "l2"
-        What eps bounds.
+    tables : sequence of DataFrame
+        Examples of the attacks on one batch.
     """
-    sizes = sorted({len(table) for table in tables.values()}, reverse=True)
-    most = next(table for table in tables.values() if len(table) == sizes[0])
-    eps = float(most["eps"].iloc[0])
-    rows = [_row(CLEAN, 0.0, most["clean_correct"], most["clean_correct"] >= 1)]
-    for name, table in tables.items():
-        said = "; ".join(notes.get(name, []))
-        rows.append(_row(name, eps, robust(table), _on_every_draw(table), said))
-    for n in sizes:
-        shared = [table.iloc[:n] for table in tables.values() if len(table) >= n]
-        least = pd.concat([robust(table) for table in shared], axis=1).min(axis=1)
-        always = pd.concat([_on_every_draw(table) for table in shared], axis=1).all(axis=1)
-        rows.append(_row(WORST, eps, least, always))
-    return pd.DataFrame(rows).assign(norm=norm)[COLUMNS]
+    by_gradient = [table for table in tables if table["backwards"].sum() > 0]
+    blind = [table for table in tables if table["backwards"].sum() == 0]
+    if not by_gradient or not blind:
+        return False
+    return float(((least(by_gradient) > 0.5) & (least(blind) < 0.5)).mean()) > _BY_CHANCE
 
 
-def _on_every_draw(table: pd.DataFrame) -> "pd.Series[bool]":
-    return (table["clean_correct"] >= 1) & (table["adv_worst"] >= 1)
-
-
-def _row(
-    attack: str, eps: float, share: "pd.Series[float]", always: "pd.Series[bool]", notes: str = ""
-) -> dict[str, Any]:
-    low, high = wilson(share.sum(), len(share))
-    return {
-        "attack": attack,
-        "eps": eps,
-        "n": len(share),
-        "accuracy": share.mean(),
-        "low": low,
-        "high": high,
-        "worst_draw": always.mean(),
-        "notes": notes,
-    }
-
-
-class _Parts:
-    """Finished parts of the work in their order, kept between calls."""
-
-    def __init__(self, checkpoint: Checkpoint, key: str, progress: Callable[[str], None]) -> None:
-        self.checkpoint, self.done = checkpoint, 0
-        self.state: dict[str, Any] = {"key": key, "parts": []}
-        kept = checkpoint.load()
-        if isinstance(kept, dict) and kept.get("key") == key:
-            self.state = kept
-            progress(f"resumed after {len(kept['parts'])} parts")
-
-    def kept(self, data: str) -> tuple[Table, list[str]] | None:
-        """The next part, if it was kept and is of this data."""
-        parts = self.state["parts"]
-        if self.done == len(parts):
-            return None
-        if parts[self.done]["data"] != data:
-            del parts[self.done :]
-            return None
-        self.done += 1
-        return parts[self.done - 1]["table"], parts[self.done - 1]["notes"]
-
-    def keep(self, data: str, table: Table, notes: list[str]) -> None:
-        """Add the next part."""
-        self.state["parts"].append({"data": data, "table": table, "notes": notes})
-        self.checkpoint.save(self.state)
-        self.done += 1
-
-
-def _key(
-    model: nn.Module,
-    source: nn.Module | None,
-    attacks: Mapping[str, AttackChoice],
-    eps: float,
-    seed: int,
-    draws: int,
-) -> str:
-    """Name of a piece of work: what a part kept by another call must have been part of."""
-    asked = {name: asdict(attack) for name, attack in attacks.items()}
-    settings = json.dumps([asked, eps, seed, draws], sort_keys=True).encode()
-    networks = [model] if source is None else [model, source]
-    tensors = [tensor for network in networks for tensor in network.state_dict().values()]
-    return hashlib.sha256(settings + _digest(tensors).encode()).hexdigest()
-
-
-def _digest(tensors: Iterable[Tensor]) -> str:
-    digest = hashlib.sha256()
-    for tensor in tensors:
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+def _not_asked(here: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Rows of an attack that a batch gave no reason for."""
+    table, flags = next(iter(here.values())).copy(), least(here.values())
+    table[["forwards", "backwards"]] = 0.0
+    for flag in FLAGS:
+        table[flag] = flags
+    return table

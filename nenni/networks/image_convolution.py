@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from nenni.networks.hooks import has_hooks
+
 CHANNELS = 3
 """Most input channels of a convolution that counts as one of images."""
 
@@ -38,9 +40,13 @@ class ImageConv2d(nn.Module):
 
 
 def takes_images(module: nn.Module) -> TypeGuard[nn.Conv2d]:
-    """Whether a module is a convolution with few input channels, of one group, padded by zeros."""
+    """Whether a module is a convolution with few input channels, of one group, padded by zeros.
+
+    One of a class of its own, or with hooks, may compute anything else.
+    """
     return (
-        isinstance(module, nn.Conv2d)
+        type(module) is nn.Conv2d
+        and not has_hooks(module)
         and module.in_channels <= CHANNELS
         and module.groups == 1
         and module.padding_mode == "zeros"

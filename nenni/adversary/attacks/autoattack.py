@@ -12,14 +12,11 @@ from torch import Tensor, nn
 
 from nenni.adversary.ball import Ball
 from nenni.adversary.gradient import frozen
-from nenni.adversary.losses import DLR_CLASSES
+from nenni.adversary.losses import DLR_CLASSES, TARGETED_DLR_CLASSES
 from nenni.core.errors import UserError
 from nenni.core.types import AutoAttackVersion, Norm, OnRandomised
 
 __all__ = ["autoattack"]
-
-_TARGETED_DLR_CLASSES = 4
-"""Fewest classes for the targeted DLR loss, which has the fourth largest logit."""
 
 
 def autoattack(
@@ -80,7 +77,7 @@ def autoattack(
 
 def _defined(attacks: list[str], classes: int) -> list[str]:
     """The attacks whose losses exist for so many classes."""
-    fewest = {"apgd-dlr": DLR_CLASSES, "apgd-t": _TARGETED_DLR_CLASSES}
+    fewest = {"apgd-dlr": DLR_CLASSES, "apgd-t": TARGETED_DLR_CLASSES}
     return [name for name in attacks if classes >= fewest.get(name, 2)]
 
 

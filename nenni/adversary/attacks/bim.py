@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from nenni.adversary.attacks.pgd import pgd
-from nenni.core.types import Count, Loss, Norm, Positive
+from nenni.core.types import Count, Loss, Norm, Passes, Positive
 
 __all__ = ["bim"]
 
@@ -21,6 +21,7 @@ def bim(
     loss: Loss = "ce",
     steps: Count = 10,
     relative_step: Positive = 1.0,
+    samples: Passes = 1,
 ) -> Tensor:
     """X <- project(x + a sign(dL/dx)) from the image itself: PGD without a random start.
 
@@ -33,10 +34,10 @@ def bim(
         See :mod:`nenni.adversary.attacks`.
     generator : Generator
         Not used: the attack is deterministic.
-    loss, steps, relative_step
+    loss, steps, relative_step, samples
         See :func:`nenni.adversary.attacks.pgd.pgd`.
     """
     return pgd(
         model, inputs, labels, eps, generator, norm=norm, targeted=targeted, loss=loss,
-        steps=steps, relative_step=relative_step, random_start=False,
+        steps=steps, relative_step=relative_step, random_start=False, samples=samples,
     )  # fmt: skip

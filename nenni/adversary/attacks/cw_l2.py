@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from nenni.adversary.gradient import differentiable, frozen
+from nenni.adversary.judge import watched
 from nenni.adversary.losses import objective, succeeds
 from nenni.adversary.smallest import Smallest
-from nenni.core.types import L2, Count, NonNegative, Positive
+from nenni.core.types import L2, Count, NonNegative, Passes, Positive
 
 __all__ = ["cw_l2"]
 
@@ -30,6 +31,7 @@ def cw_l2(
     steps: Count = 200,
     lr: Positive = 0.01,
     confidence: NonNegative = 0.0,
+    samples: Passes = 1,
 ) -> Tensor:
     """Minimise |x' - x|_2^2 + c max(-f(x'), -k), x' = (tanh(w) + 1) / 2, f the margin.
 
@@ -51,7 +53,10 @@ def cw_l2(
         Steps of Adam for each, and their rate.
     confidence : float
         K, the margin that is enough.
+    samples : int
+        The logits are a mean over so many passes, for a randomised network.
     """
+    model = watched(model, inputs, labels, eps, norm, targeted=targeted)
     weight = torch.full((len(inputs),), c, device=inputs.device, dtype=inputs.dtype)
     low, high = torch.zeros_like(weight), torch.full_like(weight, math.inf)
     found, away = Smallest(inputs, norm), objective(labels, "margin", targeted)
@@ -62,7 +67,9 @@ def cw_l2(
             succeeded = torch.zeros_like(weight, dtype=torch.bool)
             for step in range(steps + 1):
                 images = (torch.tanh(w) + 1) / 2
-                logits = differentiable(model(images))
+                with model.one_point(images):
+                    passes = [differentiable(model(images)) for _ in range(samples)]
+                logits = torch.stack(passes).mean(0)
                 adversarial = succeeds(logits.detach(), labels, targeted)
                 found.offer(images.detach(), adversarial)
                 succeeded |= adversarial

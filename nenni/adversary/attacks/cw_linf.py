@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from nenni.adversary.attacks.pgd import pgd
-from nenni.core.types import Count, LInf, Positive
+from nenni.core.types import Count, LInf, Passes, Positive
 
 __all__ = ["cw_linf"]
 
@@ -21,6 +21,7 @@ def cw_linf(
     steps: Count = 30,
     relative_step: Positive = 7.5,
     restarts: Count = 1,
+    samples: Passes = 1,
 ) -> Tensor:
     """PGD on the margin max_(i != y) z_i - z_y.
 
@@ -34,10 +35,10 @@ def cw_linf(
         See :mod:`nenni.adversary.attacks`.
     generator : Generator
         Draws the starts.
-    steps, relative_step, restarts
+    steps, relative_step, restarts, samples
         See :func:`nenni.adversary.attacks.pgd.pgd`.
     """
     return pgd(
         model, inputs, labels, eps, generator, norm=norm, targeted=targeted, loss="margin",
-        steps=steps, relative_step=relative_step, restarts=restarts,
+        steps=steps, relative_step=relative_step, restarts=restarts, samples=samples,
     )  # fmt: skip

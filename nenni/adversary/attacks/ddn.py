@@ -6,10 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from nenni.adversary.ball import over_samples, unit
-from nenni.adversary.gradient import ascent, frozen
+from nenni.adversary.gradient import frozen, mean_ascent
+from nenni.adversary.judge import watched
 from nenni.adversary.losses import objective, succeeds
 from nenni.adversary.smallest import Smallest
-from nenni.core.types import L2, Count, Positive, Ratio
+from nenni.core.keyed import Keyed
+from nenni.core.types import L2, Count, Passes, Positive, Ratio
 
 __all__ = ["ddn"]
 
@@ -26,6 +28,7 @@ def ddn(
     steps: Count = 100,
     gamma: Ratio = 0.05,
     first_norm: Positive = 1.0,
+    samples: Passes = 1,
 ) -> Tensor:
     """Smallest L2 perturbation: a step along g / |g|, then onto a sphere that shrinks or grows.
 
@@ -46,13 +49,17 @@ def ddn(
         Change of the radius at each.
     first_norm : float
         Radius to begin with, in units of the [0, 1] input.
+    samples : int
+        The gradient is a mean over so many passes, for a randomised network.
     """
+    model = watched(model, inputs, labels, eps, norm, targeted=targeted)
+    draws = Keyed.by_content(inputs, generator)
     away = objective(labels, "ce", targeted)
     radius = torch.full((len(inputs),), first_norm, device=inputs.device, dtype=inputs.dtype)
     found, images = Smallest(inputs, norm), inputs
     with frozen(model):
         for i in range(steps + 1):
-            gradient, logits = ascent(model, images, away)
+            gradient, _, logits = mean_ascent(model, images, away, samples, 0.0, draws)
             adversarial = succeeds(logits, labels, targeted)
             found.offer(images, adversarial)
             if i == steps:

@@ -5,8 +5,9 @@ from torch import Tensor, nn
 
 from nenni.adversary.ball import Ball, length, over_samples
 from nenni.adversary.gradient import differentiable, frozen
+from nenni.adversary.judge import watched
 from nenni.adversary.losses import succeeds
-from nenni.core.types import Count, NonNegative, Norm
+from nenni.core.types import Count, NonNegative, Norm, Passes
 
 __all__ = ["deepfool"]
 
@@ -22,6 +23,7 @@ def deepfool(
     steps: Count = 50,
     classes: Count = 10,
     overshoot: NonNegative = 0.02,
+    samples: Passes = 1,
 ) -> Tensor:
     """Small perturbation: to the nearest border of the linearised classifier, again and again.
 
@@ -42,13 +44,19 @@ def deepfool(
         Only so many classes of the largest logits are looked at, the label among them.
     overshoot : float
         The sum of all steps is made longer by this share, to cross the border.
+    samples : int
+        Logits and gradients are a mean over so many passes, for a randomised network.
     """
+    model = watched(model, inputs, labels, eps, norm)
     total = torch.zeros_like(inputs)
     active = torch.arange(len(inputs), device=inputs.device)
     with frozen(model):
         for _ in range(steps):
             images = _beyond(inputs[active], total[active], overshoot).requires_grad_()
-            logits = differentiable(model(images))
+            here = model.of(active)
+            with here.one_point(images):
+                passes = [differentiable(here(images)) for _ in range(samples)]
+            logits = torch.stack(passes).mean(0)
             going = ~succeeds(logits.detach(), labels[active])
             if not bool(going.any()):
                 break

@@ -4,9 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from nenni.adversary.ball import Ball, unit
-from nenni.adversary.gradient import ascent, frozen
+from nenni.adversary.gradient import frozen, mean_ascent
+from nenni.adversary.judge import watched
 from nenni.adversary.losses import objective
-from nenni.core.types import Loss, Norm
+from nenni.core.keyed import Keyed
+from nenni.core.types import Loss, Norm, Passes
 
 __all__ = ["fgsm"]
 
@@ -21,6 +23,7 @@ def fgsm(
     norm: Norm = "linf",
     targeted: bool = False,
     loss: Loss = "ce",
+    samples: Passes = 1,
 ) -> Tensor:
     """X' = x + eps sign(dL/dx), or x + eps g / |g| for L2 with g = dL/dx.
 
@@ -32,9 +35,14 @@ def fgsm(
         See :mod:`nenni.adversary.attacks`.
     generator : Generator
         Not used: the attack is deterministic.
-    loss : "ce", "margin" or "dlr"
+    loss : "ce", "margin", "dlr" or "pm"
         What rises: see :mod:`nenni.adversary.losses`.
+    samples : int
+        The gradient is a mean over so many passes, for a randomised network.
     """
+    model = watched(model, inputs, labels, eps, norm, targeted=targeted)
+    draws = Keyed.by_content(inputs, generator)
     with frozen(model):
-        gradient, _ = ascent(model, inputs, objective(labels, loss, targeted))
+        away = objective(labels, loss, targeted)
+        gradient = mean_ascent(model, inputs, away, samples, 0.0, draws).gradient
     return Ball(inputs, eps, norm).project(inputs + eps * unit(gradient, norm))

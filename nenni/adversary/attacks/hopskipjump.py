@@ -6,9 +6,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from nenni.adversary.ball import Ball, gaussian_like, length, over_samples, unit
-from nenni.adversary.outputs import classes
-from nenni.core.types import Count, Norm
+from nenni.adversary.ball import Ball, length, over_samples, unit
+from nenni.adversary.judge import watched
+from nenni.adversary.outputs import wrong_share
+from nenni.core.keyed import Keyed
+from nenni.core.types import Count, Norm, Passes
 
 __all__ = ["hopskipjump"]
 
@@ -30,7 +32,8 @@ def hopskipjump(
     *,
     norm: Norm = "linf",
     steps: Count = 20,
-    samples: Count = 100,
+    directions: Count = 100,
+    samples: Passes = 1,
 ) -> Tensor:
     """Small perturbation by labels alone: along the border, by a gradient estimated at it.
 
@@ -47,19 +50,23 @@ def hopskipjump(
     generator : Generator
         Draws the start and the directions.
     steps : int
-        T, of which step t costs samples * sqrt(t) passes and those of the searches.
-    samples : int
+        T, of which step t costs directions * sqrt(t) passes and those of the searches.
+    directions : int
         Directions of the first step.
+    samples : int
+        A point of a randomised network is on the far side where most of so many passes say so.
     """
+    model = watched(model, inputs, labels, eps, norm)
+    streams = Keyed.by_content(inputs, generator)
     d = max(1, inputs[:1].numel())
     theta = 1 / (d * math.sqrt(d)) if norm == "l2" else 1 / d**2
 
     def beyond(images: Tensor) -> Tensor:
-        return classes(model(images)) != labels
+        return wrong_share(model, images, labels, samples) > 0.5
 
     if not len(inputs):
         return inputs.clone()
-    images = _start(beyond, inputs, generator)
+    images = _start(beyond, inputs, streams.at(0))
     images = _to_border(beyond, inputs, images, theta, norm)
     for t in range(1, steps + 1):
         distance = length(images - inputs, norm).to(inputs)
@@ -67,21 +74,21 @@ def hopskipjump(
             radius = torch.full_like(distance, 0.1)
         else:
             radius = theta * (d if norm == "linf" else math.sqrt(d)) * distance
-        normal = _normal(beyond, images, radius, int(samples * math.sqrt(t)), generator)
+        normal = _normal(beyond, images, radius, int(directions * math.sqrt(t)), streams.at(t))
         images = _step(beyond, images, unit(normal, norm), distance / math.sqrt(t))
         images = _to_border(beyond, inputs, images, theta, norm)
     good = beyond(images) & ~beyond(inputs)
     return Ball(inputs, eps, norm).keep(torch.where(over_samples(good, images), images, inputs))
 
 
-def _start(beyond: Beyond, inputs: Tensor, generator: torch.Generator) -> Tensor:
+def _start(beyond: Beyond, inputs: Tensor, streams: Keyed) -> Tensor:
     """A random image that is misclassified, where one is found."""
     images = inputs.clone()
     missing = ~beyond(inputs)
-    for _ in range(_TRIES):
+    for i in range(_TRIES):
         if not bool(missing.any()):
             break
-        u = torch.rand(inputs.shape, generator=generator, device=generator.device).to(inputs)
+        u = streams.at(i).uniform(*inputs.shape[1:])
         found = missing & beyond(u)
         images = torch.where(over_samples(found, u), u, images)
         missing &= ~found
@@ -110,20 +117,20 @@ def _to_border(beyond: Beyond, inputs: Tensor, images: Tensor, theta: float, nor
 
 
 def _normal(
-    beyond: Beyond, images: Tensor, radius: Tensor, samples: int, generator: torch.Generator
+    beyond: Beyond, images: Tensor, radius: Tensor, directions: int, streams: Keyed
 ) -> Tensor:
     """Direction into the misclassified region, from the sides of random points (eq. 16)."""
     signed, plain = torch.zeros_like(images), torch.zeros_like(images)
     balance = torch.zeros_like(radius)
     radius = over_samples(radius.clamp_min(torch.finfo(radius.dtype).tiny), images)
-    for _ in range(samples):
-        u = unit(gaussian_like(images, generator), "l2")
+    for i in range(directions):
+        u = unit(streams.at(i).normal(*images.shape[1:]), "l2")
         points = (images + radius * u).clamp(0, 1)
         u = (points - images) / radius
         side = 2 * beyond(points).to(images) - 1
         signed += over_samples(side, u) * u
         plain += u
-        balance += side / samples
+        balance += side / directions
     mixed = over_samples(balance.abs() < 1, images)
     return torch.where(mixed, signed - over_samples(balance, plain) * plain, signed)
 

@@ -10,8 +10,10 @@ from nenni.adversary.attack import Injected
 from nenni.adversary.attacks.pgd import climb
 from nenni.adversary.ball import Ball
 from nenni.adversary.gradient import ascent, frozen
+from nenni.adversary.judge import watched
 from nenni.adversary.losses import objective
 from nenni.core.errors import UserError
+from nenni.core.keyed import Keyed
 from nenni.core.types import Count, Loss, NonNegative, Norm, Positive
 from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
@@ -67,28 +69,29 @@ def mask_flip(
     layers = [layer for _, layer in noisy_layers(model) if not layer.choices.selection.randomised]
     if not layers:
         raise UserError("mask_flip attacks the masks of an injected network; this one has none")
+    model = watched(model, inputs, labels, eps, norm, targeted=targeted)
     ball = Ball(inputs, eps, norm)
-    with torch.no_grad(), _watched(layers, temperature) as found:
+    with torch.no_grad(), _masks(layers, temperature) as found:
         model(inputs)
         clean = {layer: [(mask > 0.5).to(mask) for mask in masks] for layer, masks in found.items()}
 
-    def rising(images: Tensor, y: Tensor) -> tuple[Tensor, None]:
-        with _watched(layers, temperature) as soft:
-            away = objective(y, loss, targeted)
-            gradient, _ = ascent(
-                model, images, lambda logits: away(logits) + weight * _flipped(soft, clean)
+    def rising(images: Tensor, rows: Tensor) -> tuple[Tensor, Tensor | None]:
+        here, away = model.of(rows), objective(labels[rows], loss, targeted)
+        with _masks(layers, temperature) as soft:
+            found = ascent(
+                here, images, lambda logits: away(logits) + weight * _flipped(soft, clean, rows)
             )
-        return gradient, None
+        return found.gradient, here.broken if model.leave else None
 
     with frozen(model):
-        start = ball.uniform(generator)
-        return climb(start, labels, ball, rising, steps, relative_step * eps / steps)
+        start = ball.uniform(Keyed.by_content(inputs, generator).at(0).at(0))
+        return climb(start, ball, rising, steps, relative_step * eps / steps)
 
 
-def _flipped(soft: Masks, clean: Masks) -> Tensor:
+def _flipped(soft: Masks, clean: Masks, rows: Tensor) -> Tensor:
     """Mean share of changed neurons of each sample, (N,)."""
     shares = [
-        (now - before).abs().flatten(1).mean(1)
+        (now - before[rows]).abs().flatten(1).mean(1)
         for layer, masks in soft.items()
         for now, before in zip(masks, clean[layer], strict=True)
     ]
@@ -96,7 +99,7 @@ def _flipped(soft: Masks, clean: Masks) -> Tensor:
 
 
 @contextmanager
-def _watched(layers: list[NoisyLayer], temperature: float) -> Iterator[Masks]:
+def _masks(layers: list[NoisyLayer], temperature: float) -> Iterator[Masks]:
     """Collects the soft masks of every pass within."""
     found: Masks = {}
 

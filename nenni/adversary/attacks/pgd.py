@@ -1,16 +1,17 @@
 """Projected gradient descent."""
 
 from collections.abc import Callable
-from typing import Annotated
+from itertools import count
 
 import torch
 from torch import Tensor, nn
 
 from nenni.adversary.ball import Ball, unit
-from nenni.adversary.gradient import ascent, frozen, mean_ascent
-from nenni.adversary.losses import objective, succeeds
-from nenni.core.errors import UserError
-from nenni.core.types import Count, Loss, NonNegative, Norm, OnRandomised, Passes, Positive
+from nenni.adversary.gradient import frozen, mean_ascent, mean_logits
+from nenni.adversary.judge import watched
+from nenni.adversary.losses import objective
+from nenni.core.keyed import Keyed
+from nenni.core.types import Count, Loss, NonNegative, Norm, Passes, Positive
 
 __all__ = ["pgd"]
 
@@ -31,7 +32,7 @@ def pgd(
     restarts: Count = 1,
     samples: Passes = 1,
     sigma: NonNegative = 0.0,
-    leave_broken: Annotated[bool, OnRandomised(False)] = False,
+    leave_broken: bool = False,
 ) -> Tensor:
     """X <- project(x + a sign(dL/dx)) from a random start, the last iterate.
 
@@ -45,7 +46,7 @@ def pgd(
         See :mod:`nenni.adversary.attacks`.
     generator : Generator
         Draws the starts, and the noise on the input.
-    loss : "ce", "margin" or "dlr"
+    loss : "ce", "margin", "dlr" or "pm"
         What rises: see :mod:`nenni.adversary.losses`.
     steps : int
         Number of gradient steps.
@@ -54,47 +55,59 @@ def pgd(
     random_start : bool
         Start at a random point of the ball, or at the image.
     restarts : int
-        So many runs; an image that is misclassified after one is not attacked again.
+        So many runs. The one that ends worst counts; an image that is misclassified at the end of
+        one is not attacked again, but by a randomised network.
     samples : int
         The gradient is a mean over so many passes: EOT, for a randomised network, or with `sigma`.
     sigma : float
         Deviation of Gaussian noise on the input of each pass: the gradient of the smoothed loss.
     leave_broken : bool
-        An image that is misclassified at a step stays as it is and leaves the batch. Not for a
-        randomised network, where one lucky draw says nothing.
-
-    Raises
-    ------
-    UserError
-        For `leave_broken` together with an averaged gradient, or a model without gradients.
+        An image that is misclassified at a step stays as it is and leaves the batch. Of a
+        randomised network none does: one lucky draw says nothing.
     """
-    averaged = samples > 1 or sigma > 0
-    if leave_broken and averaged:
-        raise UserError("leave_broken judges single passes: it goes with samples 1 and sigma 0")
-
-    def rising(images: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None]:
-        away = objective(y, loss, targeted)
-        if averaged:
-            return mean_ascent(model, images, away, samples, sigma, generator), None
-        gradient, logits = ascent(model, images, away)
-        return gradient, succeeds(logits, y, targeted) if leave_broken else None
-
+    model = watched(model, inputs, labels, eps, norm, targeted=targeted, judged=leave_broken)
+    draws = Keyed.by_content(inputs, generator)
     step = relative_step * eps / steps
-    found = inputs.clone()
+
+    def run(rows: Tensor, streams: Keyed) -> Tensor:
+        here, y, ball = model.of(rows), labels[rows], Ball(inputs[rows], eps, norm)
+        numbers = count(1)
+
+        def rising(images: Tensor, left: Tensor) -> tuple[Tensor, Tensor | None]:
+            at, noise = here.of(left), streams.of(left).at(next(numbers))
+            away = objective(y[left], loss, targeted)
+            gradient = mean_ascent(at, images, away, samples, sigma, noise).gradient
+            return gradient, at.broken if leave_broken or model.leave else None
+
+        start = ball.uniform(streams.at(0)) if random_start else ball.inputs
+        return climb(start, ball, rising, steps, step)
+
+    def distance(rows: Tensor, images: Tensor) -> Tensor:
+        logits = mean_logits(model.of(rows), images, samples)
+        return objective(labels[rows], "margin", targeted)(logits).double()
+
     active = torch.arange(len(inputs), device=inputs.device)
     with frozen(model):
-        for left in reversed(range(restarts)):
-            ball, y = Ball(inputs[active], eps, norm), labels[active]
-            images = ball.uniform(generator) if random_start else ball.inputs
-            found[active] = images = climb(images, y, ball, rising, steps, step)
-            if left:
-                active = active[~succeeds(model(images), y, targeted)]
+        found = run(active, draws.at(0))
+        if restarts == 1:
+            return found
+        worst = distance(active, found)
+        for i in range(1, restarts):
+            going = worst <= 0
+            if model.randomised:
+                going = torch.ones_like(going)
+            elif leave_broken or model.leave:
+                going &= ~model.broken
+            rows = active[going]
+            images = run(rows, draws.of(rows).at(i))
+            reached = distance(rows, images)
+            better = reached > worst[rows]
+            found[rows[better]], worst[rows[better]] = images[better], reached[better]
     return found
 
 
 def climb(
     images: Tensor,
-    labels: Tensor,
     ball: Ball,
     rising: Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]],
     steps: int,
@@ -104,25 +117,24 @@ def climb(
 
     Parameters
     ----------
-    images, labels : Tensor
-        Where to start, and the classes.
+    images : Tensor
+        Where to start.
     ball : Ball
         Where to stay.
     rising : callable
-        Images and labels -> the gradient, and which images stay as they are from now on (or None).
+        Points of some of the images, and which images those are -> the gradient, and which of them
+        stay as they are from now on (or None).
     steps, step : int, float
         Number and length.
     """
     found = images.clone()
     rows = torch.arange(len(images), device=images.device)
     for _ in range(steps):
-        gradient, broken = rising(images, labels)
+        gradient, broken = rising(images, rows)
         if broken is not None and bool(broken.any()):
             found[rows[broken]] = images[broken]
             going = ~broken
-            images, gradient, labels, rows = (
-                part[going] for part in (images, gradient, labels, rows)
-            )
+            images, gradient, rows = images[going], gradient[going], rows[going]
             ball = ball.of(going)
             if not len(rows):
                 break

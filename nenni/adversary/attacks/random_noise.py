@@ -4,8 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from nenni.adversary.ball import Ball
-from nenni.adversary.outputs import classes
-from nenni.core.types import Count, Norm
+from nenni.adversary.judge import watched
+from nenni.adversary.outputs import wrong_share
+from nenni.core.keyed import Keyed
+from nenni.core.types import Count, Norm, Passes
 
 __all__ = ["random_noise"]
 
@@ -21,8 +23,9 @@ def random_noise(
     norm: Norm = "linf",
     targeted: bool = False,
     draws: Count = 10,
+    samples: Passes = 1,
 ) -> Tensor:
-    """X' = x + u, u uniform in the ball: the first of several draws that is misclassified.
+    """X' = x + u, u uniform in the ball: of several draws the one that is misclassified most.
 
     Needs no more of the model than its labels.
 
@@ -34,13 +37,19 @@ def random_noise(
         Draws the points.
     draws : int
         Number of points per image.
+    samples : int
+        A point of a randomised network is judged by so many passes.
     """
-    found = inputs.clone()
+    model = watched(model, inputs, labels, eps, norm, targeted=targeted)
+    streams = Keyed.by_content(inputs, generator)
+    found, worst = inputs.clone(), torch.full(labels.shape, -1.0, device=inputs.device)
     active = torch.arange(len(inputs), device=inputs.device)
-    for _ in range(draws):
-        images = Ball(inputs[active], eps, norm).uniform(generator)
-        found[active] = images
-        active = active[(classes(model(images)) == labels[active]) != targeted]
+    for i in range(draws):
+        images = Ball(inputs[active], eps, norm).uniform(streams.of(active).at(i))
+        share = wrong_share(model.of(active), images, labels[active], samples, targeted)
+        better = share > worst[active]
+        found[active[better]], worst[active[better]] = images[better], share[better]
+        active = active[worst[active] < 1]
         if not len(active):
             break
     return found

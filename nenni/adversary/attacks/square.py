@@ -1,14 +1,18 @@
 """Square attack."""
 
 import math
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
 from nenni.adversary.ball import Ball, over_samples, unit
+from nenni.adversary.gradient import mean_logits
+from nenni.adversary.judge import Watched, watched
 from nenni.adversary.losses import objective
 from nenni.core.errors import UserError
-from nenni.core.types import Count, Norm, Ratio
+from nenni.core.keyed import Keyed
+from nenni.core.types import Count, Norm, OnRandomised, Passes, Ratio
 
 __all__ = ["square"]
 
@@ -26,14 +30,15 @@ def square(
     *,
     norm: Norm = "linf",
     targeted: bool = False,
-    queries: Count = 1000,
+    queries: Annotated[Count, OnRandomised(5000)] = 1000,
     share: Ratio = 0.8,
+    samples: Passes = 1,
 ) -> Tensor:
     """Random search over square windows, by the logits alone.
 
     Andriushchenko, Croce, Flammarion, Hein: Square attack, ECCV 2020, algorithms 1 to 3. A change
     of a window stays where it lowers the margin of the label; an image that is misclassified
-    leaves the batch.
+    leaves the batch, but of a randomised network, of which the mean margin is compared.
 
     Parameters
     ----------
@@ -42,44 +47,50 @@ def square(
     generator : Generator
         Draws windows and signs.
     queries : int
-        Passes per image.
+        Passes per image, of which each point of a randomised network takes as many as `samples`.
     share : float
         Share of the pixels that a window changes at first.
+    samples : int
+        The margin is a mean over so many passes, for a randomised network.
 
     Raises
     ------
     UserError
         If the model returns labels, which tell nothing on the way.
     """
-    draws = _Draws(generator, inputs)
+    model = watched(model, inputs, labels, eps, norm, targeted=targeted)
+    streams = Keyed.by_content(inputs, generator)
     found = inputs.clone()
     active = torch.arange(len(inputs), device=inputs.device)
     best = torch.full((len(inputs),), torch.inf, device=inputs.device, dtype=inputs.dtype)
-    for query in range(queries):
+    points = max(1, queries // (samples if model.randomised else 1))
+    for point in range(points):
         if not len(active):
             break
+        here, draws = model.of(active), streams.of(active).at(point)
         ball, current = Ball(inputs[active], eps, norm), found[active]
-        if query == 0:
+        if point == 0:
             proposed = (_stripes if norm == "linf" else _tiles)(ball, draws)
         else:
-            side = _side(share, query / queries, inputs.shape[-2:])
+            side = _side(share, point / points, inputs.shape[-2:])
             proposed = (_square_linf if norm == "linf" else _square_l2)(current, ball, side, draws)
         proposed = ball.project(proposed)
-        value = _margin(model, proposed, labels[active], targeted)
+        value = _margin(here, proposed, labels[active], targeted, samples)
         better = value < best[active]
         found[active] = torch.where(over_samples(better, current), proposed, current)
         best[active] = torch.where(better, value, best[active])
-        active = active[best[active] >= 0]
+        if not model.randomised:
+            active = active[best[active] >= 0]
     return found
 
 
-def _margin(model: nn.Module, images: Tensor, labels: Tensor, targeted: bool) -> Tensor:
+def _margin(model: Watched, images: Tensor, labels: Tensor, targeted: bool, samples: int) -> Tensor:
     """Below 0 where the attack has succeeded; not numbers count as infinite."""
-    logits = model(images)
+    logits = mean_logits(model, images, samples)
     if not logits.is_floating_point() or logits.dim() != 2:
         raise UserError(
-            "square needs scores (N, classes), and the model returns labels: use hopskipjump or "
-            "random_noise"
+            "square needs scores (N, classes), and the model returns labels: use rays, hopskipjump "
+            "or random_noise"
         )
     value = -objective(labels, "margin", targeted)(logits)
     return value.nan_to_num(nan=torch.inf, posinf=torch.inf, neginf=-torch.inf)
@@ -93,74 +104,60 @@ def _side(share: float, progress: float, size: torch.Size) -> int:
     return max(1, min(side, height, width))
 
 
-class _Draws:
-    """Signs and windows, one per image."""
-
-    def __init__(self, generator: torch.Generator, like: Tensor) -> None:
-        self.generator, self.like = generator, like
-
-    def signs(self, *shape: int) -> Tensor:
-        """-1 or +1."""
-        return 2 * self.integers(2, *shape).to(self.like) - 1
-
-    def integers(self, stop: int, *shape: int) -> Tensor:
-        """From 0 to stop - 1."""
-        device = self.generator.device
-        drawn = torch.randint(stop, shape, generator=self.generator, device=device)
-        return drawn.to(self.like.device)
-
-    def window(self, images: Tensor, side: int) -> tuple[Tensor, ...]:
-        """Index of a window of each image, of shape (N, C, side, side)."""
-        n, channels, height, width = images.shape
-        top, left = self.integers(height - side + 1, n), self.integers(width - side + 1, n)
-        along = torch.arange(side, device=images.device)
-        return (
-            torch.arange(n, device=images.device)[:, None, None, None],
-            torch.arange(channels, device=images.device)[None, :, None, None],
-            (top[:, None] + along)[:, None, :, None],
-            (left[:, None] + along)[:, None, None, :],
-        )
+def _window(draws: Keyed, images: Tensor, side: int) -> tuple[Tensor, ...]:
+    """Index of a window of each image, of shape (N, C, side, side)."""
+    n, channels, height, width = images.shape
+    top = draws.at(0).integers(height - side + 1)
+    left = draws.at(1).integers(width - side + 1)
+    along = torch.arange(side, device=images.device)
+    return (
+        torch.arange(n, device=images.device)[:, None, None, None],
+        torch.arange(channels, device=images.device)[None, :, None, None],
+        (top[:, None] + along)[:, None, :, None],
+        (left[:, None] + along)[:, None, None, :],
+    )
 
 
-def _stripes(ball: Ball, draws: _Draws) -> Tensor:
+def _stripes(ball: Ball, draws: Keyed) -> Tensor:
     """Vertical stripes at the border of the ball."""
-    n, channels, _, width = ball.inputs.shape
-    return ball.inputs + ball.eps * draws.signs(n, channels, 1, width)
+    _, channels, _, width = ball.inputs.shape
+    return ball.inputs + ball.eps * draws.signs(channels, 1, width)
 
 
-def _square_linf(current: Tensor, ball: Ball, side: int, draws: _Draws) -> Tensor:
+def _square_linf(current: Tensor, ball: Ball, side: int, draws: Keyed) -> Tensor:
     """A window of each image at a corner of the ball, per channel (algorithm 2)."""
-    proposed, window = current.clone(), draws.window(current, side)
-    signs = draws.signs(len(current), current.shape[1], 1, 1)
+    proposed, window = current.clone(), _window(draws, current, side)
+    signs = draws.at(2).signs(current.shape[1], 1, 1)
     proposed[window] = ball.inputs[window] + ball.eps * signs
     return proposed
 
 
-def _tiles(ball: Ball, draws: _Draws) -> Tensor:
+def _tiles(ball: Ball, draws: Keyed) -> Tensor:
     """Bumps in a grid of windows, as large as the ball allows."""
-    n, channels, height, width = ball.inputs.shape
+    _, channels, height, width = ball.inputs.shape
     side = max(1, min(height, width) // 5)
     noise = torch.zeros_like(ball.inputs)
     for top in range(0, height - side + 1, side):
         for left in range(0, width - side + 1, side):
-            bumps = _bumps(side, n, draws) * draws.signs(n, channels, 1, 1)
+            here = draws.at(top * width + left)
+            bumps = _bumps(side, here.at(0)) * here.at(1).signs(channels, 1, 1)
             noise[:, :, top : top + side, left : left + side] = bumps
     return ball.inputs + ball.eps * unit(noise, "l2")
 
 
-def _square_l2(current: Tensor, ball: Ball, side: int, draws: _Draws) -> Tensor:
+def _square_l2(current: Tensor, ball: Ball, side: int, draws: Keyed) -> Tensor:
     """One window's share of the norm goes to a bump in another (algorithm 3)."""
     side = min(max(3, side + 1 - side % 2), *current.shape[-2:])
-    n, channels = current.shape[:2]
+    channels = current.shape[1]
     moved = current - ball.inputs
-    gains, loses = draws.window(current, side), draws.window(current, side)
+    gains, loses = _window(draws.at(2), current, side), _window(draws.at(3), current, side)
     old = moved[gains]
     spent = moved.square().flatten(1).sum(1)
     moved[gains] = 0
     moved[loses] = 0
     kept = moved.square().flatten(1).sum(1)
     left = (ball.eps**2 - spent).clamp_min(0) + (spent - kept).clamp_min(0)
-    bumps = _bumps(side, n, draws) * draws.signs(n, channels, 1, 1)
+    bumps = _bumps(side, draws.at(4)) * draws.at(5).signs(channels, 1, 1)
     direction = bumps + _per_channel_unit(old)
     moved[gains] = over_samples((left / channels).sqrt(), current) * _per_channel_unit(direction)
     return ball.inputs + moved
@@ -171,12 +168,12 @@ def _per_channel_unit(x: Tensor) -> Tensor:
     return x / lengths.clamp_min(torch.finfo(x.dtype).tiny)
 
 
-def _bumps(side: int, n: int, draws: _Draws) -> Tensor:
+def _bumps(side: int, draws: Keyed) -> Tensor:
     """The paper's eta, (n, 1, side, side): two opposite heaps of norm 1, upright or lying."""
     half = side // 2
     bump = torch.cat([_heap(half, side), -_heap(side - half, side)])
-    bump = (bump / bump.norm()).to(draws.like)
-    return torch.stack([bump, bump.T])[draws.integers(2, n)][:, None]
+    bump = (bump / bump.norm()).to(draws.keys.device, draws.dtype)
+    return torch.stack([bump, bump.T])[draws.integers(2)][:, None]
 
 
 def _heap(height: int, width: int) -> Tensor:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from nenni.core.io import read_csv, read_json, write_csv
 from nenni.core.types import Norm
-from nenni.evaluation.evaluate import summary
+from nenni.evaluation.suite_result import summary
 from nenni.run.experiment import Experiment
 from nenni.run.job import Job
 

@@ -43,5 +43,5 @@ class FgsmRs(CrossEntropy):
         u = torch.rand(x.shape, generator=generator, device=generator.device).to(x)
         start = ball.project(x + eps * (2 * u - 1))
         with frozen(model):
-            gradient, _ = ascent(model, start, objective(y, "ce", targeted=False))
+            gradient = ascent(model, start, objective(y, "ce", targeted=False)).gradient
         return ball.project(start + self.alpha * eps * gradient.sign())

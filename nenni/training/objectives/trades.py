@@ -51,13 +51,13 @@ class Trades:
         with torch.no_grad():
             clean = model(x)
 
-        def rising(images: Tensor, y: Tensor) -> tuple[Tensor, None]:
-            return ascent(model, images, lambda logits: divergence(clean, logits))[0], None
+        def rising(images: Tensor, _: Tensor) -> tuple[Tensor, None]:
+            return ascent(model, images, lambda z: divergence(clean, z)).gradient, None
 
         start = ball.project(x + _START * gaussian_like(x, generator))
         step = self.relative_step * eps / self.steps
         with frozen(model):
-            return climb(start, y, ball, rising, self.steps, step)
+            return climb(start, ball, rising, self.steps, step)
 
     def loss(
         self, model: nn.Module, x: Tensor, adversarial: Tensor, y: Tensor

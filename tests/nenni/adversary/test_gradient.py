@@ -4,6 +4,8 @@ from attack_cases import draws
 from torch import Tensor, nn
 
 from nenni.adversary.gradient import mean_ascent
+from nenni.adversary.judge import watched
+from nenni.core.keyed import Keyed
 
 
 def test_averaged_gradients_are_the_mean_over_copies() -> None:
@@ -14,7 +16,9 @@ def test_averaged_gradients_are_the_mean_over_copies() -> None:
             return (x**4).sum(1, keepdim=True)
 
     x = torch.full((1, 2000), 0.5, dtype=torch.float64)
-    gradient = mean_ascent(Fourth(), x, lambda z: z[:, 0], 200, 0.3, draws())
+    model = watched(Fourth(), x, torch.zeros(1, dtype=torch.int64), 1.0, "linf")
+    streams = Keyed.by_content(x, draws())
+    gradient = mean_ascent(model, x, lambda z: z[:, 0], 200, 0.3, streams).gradient
     assert gradient.mean() == pytest.approx(4 * 0.5**3 + 12 * 0.3**2 * 0.5, rel=0.01)
-    exact = mean_ascent(Fourth(), x, lambda z: z[:, 0], 2, 0.0, draws())
+    exact = mean_ascent(model, x, lambda z: z[:, 0], 2, 0.0, streams).gradient
     torch.testing.assert_close(exact, 4 * x**3)

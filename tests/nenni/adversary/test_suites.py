@@ -4,7 +4,8 @@ import pytest
 from torch import Tensor, nn
 
 import nenni
-from nenni.adversary.suites import SUITES, read_suite
+from nenni.adversary.suite_attacks import SUITES
+from nenni.adversary.suites import read_suite
 from nenni.core.errors import UserError
 
 Digits = tuple[Tensor, Tensor]

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 import nenni
-from nenni.adversary.suites import SUITES, applicable, read_suite
+from nenni.adversary.suite_attacks import SUITES
+from nenni.adversary.suites import applicable, read_suite
 from nenni.core import plugins
 from nenni.core.errors import UserError
 from nenni.evaluation.evaluate import summary
@@ -80,17 +81,19 @@ def test_randomised_networks_get_averaged_gradients(
     shares = 4 * found.examples["adv_correct"]
     assert (shares == shares.round()).all()
     assert shares.nunique() > 2
-    worst = found.summary.set_index("attack").loc["pgd"]
-    assert worst["worst_draw"] < worst["accuracy"]
+    tries = found.persistence.set_index("tries")["accuracy"]
+    assert tries[1] == pytest.approx(found.robust_accuracy)
+    assert tries.is_monotonic_decreasing
+    assert tries[100] < tries[1] - 0.05
     attacks = read_suite("full", "linf")
     expecting = applicable(attacks, injected=True, randomised=True, samples=7)
-    assert expecting["fgsm"].arguments == attacks["fgsm"].arguments
-    assert expecting["pgd_margin"].arguments["samples"] == 7
-    assert not expecting["pgd_margin"].arguments["leave_broken"]
-    assert expecting["smoothed"].arguments["samples"] == 10
+    assert expecting["fgsm"].arguments["samples"] == 7
+    assert expecting["apgd_targeted"].arguments["samples"] == 7
+    assert expecting["square"].arguments["queries"] == 5000
+    assert attacks["smoothed"].arguments["samples"] < expecting["smoothed"].arguments["samples"]
     assert expecting["autoattack"].arguments["version"] == "rand"
-    labels = read_suite("labels", "linf")
-    assert applicable(labels, injected=True, randomised=True, samples=7) == labels
+    labels = applicable(read_suite("labels", "linf"), injected=True, randomised=True, samples=7)
+    assert labels["rays"].arguments["samples"] == 7
 
 
 AVERAGED = """
@@ -181,7 +184,9 @@ def test_work_of_another_kind_is_not_resumed(
 def test_attacks_on_fewer_images_have_a_row_of_their_own() -> None:
     def examples(correct: list[float]) -> pd.DataFrame:
         return pd.DataFrame(
-            {"clean_correct": 1.0, "adv_correct": correct, "adv_worst": correct, "eps": 8.0}
+            {"clean_correct": 1.0, "adv_correct": correct, "any_correct": correct, "eps": 8.0}
+            | {"clean_chosen": 1.0, "adv_chosen": correct, "any_chosen": correct}
+            | {"forwards": 1.0, "backwards": 0.0}
         )
 
     table = summary({"a": examples([1, 1, 0, 1]), "b": examples([0, 1])}, {"b": ["said"]}, "linf")
@@ -210,6 +215,6 @@ def test_labels_only(trained: nn.Module, held_out: Digits) -> None:
                 return trained(x).argmax(1)
 
     few = (held_out[0][:40], held_out[1][:40])
-    white = nenni.evaluate(trained, few, {"p": SUITES["standard"]["pgd_margin"]}, eps=EPS)
+    white = nenni.evaluate(trained, few, {"p": SUITES["standard"]["apgd_pm"]}, eps=EPS)
     black = nenni.evaluate(Labels().eval(), few, "labels", eps=EPS)
     assert white.robust_accuracy <= black.robust_accuracy <= white.robust_accuracy + 0.15

@@ -7,9 +7,9 @@ from nenni.results.accuracy import ALL, accuracy_table, flags_of, paired_table
 
 def examples(clean: list[int], robust: list[int]) -> pd.DataFrame:
     n = len(clean)
-    return pd.DataFrame(
-        {"eps": [8.0] * n, "index": range(n), "clean_correct": clean, "adv_correct": robust}
-    )
+    flags = {"clean_correct": clean, "adv_correct": robust}
+    flags |= {"clean_chosen": clean, "adv_chosen": robust}
+    return pd.DataFrame({"eps": [8.0] * n, "index": range(n), **flags})
 
 
 def test_a_misclassified_image_is_not_robust() -> None:

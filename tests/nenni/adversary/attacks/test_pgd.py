@@ -2,14 +2,12 @@
 
 from functools import partial
 
-import pytest
 import torch
 from attack_cases import draws
 from torch import Tensor, nn
 
 from nenni.adversary.attacks.fgsm import fgsm
 from nenni.adversary.attacks.pgd import pgd
-from nenni.core.errors import UserError
 
 Digits = tuple[Tensor, Tensor]
 
@@ -75,8 +73,3 @@ def test_restarts_attack_what_is_left(trained: nn.Module, digits: Digits) -> Non
     assert torch.equal(one[broken], three[broken])
     assert (trained(three).argmax(1) != y).sum() >= broken.sum()
     assert not torch.equal(one[~broken], three[~broken])
-
-
-def test_leaving_and_averaging_exclude_each_other(trained: nn.Module, digits: Digits) -> None:
-    with pytest.raises(UserError, match="leave_broken"):
-        pgd(trained, digits[0][:2], digits[1][:2], 0.1, draws(), samples=2, leave_broken=True)

@@ -1,0 +1,233 @@
+"""Whoever shows a point to the network under attack shows it to a judge: any iterate counts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from nenni.adversary.ball import Ball, over_samples
+from nenni.adversary.losses import margin
+from nenni.core import radius
+from nenni.core.types import Norm
+
+
+class Judge:
+    """The worst point of each ball that an attack tried, by what the judged network says of it.
+
+    Points outside the ball do not count. An output that is not finite counts as wrong.
+
+    Parameters
+    ----------
+    network : Module or None
+        What is asked; None where the attack asks the judged network itself, whose outputs are then
+        taken.
+    inputs, labels : Tensor
+        Images (N, C, H, W) in [0, 1] and classes (N,).
+    eps, norm : float, "linf" or "l2"
+        The ball.
+    targeted : bool
+        The labels are to be reached, not to be left.
+    randomised : bool
+        One pass says little: no image counts as broken while the attack goes on.
+    leave : bool
+        The least is wanted alone: a broken image need not be attacked further.
+
+    Attributes
+    ----------
+    images : Tensor
+        The worst point of each image, the input until one was seen.
+    wrong : Tensor
+        Share of passes in which it was misclassified, (N,).
+    margin : Tensor
+        Its largest other logit less that of the label, a mean over those passes, (N,).
+    forwards, backwards : Tensor
+        Passes that were spent on each image, (N,).
+    history : list of Tensor
+        Mean margin over the images after each point that was seen.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module | None,
+        inputs: Tensor,
+        labels: Tensor,
+        eps: float,
+        norm: Norm,
+        *,
+        targeted: bool = False,
+        randomised: bool = False,
+        leave: bool = False,
+    ) -> None:
+        self.network, self.labels = network, labels
+        self.targeted, self.randomised, self.leave = targeted, randomised, leave
+        self.ball = Ball(inputs, eps, norm)
+        self.images = inputs.clone()
+        self.margin = torch.full(
+            labels.shape, -torch.inf, dtype=torch.float64, device=labels.device
+        )
+        self.wrong = torch.zeros_like(self.margin)
+        self.forwards, self.backwards = torch.zeros_like(self.wrong), torch.zeros_like(self.wrong)
+        self.history: list[Tensor] = []
+        self._last = self.margin.clone()
+
+    @property
+    def broken(self) -> Tensor:
+        """Which images are misclassified somewhere in their ball, (N,) of bool."""
+        return (self.wrong > 0) & (not self.randomised)
+
+    def see(self, rows: Tensor, images: Tensor, outputs: list[Tensor]) -> None:
+        """Judge one point of each of some images by the outputs of one or more passes.
+
+        Parameters
+        ----------
+        rows : Tensor
+            Which images, (M,).
+        images : Tensor
+            Their points (M, C, H, W).
+        outputs : list of Tensor
+            Logits (M, classes) or labels (M,), one for each pass.
+        """
+        distances = torch.stack([self._distance(z, self.labels[rows]) for z in outputs])
+        wrong = (distances > 0).double().mean(0)
+        distance = distances.mean(0)
+        ball = self.ball if len(rows) == len(self.labels) else self.ball.of(rows)
+        before, inside = self.wrong[rows], ball.contains(images)
+        better = (wrong > before) | ((wrong == before) & (distance > self.margin[rows]))
+        taken = better & inside
+        self.images[rows] = torch.where(over_samples(taken, images), images, self.images[rows])
+        self.wrong[rows] = torch.where(taken, wrong, before)
+        self.margin[rows] = torch.where(taken, distance, self.margin[rows])
+        self._last[rows] = distance
+        self.history.append(self._last.mean())
+
+    def _distance(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Above 0 where the output is wrong."""
+        if outputs.dim() == 1:
+            distance = (outputs != labels).double() * 2 - 1
+        else:
+            distance = margin(outputs, labels).double()
+        distance = -distance if self.targeted else distance
+        return distance.nan_to_num(nan=torch.inf)
+
+
+class Watched(nn.Module):
+    """A network under attack: each point that it is asked about is shown to a judge.
+
+    Parameters
+    ----------
+    network : Module
+        What the attack asks. It gets copies of the images, which it may overwrite.
+    judge : Judge or None
+        Sees each point.
+    rows : Tensor
+        Which of the judge's images the network is asked about, (M,).
+    """
+
+    def __init__(self, network: nn.Module, judge: Judge | None, rows: Tensor) -> None:
+        super().__init__()
+        self.network, self.judge, self.rows = network, judge, rows
+        self.training = network.training
+        self._of_one_point: list[Tensor] | None = None
+
+    def of(self, rows: Tensor) -> "Watched":
+        """The same for some of the images: their numbers (M,), or (N,) of bool."""
+        return Watched(self.network, self.judge, self.rows[rows])
+
+    @property
+    def broken(self) -> Tensor:
+        """Which of the images the judge has seen misclassified, (M,) of bool."""
+        if self.judge is None:
+            return torch.zeros_like(self.rows, dtype=torch.bool)
+        return self.judge.broken[self.rows]
+
+    @property
+    def worst(self) -> Tensor:
+        """Of each image, the point that the judge has seen to be worst, (M, C, H, W)."""
+        assert self.judge is not None
+        return self.judge.images[self.rows]
+
+    @property
+    def leave(self) -> bool:
+        """Whether broken images need not be attacked further."""
+        return self.judge is not None and self.judge.leave
+
+    @property
+    def randomised(self) -> bool:
+        """Whether one pass says little."""
+        return self.judge is not None and self.judge.randomised
+
+    def forward(self, images: Tensor) -> Tensor:
+        """What the network says of one point of each image, in their order.
+
+        Of points of other number or order, as attacks of other libraries ask, nothing is judged.
+        """
+        outputs: Tensor = self.network(images.clone())
+        if self.judge is None:
+            return outputs
+        whole, share = len(images) == len(self.rows), len(images) / max(1, len(self.rows))
+        self.judge.forwards[self.rows] += share
+        if outputs.requires_grad:
+            outputs.register_hook(lambda _: self._count_back(share))
+        if whole and self._of_one_point is not None:
+            self._of_one_point.append(outputs.detach())
+        elif whole:
+            self._show(images.detach(), [outputs.detach()])
+        return outputs
+
+    @contextmanager
+    def one_point(self, images: Tensor, *, shown: bool = True) -> Iterator[None]:
+        """The passes within are of one point, and judged together, or not at all."""
+        self._of_one_point = []
+        try:
+            yield
+            if shown and self.judge is not None:
+                self._show(images.detach(), self._of_one_point)
+        finally:
+            self._of_one_point = None
+
+    @torch.no_grad()
+    def _show(self, images: Tensor, outputs: list[Tensor]) -> None:
+        assert self.judge is not None
+        if self.judge.network is not None:
+            outputs = [self.judge.network(images.clone()) for _ in outputs]
+            self.judge.forwards[self.rows] += len(outputs)
+        self.judge.see(self.rows, images, outputs)
+
+    def _count_back(self, share: float) -> None:
+        assert self.judge is not None
+        self.judge.backwards[self.rows] += share
+
+
+def watched(
+    model: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    eps: float,
+    norm: Norm,
+    *,
+    targeted: bool = False,
+    judged: bool = False,
+) -> Watched:
+    """The model as an attack asks it; one that a judge watches already stays as it is.
+
+    Parameters
+    ----------
+    model : Module
+        What the attack was given.
+    inputs, labels, eps, norm, targeted
+        See :mod:`nenni.adversary.attacks`.
+    judged : bool
+        The attack needs to know which images are broken: a plain model gets a judge too.
+
+    Raises
+    ------
+    UserError
+        If eps is no radius.
+    """
+    if eps != torch.inf:
+        radius.check(eps, norm)
+    if isinstance(model, Watched):
+        return model
+    judge = Judge(None, inputs, labels, eps, norm, targeted=targeted) if judged else None
+    return Watched(model, judge, torch.arange(len(inputs), device=inputs.device))

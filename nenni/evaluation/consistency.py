@@ -1,0 +1,58 @@
+"""Whether a network's answer to an image depends on the batch, the order or the past."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from nenni.evaluation.subject import drawn
+
+_EXACTLY = 1e-4
+"""Share of the outputs' deviation by which an answer to the same batch may change."""
+_ROUNDING = 0.1
+"""The same where the batch is another: kernels round otherwise, which may flip a mask."""
+
+
+@torch.no_grad()
+def inconsistent(model: nn.Module, images: Tensor, attacked: Tensor) -> dict[str, Tensor]:
+    """Which images are answered otherwise in another setting, (N,) of bool each.
+
+    Parameters
+    ----------
+    model : Module
+        A deterministic classifier, as it was given; copies of it are asked.
+    images, attacked : Tensor
+        Images (N, C, H, W) in [0, 1], and points of their balls.
+
+    Returns
+    -------
+    dict
+        ``memory``: the attacked images, on a copy that saw the images before, and on one that saw
+        nothing. ``batch``: each alone, and among the others. ``order``: the batch turned round, and
+        asked twice. Empty where the network cannot be copied.
+    """
+    try:
+        fresh = [copy.deepcopy(model) for _ in range(4)]
+    except Exception:
+        return {}
+    apart, seen, alone, turned = fresh
+    with drawn(model, "consistency"):
+        first = apart(attacked.clone())
+        seen(images.clone())
+        again = seen(attacked.clone())
+        single = torch.cat([alone(image.clone()) for image in attacked.split(1)])
+        backwards = turned(attacked.flip(0)).flip(0)
+        twice = apart(attacked.clone())
+    return {
+        "memory": _changed(first, again, _EXACTLY),
+        "batch": _changed(first, single, _ROUNDING),
+        "order": _changed(first, backwards, _ROUNDING) | _changed(first, twice, _EXACTLY),
+    }
+
+
+def _changed(first: Tensor, second: Tensor, rounding: float) -> Tensor:
+    if first.dim() == 1:
+        return first != second
+    first, second = first.double().nan_to_num(), second.double().nan_to_num()
+    tiny = torch.finfo(torch.float64).tiny
+    return (first - second).abs().amax(1) > rounding * first.std().clamp_min(tiny)
