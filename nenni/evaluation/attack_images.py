@@ -199,7 +199,8 @@ def attack_batch(
         ``forwards`` and ``backwards``, the passes that were spent on the image. The margin is the
         true logit less the largest other; a share of draws is 0 or 1 unless the network is
         randomised, where ``clean_chosen``, ``adv_chosen`` and ``any_chosen`` are shares of other
-        draws, by which the worse of two is chosen. Outputs that are not finite count as wrong.
+        draws, by which the worse of two is chosen, and ``draws`` says on how many ``any_correct``
+        was scored. Outputs that are not finite count as wrong.
     """
     hit = clean["chosen"] > 0 if going is None else going
     returned, worst = x.clone(), x.clone()
@@ -241,6 +242,7 @@ def attack_batch(
         "adv_margin": adv["margin"],
         "any_correct": any_["correct"],
         "any_chosen": any_["chosen"],
+        "draws": torch.full_like(y, TRIES if subject.randomised else 1),
         "linf": length(returned - x, "linf"),
         "l2": length(returned - x, "l2"),
         "forwards": spent[0],

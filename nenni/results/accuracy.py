@@ -7,13 +7,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nenni.evaluation.scoring import robust
+from nenni.evaluation.scoring import robust, robust_at_any
 from nenni.evaluation.statistics import bootstrap_weights, clustered_interval, mcnemar, wilson
 
 Key = tuple[str, str, int]
 """Base, defence and seed of an experiment."""
 Flags = dict[tuple[str, float], NDArray[np.float64]]
 """(Evaluation, eps) -> correct or not per image; eps 0 stands for the clean images."""
+ANY = " any"
+"""Added to an evaluation's name where the worst point that it tried counts, not the last."""
 ALL = "all"
 _WHERE = ["evaluation", "eps", "seed", "n", "seeds"]
 ACCURACY_COLUMNS = ["base", "defence", *_WHERE, "accuracy", "deviation", "low", "high"]
@@ -22,6 +24,9 @@ PAIRED_COLUMNS = ["base", "defence", "control", *_WHERE, "difference", "low", "h
 
 def flags_of(evaluation: str, examples: pd.DataFrame) -> Flags:
     """Correct flags per eps of one evaluation's examples, with the clean ones as eps 0.
+
+    Those under the worst point that the attack tried stand beside them, under a name with
+    :data:`ANY`.
 
     Raises
     ------
@@ -36,6 +41,7 @@ def flags_of(evaluation: str, examples: pd.DataFrame) -> Flags:
         rows = rows.sort_values("index")
         result.setdefault((evaluation, 0.0), rows["clean_correct"].to_numpy(dtype=float))
         result[evaluation, float(str(eps))] = robust(rows).to_numpy(dtype=float)
+        result[evaluation + ANY, float(str(eps))] = robust_at_any(rows).to_numpy(dtype=float)
     return result
 
 

@@ -64,7 +64,8 @@ class Plan:
     def tables(self) -> list[str]:
         """The tables of the run."""
         collected = [table for table in COLLECTED if self.experiments_with(table)]
-        return [*collected, *OF_BASES, *SUMMED_UP, *(["suites"] if self.suite_inputs() else [])]
+        of_suites = ["suites", "persistence"] if self.suite_inputs() else []
+        return [*collected, *OF_BASES, *SUMMED_UP, *of_suites]
 
     def finetuned_experiments(self) -> list[Experiment]:
         """The experiments that are trained on."""

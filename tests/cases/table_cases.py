@@ -61,13 +61,24 @@ def small_tables() -> dict[str, pd.DataFrame]:
     attacks = ("clean", "pgd", "all attacks")
     suites = [
         {**row, "seed": 0, "suite": "full", "attack": a, "norm": norm, "eps": 8.0, "n": n,
-         "accuracy": 0.5, "low": 0.4, "high": 0.6, "worst_draw": 0.5, "notes": ""}
+         "accuracy": 0.5, "low": 0.4, "high": 0.6, "any_iterate": 0.45, "forwards": 20.0,
+         "backwards": 20.0, "notes": ""}
         for row in rows() for norm in ("linf", "l2") for a, n in zip(attacks, (9, 9, 4), strict=True)
+    ]  # fmt: skip
+    persistence = [
+        {**row, "seed": 0, "suite": "full", "norm": "linf", "tries": tries, "n": 9,
+         "accuracy": a, "low": a - 0.1, "high": a + 0.1}
+        for row in rows() for tries, a in ((1, 0.5), (10, 0.3), (100, 0.2))
     ]  # fmt: skip
     diagnostics = [
         {**row, "seed": 0, "name": name, "value": 0.1, "threshold": 0.1, "verdict": verdict}
         for row in rows()
-        for name, verdict in (("black box", "pass"), ("transfer", "fail"), ("noise", "note"))
+        for name, verdict in (
+            ("black box", "pass"),
+            ("transfer", "fail"),
+            ("noise", "note"),
+            ("order", "too few images"),
+        )
     ]
     diagnostic_curves = [
         {**row, "seed": 0, "curve": curve, "x": x, "y": 0.5 * x}
@@ -96,7 +107,7 @@ def small_tables() -> dict[str, pd.DataFrame]:
     named = {
         "sensitivities": sensitivities,
         "speedups": speedups, "crossovers": crossovers, "rooflines": rooflines,
-        "suites": suites, "diagnostics": diagnostics, "diagnostic_curves": diagnostic_curves,
+        "suites": suites, "persistence": persistence, "diagnostics": diagnostics, "diagnostic_curves": diagnostic_curves,
         "accuracy": accuracy, "reductions": reductions, "latency": latency, "sweep": sweep,
         "operations": operations, "errors": errors, "fit": fit,
     }  # fmt: skip

@@ -64,7 +64,7 @@ def test_an_editor_finds_mistakes(old: str, new: str, validator: Any) -> None:
     [
         ("{name: topk, fraction: 0.25}", "{name: mine, period: 3}"),
         ("{name: sparse, ratio: 0.125}", "{name: mine}"),
-        ("{name: square, queries: 1000}", "{name: mine, norm: l2, deep: [1, {a: 2}]}"),
+        ("{name: square, queries: 5000}", "{name: mine, norm: l2, deep: [1, {a: 2}]}"),
         ("surrogate: {name: bpda}", "surrogate: {name: mine, width: 2}"),
         ("method: {name: adversarial}", "method: {name: mine, alpha: 1}"),
         ("{name: noise_intensity}", "{name: mine, base: pgd_at}"),

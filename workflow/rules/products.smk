@@ -67,6 +67,7 @@ rule sum_up_suites:
             category="Tables",
             labels={"table": "suites of attacks"},
         ),
+        persistence=L.table("persistence"),
         manifest=L.manifest("tables", "suites"),
     log:
         L.log("tables", "suites"),
@@ -82,7 +83,8 @@ rule sum_up_suites:
         "suites"
     shell:
         "python -m nenni stage suites --config {params.cfg:q} --manifest {output.manifest}"
-        " --input {params.inputs} --output suites={output.suites} 2> {log}"
+        " --input {params.inputs}"
+        " --output suites={output.suites} persistence={output.persistence} 2> {log}"
 
 
 rule make_main_table:

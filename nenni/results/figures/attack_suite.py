@@ -15,6 +15,8 @@ def attack_suite(
 ) -> Figure:
     """Draw a marker per attack and defence, with its interval; a panel per base and norm.
 
+    A stroke stands where the worst point that the attack tried counts, not the last.
+
     Parameters
     ----------
     suites : DataFrame
@@ -44,6 +46,10 @@ def attack_suite(
             axis.errorbar(
                 100 * mine["accuracy"], [places[t] + shift for t in mine["title"]], xerr=spread,
                 elinewidth=0.8, markersize=4, label=str(defence[0]), **style,
+            )  # fmt: skip
+            axis.plot(
+                100 * mine["any_iterate"], [places[t] + shift for t in mine["title"]],
+                markersize=7, markeredgewidth=1.2, **style | {"marker": "|"},
             )  # fmt: skip
         axis.set_yticks(list(places.values()), list(places))
         axis.set_xlim(-2, 102)

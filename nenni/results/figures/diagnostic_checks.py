@@ -1,4 +1,4 @@
-"""The checks for masked gradients, a cell per network."""
+"""The checks of whether attacks can be believed, a cell per network."""
 
 from typing import Any
 
@@ -14,6 +14,7 @@ __all__ = ["diagnostic_checks"]
 _EDGE = {"edgecolor": "#808080", "linewidth": 0.6}
 _LOOKS: dict[str, dict[str, Any]] = {
     "pass": {"facecolor": "white", **_EDGE},
+    "too few images": {"facecolor": "#F7F3D0", "hatch": "...", **_EDGE},
     "note": {"facecolor": "#D8D8D8", **_EDGE},
     "fail": {"facecolor": "#F0C0A0", "hatch": "///", **_EDGE},
 }
@@ -41,9 +42,8 @@ def diagnostic_checks(
         x, y = networks.index((row["defence"], row["seed"])), -checks.index(row["name"])
         verdict = row["verdict"]
         axis.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, **_LOOKS[verdict]))
-        text = f"{row['value']:.3f} ≤ {row['threshold']:.3f}"
-        if verdict != "pass":
-            text = text.replace("≤", ">")
+        above = row["value"] > row["threshold"]
+        text = f"{row['value']:.3f} {'>' if above else '≤'} {row['threshold']:.3f}"
         axis.text(
             x, y, text, ha="center", va="center", fontsize=8,
             bbox={"facecolor": _LOOKS[verdict]["facecolor"], "edgecolor": "none", "pad": 1},
@@ -55,11 +55,11 @@ def diagnostic_checks(
     axis.tick_params(length=0)
     axis.grid(visible=False)
     axis.set_ylabel("check")
-    axis.set_title(f"checks for masked gradients, base {base}: value and threshold")
+    axis.set_title(f"can the attacks be believed? base {base}: value and threshold")
     figure.legend(
         [Rectangle((0, 0), 1, 1, **look) for look in _LOOKS.values()],
-        ["passed", "failed, and decides nothing", "failed"],
+        ["passed", "too few images to say", "failed, and decides nothing", "failed"],
         loc="outside lower center",
-        ncols=3,
+        ncols=4,
     )
     return figure

@@ -9,6 +9,7 @@ def examples(clean: list[int], robust: list[int]) -> pd.DataFrame:
     n = len(clean)
     flags = {"clean_correct": clean, "adv_correct": robust}
     flags |= {"clean_chosen": clean, "adv_chosen": robust}
+    flags |= {"any_correct": robust, "any_chosen": robust}
     return pd.DataFrame({"eps": [8.0] * n, "index": range(n), **flags})
 
 
@@ -25,13 +26,15 @@ def test_tables() -> None:
         ("b", "noisy", 0): flags_of("pgd", examples([1, 1, 1, 1], [1, 1, 1, 0])),
         ("b", "noisy", 1): flags_of("pgd", examples([1, 1, 1, 1], [1, 1, 1, 1])),
     }
-    table = accuracy_table(flags, 200).set_index(["defence", "eps", "seed"])
-    assert table.loc[("none", 8.0, "0"), "accuracy"] == 0.25
-    pooled = table.loc[("none", 8.0, ALL)]
+    table = accuracy_table(flags, 200).set_index(["defence", "evaluation", "eps", "seed"])
+    assert table.loc[("none", "pgd", 8.0, "0"), "accuracy"] == 0.25
+    pooled = table.loc[("none", "pgd", 8.0, ALL)]
     assert pooled["accuracy"] == 0.375
     assert pooled["deviation"] == pytest.approx(np.std([0.25, 0.5], ddof=1))
     assert pooled["low"] <= 0.375 <= pooled["high"]
-    paired = paired_table(flags, ["none", "absent"], 200).set_index(["defence", "eps", "seed"])
+    paired = paired_table(flags, ["none", "absent"], 200)
+    assert set(paired["evaluation"]) == {"pgd", "pgd any"}
+    paired = paired[paired["evaluation"] == "pgd"].set_index(["defence", "eps", "seed"])
     assert set(paired.index.get_level_values(0)) == {"noisy"}
     assert paired.loc[("noisy", 8.0, "0"), "difference"] == 0.5
     assert paired.loc[("noisy", 8.0, ALL), "difference"] == 0.5

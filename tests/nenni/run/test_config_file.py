@@ -82,7 +82,7 @@ def test_a_figure_of_a_table_that_no_run_makes(
         "figures.noise_intensity: draws the table 'latencies', which this run does not make; it "
         "makes: fit, errors, operations, reductions, latency, energy, crossovers, speedups, "
         "rooflines, traffic, diagnostics, diagnostic_curves, sensitivities, accuracy, paired, main, "
-        "claims, sweep, suites"
+        "claims, sweep, suites, persistence"
     )
 
 
@@ -91,7 +91,11 @@ def test_a_figure_of_a_table_that_no_run_makes(
     [
         (
             "suites",
-            ["figures.attack_suite: draws the table 'suites', which this run does not make"],
+            [
+                "figures.attack_suite: draws the table 'suites', which this run does not make",
+                "figures.undefended_suite: draws the table 'suites', which this run does not make",
+                "figures.persistent_attacker: draws the table 'persistence', which this run does ",
+            ],
         ),
         (
             "diagnose",

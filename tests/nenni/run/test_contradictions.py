@@ -30,7 +30,7 @@ from nenni.run.config_file import load_claims, load_config
         ("lr: 0.003, shift: 2}\n  pgd_at", "lr: 0.003, awp: 0.01}\n  pgd_at", "recipes.standard.awp: goes with an adversarial method"),
         ("lr: 0.003, shift: 2}\n  pgd_at", "lr: 0.003, average: 1}\n  pgd_at", "recipes.standard.average: should be below 1, or the weights never move"),
         ("method: {name: standard}", "method: {name: trades}", "recipes.standard.attack: is missing: method 'trades' is validated under it"),
-        ("{name: adversarial}, epochs: 12, batch_size: 64, lr: 0.003, shift: 2, attack: pgd_7", "{name: fgsm_rs}, epochs: 12, batch_size: 64, lr: 0.003, attack: pgd_l2", "recipes.pgd_at.attack: method 'fgsm_rs' is for linf, attack 'pgd_l2' for l2"),
+        ("{name: adversarial}, epochs: 12, batch_size: 64, lr: 0.003, shift: 2, attack: pgd_7", "{name: fgsm_rs}, epochs: 12, batch_size: 64, lr: 0.003, attack: apgd_l2", "recipes.pgd_at.attack: method 'fgsm_rs' is for linf, attack 'apgd_l2' for l2"),
         ("pgd_at: {data: mnist5k, model: small_cnn, recipe: pgd_at}", "pgd_at: {data: mnist5k, model: small_cnn}", "bases.pgd_at.recipe: is missing, and so are weights: one of them is needed"),
         ("pgd_at: {data: mnist5k, model: small_cnn, recipe: pgd_at}", "pgd_at: {data: mnist5k, model: small_cnn, weights: w.pt}", "experiments.pgd_at: none_ft, topk_50, topk_25, nm_2_4, alloc_50, random_50, inverted_50 need the recipe of their base, which has none"),
         ("clean: fgsm", "clean: nothing", "tables.clean: unknown name 'nothing'"),

@@ -24,7 +24,9 @@ def test_jobs_of_the_default_run(tmp_path: Path) -> None:
     members = [f"full_{attack}" for attack in p.config.suites["full"].attacks]
     assert p.evaluations(TOPK) == ["fgsm", "pgd_20", "pgd_20_curve", "transfer", *members]
     plain = p.evaluations(Experiment("pgd_at", "none", 0))
-    assert set(p.evaluations(TOPK)) - set(plain) == {"full_soft_mask", "full_bpda"}
+    assert set(p.evaluations(TOPK)) - set(plain) == {
+        "full_soft_mask", "full_bpda", "full_exact_path",
+    }  # fmt: skip
     assert p.evaluations(Experiment("pgd_at", "topk_50", 1)) == ["fgsm", "pgd_20", "transfer"]
     assert p.experiments_with("diagnostics") == [
         Experiment("pgd_at", name, 0) for name in ("none", "none_ft", "topk_50", "inverted_50")

@@ -48,7 +48,7 @@ def slices(s: Slices) -> dict[str, str]:
         ("{name: topk, fraction: 0.5}, allocate", "{name: topk, fraction: 0.4}, allocate", {"project alloc", "finetune alloc", "attack alloc"}),
         ("noise_intensity: {name: noise_intensity}", "noise_intensity: {name: noise_intensity, width: 5}", {"figure"}),
         ("seeds: [0, 1]", "seeds: [0, 1, 2]", set()),
-        ("square, queries: 1000", "square, queries: 900", {"attack suite"}),
+        ("square, queries: 5000", "square, queries: 900", {"attack suite"}),
         ("    examples: 160\n    subsets", "    examples: 100\n    subsets", {"attack suite"}),
         ("examples: 60\n  source", "examples: 50\n  source", {"diagnose"}),
         ("noises: [0.1,", "noises: [0.15,", {"profile"}),

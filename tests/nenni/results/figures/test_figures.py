@@ -23,6 +23,7 @@ STYLE: dict[str, dict[str, Any]] = {
     "injected_noise": {"base": "pgd_at", "defences": ["topk_50", "nm_2_4"]},
     "selection_recall": {"base": "pgd_at"},
     "attack_suite": {"suite": "full"},
+    "persistent_attacker": {"suite": "full"},
     "layer_sensitivities": {"base": "pgd_at"},
     "diagnostic_curves": {"base": "pgd_at"},
     "diagnostic_checks": {"base": "pgd_at"},

@@ -1,0 +1,47 @@
+"""What is left of a randomised network where the attacker may try again."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from nenni.results.figure_style import grid, look, say
+
+__all__ = ["persistent_attacker"]
+
+
+def persistent_attacker(
+    persistence: pd.DataFrame, *, suite: str, width: float = 7.2, height: float = 3.4
+) -> Figure:
+    """Draw accuracy against the number of tries, a panel per base and norm.
+
+    Parameters
+    ----------
+    persistence : DataFrame
+        From the stage ``suites``.
+    suite : str
+        Which suite.
+    width, height : float
+        Inches, of the figure and of a panel.
+    """
+    here = persistence[persistence["suite"] == suite]
+    panels = list(here.groupby(["base", "norm"], sort=False))
+    figure, axes = grid(max(1, len(panels)), width, height, columns=2)
+    if not panels:
+        say(axes[0], "no network of the suite is randomised")
+    styles = look(list(dict.fromkeys(here["defence"])))
+    for axis, ((base, norm), rows) in zip(axes, panels, strict=False):
+        for (defence, seed), mine in rows.groupby(["defence", "seed"], sort=False):
+            axis.plot(mine["tries"], 100 * mine["accuracy"], label=f"{defence}, seed {seed}",
+                      **styles[str(defence)])  # fmt: skip
+            axis.fill_between(mine["tries"], 100 * mine["low"], 100 * mine["high"], alpha=0.15,
+                              color=styles[str(defence)]["color"], linewidth=0)  # fmt: skip
+        axis.set_xscale("log")
+        axis.set_xticks(sorted(set(rows["tries"])), [str(t) for t in sorted(set(rows["tries"]))])
+        axis.minorticks_off()
+        axis.set_ylim(-2, 102)
+        axis.set_xlabel("tries at the worst point of each image")
+        axis.set_ylabel("accuracy (%)")
+        bound = "L∞" if norm == "linf" else "L2"
+        axis.set_title(f"base {base}, {bound} (n = {rows['n'].max()})")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    return figure
