@@ -60,24 +60,22 @@ def _silent(b: Battery) -> Flags:
     return silent
 
 
-def _unanswered(setting: str) -> Callable[[Battery], Flags | None]:
-    return lambda b: b.inconsistent.get(setting)
+def _elsewhere(b: Battery) -> Flags | None:
+    """Answered otherwise in another batch or order."""
+    if "batch" not in b.inconsistent:
+        return None
+    return np.maximum(b.inconsistent["batch"], b.inconsistent["order"])
 
 
 CHECKS: dict[str, Check] = {
     "memory": Check(
         "answers that depend on what was asked before are no classifier's",
-        _unanswered("memory"),
+        lambda b: b.inconsistent.get("memory"),
         lambda _: _SOME,
     ),
-    "batch": Check(
-        "an image answered otherwise among others than alone is judged by its neighbours",
-        _unanswered("batch"),
-        lambda _: _SOME,
-    ),
-    "order": Check(
-        "the same images in another order, or again, should have the same answers",
-        _unanswered("order"),
+    "batch and order": Check(
+        "an image that is answered otherwise among others is judged by its neighbours",
+        lambda b: None if b.rounds else _elsewhere(b),
         lambda _: _SOME,
     ),
     "gradient and function": Check(
@@ -160,6 +158,12 @@ CHECKS: dict[str, Check] = {
         "images misclassified on the way but not at the end: the last iterate is not the best",
         _silent,
         kind="weak",
+    ),
+    "batch and rounding": Check(
+        "hard masks decided by the last digits of sums, which change with the batch",
+        lambda b: _elsewhere(b) if b.rounds else None,
+        lambda _: _SOME,
+        kind="note",
     ),
     "gradient and rounding": Check(
         "a network that rounds or chooses by hard masks: its gradient is that of no small step",

@@ -27,6 +27,10 @@ REMEMBERS = (
     "its answers depend on what it was asked before: each pass was made on a fresh copy of the "
     "network"
 )
+ROUNDING = (
+    "the last digits of its sums, which change with the size of the batch, decide some of its "
+    "masks: so do its answers"
+)
 BATCH_DEPENDS = "its answers depend on the rest of the batch: each image was asked alone"
 
 
@@ -79,7 +83,11 @@ def examine(model: nn.Module, images: Tensor) -> Subject:
     if pristine is not None and remembers(pristine, images):
         fresh = Afresh(pristine)
         return Subject(fresh, fresh, classes, injected, randomised=False, notes=[REMEMBERS])
-    if depends_on_batch(trial, images):
+    dependent = depends_on_batch(trial, images)
+    if injected:
+        notes = [ROUNDING] if dependent else []
+        return Subject(model, model, classes, injected, randomised=False, notes=notes)
+    if dependent:
         alone = Alone(model)
         return Subject(alone, alone, classes, injected, randomised=False, notes=[BATCH_DEPENDS])
     attacked, note = (model, "") if classes is None else faster(model, images[:_TRIAL])

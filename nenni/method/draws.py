@@ -1,6 +1,7 @@
 """The random numbers of one layer."""
 
 import torch
+from torch import Tensor
 
 
 class Draws:
@@ -23,8 +24,6 @@ class Draws:
             self._generator = torch.Generator(device).manual_seed(seed)
         return self._generator
 
-    def index(self, count: int, device: torch.device) -> int:
-        """One of 0 to count - 1; nothing is drawn where there is no choice."""
-        if count == 1:
-            return 0
-        return int(torch.randint(count, (), generator=self.on(device), device=device))
+    def indices(self, count: int, samples: int, device: torch.device) -> Tensor:
+        """One of 0 to count - 1 for each sample, (N,)."""
+        return torch.randint(count, (samples,), generator=self.on(device), device=device)

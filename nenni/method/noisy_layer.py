@@ -206,7 +206,7 @@ class NoisyLayer(nn.Module):
         return self._two_paths(x)
 
     def _two_paths(self, x: Tensor) -> Tensor:
-        z_tilde = self.approximate(x, self.draws.index(self.pool, x.device))
+        z_tilde = self.approximate(x) if self.pool == 1 else self._by_one_of_pool(x)
         if self.path == "approximate":
             return z_tilde
         z = self.essential(x)
@@ -217,6 +217,15 @@ class NoisyLayer(nn.Module):
             m = self.soft_mask(judged, self.temperature)
             return m * z + (1 - m) * other
         return mix(z, other, self.mask(judged))
+
+    def _by_one_of_pool(self, x: Tensor) -> Tensor:
+        """z~ of each sample by an approximation drawn for it, independent of the others."""
+        drawn = self.draws.indices(self.pool, len(x), x.device)
+        rows = [(drawn == i).nonzero()[:, 0] for i in range(self.pool)]
+        parts = [self.approximate(x[some], i) for i, some in enumerate(rows) if len(some)]
+        if not parts:
+            return self.approximate(x)
+        return torch.cat(parts)[torch.cat(rows).argsort()]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Move or convert; a pool of kernels as one kernel, which has a format channels_last."""

@@ -6,6 +6,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from nenni.adversary.attacks.apgd import apgd
+from nenni.adversary.attacks.apgd_targeted import apgd_targeted
 from nenni.adversary.attacks.autoattack import autoattack
 from nenni.adversary.attacks.bim import bim
 from nenni.adversary.attacks.cw_l2 import cw_l2
@@ -17,6 +19,8 @@ from nenni.adversary.attacks.hopskipjump import hopskipjump
 from nenni.adversary.attacks.mi_fgsm import mi_fgsm
 from nenni.adversary.attacks.pgd import pgd
 from nenni.adversary.attacks.random_noise import random_noise
+from nenni.adversary.attacks.rays import rays
+from nenni.adversary.attacks.spsa import spsa
 from nenni.adversary.attacks.square import square
 
 Attack = Callable[..., Tensor]
@@ -31,7 +35,13 @@ LINF: dict[str, Attack] = {
     "deepfool": partial(deepfool, norm="linf"),
     "square": partial(square, queries=50),
     "random_noise": random_noise,
-    "hopskipjump": partial(hopskipjump, steps=2, samples=5),
+    "hopskipjump": partial(hopskipjump, steps=2, directions=5),
+    "apgd": partial(apgd, steps=20, restarts=2),
+    "apgd_pm": partial(apgd, loss="pm", steps=20),
+    "apgd_targeted": partial(apgd_targeted, steps=20),
+    "apgd_smoothed": partial(apgd, steps=5, samples=2, sigma=0.05),
+    "rays": partial(rays, queries=60),
+    "spsa": partial(spsa, steps=10),
 }
 L2: dict[str, Attack] = {
     "fgsm": partial(fgsm, norm="l2"),
@@ -44,7 +54,10 @@ L2: dict[str, Attack] = {
     "cw_l2": partial(cw_l2, steps=10, searches=2),
     "square": partial(square, norm="l2", queries=50),
     "random_noise": partial(random_noise, norm="l2"),
-    "hopskipjump": partial(hopskipjump, norm="l2", steps=2, samples=5),
+    "hopskipjump": partial(hopskipjump, norm="l2", steps=2, directions=5),
+    "apgd": partial(apgd, norm="l2", steps=40),
+    "apgd_targeted": partial(apgd_targeted, norm="l2", loss="margin", steps=20),
+    "spsa": partial(spsa, norm="l2", steps=10),
 }
 SLOW: dict[str, Attack] = {
     "autoattack": autoattack,

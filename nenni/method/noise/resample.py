@@ -1,4 +1,4 @@
-"""The randomised variant: another projection at each forward pass."""
+"""The randomised variant: another projection for each image at each forward pass."""
 
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ __all__ = ["Resample"]
 
 @dataclass(frozen=True)
 class Resample(Noise):
-    """z~ by one of several fitted (P, W~, b~), drawn for each layer at each forward pass.
+    """z~ by one of several fitted (P, W~, b~), drawn for each image and layer at each forward pass.
 
     An attacker knows all of them, not the draw. Costs the operations of the paper's noise and
     `pool` times its storage.

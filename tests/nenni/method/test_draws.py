@@ -36,12 +36,10 @@ def test_a_copy_draws_for_itself() -> None:
     assert numbers(twin) != numbers(draws)
 
 
-def test_without_a_choice_nothing_is_drawn() -> None:
+def test_each_sample_has_an_index_of_its_own() -> None:
     draws = Draws()
-    state = draws.on(CPU).get_state()
-    assert draws.index(1, CPU) == 0
-    assert torch.equal(draws.on(CPU).get_state(), state)
-    assert {draws.index(3, CPU) for _ in range(40)} == {0, 1, 2}
+    assert set(draws.indices(3, 40, CPU).tolist()) == {0, 1, 2}
+    assert draws.indices(3, 40, CPU).tolist() != draws.indices(3, 40, CPU).tolist()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

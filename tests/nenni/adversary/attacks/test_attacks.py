@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 
+UNTARGETED = ("deepfool", "hopskipjump", "random_noise", "apgd_targeted", "rays")
+
+
 def small_network(dtype: torch.dtype) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(1)
@@ -85,7 +88,7 @@ def test_autoattack_keeps_to_the_same(
 
 @pytest.mark.parametrize(
     ("norm", "name"),
-    [case for case in BOTH if case[1] not in ("deepfool", "hopskipjump", "random_noise")],
+    [case for case in BOTH if case[1] not in UNTARGETED],
 )
 def test_targeted_attacks_reach_their_class(
     norm: str, name: str, trained: nn.Module, digits: tuple[Tensor, Tensor]

@@ -35,7 +35,9 @@ def distances(norm: str) -> Tensor:
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-@pytest.mark.parametrize("name", ["fgsm", "bim", "pgd", "pgd_margin", "mi_fgsm"])
+@pytest.mark.parametrize(
+    "name", ["fgsm", "bim", "pgd", "pgd_margin", "mi_fgsm", "apgd", "apgd_targeted"]
+)
 @pytest.mark.parametrize("kind", ["linear", "bent"])
 def test_bounded_attacks_succeed_from_the_distance_on(norm: str, name: str, kind: str) -> None:
     """One part in a thousand inside of the border they fail, and outside they succeed."""

@@ -1,0 +1,149 @@
+"""The suite comes close to what is true of networks that hide it.
+
+Each failed where attacks were judged by their last iterate, on the instance that they had asked,
+in the batch that they came in.
+"""
+
+import copy
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+from zoo import load_zoo
+
+import nenni
+from nenni.evaluation.attack_images import TRIES
+
+Digits = tuple[Tensor, Tensor]
+EPS = 0.06
+ZOO = load_zoo()
+
+
+@pytest.fixture(scope="module")
+def held_out(digits: Digits) -> Digits:
+    return digits[0][800:840], digits[1][800:840]
+
+
+@pytest.fixture(scope="module")
+def reference(trained: nn.Module, held_out: Digits) -> float:
+    return nenni.evaluate(trained, held_out, eps=EPS, least_only=True).robust_accuracy
+
+
+MASKS: dict[str, Callable[[nn.Module], nn.Module]] = {
+    "remembers": ZOO.Remembering,
+    "in company": lambda f: ZOO.InCompany(f, 10),
+    "decoy": ZOO.Decoy,
+    "gradient of another": lambda f: ZOO.GradientOf(f, ZOO._another()),
+    "votes": lambda f: ZOO.Behind(f, after=ZOO._votes),
+    "ranks": lambda f: ZOO.Behind(f, after=ZOO._ranks),
+    "no gradient": lambda f: ZOO.Behind(f, before=lambda x: x.detach() + 0 * x),
+}
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_no_mask_hides_more_than_a_few_images(
+    name: str, trained: nn.Module, held_out: Digits, reference: float
+) -> None:
+    model = MASKS[name](copy.deepcopy(trained)).eval()
+    found = nenni.evaluate(model, held_out, eps=EPS, least_only=True)
+    assert found.robust_accuracy <= reference + 0.075
+    quick = nenni.evaluate(MASKS[name](copy.deepcopy(trained)).eval(), held_out, "quick", eps=EPS)
+    hidden = quick.summary.set_index("attack").loc["pgd_20", "accuracy"]
+    if name not in ("remembers", "in company", "decoy"):
+        assert hidden >= reference + 0.1
+
+
+def test_batches_of_any_size_say_the_same(trained: nn.Module, held_out: Digits) -> None:
+    """Robust in company and not alone: 83, 10 and 10 % at batches of 250, 7 and 1."""
+    model = ZOO.InCompany(copy.deepcopy(trained), 5).eval()
+    few = (held_out[0][:14], held_out[1][:14])
+    shares = [
+        nenni.evaluate(model, few, "quick", eps=EPS, batch_size=size).robust_accuracy
+        for size in (14, 7, 1)
+    ]
+    assert len(set(shares)) == 1
+
+
+def test_the_least_of_many_attacks_rewards_no_noise(held_out: Digits) -> None:
+    """A network right half of the time is that under five attacks as under one."""
+
+    class Coin(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            z = torch.zeros(len(x), 2)
+            z[:, 0] = (torch.rand(len(x)) < 0.5).float() - 0.5
+            return z + 0 * x.flatten(1).sum(1, keepdim=True)
+
+    images = held_out[0].repeat(5, 1, 1, 1)
+    data = (images + torch.linspace(0, 1e-3, len(images))[:, None, None, None]).clamp(0, 1)
+    labels = torch.zeros(len(images), dtype=torch.int64)
+    suite = {f"noise_{i}": {"name": "random_noise", "draws": 2} for i in range(5)}
+    found = nenni.evaluate(Coin().eval(), (data, labels), suite, eps=EPS)
+    assert found.robust_accuracy == pytest.approx(0.5, abs=0.02)
+    naive = found.examples.groupby("index")["any_chosen"].min().mean()
+    assert naive < 0.35, "chosen and scored on the same draws, it would be this"
+    assert set(found.examples["draws"]) == {TRIES}
+
+
+def test_any_iterate_counts_and_the_named_columns_keep_the_last(
+    noisy: nn.Module, held_out: Digits
+) -> None:
+    nenni.fit(noisy, held_out[0])
+    through = {"name": "pgd", "steps": 20, "loss": "margin"}
+    suite = {
+        "pgd": {"name": "pgd", "steps": 20},
+        "soft": {**through, "surrogate": {"name": "soft_mask"}},
+        "approximate": {**through, "surrogate": {"name": "approximate_path"}},
+    }
+    found = nenni.evaluate(noisy, held_out, suite, eps=0.05)
+    table = found.summary.set_index("attack")
+    assert (table["any_iterate"] <= table["accuracy"]).all()
+    assert table.loc["approximate", "any_iterate"] < table.loc["approximate", "accuracy"]
+    assert table.loc["all attacks", "accuracy"] <= table["any_iterate"].min()
+    assert table.loc["soft", "forwards"] > 1.9 * table.loc["soft", "backwards"]
+
+
+@pytest.mark.parametrize("how", ["order", "batch size", "n", "again"])
+def test_flags_depend_on_the_image_alone(how: str, trained: nn.Module, held_out: Digits) -> None:
+    """In double precision, bit by bit: starts and draws are keyed to what an image shows."""
+    model = copy.deepcopy(trained).double()
+    x, y = held_out[0][:24].double(), held_out[1][:24]
+    suite = {
+        "pgd": {"name": "pgd", "steps": 5},
+        "apgd": {"name": "apgd", "steps": 10, "loss": "pm"},
+        "square": {"name": "square", "queries": 60},
+        "random_noise": {"name": "random_noise"},
+    }
+
+    def flags(images: Tensor, labels: Tensor, size: int = 250) -> pd.DataFrame:
+        found = nenni.evaluate(model, (images, labels), suite, eps=0.03, batch_size=size)
+        keep = ["attack", "index", "adv_correct", "any_correct"]
+        return found.examples[keep].sort_values(["attack", "index"], ignore_index=True)
+
+    whole = flags(x, y)
+    assert 0 < whole["any_correct"].mean() < 1
+    if how == "order":
+        order = torch.randperm(24, generator=torch.Generator().manual_seed(1))
+        turned = flags(x[order], y[order])
+        turned["index"] = order[turned["index"].to_numpy()].tolist()
+        other = turned.sort_values(["attack", "index"], ignore_index=True)
+        pd.testing.assert_frame_equal(whole, other)
+    elif how == "batch size":
+        for size in (1, 7):
+            pd.testing.assert_frame_equal(whole, flags(x, y, size))
+    elif how == "n":
+        part = whole[whole["index"] < 10].reset_index(drop=True)
+        pd.testing.assert_frame_equal(part, flags(x[:10], y[:10]))
+    else:
+        pd.testing.assert_frame_equal(whole, flags(x, y))
+
+
+def test_only_the_least_costs_less_and_says_the_same(trained: nn.Module, held_out: Digits) -> None:
+    whole = nenni.evaluate(trained, held_out, eps=EPS)
+    least = nenni.evaluate(trained, held_out, eps=EPS, least_only=True)
+    assert least.robust_accuracy == whole.robust_accuracy
+    spent = [found.summary.set_index("attack").loc["all attacks"] for found in (least, whole)]
+    assert spent[0]["forwards"] < 0.8 * spent[1]["forwards"]
+    falling = least.summary["any_iterate"].to_numpy()
+    assert (falling[1:] <= falling[:-1]).all()

@@ -1,0 +1,73 @@
+"""Whether answers are the image's own is found out before a network is attacked."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+from zoo import load_zoo
+
+from nenni.adversary.fast_copy import NOT_COPIED
+from nenni.evaluation.subject import BATCH_DEPENDS, REMEMBERS, Afresh, Alone, examine
+
+Digits = tuple[Tensor, Tensor]
+ZOO = load_zoo()
+
+
+@pytest.fixture
+def images(digits: Digits) -> Tensor:
+    return digits[0][800:840]
+
+
+def test_an_honest_network_is_asked_as_it_is(trained: nn.Module, images: Tensor) -> None:
+    subject = examine(trained, images)
+    assert subject.model is trained
+    assert (subject.classes, subject.injected, subject.randomised) == (10, False, False)
+    assert subject.notes == []
+    assert subject.attacked is not trained
+
+
+def test_memory_is_noticed_and_each_pass_is_made_afresh(trained: nn.Module, images: Tensor) -> None:
+    model = ZOO.Remembering(copy.deepcopy(trained)).eval()
+    subject = examine(model, images)
+    assert subject.notes == [REMEMBERS]
+    assert isinstance(subject.model, Afresh)
+    assert model.seen == [], "the network itself was not asked"
+    subject.model(images)
+    near = (images + 0.05).clamp(0, 1)
+    torch.testing.assert_close(subject.model(near), trained(near))
+    gradient = torch.autograd.grad(subject.attacked(near.requires_grad_()).sum(), near)[0]
+    assert gradient.abs().max() > 0
+
+
+def test_dependence_on_the_batch_is_noticed_and_each_image_is_asked_alone(
+    trained: nn.Module, images: Tensor
+) -> None:
+    class Centred(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return trained(x - 0.5 * x.mean(0) if len(x) > 1 else x)
+
+    subject = examine(Centred().eval(), images)
+    assert subject.notes == [BATCH_DEPENDS]
+    assert isinstance(subject.model, Alone)
+    torch.testing.assert_close(subject.model(images), trained(images), rtol=1e-4, atol=1e-4)
+
+
+def test_a_network_that_draws_is_no_network_with_memory(trained: nn.Module, images: Tensor) -> None:
+    subject = examine(ZOO.Noisy(trained, 0.1).eval(), images)
+    assert subject.randomised
+    assert subject.notes == []
+
+
+def test_what_cannot_be_copied_is_attacked_itself(trained: nn.Module, images: Tensor) -> None:
+    class Locked(nn.Module):
+        def __deepcopy__(self, _: object) -> None:
+            raise TypeError("cannot be copied")
+
+        def forward(self, x: Tensor) -> Tensor:
+            return trained(x)
+
+    model = Locked().eval()
+    subject = examine(model, images)
+    assert subject.attacked is model
+    assert subject.notes == [NOT_COPIED]
