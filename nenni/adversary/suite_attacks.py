@@ -40,7 +40,6 @@ SUITES: dict[str, dict[str, Ref]] = {
 needs a package of its own; ``labels`` is for models that return labels only."""
 _LONGER: dict[str, Ref] = {
     "square_5000": {"name": "square", "queries": 5000},
-    "spsa": {"name": "spsa"},
     "rays_5000": {"name": "rays", "queries": 5000},
 }
 FURTHER: dict[str, dict[str, Ref]] = {"standard": _LONGER, "full": _LONGER}

@@ -20,7 +20,6 @@ from nenni.adversary.attacks.mi_fgsm import mi_fgsm
 from nenni.adversary.attacks.pgd import pgd
 from nenni.adversary.attacks.random_noise import random_noise
 from nenni.adversary.attacks.rays import rays
-from nenni.adversary.attacks.spsa import spsa
 from nenni.adversary.attacks.square import square
 
 Attack = Callable[..., Tensor]
@@ -41,7 +40,6 @@ LINF: dict[str, Attack] = {
     "apgd_targeted": partial(apgd_targeted, steps=20),
     "apgd_smoothed": partial(apgd, steps=5, samples=2, sigma=0.05),
     "rays": partial(rays, queries=60),
-    "spsa": partial(spsa, steps=10),
 }
 L2: dict[str, Attack] = {
     "fgsm": partial(fgsm, norm="l2"),
@@ -57,7 +55,6 @@ L2: dict[str, Attack] = {
     "hopskipjump": partial(hopskipjump, norm="l2", steps=2, directions=5),
     "apgd": partial(apgd, norm="l2", steps=40),
     "apgd_targeted": partial(apgd_targeted, norm="l2", loss="margin", steps=20),
-    "spsa": partial(spsa, norm="l2", steps=10),
 }
 SLOW: dict[str, Attack] = {
     "autoattack": autoattack,

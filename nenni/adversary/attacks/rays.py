@@ -70,8 +70,9 @@ def rays(
             high, low = torch.where(far, middle, high), torch.where(far, low, middle)
         return high
 
+    near = eps if math.isfinite(eps) else 0.0
     for begin, end in _blocks(signs.shape[1]):
-        rows = ((spent < queries) & (radius > eps)).nonzero()[:, 0]
+        rows = ((spent < queries) & (radius > near)).nonzero()[:, 0]
         if not len(rows):
             break
         turned, known = signs[rows], radius[rows].clamp_max(1)

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-
 UNTARGETED = ("deepfool", "hopskipjump", "random_noise", "apgd_targeted", "rays")
 
 
