@@ -1,10 +1,12 @@
-"""What AutoAttack finds on networks that others trained, image by image.
+"""PGD-20, this project's suite ``standard`` and AutoAttack on the same images of the same networks.
 
     python workflow/scripts/autoattack_reference.py --weights DIR --data DIR --device cuda
 
 Folders as for attack_reference.py, and ``resnet18_fgsmrs_cifar10.safetensors`` among the weights.
-Beside AutoAttack stand PGD-20 and this project's suite ``standard``, with the passes and the
-seconds that each took. Seconds are of this machine, on which nothing else should run.
+With ``--run config/config.yaml`` the networks of that run, which has to be finished, follow. Of
+the suite only the least is wanted, as AutoAttack gives it: a broken image is attacked no further.
+Beside the accuracies stand the passes and the seconds that each took. Seconds are of this machine,
+on which nothing else should run.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +24,16 @@ from _networks import read_images, read_lenet5, read_resnet2b, read_resnet18
 from torch import Tensor, nn
 
 import nenni
-from nenni.core import runtime
+from nenni.core import radius, runtime
 from nenni.core.errors import UserError
 from nenni.core.io import write_csv
+from nenni.data.data_file import load_data
+from nenni.data.split import first
+from nenni.evaluation.scoring import WORST, least
+from nenni.evaluation.suite_result import CLEAN
+from nenni.run.config_file import load_config
+from nenni.run.experiment import evaluations_of
+from nenni.run.plan import Files, Plan
 
 NETWORKS: dict[str, tuple[Callable[[Path], nn.Module], str, float]] = {
     "resnet18_fgsmrs": (read_resnet18, "cifar10", 8 / 255),
@@ -36,36 +46,43 @@ SUITES: dict[str, Any] = {
     "standard": "standard",
     "autoattack": {"autoattack": {"name": "autoattack"}},
 }
+"""What is compared. PGD-20 is judged by its last iterate, as papers report it."""
 
 
-class Passes:
-    """Images that went forward and backward; copies of a network count together."""
+@dataclass(frozen=True)
+class Subject:
+    """A network with its images and radius."""
 
-    def __init__(self) -> None:
-        self.forwards = self.backwards = 0
-
-    def __deepcopy__(self, _: Any) -> "Passes":
-        return self
-
-    def count_back(self, gradient: Tensor) -> None:
-        """A hook on the logits."""
-        self.backwards += len(gradient)
+    name: str
+    network: nn.Module
+    images: Tensor
+    labels: Tensor
+    eps: float
 
 
-class Counted(nn.Module):
-    """A network that counts its passes."""
+def of_others(
+    names: list[str], weights: Path, data: Path, examples: int, device: torch.device
+) -> Iterator[Subject]:
+    """Networks whose weights lie in a folder."""
+    for name in names:
+        read, dataset, eps = NETWORKS[name]
+        x, y = (part[:examples].to(device) for part in read_images(data, "test", dataset))
+        yield Subject(name, read(weights).to(device), x, y, eps)
 
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network, self.passes = network, Passes()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The network's logits."""
-        self.passes.forwards += len(x)
-        logits: Tensor = self.network(x)
-        if logits.requires_grad:
-            logits.register_hook(self.passes.count_back)
-        return logits
+def of_run(config: Path, examples: int, device: torch.device) -> Iterator[Subject]:
+    """The networks that the suite ``full`` of a run attacks."""
+    plan = Plan(load_config(config))
+    files, suite = Files(plan), plan.config.suites["full"]
+    attacks = set(evaluations_of(plan.config, "full"))
+    for e in plan.experiments():
+        if not attacks & set(plan.evaluations(e)):
+            continue
+        data, _ = load_data(Path(files.data(e.base)), ("test",), device)
+        x, y = first(data["test"], examples)
+        network = nenni.load(files.final_weights(e)).to(device)
+        eps = radius.from_config(suite.eps[e.base]["linf"], "linf")
+        yield Subject(f"{e.base}/{e.defence}", network, x, y, eps)
 
 
 @contextmanager
@@ -78,48 +95,65 @@ def timed(device: torch.device) -> Iterator[list[float]]:
     seconds[0] = time.perf_counter() - seconds[0]
 
 
+def compare(subject: Subject, suites: list[str], device: torch.device) -> tuple[Any, Any]:
+    """A row per suite, and the flags of each image."""
+    data = (subject.images, subject.labels)
+    table = pd.DataFrame({"network": subject.name, "index": range(len(subject.images))})
+    subject.network(subject.images[:2])
+    rows = []
+    for title in suites:
+        with timed(device) as seconds:
+            found = nenni.evaluate(
+                subject.network, data, SUITES[title], eps=subject.eps,
+                least_only=title == "standard",
+            )  # fmt: skip
+        by_attack = [part for _, part in found.examples.groupby("attack", sort=False)]
+        clean = by_attack[0]["clean_correct"].reset_index(drop=True)
+        flags = by_attack[0]["adv_correct"] * clean if title == "pgd_20" else least(by_attack)
+        table[CLEAN], table[title] = clean.astype(int), flags.to_numpy().astype(int)
+        spent = found.summary.set_index("attack").loc[WORST]
+        rows.append(
+            {
+                "network": subject.name, "eps": subject.eps, "n": len(table), "suite": title,
+                "clean": clean.mean(), "accuracy": table[title].mean(),
+                "forwards_per_image": spent["forwards"], "backwards_per_image": spent["backwards"],
+                "seconds": seconds[0], "device": named(device), "torch": torch.__version__,
+            }
+        )  # fmt: skip
+        print(pd.DataFrame(rows[-1:]).to_string(index=False, header=False), flush=True)
+    return rows, table
+
+
+def named(device: torch.device) -> str:
+    """The device, in words."""
+    return torch.cuda.get_device_name() if device.type == "cuda" else "CPU, one thread"
+
+
 def main() -> None:
     """Parse the command line, attack, and write both tables after each network."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, required=True, help="folder of checkpoints")
     parser.add_argument("--data", type=Path, required=True, help="folder with cifar10, mnist")
-    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser.add_argument("--networks", nargs="*", choices=NETWORKS, default=list(NETWORKS))
+    parser.add_argument("--run", type=Path, help="config of a finished run")
+    parser.add_argument("--suites", nargs="+", choices=SUITES, default=list(SUITES))
     parser.add_argument("--examples", type=int, default=500, help="the first so many test images")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--out", type=Path, default=Path("results/reference/autoattack"))
     arguments = parser.parse_args()
     device = runtime.prepare({"threads": 1, "device": arguments.device})
-    named = torch.cuda.get_device_name() if device.type == "cuda" else "CPU, one thread"
-    rows, flags = [], []
-    for name in arguments.networks:
-        read, dataset, eps = NETWORKS[name]
-        try:
-            network = read(arguments.weights).to(device)
-            images, labels = read_images(arguments.data, "test", dataset)
-        except UserError as error:
-            sys.exit(str(error))
-        images, labels = images[: arguments.examples], labels[: arguments.examples]
-        table = pd.DataFrame({"network": name, "index": range(len(images))})
-        network(images[:2].to(device))
-        for title, suite in SUITES.items():
-            counted = Counted(network).eval()
-            with timed(device) as seconds:
-                found = nenni.evaluate(
-                    counted, (images.to(device), labels.to(device)), suite, eps=eps
-                )
-            least = found.examples.groupby("index")["adv_correct"].min()
-            clean = found.examples.groupby("index")["clean_correct"].min()
-            table["clean"], table[title] = clean.astype(int), (least * clean).astype(int)
-            rows.append(
-                {
-                    "network": name, "eps": eps, "n": len(images), "suite": title,
-                    "clean": table["clean"].mean(), "accuracy": table[title].mean(),
-                    "forwards_per_image": counted.passes.forwards / len(images),
-                    "backwards_per_image": counted.passes.backwards / len(images),
-                    "seconds": seconds[0], "device": named, "torch": torch.__version__,
-                }
-            )  # fmt: skip
-            print(pd.DataFrame(rows[-1:]).to_string(index=False, header=False), flush=True)
+    rows: list[Any] = []
+    flags: list[Any] = []
+    try:
+        n, folders = arguments.examples, (arguments.weights, arguments.data)
+        subjects = [*of_others(arguments.networks, *folders, n, device)]
+        if arguments.run:
+            subjects += of_run(arguments.run, n, device)
+    except UserError as error:
+        sys.exit(str(error))
+    for subject in subjects:
+        found, table = compare(subject, arguments.suites, device)
+        rows += found
         flags.append(table)
         write_csv(arguments.out / "summary.csv", pd.DataFrame(rows))
         write_csv(arguments.out / "images.csv", pd.concat(flags, ignore_index=True))
