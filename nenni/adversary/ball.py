@@ -9,6 +9,7 @@ from nenni.core.types import Norm
 _SLACK = 1e-6
 """Share of eps by which rounding may take a point out of its L2 ball."""
 
+_ALL = slice(None)
 _HALF = 2
 """Bytes of a number in half precision."""
 
@@ -38,13 +39,22 @@ class Ball:
         """The ball of some of the images."""
         return Ball(self.inputs[indices], self.eps, self.norm)
 
-    def contains(self, images: Tensor) -> Tensor:
-        """Which images are in it, as (N,) of bool; none that is not finite."""
+    def contains(self, images: Tensor, rows: Tensor | slice = _ALL) -> Tensor:
+        """Which images are in it, as (N,) of bool; none that is not finite.
+
+        Parameters
+        ----------
+        images : Tensor
+            (N, C, H, W).
+        rows : Tensor
+            Of which of the ball's images they are points; by default of all, in their order.
+        """
         if self.norm == "linf":
-            inside = (images >= self.low) & (images <= self.high)
+            inside = (images >= self.low[rows]) & (images <= self.high[rows])
             return inside.flatten(1).all(1)
         inside = ((images >= 0) & (images <= 1)).flatten(1).all(1)
-        return inside & (length(self._moved(images), "l2") <= self.eps * (1 + _SLACK))
+        moved = _difference(images, self.inputs[rows])
+        return inside & (length(moved, "l2") <= self.eps * (1 + _SLACK))
 
     def keep(self, images: Tensor) -> Tensor:
         """The images that are in it; elsewhere the inputs."""
@@ -54,7 +64,7 @@ class Ball:
         """Nearest point for L-inf; for L2, scaled back towards the inputs, then clipped."""
         if self.norm == "linf":
             return images.clamp(self.low, self.high)
-        moved = self._moved(images)
+        moved = _difference(images, self.inputs)
         nearer = (self.inputs + moved * self._factor(moved)).clamp(0, 1)
         return self._pulled_in(nearer.to(images.dtype))
 
@@ -74,12 +84,6 @@ class Ball:
             return self.project(self.inputs + self.eps * draws.signs(*shape))
         return self.project(self.inputs + self.eps * unit(draws.normal(*shape), "l2"))
 
-    def _moved(self, images: Tensor) -> Tensor:
-        """How far the images are from the inputs, exactly where they are in half precision."""
-        if images.element_size() > _HALF:
-            return images - self.inputs
-        return images.double() - self.inputs.double()
-
     def _factor(self, moved: Tensor) -> Tensor:
         lengths = length(moved, "l2").clamp_min(torch.finfo(torch.float64).tiny)
         return over_samples((self.eps / lengths).clamp_max(1), moved).to(moved)
@@ -88,11 +92,18 @@ class Ball:
         """What rounding left outside the L2 ball, moved towards the inputs until it is inside."""
         share = _SLACK
         while share < 1 and bool((outside := ~self.contains(images)).any()):
-            moved = self._moved(images)
+            moved = _difference(images, self.inputs)
             nearer = self.inputs + moved * self._factor(moved) * (1 - share)
             images = torch.where(over_samples(outside, images), nearer.to(images.dtype), images)
             share *= 4
         return self.keep(images)
+
+
+def _difference(images: Tensor, inputs: Tensor) -> Tensor:
+    """How far the images are from the inputs, exactly where they are in half precision."""
+    if images.element_size() > _HALF:
+        return images - inputs
+    return images.double() - inputs.double()
 
 
 def _bound(inputs: Tensor, by: float) -> Tensor:

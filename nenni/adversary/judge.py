@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from nenni.adversary.ball import Ball, over_samples
+from nenni.adversary.ball import Ball
 from nenni.adversary.losses import margin
 from nenni.core import radius
 from nenni.core.types import Norm
@@ -91,15 +91,17 @@ class Judge:
         distances = torch.stack([self._distance(z, self.labels[rows]) for z in outputs])
         wrong = (distances > 0).double().mean(0)
         distance = distances.mean(0)
-        ball = self.ball if len(rows) == len(self.labels) else self.ball.of(rows)
-        before, inside = self.wrong[rows], ball.contains(images)
-        better = (wrong > before) | ((wrong == before) & (distance > self.margin[rows]))
-        taken = better & inside
-        self.images[rows] = torch.where(over_samples(taken, images), images, self.images[rows])
-        self.wrong[rows] = torch.where(taken, wrong, before)
-        self.margin[rows] = torch.where(taken, distance, self.margin[rows])
         self._last[rows] = distance
         self.history.append(self._last.mean())
+        before = self.wrong[rows]
+        better = (wrong > before) | ((wrong == before) & (distance > self.margin[rows]))
+        some = better.nonzero()[:, 0]
+        if not len(some):
+            return
+        taken = some[self.ball.contains(images[some], rows[some])]
+        self.images[rows[taken]] = images[taken]
+        self.wrong[rows[taken]] = wrong[taken]
+        self.margin[rows[taken]] = distance[taken]
 
     def _distance(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """Above 0 where the output is wrong."""

@@ -2,23 +2,34 @@
 
 from nenni.core.plugins import Ref
 
-_THROUGH: Ref = {"name": "pgd", "loss": "margin", "steps": 50}
+_APGD: Ref = {"name": "apgd", "loss": "pm", "steps": 50}
+_TOWARDS: Ref = {"name": "apgd_targeted", "steps": 30}
 
 QUICK: dict[str, Ref] = {
     "fgsm": {"name": "fgsm"},
     "pgd_20": {"name": "pgd", "steps": 20},
 }
+THROUGH: dict[str, Ref] = {
+    "soft_mask": {**_APGD, "surrogate": {"name": "soft_mask"}},
+    "soft_mask_wide": {
+        **_APGD,
+        "loss": "ce",
+        "surrogate": {"name": "soft_mask", "temperature": 0.3},
+    },
+    "soft_mask_targeted": {**_TOWARDS, "surrogate": {"name": "soft_mask"}},
+    "exact_path": {**_APGD, "surrogate": {"name": "exact_path"}},
+    "approximate_path": {**_APGD, "surrogate": {"name": "approximate_path"}},
+    "bpda": {**_APGD, "surrogate": {"name": "bpda"}},
+    "mask_flip": {"name": "mask_flip"},
+}
+"""On an injected network, by the gradient of something else than itself."""
+SMOOTHED: Ref = {"name": "pgd", "loss": "margin", "steps": 20, "samples": 5, "sigma": 0.05}
 STANDARD: dict[str, Ref] = {
     **QUICK,
-    "apgd_ce": {"name": "apgd", "loss": "ce", "steps": 50},
-    "apgd_pm": {"name": "apgd", "loss": "pm", "steps": 100},
-    "exact_path": {**_THROUGH, "surrogate": {"name": "exact_path"}},
-    "approximate_path": {**_THROUGH, "surrogate": {"name": "approximate_path"}},
-    "soft_mask": {**_THROUGH, "surrogate": {"name": "soft_mask"}},
-    "bpda": {**_THROUGH, "surrogate": {"name": "bpda"}},
-    "mask_flip": {"name": "mask_flip"},
-    "smoothed": {"name": "pgd", "loss": "margin", "steps": 20, "samples": 5, "sigma": 0.05},
-    "apgd_targeted": {"name": "apgd_targeted", "steps": 30},
+    "apgd_ce": {**_APGD, "loss": "ce"},
+    "apgd_pm": {**_APGD, "steps": 100},
+    **THROUGH,
+    "apgd_targeted": _TOWARDS,
     "ddn": {"name": "ddn"},
     "cw_l2": {"name": "cw_l2"},
     "deepfool": {"name": "deepfool"},
@@ -39,6 +50,7 @@ SUITES: dict[str, dict[str, Ref]] = {
 """Name -> attacks. ``standard`` is what a claim should survive; ``full`` adds AutoAttack, which
 needs a package of its own; ``labels`` is for models that return labels only."""
 _LONGER: dict[str, Ref] = {
+    "smoothed": SMOOTHED,
     "square_5000": {"name": "square", "queries": 5000},
     "rays_5000": {"name": "rays", "queries": 5000},
 }

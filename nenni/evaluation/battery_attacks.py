@@ -3,7 +3,7 @@
 Those that the suite ``standard`` has bear its names, so that neither repeats what the other did.
 """
 
-from nenni.adversary.suite_attacks import STANDARD
+from nenni.adversary.suite_attacks import SMOOTHED, STANDARD, THROUGH
 from nenni.core.plugins import Ref
 
 STEPS = 20
@@ -20,8 +20,7 @@ UNTARGETED: dict[str, Ref] = {
 """Away from the label, by the network's own gradient."""
 WHITE_BOX: dict[str, Ref] = {**UNTARGETED, "apgd_targeted": STANDARD["apgd_targeted"]}
 """By the network's own gradient."""
-_ADAPTIVE = ("smoothed", "exact_path", "approximate_path", "soft_mask", "bpda", "mask_flip")
-ADAPTIVE: dict[str, Ref] = {name: STANDARD[name] for name in _ADAPTIVE}
+ADAPTIVE: dict[str, Ref] = {"smoothed": SMOOTHED, **THROUGH}
 """Attacks by another gradient: of a smoothed loss, or through one path of the method."""
 BLACK_BOX: dict[str, Ref] = {name: STANDARD[name] for name in ("square", "rays")}
 """By the logits, or the labels, alone."""

@@ -25,7 +25,8 @@ def test_jobs_of_the_default_run(tmp_path: Path) -> None:
     assert p.evaluations(TOPK) == ["fgsm", "pgd_20", "pgd_20_curve", "transfer", *members]
     plain = p.evaluations(Experiment("pgd_at", "none", 0))
     assert set(p.evaluations(TOPK)) - set(plain) == {
-        "full_soft_mask", "full_bpda", "full_exact_path",
+        "full_soft_mask", "full_soft_mask_wide", "full_soft_mask_targeted", "full_bpda",
+        "full_exact_path",
     }  # fmt: skip
     assert p.evaluations(Experiment("pgd_at", "topk_50", 1)) == ["fgsm", "pgd_20", "transfer"]
     assert p.experiments_with("diagnostics") == [
