@@ -55,5 +55,6 @@ _LONGER: dict[str, Ref] = {
     "rays_5000": {"name": "rays", "queries": 5000},
 }
 FURTHER: dict[str, dict[str, Ref]] = {"standard": _LONGER, "full": _LONGER}
-"""Suite -> attacks that follow on the images that are left, where those of the suite that need no
-gradient broke what the others did not, or the gradient is doubtful."""
+"""Suite -> attacks on the images that are left, where the gradient is doubtful."""
+AFTER = {"square_5000": "square", "rays_5000": "rays"}
+"""Of those, one that follows an attack too that broke what attacks with a gradient did not."""

@@ -1,6 +1,6 @@
 """``nenni.evaluate``: a classifier and a suite of attacks in, a table out."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import chain
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from nenni.adversary.attack_choice import AttackChoice
-from nenni.adversary.suite_attacks import FURTHER
+from nenni.adversary.suite_attacks import AFTER, FURTHER
 from nenni.adversary.suites import applicable, read_suite
 from nenni.core import radius
 from nenni.core.progress import Left
@@ -30,8 +30,7 @@ from nenni.evaluation.suite_result import SuiteResult, summary
 
 TRANSFER = "transfer"
 _BY_CHANCE = 0.01
-"""Share of a batch that attacks without a gradient may break beyond the others: one image in a
-hundred on honest networks, by one more attack."""
+"""Share of a batch that one more attack breaks on honest networks, or one image."""
 _DOUBTFUL = (
     "its gradient is zero, or not the slope of its function: believe the attacks without one"
 )
@@ -61,9 +60,9 @@ def evaluate(
     attacked in a faster layout that was proved to be the same function
     (:func:`nenni.adversary.fast_copy.faster`). A model whose passes differ is randomised: gradients
     are averaged, the worst point of each image is chosen on some draws and scored on others, and
-    no lucky draw ends an attack. A named suite goes on with longer attacks that need no gradient
-    where one of these broke what those with a gradient did not, or where the gradient is not the
-    slope of the function (:mod:`nenni.evaluation.gradient_check`).
+    no lucky draw ends an attack. Square and RayS of a named suite go on where they broke more than
+    one image in a hundred that attacks with a gradient did not, and so does the suite where the
+    gradient is not the slope of the function (:mod:`nenni.evaluation.gradient_check`).
 
     Parameters
     ----------
@@ -127,7 +126,7 @@ def evaluate(
         (done or Done()).for_work(key_of([model], head[0][:1], [seed, draws])),
     )  # fmt: skip
     if further and doubtful(subject, *head, eps=eps, norm=norm, seed=seed, draws=draws):
-        run.misled.append(_DOUBTFUL)
+        run.doubts.append(_DOUBTFUL)
     left, first = Left(count_batches(data, batch_size, examples)), 0
     for x, y in chain([head], batches):
         check_data(x, y, subject.classes)
@@ -157,7 +156,7 @@ class _Run:
     done: Done
     batches: list[dict[str, pd.DataFrame]] = field(default_factory=list)
     notes: dict[str, list[str]] = field(default_factory=dict)
-    misled: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
     def attack(self, x: Tensor, y: Tensor, first: int) -> bool:
         """Attack the next batch by the suite; whether any of it was still to be done."""
@@ -186,8 +185,9 @@ class _Run:
     def _asked(self, here: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, AttackChoice]]:
         """The attacks of the suite, and those that follow from what they found."""
         yield from self.attacks.items()
-        if self.further and (self.misled or misled([*here.values()])):
-            yield from self.further.items()
+        for name, attack in self.further.items():
+            if self.doubts or breaks_more(here, AFTER.get(name)):
+                yield name, attack
 
     def _attack_by(
         self,
@@ -221,7 +221,7 @@ class _Run:
             )
             for name in names
         }
-        of_all = [*self.subject.notes, *self.misled]
+        of_all = [*self.subject.notes, *self.doubts]
         notes = {name: [*of_all, *self.notes[name]] for name in tables}
         shares = least(tables.values())
         return SuiteResult(
@@ -232,19 +232,21 @@ class _Run:
         )
 
 
-def misled(tables: Sequence[pd.DataFrame]) -> bool:
-    """Whether attacks without a gradient broke more than a few images that those with one did not.
+def breaks_more(tables: Mapping[str, pd.DataFrame], name: str | None) -> bool:
+    """Whether an attack broke more than a few images that those with a gradient did not.
 
     Parameters
     ----------
-    tables : sequence of DataFrame
-        Examples of the attacks on one batch.
+    tables : mapping
+        Attack -> examples of one batch.
+    name : str or None
+        Which attack.
     """
-    by_gradient = [table for table in tables if table["backwards"].sum() > 0]
-    blind = [table for table in tables if table["backwards"].sum() == 0]
-    if not by_gradient or not blind:
+    by_gradient = [table for table in tables.values() if table["backwards"].sum() > 0]
+    if name is None or name not in tables or not by_gradient:
         return False
-    return float(((least(by_gradient) > 0.5) & (least(blind) < 0.5)).mean()) > _BY_CHANCE
+    more = (least(by_gradient) > 0.5) & (least([tables[name]]) < 0.5)
+    return int(more.sum()) > max(1, _BY_CHANCE * len(more))
 
 
 def _not_asked(here: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -130,6 +130,8 @@ class Alone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """What it says of each image by itself."""
+        if not len(images):
+            return self.network(images)  # type: ignore[no-any-return]
         return torch.cat([self.network(image) for image in images.split(1)])
 
 

@@ -43,8 +43,8 @@ def mask_flip(
     """PGD on L + c F, F the share of neurons that changed between essential and not, made smooth.
 
     F is the mean over layers and neurons of |s(x') - m(x)|, s the soft mask of the attacked image
-    and m the mask of the clean one. It is written for this defence: the noise a neuron gets is
-    largest where it should not have been judged non-essential.
+    and m the mask of the clean one; 0 where chance decides all masks. It is written for this
+    defence: the noise a neuron gets is largest where it should not have been judged non-essential.
 
     Parameters
     ----------
@@ -64,11 +64,12 @@ def mask_flip(
     Raises
     ------
     UserError
-        If no injected layer has a mask that the input decides.
+        If no layer is injected.
     """
-    layers = [layer for _, layer in noisy_layers(model) if not layer.choices.selection.randomised]
-    if not layers:
+    injected = [layer for _, layer in noisy_layers(model)]
+    if not injected:
         raise UserError("mask_flip attacks the masks of an injected network; this one has none")
+    layers = [layer for layer in injected if not layer.choices.selection.randomised]
     model = watched(model, inputs, labels, eps, norm, targeted=targeted)
     ball = Ball(inputs, eps, norm)
     with torch.no_grad(), _masks(layers, temperature) as found:
@@ -95,7 +96,7 @@ def _flipped(soft: Masks, clean: Masks, rows: Tensor) -> Tensor:
         for layer, masks in soft.items()
         for now, before in zip(masks, clean[layer], strict=True)
     ]
-    return torch.stack(shares).mean(0)
+    return torch.stack(shares).mean(0) if shares else torch.zeros(len(rows), device=rows.device)
 
 
 @contextmanager

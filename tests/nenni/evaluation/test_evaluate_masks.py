@@ -150,3 +150,29 @@ def test_only_the_least_costs_less_and_says_the_same(trained: nn.Module, held_ou
     assert spent[0]["forwards"] < 0.8 * spent[1]["forwards"]
     falling = least.summary["any_iterate"].to_numpy()
     assert (falling[1:] <= falling[:-1]).all()
+
+
+def test_a_network_that_is_never_right_has_nothing_to_attack(
+    trained: nn.Module, held_out: Digits
+) -> None:
+    wrong = (trained(held_out[0]).argmax(1) + 1) % 10
+    for least_only in (False, True):
+        found = nenni.evaluate(
+            trained, (held_out[0][:6], wrong[:6]), eps=EPS, least_only=least_only
+        )
+        assert found.robust_accuracy == 0.0
+        assert (found.examples["forwards"] == 0).all()
+
+
+def test_networks_that_chance_alone_masks_are_evaluated_and_diagnosed(
+    trained: nn.Module, held_out: Digits
+) -> None:
+    spec = nenni.InjectionSpec(nenni.Random(0.5), nenni.Sparse(0.5), normalise=False)
+    network = nenni.inject(trained, spec, held_out[0][:1])
+    nenni.fit(network, held_out[0])
+    few = (held_out[0][:8], held_out[1][:8])
+    suite = {"flip": {"name": "mask_flip", "steps": 3}, "square": {"name": "square"}}
+    found = nenni.evaluate(network, few, suite, eps=EPS, draws=2)
+    assert found.persistence["tries"].tolist() == [1, 3, 10, 30, 100]
+    square = found.examples[found.examples["attack"] == "square"]
+    assert square.loc[square["forwards"] > 0, "forwards"].min() == 5000, "none left after luck"
