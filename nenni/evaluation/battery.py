@@ -46,7 +46,7 @@ class Battery:
     largest_class : float
         Share of the most frequent label.
     zero_gradients : array
-        Which of the correctly classified images have a loss without any gradient.
+        Which of the correctly classified images have a margin without any gradient.
     disagreement : dict
         Scale -> images whose gradient is not that of the function.
     planted, missed : array

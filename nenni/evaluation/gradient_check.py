@@ -76,7 +76,9 @@ def disagreement(
 
 
 def without_gradient(model: nn.Module, images: Tensor, labels: Tensor, passes: int) -> Tensor:
-    """Which correctly classified images have no gradient of the loss at all, (N,) of bool.
+    """Which correctly classified images have no gradient of the margin at all, (N,) of bool.
+
+    Of cross entropy an honest network that is sure of itself has none either, in single precision.
 
     Parameters
     ----------
@@ -90,7 +92,7 @@ def without_gradient(model: nn.Module, images: Tensor, labels: Tensor, passes: i
     zero = torch.ones_like(labels, dtype=torch.bool)
     with frozen(model):
         for _ in range(passes):
-            found = ascent(model, images.clone(), objective(labels, "ce", targeted=False))
+            found = ascent(model, images.clone(), objective(labels, "margin", targeted=False))
             right = found.logits.argmax(1) == labels
             zero &= right & (found.gradient.flatten(1).abs().amax(1) == 0)
     return zero
