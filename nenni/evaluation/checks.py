@@ -81,7 +81,7 @@ CHECKS: dict[str, Check] = {
     "gradient and function": Check(
         "a gradient that is not the slope of the function leads attacks astray",
         lambda b: None if b.rounds else _gradient_is_off(b),
-        lambda _: _SOME,
+        lambda _: _MANY,
     ),
     "zero gradients": Check(
         "an image whose gradient is exactly zero cannot be attacked by it",
@@ -168,7 +168,7 @@ CHECKS: dict[str, Check] = {
     "gradient and rounding": Check(
         "a network that rounds or chooses by hard masks: its gradient is that of no small step",
         lambda b: _gradient_is_off(b) if b.rounds else None,
-        lambda _: _SOME,
+        lambda _: _MANY,
         kind="note",
     ),
 }

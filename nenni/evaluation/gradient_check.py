@@ -15,7 +15,7 @@ SCALES = (200, 50, 10)
 """Eps over the half-width of a difference."""
 _POINTS = 4
 """Points near each image, of whose quotients the median is taken."""
-_FEW, _DOUBT = 32, 0.1
+_FEW, _DOUBT = 32, 0.2
 """Images that are looked at before an evaluation, and the share of them that is no chance."""
 FACTOR = 2.0
 """Quotients between 1 / 2 and 2 count as agreement."""
@@ -55,22 +55,18 @@ def disagreement(
         Scale -> (N,) of bool.
     """
     streams = Keyed.by_content(images, generator(seed, "gradient check"))
-    quotients: dict[int, list[Tensor]] = {scale: [] for scale in SCALES}
-    margins = _Margins(model, images, labels, seed, draws)
-    largest = eps / min(SCALES)
-    for i in range(_POINTS):
-        u = streams.at(i).uniform(*images.shape[1:])
-        point = (images + largest * (2 * u - 1)).clamp(largest, 1 - largest)
-        gradient = margins.gradient(point)
-        step = unit(gradient, norm)
-        slope = (gradient * step).flatten(1).sum(1)
-        for scale in SCALES:
-            h = eps / scale
+    margins, found = _Margins(model, images, labels, seed, draws), {}
+    for scale in SCALES:
+        h, quotients = eps / scale, []
+        for i in range(_POINTS):
+            u = streams.at(i).uniform(*images.shape[1:])
+            point = (images + h * (2 * u - 1)).clamp(h, 1 - h)
+            gradient = margins.gradient(point)
+            step = unit(gradient, norm)
+            slope = (gradient * step).flatten(1).sum(1)
             rise = margins.at(point + h * step) - margins.at(point - h * step)
-            quotients[scale].append(rise / (2 * h) / slope)
-    found = {}
-    for scale, some in quotients.items():
-        middle = torch.stack(some).nan_to_num(nan=1.0).median(0).values
+            quotients.append(rise / (2 * h) / slope)
+        middle = torch.stack(quotients).nan_to_num(nan=1.0).median(0).values
         found[scale] = (middle < 1 / FACTOR) | (middle > FACTOR)
     return found
 
