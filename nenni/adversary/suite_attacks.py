@@ -3,7 +3,7 @@
 from nenni.core.plugins import Ref
 
 _APGD: Ref = {"name": "apgd", "loss": "pm", "steps": 50}
-_TOWARDS: Ref = {"name": "apgd_targeted", "steps": 30}
+_TOWARDS: Ref = {"name": "apgd_targeted", "steps": 40}
 
 QUICK: dict[str, Ref] = {
     "fgsm": {"name": "fgsm"},
@@ -26,13 +26,13 @@ THROUGH: dict[str, Ref] = {
 SMOOTHED: Ref = {"name": "pgd", "loss": "margin", "steps": 20, "samples": 5, "sigma": 0.05}
 STANDARD: dict[str, Ref] = {
     **QUICK,
-    "apgd_ce": {**_APGD, "loss": "ce"},
+    "apgd_margin": {**_APGD, "loss": "margin"},
     "apgd_pm": {**_APGD, "steps": 100},
     **THROUGH,
     "apgd_targeted": _TOWARDS,
     "ddn": {"name": "ddn"},
     "cw_l2": {"name": "cw_l2"},
-    "deepfool": {"name": "deepfool"},
+    "deepfool": {"name": "deepfool", "norm": "l2"},
     "random_noise": {"name": "random_noise"},
     "square": {"name": "square", "queries": 1000},
     "rays": {"name": "rays", "queries": 300},

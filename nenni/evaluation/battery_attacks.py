@@ -14,7 +14,7 @@ UNTARGETED: dict[str, Ref] = {
     "restarts": {**PGD, "restarts": 5},
     "margin": {**PGD, "loss": "margin"},
     "dlr": {**PGD, "loss": "dlr"},
-    "apgd_ce": STANDARD["apgd_ce"],
+    "apgd_margin": STANDARD["apgd_margin"],
     "apgd_pm": STANDARD["apgd_pm"],
 }
 """Away from the label, by the network's own gradient."""

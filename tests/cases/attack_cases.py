@@ -15,6 +15,7 @@ from nenni.adversary.attacks.cw_linf import cw_linf
 from nenni.adversary.attacks.ddn import ddn
 from nenni.adversary.attacks.deepfool import deepfool
 from nenni.adversary.attacks.fgsm import fgsm
+from nenni.adversary.attacks.fmn import fmn
 from nenni.adversary.attacks.hopskipjump import hopskipjump
 from nenni.adversary.attacks.mi_fgsm import mi_fgsm
 from nenni.adversary.attacks.pgd import pgd
@@ -35,6 +36,7 @@ LINF: dict[str, Attack] = {
     "square": partial(square, queries=50),
     "random_noise": random_noise,
     "hopskipjump": partial(hopskipjump, steps=2, directions=5),
+    "fmn": partial(fmn, steps=20),
     "apgd": partial(apgd, steps=20, restarts=2),
     "apgd_pm": partial(apgd, loss="pm", steps=20),
     "apgd_targeted": partial(apgd_targeted, steps=20),
@@ -53,6 +55,7 @@ L2: dict[str, Attack] = {
     "square": partial(square, norm="l2", queries=50),
     "random_noise": partial(random_noise, norm="l2"),
     "hopskipjump": partial(hopskipjump, norm="l2", steps=2, directions=5),
+    "fmn": partial(fmn, norm="l2", steps=20),
     "apgd": partial(apgd, norm="l2", steps=40),
     "apgd_targeted": partial(apgd_targeted, norm="l2", loss="margin", steps=20),
 }

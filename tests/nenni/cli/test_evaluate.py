@@ -47,6 +47,17 @@ def test_reads_networks_of_nenni_save(folder: Path, capsys: pytest.CaptureFixtur
     assert "bpda" in out
 
 
+def test_the_least_alone_is_cheaper_and_the_same(folder: Path) -> None:
+    words = ["--model", "my_digits:build", "--weights", "w.safetensors", "--data", "digits.npz"]
+    tables = []
+    for further in ([], ["--least"]):
+        assert call(*words, "--suite", "standard", "--out", "found", *further) == 0
+        tables.append(pd.read_csv(folder / "found" / "summary.csv").set_index("attack"))
+    whole, least = tables
+    assert least.loc["all attacks", "accuracy"] == whole.loc["all attacks", "accuracy"]
+    assert least.loc["all attacks", "forwards"] < whole.loc["all attacks", "forwards"]
+
+
 def test_reads_a_folder_of_images(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "rgb.py").write_text(
         "from torch import nn\n"

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from nenni.adversary.attacks.cw_l2 import cw_l2
 from nenni.adversary.attacks.ddn import ddn
 from nenni.adversary.attacks.deepfool import deepfool
+from nenni.adversary.attacks.fmn import fmn
 from nenni.adversary.attacks.hopskipjump import hopskipjump
 
 WEIGHT = torch.tensor([1.0, -2.0, 0.5, 3.0, 0.25, -1.5], dtype=torch.float64)
@@ -62,6 +63,8 @@ MINIMAL: list[tuple[str, Attack, str, float]] = [
     ("deepfool", partial(deepfool, norm="linf"), "linf", 0.021),
     ("ddn", partial(ddn, steps=300), "l2", 0.02),
     ("cw_l2", partial(cw_l2, c=1.0, steps=300), "l2", 0.03),
+    ("fmn", partial(fmn, norm="l2", steps=200), "l2", 0.02),
+    ("fmn", partial(fmn, steps=200), "linf", 0.02),
     ("hopskipjump", partial(hopskipjump, norm="l2", steps=20), "l2", 0.08),
     ("hopskipjump", partial(hopskipjump, norm="linf", steps=15), "linf", 0.2),
 ]
@@ -81,7 +84,7 @@ def test_minimal_attacks_find_the_distance(
     assert (found <= 1 + tolerance).all()
 
 
-@pytest.mark.parametrize(("name", "attack", "norm", "tolerance"), MINIMAL[:4])
+@pytest.mark.parametrize(("name", "attack", "norm", "tolerance"), MINIMAL[:6])
 def test_minimal_attacks_give_up_beyond_eps(
     name: str, attack: Attack, norm: str, tolerance: float
 ) -> None:
