@@ -23,7 +23,7 @@ ZOO = load_zoo()
 
 @pytest.fixture(scope="module")
 def held_out(digits: Digits) -> Digits:
-    return digits[0][800:840], digits[1][800:840]
+    return digits[0][800:824], digits[1][800:824]
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +42,19 @@ MASKS: dict[str, Callable[[nn.Module], nn.Module]] = {
 }
 
 
-@pytest.mark.parametrize("name", MASKS)
+FAST = ("remembers", "in company")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in MASKS],
+)
 def test_no_mask_hides_more_than_a_few_images(
     name: str, trained: nn.Module, held_out: Digits, reference: float
 ) -> None:
     model = MASKS[name](copy.deepcopy(trained)).eval()
     found = nenni.evaluate(model, held_out, eps=EPS, least_only=True)
-    assert found.robust_accuracy <= reference + 0.075
+    assert found.robust_accuracy <= reference + 2 / 24
     quick = nenni.evaluate(MASKS[name](copy.deepcopy(trained)).eval(), held_out, "quick", eps=EPS)
     hidden = quick.summary.set_index("attack").loc["pgd_20", "accuracy"]
     if name not in ("remembers", "in company", "decoy"):
@@ -170,7 +176,7 @@ def test_networks_that_chance_alone_masks_are_evaluated_and_diagnosed(
     spec = nenni.InjectionSpec(nenni.Random(0.5), nenni.Sparse(0.5), normalise=False)
     network = nenni.inject(trained, spec, held_out[0][:1])
     nenni.fit(network, held_out[0])
-    few = (held_out[0][:8], held_out[1][:8])
+    few = (held_out[0][:5], held_out[1][:5])
     suite = {"flip": {"name": "mask_flip", "steps": 3}, "square": {"name": "square"}}
     found = nenni.evaluate(network, few, suite, eps=EPS, draws=2)
     assert found.persistence["tries"].tolist() == [1, 3, 10, 30, 100]
