@@ -4,7 +4,7 @@
 
 Folders as for attack_reference.py. Local optimality is that of AttackBench (Cina et al., arXiv
 2404.19460), by its authors' package: the area under accuracy against radius, of an attack and of
-the least over all attacks, where each may spend 1,000 forward and 1,000 backward passes on an image.
+the least over all attacks, where each may spend 1,000 forward and 1,000 backward passes an image.
 Beside it stands the share of images whose perturbation is within 1 % of the smallest. Needs the
 packages attackbenchlib, foolbox, torchattacks and adv-lib, none of which the project needs.
 """
