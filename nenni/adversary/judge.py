@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nenni.adversary.ball import Ball
-from nenni.adversary.losses import margin
+from nenni.adversary.losses import is_wrong, margin
 from nenni.core import radius
 from nenni.core.types import Norm
 
@@ -88,9 +88,10 @@ class Judge:
         outputs : list of Tensor
             Logits (M, classes) or labels (M,), one for each pass.
         """
-        distances = torch.stack([self._distance(z, self.labels[rows]) for z in outputs])
-        wrong = (distances > 0).double().mean(0)
-        distance = distances.mean(0)
+        labels = self.labels[rows]
+        distance = torch.stack([self._distance(z, labels) for z in outputs]).mean(0)
+        missed = torch.stack([is_wrong(z, labels, self.targeted) for z in outputs])
+        wrong = missed.double().mean(0)
         self._last[rows] = distance
         self.history.append(self._last.mean())
         before = self.wrong[rows]
@@ -99,12 +100,12 @@ class Judge:
         if not len(some):
             return
         taken = some[self.ball.contains(images[some], rows[some])]
-        self.images[rows[taken]] = images[taken]
+        self.images[rows[taken]] = images[taken].to(self.images)
         self.wrong[rows[taken]] = wrong[taken]
         self.margin[rows[taken]] = distance[taken]
 
     def _distance(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Above 0 where the output is wrong."""
+        """By which points are ranked: above 0 where the output is wrong."""
         if outputs.dim() == 1:
             distance = (outputs != labels).double() * 2 - 1
         else:

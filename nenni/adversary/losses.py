@@ -106,5 +106,17 @@ def succeeds(logits: Tensor, labels: Tensor, targeted: bool = False) -> Tensor:
     return distance < 0 if targeted else distance > 0
 
 
+def is_wrong(outputs: Tensor, labels: Tensor, targeted: bool = False) -> Tensor:
+    """Which outputs, logits (N, classes) or labels (N,), are another class than the label, (N,).
+
+    With `targeted`, which are that class. Outputs that are not finite are wrong, and no target.
+    """
+    if outputs.dim() == 1:
+        usable, found = outputs >= 0, outputs
+    else:
+        usable, found = outputs.isfinite().all(1), outputs.argmax(1)
+    return usable & (found == labels) if targeted else ~(usable & (found == labels))
+
+
 def _largest_other(logits: Tensor, labels: Tensor) -> Tensor:
     return logits.scatter(1, labels[:, None], -torch.inf).amax(1)

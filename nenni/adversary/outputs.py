@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from nenni.adversary.judge import Watched
+from nenni.adversary.losses import is_wrong
 
 
 def classes(outputs: Tensor) -> Tensor:
@@ -29,6 +30,5 @@ def wrong_share(
         See :mod:`nenni.adversary.attacks`.
     """
     with model.one_point(images):
-        passes = [classes(model(images)) for _ in range(samples if model.randomised else 1)]
-    hit = torch.stack(passes) == labels
-    return (hit if targeted else ~hit).float().mean(0)
+        passes = [model(images) for _ in range(samples if model.randomised else 1)]
+    return torch.stack([is_wrong(z, labels, targeted) for z in passes]).float().mean(0)

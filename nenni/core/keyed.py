@@ -8,6 +8,9 @@ from torch import Tensor
 _SPREAD = -0x61C8864680B583EB
 """2^64 over the golden ratio, as a signed number: it keeps neighbouring counts far apart."""
 
+_MANTISSA = {torch.float16: 11, torch.bfloat16: 8, torch.float32: 24, torch.float64: 53}
+"""Bits that a number below 1 of each type can tell apart."""
+
 
 class Keyed:
     """One stream of random numbers per image, from a hash of a key and of where it is used.
@@ -46,7 +49,7 @@ class Keyed:
 
     def uniform(self, *shape: int) -> Tensor:
         """Numbers from 0 to below 1, (N, *shape)."""
-        bits = 24 if self.dtype != torch.float64 else 53
+        bits = _MANTISSA[self.dtype]
         drawn: Tensor = self._hashed(shape, bits).to(torch.float64) / 2**bits
         return drawn.to(self.dtype)
 

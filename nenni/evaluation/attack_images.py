@@ -26,7 +26,7 @@ Table = dict[str, list[float]]
 FLAGS = ["adv_correct", "adv_chosen", "any_correct", "any_chosen"]
 """Of those, what says whether an image was broken."""
 TRIES = 100
-"""Fresh draws on which the worst point of each image is scored, of a randomised network."""
+"""Fresh draws on which an image is scored, of a randomised network."""
 _UNCONFIRMED = (
     "{} of {} images were misclassified while they were attacked and not when asked again; they "
     "count as robust"
@@ -199,8 +199,8 @@ def attack_batch(
         ``forwards`` and ``backwards``, the passes that were spent on the image. The margin is the
         true logit less the largest other; a share of draws is 0 or 1 unless the network is
         randomised, where ``clean_chosen``, ``adv_chosen`` and ``any_chosen`` are shares of other
-        draws, by which the worse of two is chosen, and ``draws`` says on how many ``any_correct``
-        was scored. Outputs that are not finite count as wrong.
+        draws, by which the worse of two is chosen, and ``draws`` says on how many the others were
+        scored. Outputs that are not finite count as wrong.
     """
     hit = clean["chosen"] > 0 if going is None else going
     returned, worst = x.clone(), x.clone()
@@ -214,9 +214,12 @@ def attack_batch(
     where = (seed, "attack", name, str(eps))
     with warnings.catch_warnings(record=True) as caught, drawn(subject.model, *where, index):
         warnings.simplefilter("always")
-        labels = _runners_up(subject.model, x[hit], y[hit]) if attack.targeted else y[hit]
+        labels = y[hit]
+        if attack.targeted and len(labels):
+            labels = _runners_up(subject.model, x[hit], labels)
         watched = Watched(asked, judge, torch.arange(len(labels), device=y.device))
-        returned[hit] = attack(watched, x[hit], labels, eps, generator(*where))
+        if len(labels):
+            returned[hit] = attack(watched, x[hit], labels, eps, generator(*where))
     if not bool(Ball(x, eps, attack.norm).contains(returned).all()):
         raise RuntimeError(f"{attack.name} left its ball, or its images are not finite")
     notes = [str(warning.message) for warning in caught]
@@ -280,11 +283,11 @@ def _judged(
         any_ = score(model, points, y, 1, *where) if bool(broken.any()) else adv
         return adv | {"chosen": adv["correct"]}, any_ | {"chosen": any_["correct"]}, points
     choose, scored = (seed, "choose", index), (seed, "score", index)
-    adv = score(model, returned, y, draws, *scored)
+    adv = score(model, returned, y, TRIES, *scored)
     adv["chosen"] = score(model, returned, y, draws, *choose)["correct"]
     chosen = score(model, worst, y, draws, *choose)["correct"]
     seen = torch.zeros_like(hit)
-    seen[hit] = judge.margin.isfinite()
+    seen[hit] = judge.margin > -torch.inf
     better = seen & (chosen < adv["chosen"])
     points = torch.where(over_samples(better, worst), worst, returned)
     any_ = score(model, points, y, TRIES, *scored)

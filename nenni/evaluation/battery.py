@@ -13,7 +13,7 @@ from nenni.adversary.attack_choice import AttackChoice
 from nenni.adversary.suites import applicable, read_suite
 from nenni.adversary.through import Through
 from nenni.core.plugins import Ref
-from nenni.core.types import Norm
+from nenni.core.types import LARGEST_RADIUS, Norm
 from nenni.evaluation.attack_images import Attacked, attack_batch, score_clean, told
 from nenni.evaluation.battery_attacks import ADAPTIVE, ATTACKS, PGD, STEPS, WHITE_BOX
 from nenni.evaluation.binarisation import planted_and_missed
@@ -96,6 +96,8 @@ class Battery:
     @property
     def late_rise(self) -> float:
         """Share of the margin's rise that the last tenth of the steps made."""
+        if not self.path:
+            return 0.0
         start, end = self.path[0], self.path[-1]
         before = self.path[-1 - max(1, len(self.path) // 10)]
         return (end - before) / (end - start) if end > start else 0.0
@@ -140,12 +142,13 @@ def run_battery(
     pgd = trial.chosen({"pgd_20": PGD})["pgd_20"]
     followed = trial.attacked("pgd_20", pgd)
     tables = _compared(trial, pgd, pd.DataFrame(followed.table), source)
-    by_eps = {factor * eps: trial.run("pgd_20", pgd, factor * eps) for factor in _EPS_FACTORS}
+    whole = 1.0 if norm == "linf" else min(images[0].numel() ** 0.5, LARGEST_RADIUS)
+    radii = {min(factor * eps, whole) for factor in _EPS_FACTORS}
+    by_eps = {radius: trial.run("pgd_20", pgd, radius) for radius in sorted(radii)}
     longer = trial.chosen({f"{count} steps": {**PGD, "steps": count} for count in _STEP_COUNTS})
     by_steps = {a.arguments["steps"]: trial.run(name, a) for name, a in longer.items()}
     by_eps[eps] = by_steps[STEPS] = tables["pgd_20"]
     by_steps[2 * STEPS] = tables["twice_steps"]
-    whole = 1.0 if norm == "linf" else images[0].numel() ** 0.5
     planted, missed = trial.planted(pgd)
     probes = {"eps": eps, "norm": norm, "seed": seed, "draws": trial.passes}
     apart = disagreement(subject.attacked, images, labels, **probes)  # type: ignore[arg-type]

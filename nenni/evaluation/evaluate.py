@@ -171,6 +171,8 @@ class _Run:
             if not kept:
                 self.progress(f"{name}, image {first + len(x)}: {told(columns, choice, self.eps)}")
             worked |= not kept
+            if going is None and name != TRANSFER:
+                self.done.keep(name, choice, self.eps, x, columns)
             table = pd.DataFrame(columns)
             if going is not None:
                 table.loc[~going.cpu().numpy(), FLAGS] = 0.0
@@ -207,8 +209,6 @@ class _Run:
             self.subject, x, y, clean, choice, self.eps, seed=self.seed, name=name, index=first,
             draws=self.draws, source=self.source if name == TRANSFER else None, going=going,
         )  # fmt: skip
-        if own:
-            self.done.keep(name, choice, self.eps, x, found.table)
         return found.table, found.notes
 
     def result(self, norm: Norm) -> SuiteResult:
@@ -252,7 +252,8 @@ def breaks_more(tables: Mapping[str, pd.DataFrame], name: str | None) -> bool:
 def _not_asked(here: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Rows of an attack that a batch gave no reason for."""
     table, flags = next(iter(here.values())).copy(), least(here.values())
-    table[["forwards", "backwards"]] = 0.0
+    table[["forwards", "backwards", "linf", "l2"]] = 0.0
+    table["adv_pred"], table["adv_margin"] = table["clean_pred"], table["clean_margin"]
     for flag in FLAGS:
         table[flag] = flags
     return table

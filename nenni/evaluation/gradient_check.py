@@ -59,8 +59,11 @@ def disagreement(
     for scale in SCALES:
         h, quotients = eps / scale, []
         for i in range(_POINTS):
-            u = streams.at(i).uniform(*images.shape[1:])
-            point = (images + h * (2 * u - 1)).clamp(h, 1 - h)
+            if norm == "linf":
+                u = 2 * streams.at(i).uniform(*images.shape[1:]) - 1
+                point = (images + h * u).clamp(h, 1 - h)
+            else:
+                point = images + h * unit(streams.at(i).normal(*images.shape[1:]), "l2")
             gradient = margins.gradient(point)
             step = unit(gradient, norm)
             slope = (gradient * step).flatten(1).sum(1)

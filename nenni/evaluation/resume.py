@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nenni.core.checkpoint import Checkpoint
 from nenni.evaluation.attack_images import Table
-from nenni.evaluation.subject import drawn
+from nenni.evaluation.subject import copied, drawn
 
 Part = tuple[Table, list[str]]
 """Examples of one attack on one batch, and what should be known of them."""
@@ -73,9 +73,10 @@ def key_of(networks: Iterable[nn.Module], images: Tensor, settings: Any) -> str:
     """
     digests = [json.dumps(settings, sort_keys=True)]
     for network in networks:
+        asked = copied(network) or network
         digests.append(digest(network.state_dict().values()))
-        with drawn(network, "key"):
-            digests.append(digest([network(images.clone())]))
+        with drawn(asked, "key"):
+            digests.append(digest([asked(images.clone())]))
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 

@@ -75,10 +75,10 @@ def examine(model: nn.Module, images: Tensor) -> Subject:
     UserError
         If it is no classifier of such images.
     """
-    pristine = _copied(model)
-    trial = _copied(pristine) or model
+    pristine = copied(model)
+    trial = copied(pristine) or model
     classes, injected = check_classifier(trial, images[:1]), any(noisy_layers(model))
-    if varies(trial, images):
+    if varies(model if pristine is None else pristine, images):
         return Subject(model, model, classes, injected, randomised=True)
     if pristine is not None and remembers(pristine, images):
         fresh = Afresh(pristine)
@@ -137,14 +137,23 @@ class Alone(nn.Module):
 
 @torch.no_grad()
 def varies(model: nn.Module, images: Tensor) -> bool:
-    """Whether two passes on the same images differ: noise of this method, or of any other."""
+    """Whether two passes on the same images differ: noise of this method, or of any other.
+
+    A network that answers otherwise once it has seen an image, and stays with that, remembers; one
+    that goes on changing draws from a source of its own. Copies are asked, where there can be any.
+    """
     if is_randomised(model):
         return True
     outputs = []
     for i in range(2):
         with drawn(model, "probe", i):
-            outputs.append(model(images.clone()))
-    return not torch.equal(outputs[0].nan_to_num(), outputs[1].nan_to_num())
+            outputs.append((copied(model) or model)(images.clone()))
+    if not torch.equal(outputs[0].nan_to_num(), outputs[1].nan_to_num()):
+        return True
+    same = copied(model) or model
+    with drawn(model, "probe"):
+        passes = [same(images.clone()) for _ in range(3)]
+    return not torch.equal(passes[1].nan_to_num(), passes[2].nan_to_num())
 
 
 @torch.no_grad()
@@ -166,7 +175,8 @@ def remembers(pristine: nn.Module, images: Tensor) -> bool:
         without, with_it = copy.deepcopy(pristine), copy.deepcopy(pristine)
         first = without(near.clone())
         with_it(images.clone())
-        if _differ(first, with_it(near.clone()), _EXACTLY):
+        again = with_it(near.clone())
+        if _differ(first, again, _EXACTLY) or _differ(first, without(near.clone()), _EXACTLY):
             return True
     return False
 
@@ -202,8 +212,8 @@ def drawn(model: nn.Module, *purpose: int | str) -> Iterator[None]:
         yield
 
 
-def _copied(model: nn.Module | None) -> nn.Module | None:
-    """A copy; None of what cannot be copied."""
+def copied(model: nn.Module | None) -> nn.Module | None:
+    """A copy of a network; None of what cannot be copied."""
     try:
         return copy.deepcopy(model)
     except Exception:

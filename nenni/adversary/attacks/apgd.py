@@ -129,7 +129,8 @@ def ascend(
     found = look(image, rows, 0)
     state = _State(
         rows, image, image, found.gradient, found.value, image, found.gradient, found.value,
-        torch.full_like(found.value, 2 * ball.eps), torch.zeros_like(found.value),
+        torch.full_like(found.value, 2 * ball.eps, dtype=image.dtype),
+        torch.zeros_like(found.value),
         torch.ones_like(found.value, dtype=torch.bool), found.value,
     )  # fmt: skip
     checks = _checkpoints(steps)

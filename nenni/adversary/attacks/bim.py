@@ -33,7 +33,7 @@ def bim(
     model, inputs, labels, eps, norm, targeted
         See :mod:`nenni.adversary.attacks`.
     generator : Generator
-        Not used: the attack is deterministic.
+        Decides nothing: the attack is deterministic.
     loss, steps, relative_step, samples
         See :func:`nenni.adversary.attacks.pgd.pgd`.
     """

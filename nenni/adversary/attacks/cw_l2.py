@@ -44,7 +44,7 @@ def cw_l2(
     model, inputs, labels, eps, norm, targeted
         See :mod:`nenni.adversary.attacks`.
     generator : Generator
-        Not used: the attack is deterministic.
+        Decides nothing: the attack is deterministic.
     c : float
         Weight of the margin to begin with.
     searches : int

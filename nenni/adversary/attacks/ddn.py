@@ -42,7 +42,7 @@ def ddn(
     model, inputs, labels, eps, norm, targeted
         See :mod:`nenni.adversary.attacks`.
     generator : Generator
-        Not used: the attack is deterministic.
+        Decides nothing: the attack is deterministic.
     steps : int
         Number of gradient steps.
     gamma : float
@@ -66,6 +66,6 @@ def ddn(
                 break
             step = 0.01 + 0.99 * (1 + math.cos(math.pi * i / steps)) / 2
             moved = images + step * unit(gradient, norm) - inputs
-            radius = radius * torch.where(adversarial, 1 - gamma, 1 + gamma)
+            radius = radius * torch.where(adversarial, 1 - gamma, 1 + gamma).to(radius)
             images = (inputs + over_samples(radius, moved) * unit(moved, norm)).clamp(0, 1)
     return found.within(eps)

@@ -37,7 +37,7 @@ def deepfool(
     model, inputs, labels, eps, norm
         See :mod:`nenni.adversary.attacks`; untargeted only.
     generator : Generator
-        Not used: the attack is deterministic.
+        Decides nothing: the attack is deterministic.
     steps : int
         Largest number of linearisations.
     classes : int

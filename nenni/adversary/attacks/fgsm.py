@@ -34,7 +34,7 @@ def fgsm(
     model, inputs, labels, eps, norm, targeted
         See :mod:`nenni.adversary.attacks`.
     generator : Generator
-        Not used: the attack is deterministic.
+        Decides nothing: the attack is deterministic.
     loss : "ce", "margin", "dlr" or "pm"
         What rises: see :mod:`nenni.adversary.losses`.
     samples : int

@@ -46,7 +46,7 @@ def fmn(
     model, inputs, labels, eps, norm, targeted
         See :mod:`nenni.adversary.attacks`.
     generator : Generator
-        Not used: the attack is deterministic.
+        Decides nothing: the attack is deterministic.
     steps : int
         Number of gradient steps.
     step : float

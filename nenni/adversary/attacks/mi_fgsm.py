@@ -37,7 +37,7 @@ def mi_fgsm(
     model, inputs, labels, eps, norm, targeted
         See :mod:`nenni.adversary.attacks`.
     generator : Generator
-        Not used: the attack is deterministic.
+        Decides nothing: the attack is deterministic.
     loss, steps, relative_step
         See :func:`nenni.adversary.attacks.pgd.pgd`.
     decay : float

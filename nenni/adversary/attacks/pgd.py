@@ -99,6 +99,8 @@ def pgd(
             elif leave_broken or model.leave:
                 going &= ~model.broken
             rows = active[going]
+            if not len(rows):
+                break
             images = run(rows, draws.of(rows).at(i))
             reached = distance(rows, images)
             better = reached > worst[rows]

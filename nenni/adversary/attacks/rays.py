@@ -42,7 +42,7 @@ def rays(
         See :mod:`nenni.adversary.attacks`; untargeted only. The model may return labels (N,) or
         logits.
     generator : Generator
-        Not used: the attack is deterministic.
+        Decides nothing: the attack is deterministic.
     queries : int
         Points per image after which no more blocks are turned.
     samples : int

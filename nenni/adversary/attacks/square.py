@@ -75,7 +75,7 @@ def square(
             side = _side(share, point / points, inputs.shape[-2:])
             proposed = (_square_linf if norm == "linf" else _square_l2)(current, ball, side, draws)
         proposed = ball.project(proposed)
-        value = _margin(here, proposed, labels[active], targeted, samples)
+        value = _margin(here, proposed, labels[active], targeted, samples).to(best)
         better = value < best[active]
         found[active] = torch.where(over_samples(better, current), proposed, current)
         best[active] = torch.where(better, value, best[active])

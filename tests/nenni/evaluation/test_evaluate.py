@@ -78,7 +78,7 @@ def test_randomised_networks_get_averaged_gradients(
     noisy = inject(trained, make_spec(selection=Random(0.2)), held_out[0][:1])
     fit(noisy, held_out[0])
     found = nenni.evaluate(noisy, held_out, {"pgd": {"name": "pgd", "steps": 2}}, draws=4, eps=0.05)
-    shares = 4 * found.examples["adv_correct"]
+    shares = 4 * found.examples["adv_chosen"]
     assert (shares == shares.round()).all()
     assert shares.nunique() > 2
     tries = found.persistence.set_index("tries")["accuracy"]

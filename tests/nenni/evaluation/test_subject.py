@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -71,3 +72,37 @@ def test_what_cannot_be_copied_is_attacked_itself(trained: nn.Module, images: Te
     subject = examine(model, images)
     assert subject.attacked is model
     assert subject.notes == [NOT_COPIED]
+
+
+def test_memory_of_the_same_image_is_no_randomness(trained: nn.Module, images: Tensor) -> None:
+    """A detector of repeated queries; taken for random, it had a clean accuracy of 0."""
+
+    class Detecting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen: list[Tensor] = []
+
+        def forward(self, x: Tensor) -> Tensor:
+            z = trained(x)
+            for known in self.seen:
+                near = (x[:, None] - known).flatten(2).abs().amax(2).amin(1) < 0.2
+                z = torch.where(near[:, None], z.roll(1, 1), z)
+            self.seen = [x.detach().clone()]
+            return z  # type: ignore[no-any-return]
+
+    subject = examine(Detecting().eval(), images)
+    assert not subject.randomised
+    assert subject.notes == [REMEMBERS]
+    torch.testing.assert_close(subject.model(images), trained(images))
+
+
+def test_a_source_of_its_own_is_randomness(trained: nn.Module, images: Tensor) -> None:
+    class Private(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rng = np.random.default_rng(0)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return trained(x) + float(self.rng.normal())
+
+    assert examine(Private().eval(), images).randomised
