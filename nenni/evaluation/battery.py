@@ -212,7 +212,7 @@ class _Trial:
             name=name, index=0, draws=self.draws, source=by,
         )  # fmt: skip
         if by is None:
-            self.done.keep(name, attack, eps, self.images, found.table)
+            self.done.keep(name, attack, eps, self.images, found.table, found.notes)
         self.progress(f"{name}: {told(found.table, attack, eps)}")
         return found
 
@@ -226,9 +226,9 @@ class _Trial:
         """Examples of an attack, which may have been made before."""
         eps = self.eps if radius is None else radius
         known = self.done.find(name, attack, eps, self.images, self.labels, 0)
-        if by is not None or known is None:
-            known = self.attacked(name, attack, radius, by).table
-        return pd.DataFrame(known)
+        if by is None and known is not None:
+            return pd.DataFrame(known[0])
+        return pd.DataFrame(self.attacked(name, attack, radius, by).table)
 
     def run_anew(self, name: str, ref: Ref, radius: float) -> pd.DataFrame:
         """Examples of an attack by its config, under the norm of this trial."""

@@ -120,13 +120,12 @@ def evaluate(
     asked = {name: asdict(attack) for name, attack in (attacks | further).items()}
     networks = [model] if source is None else [model, source]
     key = key_of(networks, head[0], [asked, eps, seed, draws, least_only])
+    doubted = bool(further) and doubtful(subject, *head, eps=eps, norm=norm, seed=seed, draws=draws)
     run = _Run(
-        subject, attacks, further, source, eps, seed, draws, least_only,
+        subject, attacks, further, doubted, source, eps, seed, draws, least_only,
         Parts(resume, key, progress), progress,
         (done or Done()).for_work(key_of([model], head[0][:1], [seed, draws])),
     )  # fmt: skip
-    if further and doubtful(subject, *head, eps=eps, norm=norm, seed=seed, draws=draws):
-        run.doubts.append(_DOUBTFUL)
     left, first = Left(count_batches(data, batch_size, examples)), 0
     for x, y in chain([head], batches):
         check_data(x, y, subject.classes)
@@ -146,6 +145,7 @@ class _Run:
     subject: Subject
     attacks: Mapping[str, AttackChoice]
     further: Mapping[str, AttackChoice]
+    doubted: bool
     source: nn.Module | None
     eps: float
     seed: int
@@ -156,7 +156,6 @@ class _Run:
     done: Done
     batches: list[dict[str, pd.DataFrame]] = field(default_factory=list)
     notes: dict[str, list[str]] = field(default_factory=dict)
-    doubts: list[str] = field(default_factory=list)
 
     def attack(self, x: Tensor, y: Tensor, first: int) -> bool:
         """Attack the next batch by the suite; whether any of it was still to be done."""
@@ -172,7 +171,7 @@ class _Run:
                 self.progress(f"{name}, image {first + len(x)}: {told(columns, choice, self.eps)}")
             worked |= not kept
             if going is None and name != TRANSFER:
-                self.done.keep(name, choice, self.eps, x, columns)
+                self.done.keep(name, choice, self.eps, x, columns, said)
             table = pd.DataFrame(columns)
             if going is not None:
                 table.loc[~going.cpu().numpy(), FLAGS] = 0.0
@@ -188,7 +187,7 @@ class _Run:
         """The attacks of the suite, and those that follow from what they found."""
         yield from self.attacks.items()
         for name, attack in self.further.items():
-            if self.doubts or breaks_more(here, AFTER.get(name)):
+            if self.doubted or breaks_more(here, AFTER.get(name)):
                 yield name, attack
 
     def _attack_by(
@@ -204,7 +203,7 @@ class _Run:
         own = going is None and name != TRANSFER
         known = self.done.find(name, choice, self.eps, x, y, first) if own else None
         if known is not None:
-            return known, []
+            return known
         found = attack_batch(
             self.subject, x, y, clean, choice, self.eps, seed=self.seed, name=name, index=first,
             draws=self.draws, source=self.source if name == TRANSFER else None, going=going,
@@ -221,7 +220,7 @@ class _Run:
             )
             for name in names
         }
-        of_all = [*self.subject.notes, *self.doubts]
+        of_all = [*self.subject.notes, *([_DOUBTFUL] if self.doubted else [])]
         notes = {name: [*of_all, *self.notes[name]] for name in tables}
         shares = least(tables.values())
         return SuiteResult(

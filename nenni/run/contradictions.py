@@ -203,6 +203,7 @@ def _of_products(config: Config) -> Iterator[Problem]:
             "defence": config.experiments.get(figure.get("base", ""), config.defences),
             "evaluation": config.evaluations,
             "column": config.tables.columns,
+            "suite": config.suites,
         }
         for key, defined in shown.items():
             asked = [figure[key]] if key in figure else figure.get(f"{key}s", [])

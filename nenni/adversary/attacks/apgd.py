@@ -61,12 +61,12 @@ def apgd(
     """
     model = watched(model, inputs, labels, eps, norm, targeted=targeted, judged=True)
     draws, ball = Keyed.by_content(inputs, generator), Ball(inputs, eps, norm)
+
+    def away(rows: Tensor) -> Goal:
+        return objective(labels[rows], loss, targeted)
+
     with frozen(model):
         for run in range(restarts):
-
-            def away(rows: Tensor) -> Goal:
-                return objective(labels[rows], loss, targeted)
-
             ascend(model, ball, away, steps, samples, sigma, draws.at(run))
     return model.worst
 

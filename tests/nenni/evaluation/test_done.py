@@ -21,8 +21,7 @@ def test_what_one_has_done_the_other_does_not_repeat(trained: nn.Module, digits:
     assert {"restarts", "twice_steps"} <= made
     alone = nenni.diagnose(trained, (x, y), eps=EPS)
     pd.testing.assert_frame_equal(after.rows, alone.rows)
-    lines.clear()
-    again = nenni.evaluate(trained, (x, y), eps=EPS, done=after.done, progress=lines.append)
+    again = nenni.evaluate(trained, (x, y), eps=EPS, done=after.done)
     pd.testing.assert_frame_equal(again.summary, whole.summary)
 
 
@@ -38,3 +37,17 @@ def test_another_network_or_other_images_share_nothing(trained: nn.Module, digit
         apart = nenni.evaluate(model, data, suite, eps=EPS)
         shared = nenni.evaluate(model, data, suite, eps=EPS, done=done)
         pd.testing.assert_frame_equal(apart.summary, shared.summary)
+
+
+def test_what_was_noted_of_an_attack_is_said_again(trained: nn.Module, digits: Digits) -> None:
+    class Two(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return trained(x)[:, :2]
+
+    x = digits[0][800:810]
+    data = (x, Two()(x).argmax(1))
+    suite = {"dlr": {"name": "pgd", "loss": "dlr", "steps": 2}}
+    first = nenni.evaluate(Two().eval(), data, suite, eps=EPS)
+    assert "DLR loss is undefined" in first.summary.set_index("attack").loc["dlr", "notes"]
+    again = nenni.evaluate(Two().eval(), data, suite, eps=EPS, done=first.done)
+    pd.testing.assert_frame_equal(again.summary, first.summary)

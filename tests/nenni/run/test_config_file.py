@@ -92,9 +92,9 @@ def test_a_figure_of_a_table_that_no_run_makes(
         (
             "suites",
             [
-                "figures.attack_suite: draws the table 'suites', which this run does not make",
-                "figures.undefended_suite: draws the table 'suites', which this run does not make",
-                "figures.persistent_attacker: draws the table 'persistence', which this run does ",
+                "figures.attack_suite.suite: unknown name 'full'; defined are: none is defined",
+                "figures.undefended_suite.suite: unknown name 'undefended'",
+                "figures.persistent_attacker.suite: unknown name 'randomised'",
             ],
         ),
         (

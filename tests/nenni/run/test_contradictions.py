@@ -23,6 +23,7 @@ from nenni.run.config_file import load_claims, load_config
         ("eps: {pgd_at: 76.5, standard: 25.5}\n  compare", "eps: {pgd_at: 7, standard: 25.5}\n  compare", "tables.eps.pgd_at: evaluation 'fgsm' has no eps 7 for this base"),
         ("{name: n_m, n: 2, m: 4}}", "{name: n_m, n: 2, m: 4}, allocate: true}", "defences.nm_2_4.injection.allocate: selection 'n_m' has no fraction to allocate"),
         ("column: pgd_20}", "column: pgd_2o}", "figures.robustness_vs_bitops.column: unknown name 'pgd_2o'; defined are: fgsm, pgd_20, transfer"),
+        ("attack_suite, suite: undefended}", "attack_suite, suite: undefendet}", "figures.undefended_suite.suite: unknown name 'undefendet'; defined are: full, undefended, randomised"),
         ("defences: [topk_50, nm_2_4, alloc_50]", "defences: [topk_5o]", "figures.bitops_per_layer.defences: unknown name 'topk_5o'"),
         ("latency_per_layer, base: pgd_at, defence: topk_50}", "latency_per_layer, base: pgd_at, defence: topk_9}", "figures.latency_per_layer.defence: unknown name 'topk_9'"),
         ("describe: {examples: 500}", "describe: {examples: 501}", "describe.examples: should be at most the 500 val images of base 'pgd_at'"),
