@@ -224,7 +224,7 @@ def attack_batch(
         raise RuntimeError(f"{attack.name} left its ball, or its images are not finite")
     notes = [str(warning.message) for warning in caught]
     worst[hit] = judge.images
-    adv, any_, worst = _judged(subject, y, returned, worst, judge, hit, draws, seed, index)
+    adv, any_, worst = _judged(subject, y, returned, worst, draws, seed, index)
     if not subject.randomised and (lost := int((judge.broken & (any_["correct"][hit] > 0)).sum())):
         notes.append(_UNCONFIRMED.format(lost, len(y)))
     if bool((torch.stack([clean["pred"], adv["pred"], any_["pred"]]) < 0).any()):
@@ -261,36 +261,22 @@ def told(table: Table, attack: AttackChoice, eps: float) -> str:
 
 
 def _judged(
-    subject: Subject,
-    y: Tensor,
-    returned: Tensor,
-    worst: Tensor,
-    judge: Judge,
-    hit: Tensor,
-    draws: int,
-    seed: int,
-    index: int,
+    subject: Subject, y: Tensor, returned: Tensor, worst: Tensor, draws: int, seed: int, index: int
 ) -> tuple[Scores, Scores, Tensor]:
-    """Scores of the returned images and of the worst points tried, the latter, and which it is."""
-    model = subject.model
-    if not subject.randomised:
-        where = (seed, "score", index)
-        adv = score(model, returned, y, 1, *where)
-        broken = torch.zeros_like(hit)
-        broken[hit] = judge.broken
-        broken &= adv["correct"] > 0
-        points = torch.where(over_samples(broken, worst), worst, returned)
-        any_ = score(model, points, y, 1, *where) if bool(broken.any()) else adv
-        return adv | {"chosen": adv["correct"]}, any_ | {"chosen": any_["correct"]}, points
+    """Scores of the returned images, and of the worse of these and the worst points; the latter."""
+    model, passes = subject.model, TRIES if subject.randomised else 1
     choose, scored = (seed, "choose", index), (seed, "score", index)
-    adv = score(model, returned, y, TRIES, *scored)
+    adv = score(model, returned, y, passes, *scored)
+    if not subject.randomised:
+        tried = score(model, worst, y, 1, *scored)
+        worse = tried["correct"] < adv["correct"]
+        any_ = {name: torch.where(worse, tried[name], adv[name]) for name in adv}
+        points = torch.where(over_samples(worse, worst), worst, returned)
+        return adv | {"chosen": adv["correct"]}, any_ | {"chosen": any_["correct"]}, points
     adv["chosen"] = score(model, returned, y, draws, *choose)["correct"]
     chosen = score(model, worst, y, draws, *choose)["correct"]
-    seen = torch.zeros_like(hit)
-    seen[hit] = judge.margin > -torch.inf
-    better = seen & (chosen < adv["chosen"])
-    points = torch.where(over_samples(better, worst), worst, returned)
-    any_ = score(model, points, y, TRIES, *scored)
+    points = torch.where(over_samples(chosen < adv["chosen"], worst), worst, returned)
+    any_ = score(model, points, y, passes, *scored)
     return adv, any_ | {"chosen": torch.minimum(chosen, adv["chosen"])}, points
 
 
