@@ -53,7 +53,7 @@ def attack_suite(
             )  # fmt: skip
         axis.set_yticks(list(places.values()), list(places))
         axis.set_xlim(-2, 102)
-        axis.set_xlabel("accuracy (%): marker, the last point; stroke, the worst tried")
+        axis.set_xlabel("accuracy (%)\nmarker: last, stroke: worst tried")
         axis.set_ylabel("attack")
         eps = rows["eps"].max()
         radius = f"{'L∞' if norm == 'linf' else 'L2'}, eps {shown(eps, norm)}"
