@@ -26,7 +26,7 @@ THROUGH: dict[str, Ref] = {
 SMOOTHED: Ref = {"name": "pgd", "loss": "margin", "steps": 20, "samples": 5, "sigma": 0.05}
 STANDARD: dict[str, Ref] = {
     **QUICK,
-    "apgd_margin": {**_APGD, "loss": "margin"},
+    "apgd_margin": {**_APGD, "loss": "margin", "steps": 100},
     "apgd_pm": {**_APGD, "steps": 100},
     **THROUGH,
     "apgd_targeted": _TOWARDS,
@@ -34,7 +34,7 @@ STANDARD: dict[str, Ref] = {
     "cw_l2": {"name": "cw_l2"},
     "deepfool": {"name": "deepfool", "norm": "l2"},
     "random_noise": {"name": "random_noise"},
-    "square": {"name": "square", "queries": 1000},
+    "square": {"name": "square", "queries": 1500},
     "rays": {"name": "rays", "queries": 300},
 }
 SUITES: dict[str, dict[str, Ref]] = {
