@@ -53,13 +53,21 @@ def ascent(model: nn.Module, images: Tensor, objective: Goal) -> Ascent:
         If the model gives no gradient, as one that returns labels only.
     """
     images = images.detach().requires_grad_()
-    logits = differentiable(model(images))
+    logits = differentiable(model(images.clone()))
     value = objective(logits)
-    (gradient,) = torch.autograd.grad(value.sum(), images)
+    gradient = _gradient(value.sum(), images)
     if not bool(gradient.sum().isfinite()):
         warnings.warn("a gradient was not finite and was taken as 0 there", stacklevel=2)
         gradient = gradient.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
     return Ascent(gradient, value.detach(), logits.detach())
+
+
+def _gradient(value: Tensor, images: Tensor) -> Tensor:
+    try:
+        (gradient,) = torch.autograd.grad(value, images)
+    except RuntimeError as error:
+        raise UserError(f"the model gives no gradient for its images: {error}") from error
+    return gradient
 
 
 def mean_ascent(

@@ -130,7 +130,7 @@ class Watched(nn.Module):
     def __init__(self, network: nn.Module, judge: Judge | None, rows: Tensor) -> None:
         super().__init__()
         self.network, self.judge, self.rows = network, judge, rows
-        self.training = network.training
+        self.training = getattr(network, "training", False)
         self._of_one_point: list[Tensor] | None = None
 
     def of(self, rows: Tensor) -> "Watched":

@@ -31,7 +31,7 @@ class Through(nn.Module):
         if not any(noisy_layers(model)):
             raise UserError(f"the surrogate '{path}' is of an injected network; this one is plain")
         self.model, self.path, self.temperature = model, path, temperature
-        self.training = model.training
+        self.training = getattr(model, "training", False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits by the chosen path."""

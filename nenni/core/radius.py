@@ -25,16 +25,20 @@ def shown(eps: float, norm: Norm) -> str:
     return f"{to_read(eps, norm):g}/{_LEVELS}" if norm == "linf" else f"{eps:g}"
 
 
-def check(eps: float, norm: Norm) -> None:
-    """Refuse a radius that a config could not have.
+def check(eps: float, norm: Norm) -> float:
+    """The radius as a float, if a config could have it.
 
     Raises
     ------
     UserError
         If it is negative, not a number or too large, as 8 is where 8/255 is meant.
     """
+    try:
+        eps = float(eps)
+    except (TypeError, ValueError):
+        raise UserError(f"eps should be a number, got {eps!r}") from None
     if 0 <= to_read(eps, norm) <= LARGEST_RADIUS:
-        return
+        return eps
     largest = from_config(LARGEST_RADIUS, norm)
     remedy = f": write {eps:g}/{_LEVELS}" if norm == "linf" and 1 < eps <= _LEVELS else ""
     raise UserError(

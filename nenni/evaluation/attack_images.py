@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import Any
 
 import pandas as pd
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from nenni.adversary.attack_choice import AttackChoice
 from nenni.adversary.ball import Ball, length, over_samples
 from nenni.adversary.judge import Judge, Watched
+from nenni.adversary.losses import margin
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.progress import Left
 from nenni.core.radius import shown
@@ -19,7 +21,7 @@ from nenni.core.seeding import generator
 from nenni.core.types import Count
 from nenni.evaluation.preconditions import check_data
 from nenni.evaluation.scoring import Scores, robust, score
-from nenni.evaluation.subject import Subject, drawn, examine
+from nenni.evaluation.subject import UNSTEADY, Subject, Unsteady, at_random, drawn, examine
 
 Table = dict[str, list[float]]
 """Columns of :func:`attack_images` for one batch and eps."""
@@ -27,6 +29,11 @@ FLAGS = ["adv_correct", "adv_chosen", "any_correct", "any_chosen"]
 """Of those, what says whether an image was broken."""
 TRIES = 100
 """Fresh draws on which an image is scored, of a randomised network."""
+_ROUNDING, _FEW = 0.05, 0.05
+"""Share of the clean margins by which one may change by rounding, and of the images that may change
+by more."""
+_AGAIN = 5
+"""Passes that tell chance from rounding."""
 _UNCONFIRMED = (
     "{} of {} images were misclassified while they were attacked and not when asked again; they "
     "count as robust"
@@ -92,15 +99,46 @@ def attack_images(
         If model and data do not go together (:mod:`nenni.evaluation.preconditions`), or the attack
         needs a gradient that the model does not give.
     """
-    state = checkpoint.load() or {"tables": [], "notes": []}
+    kept = checkpoint.load() or {"tables": [], "notes": [], "unsteady": False}
+    subject = examine(model, images[:batch_size], eps=max(eps_grid), norm=attack.norm)
+    if kept["unsteady"]:
+        subject = at_random(subject, model)
+    check_data(images, labels, subject.classes)
+    every = partial(
+        _attack_each, images=images, labels=labels, attack=attack, eps_grid=eps_grid, seed=seed,
+        name=name, source=source, batch_size=batch_size, draws=draws, checkpoint=checkpoint,
+        progress=progress,
+    )  # fmt: skip
+    try:
+        return every(subject, kept)
+    except Unsteady:
+        progress(UNSTEADY)
+        return every(at_random(subject, model), {"tables": [], "notes": [], "unsteady": True})
+
+
+def _attack_each(
+    subject: Subject,
+    state: dict[str, Any],
+    *,
+    images: Tensor,
+    labels: Tensor,
+    attack: AttackChoice,
+    eps_grid: Sequence[float],
+    seed: int,
+    name: str,
+    source: nn.Module | None,
+    batch_size: int,
+    draws: int,
+    checkpoint: Checkpoint,
+    progress: Callable[[str], None],
+) -> tuple[pd.DataFrame, list[str]]:
+    """The batches and eps that are left, and all results; see :func:`attack_images`."""
     tables: list[Table] = state["tables"]
     notes: list[str] = state["notes"]
     batches = range(0, len(images), batch_size)
     left = Left(len(batches) * len(eps_grid), done=len(tables))
     if tables:
         progress(f"resumed after batch {left.of()}")
-    subject = examine(model, images[:batch_size])
-    check_data(images, labels, subject.classes)
     notes += [note for note in subject.notes if note not in notes]
     for start in batches:
         x, y = images[start : start + batch_size], labels[start : start + batch_size]
@@ -112,7 +150,7 @@ def attack_images(
             )  # fmt: skip
             tables.append(attacked.table)
             notes += [note for note in attacked.notes if note not in notes]
-            checkpoint.save({"tables": tables, "notes": notes})
+            checkpoint.save(state)
             progress(f"batch {left.after()}: {told(attacked.table, attack, eps)}")
     by_eps = [table for i in range(len(eps_grid)) for table in tables[i :: len(eps_grid)]]
     return pd.concat([pd.DataFrame(table) for table in by_eps], ignore_index=True), notes
@@ -201,6 +239,11 @@ def attack_batch(
         randomised, where ``clean_chosen``, ``adv_chosen`` and ``any_chosen`` are shares of other
         draws, by which the worse of two is chosen, and ``draws`` says on how many the others were
         scored. Outputs that are not finite count as wrong.
+
+    Raises
+    ------
+    Unsteady
+        If the subject is no deterministic network, as which it was taken.
     """
     hit = clean["chosen"] > 0 if going is None else going
     returned, worst = x.clone(), x.clone()
@@ -225,8 +268,10 @@ def attack_batch(
     notes = [str(warning.message) for warning in caught]
     worst[hit] = judge.images
     adv, any_, worst = _judged(subject, y, returned, worst, draws, seed, index)
-    if not subject.randomised and (lost := int((judge.broken & (any_["correct"][hit] > 0)).sum())):
-        notes.append(_UNCONFIRMED.format(lost, len(y)))
+    lost = judge.broken & (any_["correct"][hit] > 0)
+    if bool(lost.any()):
+        _check_steady(subject, judge, lost, clean["margin"])
+        notes.append(_UNCONFIRMED.format(int(lost.sum()), len(y)))
     if bool((torch.stack([clean["pred"], adv["pred"], any_["pred"]]) < 0).any()):
         notes.append("some outputs are not finite; those images count as wrong")
     spent = torch.zeros(2, len(y), dtype=torch.float64, device=y.device)
@@ -253,6 +298,30 @@ def attack_batch(
     }
     table = {name: column.tolist() for name, column in columns.items()}
     return Attacked(table, list(dict.fromkeys(notes)), worst, judge)
+
+
+def _check_steady(subject: Subject, judge: Judge, lost: Tensor, clean: Tensor) -> None:
+    """Whether more images than a few are answered otherwise, by far, when they are asked again.
+
+    A network of this method is left out: the last digits of a sum may flip its masks.
+
+    Raises
+    ------
+    Unsteady
+        If so.
+    """
+    if subject.injected:
+        return
+    apart = torch.zeros_like(judge.margin[lost])
+    for _ in range(_AGAIN):
+        with torch.no_grad():
+            outputs = subject.model(judge.images[lost].clone())
+        labels = judge.labels[lost]
+        again = margin(outputs, labels) if outputs.dim() > 1 else (outputs != labels) * 2 - 1
+        apart = torch.maximum(apart, judge.margin[lost] - again.to(apart))
+    changed = int((apart > _ROUNDING * clean.nan_to_num().abs().mean()).sum())
+    if changed > max(1, _FEW * len(lost)):
+        raise Unsteady
 
 
 def told(table: Table, attack: AttackChoice, eps: float) -> str:

@@ -20,9 +20,8 @@ from nenni.evaluation.binarisation import planted_and_missed
 from nenni.evaluation.consistency import inconsistent
 from nenni.evaluation.done import Done
 from nenni.evaluation.gradient_check import disagreement, without_gradient
-from nenni.evaluation.preconditions import check_data
 from nenni.evaluation.scoring import Scores, least, robust, robust_at_any
-from nenni.evaluation.subject import Subject, examine
+from nenni.evaluation.subject import Subject
 
 Flags = NDArray[np.float64]
 """One number per image, 0 or 1, or a share of draws."""
@@ -59,6 +58,8 @@ class Battery:
         Accuracy under PGD of an injected network whose noise is switched off.
     rounds : bool
         The network is known to round, or to choose by hard masks.
+    copied : bool
+        Copies of it could be asked what they remember.
     """
 
     tables: dict[str, pd.DataFrame]
@@ -75,6 +76,7 @@ class Battery:
     path: list[float]
     exact_accuracy: float | None
     rounds: bool
+    copied: bool
 
     @property
     def n(self) -> int:
@@ -121,6 +123,7 @@ class Battery:
 
 
 def run_battery(
+    subject: Subject,
     model: nn.Module,
     images: Tensor,
     labels: Tensor,
@@ -133,10 +136,15 @@ def run_battery(
     done: Done,
     progress: Callable[[str], None],
 ) -> Battery:
-    """Run every attack; see :func:`nenni.evaluation.diagnose.diagnose` for the parameters."""
-    check_data(images, labels, None)
-    subject = examine(model, images)
-    check_data(images, labels, subject.classes)
+    """Run every attack on a network, of which it is known how it has to be asked.
+
+    See :func:`nenni.evaluation.diagnose.diagnose` for the other parameters.
+
+    Raises
+    ------
+    Unsteady
+        If the subject is no deterministic network, as which it was taken.
+    """
     clean = score_clean(subject, images, labels, draws, seed, 0)
     trial = _Trial(subject, images, labels, clean, eps, norm, seed, draws, done, progress)
     pgd = trial.chosen({"pgd_20": PGD})["pgd_20"]
@@ -168,6 +176,7 @@ def run_battery(
         path=[float(value) for value in followed.judge.history],
         exact_accuracy=_exact_accuracy(trial, pgd),
         rounds=subject.injected,
+        copied=subject.copied,
     )
 
 
@@ -278,7 +287,7 @@ class Scaled(nn.Module):
     def __init__(self, model: nn.Module, factor: float) -> None:
         super().__init__()
         self.model, self.factor = model, factor
-        self.training = model.training
+        self.training = getattr(model, "training", False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Scaled logits."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nenni.adversary.ball import Ball
+from nenni.adversary.gradient import frozen
 from nenni.adversary.judge import Judge, Watched
 from nenni.core.keyed import Keyed
 from nenni.core.seeding import generator
@@ -88,31 +89,53 @@ class Features(nn.Module):
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.model, self.training = model, model.training
-        self._seen: list[Tensor] = []
+        self.model, self.training = model, getattr(model, "training", False)
+        self.call: int | None = None
 
     def there(self, images: Tensor) -> bool:
-        """Whether there is one, and it sees one row per image."""
-        with torch.no_grad():
-            found = self._found(images)
-        return found is not None and found.dim() == 2 and len(found) == len(images)
+        """Whether there is one, and it sees one row per image.
+
+        The logits have a gradient for what it returns, and that has one for the images: a head that
+        the logits do not hear, or that is cut off, is not it.
+        """
+        with frozen(self.model):
+            x = images.clone().requires_grad_()
+            logits, calls = self._asked(x.clone())
+            if not logits.requires_grad:
+                return False
+            outputs = [z for _, z in calls]
+            heard = _gradients(logits.square().sum(), outputs)
+        for call, (features, _) in enumerate(calls):
+            rows = features.dim() == 2 and len(features) == len(images)
+            if rows and features.requires_grad and heard[call] is not None:
+                self.call = call
+        return self.call is not None
 
     def forward(self, images: Tensor) -> Tensor:
         """Features (N, d)."""
-        found = self._found(images)
-        assert found is not None
-        return found
+        assert self.call is not None
+        _, calls = self._asked(images.clone())
+        return calls[self.call][0]
 
-    def _found(self, images: Tensor) -> Tensor | None:
-        seen: list[Tensor] = []
+    def _asked(self, images: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """Logits, and what each call of a linear layer was given and returned."""
+        seen: list[tuple[Tensor, Tensor]] = []
 
-        def keep(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            seen.append(inputs[0])
+        def keep(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            seen.append((inputs[0], output))
 
         layers = [module for module in self.model.modules() if isinstance(module, nn.Linear)]
-        with hooked([layer.register_forward_pre_hook(keep) for layer in layers]):
-            self.model(images.clone())
-        return seen[-1] if seen else None
+        with hooked([layer.register_forward_hook(keep) for layer in layers]):
+            return self.model(images), seen
+
+
+def _gradients(value: Tensor, of: list[Tensor]) -> list[Tensor | None]:
+    """The gradient of a number for each of some tensors, None where it has none."""
+    used = [z for z in of if z.requires_grad]
+    if not used:
+        return [None] * len(of)
+    found = iter(torch.autograd.grad(value, used, allow_unused=True))
+    return [next(found) if z.requires_grad else None for z in of]
 
 
 class Readout(nn.Module):

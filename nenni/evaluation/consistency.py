@@ -1,11 +1,9 @@
 """Whether a network's answer to an image depends on the batch, the order or the past."""
 
-import copy
-
 import torch
 from torch import Tensor, nn
 
-from nenni.evaluation.subject import drawn
+from nenni.evaluation.subject import copied, drawn
 
 _EXACTLY = 1e-4
 """Share of the outputs' deviation by which an answer to the same batch may change."""
@@ -28,14 +26,10 @@ def inconsistent(model: nn.Module, images: Tensor, attacked: Tensor) -> dict[str
     -------
     dict
         ``memory``: the attacked images, on a copy that saw the images before, and on one that saw
-        nothing. ``batch``: each alone, and among the others. ``order``: the batch turned round, and
-        asked twice. Empty where the network cannot be copied.
+        nothing, unless the network cannot be copied. ``batch``: each alone, and among the others.
+        ``order``: the batch turned round, and asked twice.
     """
-    try:
-        fresh = [copy.deepcopy(model) for _ in range(4)]
-    except Exception:
-        return {}
-    apart, seen, alone, turned = fresh
+    apart, seen, alone, turned = (copied(model) or model for _ in range(4))
     with drawn(model, "consistency"):
         first = apart(attacked.clone())
         seen(images.clone())
@@ -43,8 +37,8 @@ def inconsistent(model: nn.Module, images: Tensor, attacked: Tensor) -> dict[str
         single = torch.cat([alone(image.clone()) for image in attacked.split(1)])
         backwards = turned(attacked.flip(0)).flip(0)
         twice = apart(attacked.clone())
-    return {
-        "memory": _changed(first, again, _EXACTLY),
+    memory = {} if seen is model else {"memory": _changed(first, again, _EXACTLY)}
+    return memory | {
         "batch": _changed(first, single, _ROUNDING),
         "order": _changed(first, backwards, _ROUNDING) | _changed(first, twice, _EXACTLY),
     }

@@ -9,18 +9,23 @@ from scipy.stats import binomtest
 from torch import nn
 
 from nenni.core import radius
+from nenni.core.errors import UserError
 from nenni.core.types import Norm
 from nenni.data.batches import Data, all_labelled, device_of
 from nenni.evaluation.battery import Battery, run_battery
 from nenni.evaluation.checks import CHECKS, Kind
 from nenni.evaluation.done import Done
+from nenni.evaluation.preconditions import check_data
 from nenni.evaluation.resume import key_of
 from nenni.evaluation.scoring import ALL_CHECKS
+from nenni.evaluation.subject import UNCOPIED, UNSTEADY, Subject, Unsteady, at_random, examine
 
 TRUSTWORTHY = "trustworthy"
 MASKED = "not to be believed"
 WEAK = "PGD-20 is too weak, believe the least over stronger attacks"
-UNDECIDED = "undecided, too few images"
+UNDECIDED = "undecided"
+_ENOUGH = 20
+"""Images; of fewer hardly any check can fail."""
 _LEVEL = 0.05
 """Chance, at most, that any check of a network without fault fails."""
 _SETTLED = 0.05
@@ -98,24 +103,39 @@ def diagnose(
         Root of the random choices.
     done : Done or None
         What :func:`nenni.evaluate` found of the same network with the same seed and draws, its
-        ``done``: those attacks are not made again.
+        ``done``: those attacks are not made again, but PGD-20, whose path is looked at.
     progress : callable
         Receives one line per attack.
 
     Raises
     ------
     UserError
-        If model and data do not go together, the model gives no gradient, or eps is no radius.
+        If model and data do not go together, the model gives no gradient, or eps is no radius
+        above 0.
     """
-    radius.check(eps, norm)
+    eps = radius.check(eps, norm)
+    if eps == 0:
+        raise UserError("a ball of eps 0 holds the image alone: there is nothing to diagnose")
     images, labels = all_labelled(data, device_of(model), examples)
-    done = (done or Done()).for_work(key_of([model], images[:1], [seed, draws]))
-    battery = run_battery(
-        model, images, labels, eps=eps, norm=norm, source=source, seed=seed, draws=draws,
-        done=done, progress=progress,
-    )  # fmt: skip
-    rows, verdict = judge(battery)
-    return Diagnosis(rows, battery.curves(), verdict, done)
+    check_data(images, labels, None)
+    subject = examine(model, images, eps=eps, norm=norm)
+    check_data(images, labels, subject.classes)
+
+    def found(subject: Subject) -> Diagnosis:
+        work = [seed, draws, subject.randomised]
+        kept = (done or Done()).for_work(key_of([model], images[:1], work))
+        battery = run_battery(
+            subject, model, images, labels, eps=eps, norm=norm, source=source, seed=seed,
+            draws=draws, done=kept, progress=progress,
+        )  # fmt: skip
+        rows, verdict = judge(battery)
+        return Diagnosis(rows, battery.curves(), verdict, kept)
+
+    try:
+        return found(subject)
+    except Unsteady:
+        progress(UNSTEADY)
+        return found(at_random(subject, model))
 
 
 def judge(battery: Battery) -> tuple[pd.DataFrame, str]:
@@ -148,7 +168,7 @@ def judge(battery: Battery) -> tuple[pd.DataFrame, str]:
         )
     rows += _scalars(battery)
     table = pd.DataFrame(rows)
-    verdict = _verdict(table, battery.n)
+    verdict = _verdict(table, battery)
     failures = int((table["verdict"] == "fail").sum())
     table.loc[len(table)] = {
         "name": ALL_CHECKS, "value": failures, "threshold": 0, "p": math.nan,
@@ -193,7 +213,7 @@ def _scalars(battery: Battery) -> list[dict[str, object]]:
     return rows
 
 
-def _verdict(rows: pd.DataFrame, n: int) -> str:
+def _verdict(rows: pd.DataFrame, battery: Battery) -> str:
     """What speaks against the network most, in a sentence."""
     kinds: dict[str, Kind] = {name: check.kind for name, check in CHECKS.items()}
     of_kind = rows["name"].map(kinds)
@@ -203,8 +223,10 @@ def _verdict(rows: pd.DataFrame, n: int) -> str:
             return f"{words}: {_strongest(failed)}"
     few = rows[(rows["verdict"] == _WORDS["few"]) & (of_kind == "masked")]
     if len(few):
-        return f"{UNDECIDED} (n = {n}): {_strongest(few)}"
-    return TRUSTWORTHY
+        return f"{UNDECIDED}, too few images (n = {battery.n}): {_strongest(few)}"
+    if battery.n < _ENOUGH:
+        return f"{UNDECIDED}, too few images (n = {battery.n}): hardly any check could fail"
+    return TRUSTWORTHY if battery.copied else f"{UNDECIDED}: {UNCOPIED}"
 
 
 def _strongest(rows: pd.DataFrame) -> str:

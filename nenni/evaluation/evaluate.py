@@ -1,6 +1,6 @@
 """``nenni.evaluate``: a classifier and a suite of attacks in, a table out."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import chain
@@ -17,7 +17,13 @@ from nenni.adversary.suites import applicable, read_suite
 from nenni.core import radius
 from nenni.core.progress import Left
 from nenni.core.types import Norm
-from nenni.data.batches import Data, count_batches, device_of, labelled_batches
+from nenni.data.batches import (
+    Data,
+    check_repeatable,
+    count_batches,
+    device_of,
+    labelled_batches,
+)
 from nenni.evaluation.attack_images import FLAGS, TRIES, attack_batch, score_clean, told
 from nenni.evaluation.done import Done
 from nenni.evaluation.gradient_check import doubtful
@@ -25,7 +31,7 @@ from nenni.evaluation.persistence import persistence
 from nenni.evaluation.preconditions import check_data
 from nenni.evaluation.resume import Part, Parts, digest, key_of
 from nenni.evaluation.scoring import Scores, least
-from nenni.evaluation.subject import Subject, examine
+from nenni.evaluation.subject import UNSTEADY, Subject, Unsteady, at_random, examine
 from nenni.evaluation.suite_result import SuiteResult, summary
 
 TRANSFER = "transfer"
@@ -103,39 +109,52 @@ def evaluate(
     UserError
         If model, data and suite do not go together, or eps is no radius.
     """
-    radius.check(eps, norm)
-    batches = labelled_batches(data, batch_size, device_of(model), examples)
+    eps = radius.check(eps, norm)
+    read = partial(labelled_batches, data, batch_size, device_of(model), examples)
+    batches = read()
     head = next(batches)
     check_data(*head, None)
-    subject = examine(model, head[0])
+    subject = examine(model, head[0], eps=eps, norm=norm)
     attacks = read_suite(suite, norm)
     if source is not None:
         attacks |= read_suite({TRANSFER: {"name": "pgd"}}, norm)
     named = FURTHER.get(suite, {}) if isinstance(suite, str) else {}
     further = read_suite(named, norm) if named else {}
-    fitting = partial(
-        applicable, injected=subject.injected, randomised=subject.randomised, samples=draws
-    )
-    attacks, further = fitting(attacks), fitting(further)
-    asked = {name: asdict(attack) for name, attack in (attacks | further).items()}
-    networks = [model] if source is None else [model, source]
-    key = key_of(networks, head[0], [asked, eps, seed, draws, least_only])
-    doubted = bool(further) and doubtful(subject, *head, eps=eps, norm=norm, seed=seed, draws=draws)
-    run = _Run(
-        subject, attacks, further, doubted, source, eps, seed, draws, least_only,
-        Parts(resume, key, progress), progress,
-        (done or Done()).for_work(key_of([model], head[0][:1], [seed, draws])),
-    )  # fmt: skip
-    left, first = Left(count_batches(data, batch_size, examples)), 0
-    for x, y in chain([head], batches):
-        check_data(x, y, subject.classes)
-        if run.attack(x, y, first):
-            progress(f"batch {left.after()}")
-        else:
-            left.skip()
-        first += len(x)
-    run.parts.discard()
-    return run.result(norm)
+
+    def attacked(subject: Subject, batches: Iterable[tuple[Tensor, Tensor]]) -> SuiteResult:
+        fitting = partial(
+            applicable, injected=subject.injected, randomised=subject.randomised, samples=draws
+        )
+        here, after = fitting(attacks), fitting(further)
+        asked = [[name, asdict(attack)] for name, attack in (here | after).items()]
+        networks = [model] if source is None else [model, source]
+        settings = [asked, eps, seed, draws, least_only, subject.randomised]
+        doubted = bool(further) and doubtful(
+            subject, *head, eps=eps, norm=norm, seed=seed, draws=draws
+        )
+        work = [seed, draws, subject.randomised]
+        run = _Run(
+            subject, here, after, doubted, source, eps, seed, draws, least_only,
+            Parts(resume, key_of(networks, head[0], settings), progress), progress,
+            (done or Done()).for_work(key_of([model], head[0][:1], work)),
+        )  # fmt: skip
+        left, first = Left(count_batches(data, batch_size, examples)), 0
+        for x, y in batches:
+            check_data(x, y, subject.classes)
+            if run.attack(x, y, first):
+                progress(f"batch {left.after()}")
+            else:
+                left.skip()
+            first += len(x)
+        run.parts.discard()
+        return run.result(norm)
+
+    try:
+        return attacked(subject, chain([head], batches))
+    except Unsteady:
+        check_repeatable(data)
+        progress(UNSTEADY)
+        return attacked(at_random(subject, model), read())
 
 
 @dataclass(frozen=True)
@@ -166,7 +185,7 @@ class _Run:
         for name, choice in self._asked(here):
             going = left if self.least_only or name in self.further else None
             do = partial(self._attack_by, choice, name, x, y, clean, first, going)
-            (columns, said), kept = self.parts.next(data, do)
+            (columns, said), kept = self.parts.next(f"{name} {data}", do)
             if not kept:
                 self.progress(f"{name}, image {first + len(x)}: {told(columns, choice, self.eps)}")
             worked |= not kept

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from nenni.core.errors import UserError
 from nenni.data.batches import check_labels
@@ -17,7 +18,12 @@ def check_classifier(model: nn.Module, images: Tensor) -> int | None:
         If the model is in train mode, the images are no images or not accepted, or what returns is
         neither logits (N, classes) nor labels (N,).
     """
-    if any(module.training for module in model.modules()):
+    if any(is_lazy(parameter) for parameter in model.parameters()):
+        raise UserError(
+            "the model has layers without weights yet (lazy modules): load its weights, or ask it "
+            "once, first"
+        )
+    if any(getattr(module, "training", False) for module in model.modules()):
         raise UserError(
             "the model is in train mode, where dropout and batch norm give other answers: call "
             "model.eval() first"
@@ -26,10 +32,11 @@ def check_classifier(model: nn.Module, images: Tensor) -> int | None:
     shape = tuple(images.shape)
     try:
         with torch.random.fork_rng():
-            outputs = model(images)
-    except RuntimeError as error:
+            outputs = model(images.clone())
+    except Exception as error:
         what = f"{images.dtype} of shape {shape}"
-        raise UserError(f"the model does not accept images, {what}: {error}") from error
+        told = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise UserError(f"the model does not accept images, {what}: {told}") from error
     if not isinstance(outputs, Tensor):
         raise UserError(f"the model returns a {type(outputs).__name__}; it should return logits")
     if outputs.dim() == 1 and len(outputs) == len(images) and not outputs.is_floating_point():

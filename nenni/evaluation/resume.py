@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from nenni.core.checkpoint import Checkpoint
 from nenni.evaluation.attack_images import Table
 from nenni.evaluation.subject import copied, drawn
 
+_PROBES, _NEAR = 8, 0.05
+"""Points near the first image, and as many anywhere; how far from it."""
 Part = tuple[Table, list[str]]
 """Examples of one attack on one batch, and what should be known of them."""
 
@@ -38,16 +41,16 @@ class Parts:
             self._state = kept
             progress(f"resumed after {len(kept['parts'])} parts")
 
-    def next(self, data: str, do: Callable[[], Part]) -> tuple[Part, bool]:
-        """The next part, and whether it was kept: it is done anew unless it is of this data."""
+    def next(self, what: str, do: Callable[[], Part]) -> tuple[Part, bool]:
+        """The next part, and whether it was kept: it is done anew unless it is the same work."""
         parts = self._state["parts"]
-        if self._taken < len(parts) and parts[self._taken]["data"] == data:
+        if self._taken < len(parts) and parts[self._taken]["what"] == what:
             self._taken += 1
             found = parts[self._taken - 1]
             return (found["table"], found["notes"]), True
         del parts[self._taken :]
         table, notes = do()
-        parts.append({"data": data, "table": table, "notes": notes})
+        parts.append({"what": what, "table": table, "notes": notes})
         self._checkpoint.save(self._state)
         self._taken += 1
         return (table, notes), False
@@ -57,15 +60,14 @@ class Parts:
         self._checkpoint.discard()
 
 
-@torch.no_grad()
 def key_of(networks: Iterable[nn.Module], images: Tensor, settings: Any) -> str:
     """Name of a piece of work, which a part kept by another call must have been part of.
 
     Parameters
     ----------
     networks : iterable of Module
-        By their weights and by their answers to the images: other code with the same weights is
-        another network.
+        By their weights, by their answers to the images, and by answers and gradients at points
+        near the first of them and anywhere: other code with the same weights is another network.
     images : Tensor
         The first batch.
     settings : JSON value
@@ -74,15 +76,50 @@ def key_of(networks: Iterable[nn.Module], images: Tensor, settings: Any) -> str:
     digests = [json.dumps(settings, sort_keys=True)]
     for network in networks:
         asked = copied(network) or network
-        digests.append(digest(network.state_dict().values()))
+        digests += [f"{name} {_bytes_of(value)}" for name, value in network.state_dict().items()]
         with drawn(asked, "key"):
-            digests.append(digest([asked(images.clone())]))
+            with torch.no_grad():
+                digests.append(digest([asked(images.clone())]))
+            digests += _slopes(asked, images[:1])
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def _slopes(network: nn.Module, image: Tensor) -> list[str]:
+    """Outputs at points near an image and anywhere, and the gradient of a mixture of them."""
+    draws = torch.Generator(image.device).manual_seed(0)
+    shape = (_PROBES, *image.shape[1:])
+    u, v = (torch.rand(shape, generator=draws, device=image.device).to(image) for _ in range(2))
+    points = torch.cat([(image + _NEAR * (2 * u - 1)).clamp(0, 1), v])
+    steady = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+    with torch.enable_grad(), steady:
+        points.requires_grad_()
+        outputs = network(points.clone())
+        if not outputs.requires_grad:
+            return [digest([outputs])]
+        mixture = torch.arange(outputs[0].numel(), device=outputs.device).to(outputs).cos()
+        try:
+            (slope,) = torch.autograd.grad((outputs.flatten(1) * mixture).sum(), points)
+        except RuntimeError as error:
+            return [digest([outputs]), str(error)]
+    return [digest([outputs, slope])]
 
 
 def digest(tensors: Iterable[Tensor]) -> str:
     """Checksum of the bytes of some tensors."""
     found = hashlib.sha256()
     for tensor in tensors:
+        found.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
         found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return found.hexdigest()
+
+
+def _bytes_of(value: object) -> str:
+    """Checksum of what a state holds: mostly tensors, but any object where a module says so."""
+    if isinstance(value, Tensor) and not value.is_quantized:
+        return digest([value])
+    buffer = BytesIO()
+    try:
+        torch.save(value, buffer)
+    except Exception:
+        return repr(value)
+    return hashlib.sha256(buffer.getvalue()).hexdigest()

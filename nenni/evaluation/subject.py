@@ -3,31 +3,38 @@
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from nenni.adversary.ball import Ball
 from nenni.adversary.fast_copy import faster
-from nenni.core.seeding import derive_seed
+from nenni.core.errors import UserError
+from nenni.core.keyed import Keyed
+from nenni.core.seeding import derive_seed, generator
+from nenni.core.types import Norm
+from nenni.evaluation.memory import found_in_answers
 from nenni.evaluation.preconditions import check_classifier
 from nenni.method.injection import is_randomised, noisy_layers, seed_noise
 
 _SEVERAL = 32
-"""Images that are asked again and again to see whether answers vary."""
+"""Images that are asked again and again to see whether answers vary, and each alone."""
 _TRIAL = 8
-"""Images on which the faster copy is proved, and which are asked alone."""
-_NEAR = (0.01, 0.03, 0.1, 0.3)
-"""How far from an image a network is asked that has seen the image before."""
-_EXACTLY = 1e-4
-"""Share of the outputs' deviation by which an answer to the same batch may change."""
+"""Images on which the faster copy is proved."""
 _ROUNDING = 0.02
-"""The same where the batch is another, and other kernels round otherwise."""
-_FEW = 0.25
-"""Share of the trial images that may change by more: a rounding may flip a hard mask."""
+"""Share of the outputs' deviation by which an answer may change in another batch, where other
+kernels round otherwise."""
+_FEW = 1 / 16
+"""Share of the images whose answer may change by more: a rounding may flip a hard mask."""
 REMEMBERS = (
     "its answers depend on what it was asked before: each pass was made on a fresh copy of the "
     "network"
+)
+UNCOPIED = "it cannot be copied: what it remembers could not be seen by a copy that saw nothing"
+UNSTEADY = (
+    "its answers to the same points changed while it was attacked: it was taken to be randomised"
 )
 ROUNDING = (
     "the last digits of its sums, which change with the size of the batch, decide some of its "
@@ -50,6 +57,8 @@ class Subject:
         Number of classes; None if it gives labels only.
     injected, randomised : bool
         Whether it is of this method, and whether two passes on the same images differ.
+    copied : bool
+        Whether copies of it could be asked what they remember.
     notes : list of str
         What should be known about any number of it.
     """
@@ -59,10 +68,11 @@ class Subject:
     classes: int | None
     injected: bool
     randomised: bool
+    copied: bool = True
     notes: list[str] = field(default_factory=list)
 
 
-def examine(model: nn.Module, images: Tensor) -> Subject:
+def examine(model: nn.Module, images: Tensor, *, eps: float, norm: Norm) -> Subject:
     """Find out what a classifier is, by its answers to a batch that will be attacked.
 
     Parameters
@@ -71,30 +81,56 @@ def examine(model: nn.Module, images: Tensor) -> Subject:
         In eval mode; copies of it are asked, where it can be copied.
     images : Tensor
         Images (N, C, H, W) in [0, 1].
+    eps, norm : float, "linf" or "l2"
+        The ball within which it will be attacked.
 
     Raises
     ------
     UserError
-        If it is no classifier of such images.
+        If it is no classifier of such images, or of some near them.
     """
+    try:
+        return _examined(model, images, eps, norm)
+    except UserError:
+        raise
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise UserError(f"the model fails on images near the given ones: {told}") from error
+
+
+def _examined(model: nn.Module, images: Tensor, eps: float, norm: Norm) -> Subject:
     pristine = copied(model)
     trial = copied(pristine) or model
     classes, injected = check_classifier(trial, images[:1]), any(noisy_layers(model))
-    if varies(model if pristine is None else pristine, images):
-        return Subject(model, model, classes, injected, randomised=True)
-    if pristine is not None and remembers(pristine, images):
-        fresh = Afresh(pristine)
-        return Subject(fresh, fresh, classes, injected, randomised=False, notes=[REMEMBERS])
+    of = partial(Subject, classes=classes, injected=injected, copied=pristine is not None)
+    if varies(pristine or model, images, eps, norm):
+        return of(model, model, randomised=True)
+    if pristine is not None:
+        with drawn(trial, "memory"):
+            else_than_images = found_in_answers(pristine, images, eps=eps, norm=norm)
+        if else_than_images == "chance":
+            return of(model, model, randomised=True)
+        if else_than_images == "memory":
+            return of(Afresh(pristine), Afresh(pristine), randomised=False, notes=[REMEMBERS])
+    notes = [UNCOPIED] if pristine is None else []
     dependent = depends_on_batch(trial, images)
     if injected:
-        notes = [ROUNDING] if dependent else []
-        return Subject(model, model, classes, injected, randomised=False, notes=notes)
+        notes += [ROUNDING] if dependent else []
+        return of(model, model, randomised=False, notes=notes)
     if dependent:
-        alone = Alone(model)
-        return Subject(alone, alone, classes, injected, randomised=False, notes=[BATCH_DEPENDS])
+        return of(Alone(model), Alone(model), randomised=False, notes=[BATCH_DEPENDS, *notes])
     attacked, note = (model, "") if classes is None else faster(model, images[:_TRIAL])
-    notes = [note] if note else []
-    return Subject(model, attacked, classes, injected, randomised=False, notes=notes)
+    return of(model, attacked, randomised=False, notes=[note, *notes] if note else notes)
+
+
+class Unsteady(Exception):
+    """A network that was taken to be deterministic answers the same points otherwise."""
+
+
+def at_random(subject: Subject, model: nn.Module) -> Subject:
+    """The same network, taken to be randomised after all."""
+    notes = [*subject.notes, UNSTEADY]
+    return replace(subject, model=model, attacked=model, randomised=True, notes=notes)
 
 
 class Afresh(nn.Module):
@@ -109,7 +145,7 @@ class Afresh(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        self.training = network.training
+        self.training = False
 
     def forward(self, images: Tensor) -> Tensor:
         """What a copy that saw nothing says."""
@@ -128,7 +164,7 @@ class Alone(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        self.training = network.training
+        self.training = False
 
     def forward(self, images: Tensor) -> Tensor:
         """What it says of each image by itself."""
@@ -138,49 +174,28 @@ class Alone(nn.Module):
 
 
 @torch.no_grad()
-def varies(model: nn.Module, images: Tensor) -> bool:
-    """Whether two passes on the same images differ: noise of this method, or of any other.
+def varies(model: nn.Module, images: Tensor, eps: float, norm: Norm) -> bool:
+    """Whether two passes on the same points differ: noise of this method, or of any other.
 
-    A network that answers otherwise once it has seen an image, and stays with that, remembers; one
-    that goes on changing draws from a source of its own. Copies are asked, where there can be any.
+    The points are images, and others at random in their balls. A network that answers otherwise
+    once it has seen an image, and stays with that, remembers; one that goes on changing draws from
+    a source of its own. Copies are asked, where there can be any.
     """
     if is_randomised(model):
         return True
-    images, outputs = images[:_SEVERAL], []
+    images = images[:_SEVERAL]
+    draws, ball = Keyed.by_content(images, generator(0, "probe")), Ball(images, eps, norm)
+    points = torch.cat([images, ball.uniform(draws.at(0)), ball.border(draws.at(1))])
+    outputs = []
     for i in range(2):
         with drawn(model, "probe", i):
-            outputs.append((copied(model) or model)(images.clone()))
+            outputs.append((copied(model) or model)(points.clone()))
     if not torch.equal(outputs[0].nan_to_num(), outputs[1].nan_to_num()):
         return True
     same = copied(model) or model
     with drawn(model, "probe"):
-        passes = [same(images.clone()) for _ in range(3)]
+        passes = [same(points.clone()) for _ in range(3)]
     return not torch.equal(passes[1].nan_to_num(), passes[2].nan_to_num())
-
-
-@torch.no_grad()
-def remembers(pristine: nn.Module, images: Tensor) -> bool:
-    """Whether a network that has seen some images answers otherwise than one that has not.
-
-    Parameters
-    ----------
-    pristine : Module
-        Copies of it are asked.
-    images : Tensor
-        Images (N, C, H, W) in [0, 1].
-    """
-    images = images[:_TRIAL]
-    draws = torch.Generator(images.device).manual_seed(0)
-    u = torch.rand(images.shape, generator=draws, device=images.device).to(images)
-    for away in _NEAR:
-        near = (images + away * (2 * u - 1)).clamp(0, 1)
-        without, with_it = copy.deepcopy(pristine), copy.deepcopy(pristine)
-        first = without(near.clone())
-        with_it(images.clone())
-        again = with_it(near.clone())
-        if _differ(first, again, _EXACTLY) or _differ(first, without(near.clone()), _EXACTLY):
-            return True
-    return False
 
 
 @torch.no_grad()
@@ -188,20 +203,20 @@ def depends_on_batch(model: nn.Module, images: Tensor) -> bool:
     """Whether an image's answer changes with the images beside it, or with their order."""
     if len(images) == 1:
         return False
-    some = images[:_TRIAL]
+    some = images[:_SEVERAL]
     together = model(images.clone())[: len(some)]
     turned = model(images.flip(0)).flip(0)[: len(some)]
     alone = torch.cat([model(image.clone()) for image in some.split(1)])
-    return any(_differ(alone, other, _ROUNDING) for other in (together, turned))
+    return any(_differ(alone, other) for other in (together, turned))
 
 
-def _differ(first: Tensor, second: Tensor, rounding: float) -> bool:
+def _differ(first: Tensor, second: Tensor) -> bool:
     """Whether more than rounding lies between two answers to the same images."""
     if first.dim() == 1:
         changed = first != second
     else:
         first, second = first.double().nan_to_num(), second.double().nan_to_num()
-        changed = (first - second).abs().amax(1) > rounding * first.std().clamp_min(1e-300)
+        changed = (first - second).abs().amax(1) > _ROUNDING * first.std().clamp_min(1e-300)
     return bool(changed.double().mean() > _FEW)
 
 

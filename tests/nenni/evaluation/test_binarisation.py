@@ -45,3 +45,23 @@ def test_a_masked_gradient_misses_them(trained: nn.Module, digits: Digits) -> No
 def test_without_a_last_linear_layer_nothing_is_planted(digits: Digits) -> None:
     model = nn.Sequential(nn.Conv2d(1, 10, 5, stride=3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     assert shares(model, digits) == (0.0, 0.0)
+
+
+def test_a_head_that_the_logits_do_not_hear_is_not_the_last_layer(
+    trained: nn.Module, digits: Digits
+) -> None:
+    """A detached head that runs last was taken for it, and the diagnosis failed."""
+
+    class Watched(nn.Module):
+        def __init__(self, cut: bool) -> None:
+            super().__init__()
+            self.network, self.head, self.cut = trained, nn.Linear(10, 1), cut
+
+        def forward(self, x: Tensor) -> Tensor:
+            z = self.network(x)
+            self.head(z.detach() if self.cut else z)
+            return z  # type: ignore[no-any-return]
+
+    plain = shares(trained, digits)
+    assert shares(Watched(cut=True), digits) == plain
+    assert shares(Watched(cut=False), digits) == plain

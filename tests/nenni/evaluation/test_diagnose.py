@@ -21,6 +21,7 @@ from nenni.evaluation.battery import Battery, Scaled
 from nenni.evaluation.battery_attacks import WHITE_BOX
 from nenni.evaluation.diagnose import MASKED, TRUSTWORTHY, UNDECIDED, holm, judge
 from nenni.evaluation.scoring import robust
+from nenni.evaluation.subject import UNCOPIED
 from nenni.method import quantise
 from nenni.method.fit import fit
 from nenni.method.injection import inject
@@ -142,7 +143,7 @@ def share(bad: int, n: int) -> str:
     return str(rows.set_index("name").loc["zero gradients", "verdict"])
 
 
-def battery_with(name: str, bad: int, n: int) -> Any:
+def battery_with(name: str, bad: int, n: int, *, copied: bool = True) -> Any:
     """A battery in which nothing speaks against the network, but for one check."""
     table = pd.DataFrame(
         {
@@ -159,7 +160,7 @@ def battery_with(name: str, bad: int, n: int) -> Any:
         by_eps={0.1: table, 0.2: table}, by_steps={20: table}, at_half=table, unbounded=table,
         largest_class=0.2, zero_gradients=flags if name == "zero gradients" else nothing,
         disagreement={10: nothing}, planted=nothing, missed=nothing, inconsistent={},
-        path=[-1.0, 1.0, 1.0, 1.0], exact_accuracy=None, rounds=False,
+        path=[-1.0, 1.0, 1.0, 1.0], exact_accuracy=None, rounds=False, copied=copied,
     )  # fmt: skip
 
 
@@ -182,4 +183,12 @@ def test_the_verdict_names_the_strongest_evidence() -> None:
     assert rows.iloc[-1][["name", "value", "verdict"]].tolist() == ["all checks", 1, "fail"]
     assert judge(battery_with("zero gradients", 0, 60))[1] == TRUSTWORTHY
     undecided = judge(battery_with("zero gradients", 2, 60))[1]
-    assert undecided.startswith(f"{UNDECIDED} (n = 60): ")
+    assert undecided.startswith(f"{UNDECIDED}, too few images (n = 60): ")
+    assert judge(battery_with("zero gradients", 0, 19))[1].startswith(f"{UNDECIDED}, too few")
+    uncopied = judge(battery_with("zero gradients", 0, 60, copied=False))[1]
+    assert uncopied == f"{UNDECIDED}: {UNCOPIED}"
+
+
+def test_a_ball_of_no_size_is_refused(trained: nn.Module, digits: tuple[Tensor, Tensor]) -> None:
+    with pytest.raises(UserError, match="nothing to diagnose"):
+        nenni.diagnose(trained, (digits[0][:4], digits[1][:4]), eps=0)

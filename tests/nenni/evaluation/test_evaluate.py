@@ -1,9 +1,11 @@
 """``nenni.evaluate``: suites on any classifier, scored without luck."""
 
+import copy
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -16,6 +18,7 @@ from nenni.core import plugins
 from nenni.core.errors import UserError
 from nenni.evaluation.evaluate import summary
 from nenni.evaluation.statistics import wilson
+from nenni.evaluation.subject import UNSTEADY
 from nenni.method.fit import fit
 from nenni.method.injection import inject
 from nenni.method.selection.random import Random
@@ -219,3 +222,84 @@ def test_labels_only(trained: nn.Module, held_out: Digits) -> None:
     white = nenni.evaluate(trained, few, {"p": SUITES["standard"]["apgd_pm"]}, eps=EPS)
     black = nenni.evaluate(Labels().eval(), few, "labels", eps=EPS)
     assert white.robust_accuracy <= black.robust_accuracy <= white.robust_accuracy + 0.15
+
+
+def test_a_network_that_overwrites_its_images_changes_none_of_ours(
+    trained: nn.Module, held_out: Digits
+) -> None:
+    class Overwrites(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return trained(x.mul_(0.5).add_(0.25))  # type: ignore[no-any-return]
+
+    class Same(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return trained(x * 0.5 + 0.25)  # type: ignore[no-any-return]
+
+    images = held_out[0].clone()
+    found = nenni.evaluate(Overwrites().eval(), (images, held_out[1]), SMALL, eps=EPS)
+    assert torch.equal(images, held_out[0])
+    expected = nenni.evaluate(Same().eval(), held_out, SMALL, eps=EPS)
+    assert found.examples["any_correct"].equals(expected.examples["any_correct"])
+
+
+def test_a_network_whose_chance_shows_under_attack_alone_is_taken_for_randomised(
+    trained: nn.Module, held_out: Digits
+) -> None:
+    """The least of single answers was 0 % where each attack left 70."""
+
+    class Wavering(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            z = trained(x)
+            first, second = z.topk(2)[0].unbind(1)
+            swap = (first - second < 1) & (torch.rand(len(x)) < 0.5)
+            return torch.where(swap[:, None], z.roll(1, 1), z)
+
+        def __deepcopy__(self, _: object) -> None:
+            raise TypeError
+
+    with torch.no_grad():
+        first, second = trained(held_out[0]).topk(2)[0].unbind(1)
+    sure = first - second > 4
+    data = held_out[0][sure], held_out[1][sure]
+    lines: list[str] = []
+    suite = {name: {"name": "pgd", "steps": 5} for name in "abc"}
+    for of in (data, loader(data, 60)):
+        found = nenni.evaluate(Wavering().eval(), of, suite, eps=0.06, progress=lines.append)
+        assert UNSTEADY in lines
+        notes = found.summary.set_index("attack")["notes"]
+        assert all(UNSTEADY in notes[name] for name in suite)
+        assert set(found.examples["draws"]) == {100}
+    with pytest.raises(UserError, match="needed several times"):
+        nenni.evaluate(Wavering().eval(), iter(loader(data, 60)), suite, eps=0.06)
+
+
+def test_kept_parts_go_to_the_attack_that_made_them(
+    trained: nn.Module, held_out: Digits, tmp_path: Path
+) -> None:
+    """In another order of the suite, one attack was given another's table."""
+
+    def stop(line: str) -> None:
+        if line.startswith("pgd"):
+            raise KeyboardInterrupt
+
+    kept = tmp_path / "kept"
+    with pytest.raises(KeyboardInterrupt):
+        nenni.evaluate(trained, held_out, SMALL, eps=0.1, resume=kept, progress=stop)
+    turned = dict(reversed([*SMALL.items()]))
+    found = nenni.evaluate(trained, held_out, turned, eps=0.1, resume=kept)
+    expected = nenni.evaluate(trained, held_out, turned, eps=0.1)
+    assert found.examples.equals(expected.examples)
+
+
+def test_eps_may_be_any_number(trained: nn.Module, held_out: Digits) -> None:
+    for eps in (np.float32(0.1), torch.tensor(0.1)):
+        assert len(nenni.evaluate(trained, held_out, {"f": {"name": "fgsm"}}, eps=eps).examples)  # type: ignore[arg-type]
+    for wrong in (None, "8/255"):
+        with pytest.raises(UserError, match="eps should be a number"):
+            nenni.evaluate(trained, held_out, eps=wrong)  # type: ignore[arg-type]
+
+
+def test_quantised_networks_are_taken(trained: nn.Module, held_out: Digits) -> None:
+    quantised = torch.ao.quantization.quantize_dynamic(copy.deepcopy(trained), {nn.Linear}).eval()
+    suite = {"noise": {"name": "random_noise"}, "rays": {"name": "rays", "queries": 20}}
+    assert len(nenni.evaluate(quantised, held_out, suite, eps=0.1).examples) == 120

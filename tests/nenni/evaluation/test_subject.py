@@ -1,6 +1,7 @@
 """Whether answers are the image's own is found out before a network is attacked."""
 
 import copy
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,10 +10,11 @@ from torch import Tensor, nn
 from zoo import load_zoo
 
 from nenni.adversary.fast_copy import NOT_COPIED
-from nenni.evaluation.subject import BATCH_DEPENDS, REMEMBERS, Afresh, Alone, examine
+from nenni.evaluation.subject import BATCH_DEPENDS, REMEMBERS, UNCOPIED, Afresh, Alone, examine
 
 Digits = tuple[Tensor, Tensor]
 ZOO = load_zoo()
+WITHIN: Any = {"eps": 0.1, "norm": "linf"}
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def images(digits: Digits) -> Tensor:
 
 
 def test_an_honest_network_is_asked_as_it_is(trained: nn.Module, images: Tensor) -> None:
-    subject = examine(trained, images)
+    subject = examine(trained, images, **WITHIN)
     assert subject.model is trained
     assert (subject.classes, subject.injected, subject.randomised) == (10, False, False)
     assert subject.notes == []
@@ -30,7 +32,7 @@ def test_an_honest_network_is_asked_as_it_is(trained: nn.Module, images: Tensor)
 
 def test_memory_is_noticed_and_each_pass_is_made_afresh(trained: nn.Module, images: Tensor) -> None:
     model = ZOO.Remembering(copy.deepcopy(trained)).eval()
-    subject = examine(model, images)
+    subject = examine(model, images, **WITHIN)
     assert subject.notes == [REMEMBERS]
     assert isinstance(subject.model, Afresh)
     assert model.seen == [], "the network itself was not asked"
@@ -48,14 +50,14 @@ def test_dependence_on_the_batch_is_noticed_and_each_image_is_asked_alone(
         def forward(self, x: Tensor) -> Tensor:
             return trained(x - 0.5 * x.mean(0) if len(x) > 1 else x)
 
-    subject = examine(Centred().eval(), images)
+    subject = examine(Centred().eval(), images, **WITHIN)
     assert subject.notes == [BATCH_DEPENDS]
     assert isinstance(subject.model, Alone)
     torch.testing.assert_close(subject.model(images), trained(images), rtol=1e-4, atol=1e-4)
 
 
 def test_a_network_that_draws_is_no_network_with_memory(trained: nn.Module, images: Tensor) -> None:
-    subject = examine(ZOO.Noisy(trained, 0.1).eval(), images)
+    subject = examine(ZOO.Noisy(trained, 0.1).eval(), images, **WITHIN)
     assert subject.randomised
     assert subject.notes == []
 
@@ -69,9 +71,10 @@ def test_what_cannot_be_copied_is_attacked_itself(trained: nn.Module, images: Te
             return trained(x)
 
     model = Locked().eval()
-    subject = examine(model, images)
+    subject = examine(model, images, **WITHIN)
     assert subject.attacked is model
-    assert subject.notes == [NOT_COPIED]
+    assert subject.notes == [NOT_COPIED, UNCOPIED]
+    assert not subject.copied
 
 
 def test_memory_of_the_same_image_is_no_randomness(trained: nn.Module, images: Tensor) -> None:
@@ -90,7 +93,7 @@ def test_memory_of_the_same_image_is_no_randomness(trained: nn.Module, images: T
             self.seen = [x.detach().clone()]
             return z  # type: ignore[no-any-return]
 
-    subject = examine(Detecting().eval(), images)
+    subject = examine(Detecting().eval(), images, **WITHIN)
     assert not subject.randomised
     assert subject.notes == [REMEMBERS]
     torch.testing.assert_close(subject.model(images), trained(images))
@@ -105,4 +108,17 @@ def test_a_source_of_its_own_is_randomness(trained: nn.Module, images: Tensor) -
         def forward(self, x: Tensor) -> Tensor:
             return trained(x) + float(self.rng.normal())
 
-    assert examine(Private().eval(), images).randomised
+    assert examine(Private().eval(), images, **WITHIN).randomised
+
+
+def test_randomness_away_from_the_images_is_noticed(trained: nn.Module, images: Tensor) -> None:
+    """Asked at the images alone, it was taken to be deterministic: 0 % for 70."""
+
+    class WhereNoisy(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            noisy = (x.flatten(1) > 0).double().mean(1) > 0.3
+            swap = noisy & (torch.rand(len(x)) < 0.3)
+            z = trained(x)
+            return torch.where(swap[:, None], z.roll(1, 1), z)
+
+    assert examine(WhereNoisy().eval(), images, **WITHIN).randomised

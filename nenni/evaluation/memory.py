@@ -1,0 +1,80 @@
+"""Whether a network remembers what it was asked, and answers by that, or by chance."""
+
+import copy
+import math
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from nenni.adversary.ball import length
+from nenni.core.types import Norm
+
+_TRIAL = 32
+"""Images that are looked at."""
+_NEAR = (0.01, 0.03, 0.1, 0.3)
+"""How far from an image a network is asked that has seen the image before."""
+_STEPS = (16, 64)
+"""Steps at least and at most from one image to another."""
+_REPEATS = 8
+"""Copies by which chance is told from memory."""
+_EXACTLY = 1e-4
+"""Share of the outputs' deviation by which an answer to the same batch may change."""
+
+
+@torch.no_grad()
+def found_in_answers(
+    pristine: nn.Module, images: Tensor, *, eps: float, norm: Norm
+) -> Literal["memory", "chance"] | None:
+    """What else than the image decides the answers of a network, if anything.
+
+    One copy is asked about images and then near them, and on the way from some images to others in
+    steps of half of eps, which crosses from class to class: a memory that shields a ball takes the
+    answer from before the crossing along. Other copies, that saw nothing, are asked about the same
+    points in the same batch. Where these differ among themselves it is chance.
+
+    Parameters
+    ----------
+    pristine : Module
+        Copies of it are asked.
+    images : Tensor
+        Images (N, C, H, W) in [0, 1].
+    eps, norm : float, "linf" or "l2"
+        The ball.
+    """
+    images = images[:_TRIAL]
+    draws = torch.Generator(images.device).manual_seed(0)
+    u = torch.rand(images.shape, generator=draws, device=images.device).to(images)
+    walking = copy.deepcopy(pristine)
+    asked = [(walking, points) for points in _walk(images, eps, norm)]
+    for away in _NEAR:
+        asked_before = copy.deepcopy(pristine)
+        asked_before(images.clone())
+        asked.append((asked_before, (images + away * (2 * u - 1)).clamp(0, 1)))
+    for network, points in asked:
+        fresh = copy.deepcopy(pristine)
+        first = fresh(points.clone())
+        if any(_differ(first, again(points.clone())) for again in (network, fresh)):
+            others = (copy.deepcopy(pristine)(points.clone()) for _ in range(_REPEATS))
+            return "chance" if any(_differ(first, other) for other in others) else "memory"
+    return None
+
+
+def _walk(images: Tensor, eps: float, norm: Norm) -> Iterator[Tensor]:
+    """Points on the way from the first half of some images to the other half."""
+    k = len(images) // 2
+    starts, way = images[:k], images[k : 2 * k] - images[:k]
+    far = float(length(way, norm).max()) if k else 0.0
+    fewest, most = _STEPS
+    steps = min(most, max(fewest, math.ceil(2 * far / eps))) if eps else fewest
+    for step in range(steps + 1 if k else 0):
+        yield (starts + step / steps * way).clamp(0, 1)
+
+
+def _differ(first: Tensor, second: Tensor) -> bool:
+    if first.dim() == 1:
+        return not torch.equal(first, second)
+    first, second = first.double().nan_to_num(), second.double().nan_to_num()
+    rounding = _EXACTLY * first.std().clamp_min(torch.finfo(first.dtype).tiny)
+    return bool((first - second).abs().max() > rounding)
