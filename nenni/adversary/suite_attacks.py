@@ -57,4 +57,4 @@ _LONGER: dict[str, Ref] = {
 FURTHER: dict[str, dict[str, Ref]] = {"standard": _LONGER, "full": _LONGER}
 """Suite -> attacks on the images that are left, where the gradient is doubtful."""
 AFTER = {"square_5000": "square", "rays_5000": "rays"}
-"""Of those, one that follows an attack too that broke what attacks with a gradient did not."""
+"""Of those, one that follows an attack too that broke what those before it did not."""

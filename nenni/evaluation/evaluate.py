@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from itertools import chain
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -251,19 +251,20 @@ class _Run:
 
 
 def breaks_more(tables: Mapping[str, pd.DataFrame], name: str | None) -> bool:
-    """Whether an attack broke more than a few images that those with a gradient did not.
+    """Whether an attack broke more than a few images that those before it did not.
 
     Parameters
     ----------
     tables : mapping
-        Attack -> examples of one batch.
+        Attack -> examples of one batch, in the order in which they were made.
     name : str or None
         Which attack.
     """
-    by_gradient = [table for table in tables.values() if table["backwards"].sum() > 0]
-    if name is None or name not in tables or not by_gradient:
+    before = [*takewhile(lambda attack: attack != name, tables)]
+    if name not in tables or not any(tables[attack]["backwards"].sum() for attack in before):
         return False
-    more = (least(by_gradient) > 0.5) & (least([tables[name]]) < 0.5)
+    others = least(tables[attack] for attack in before)
+    more = (others > 0.5) & (least([tables[name]]) < 0.5)
     return int(more.sum()) > max(1, _BY_CHANCE * len(more))
 
 
