@@ -260,8 +260,10 @@ def breaks_more(tables: Mapping[str, pd.DataFrame], name: str | None) -> bool:
     name : str or None
         Which attack.
     """
+    if name is None or name not in tables:
+        return False
     before = [*takewhile(lambda attack: attack != name, tables)]
-    if name not in tables or not any(tables[attack]["backwards"].sum() for attack in before):
+    if not any(tables[attack]["backwards"].sum() for attack in before):
         return False
     others = least(tables[attack] for attack in before)
     more = (others > 0.5) & (least([tables[name]]) < 0.5)

@@ -11,9 +11,14 @@ import pytest
 from nenni.core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-TABLES = (
-    "mnist5k/claims", "mnist5k/main", "mnist5k/suites", "mnist5k/diagnostics", "mnist5k/energy",
-    "cifar10/main", "cifar10/suites", "cifar10/base", "autoattack/summary", "cost/bench",
+OF_RESULTS = (
+    "mnist5k/claims", "mnist5k/main", "mnist5k/suites", "mnist5k/persistence",
+    "mnist5k/diagnostics", "mnist5k/energy",
+    "cifar10/main", "cifar10/suites", "cifar10/base", "cost/bench",
+)  # fmt: skip
+OF_BENCH = (
+    "autoattack/summary", "autoattack/images", "optimality", "diagnostics", "invariance",
+    "evaluation_speed", "attack_speed", "attacks", "published",
 )  # fmt: skip
 RESULT = re.compile(r"\d(?:[\d.,]*\d)? ?(?:%|points|times|percent)")
 
@@ -39,30 +44,37 @@ def test_they_are_up_to_date(script: Any, tables: dict[str, pd.DataFrame]) -> No
         assert file.read_text() == text, f"{file.name} is not what the tables say: make pages"
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", [*OF_RESULTS, *OF_BENCH])
 def test_other_numbers_in_a_table_are_noticed(
     name: str, script: Any, tables: dict[str, pd.DataFrame]
 ) -> None:
-    assert set(tables) == set(TABLES)
+    assert set(tables) == {*OF_RESULTS, *OF_BENCH}
     changed = tables[name].copy()
     if name == "mnist5k/diagnostics":
         changed["verdict"] = "pass"
+    elif name == "autoattack/images":
+        changed["standard"] = changed["autoattack"]
+    elif name == "invariance":
+        changed["differ"] += 1
     else:
         columns = changed.columns.difference(["eps"])
         numbers = changed[columns].select_dtypes("float").columns
         changed[numbers] *= 0.9
     made = script.pages(tables | {name: changed})
-    assert made[script.PAGE] != script.PAGE.read_text()
+    told = {file for file, text in made.items() if text != file.read_text()}
+    page = script.PAGE if name in OF_RESULTS else script.BENCH
     in_readme = name in ("mnist5k/claims", "mnist5k/suites")
-    assert (made[script.README] != script.README.read_text()) == in_readme
+    assert told == ({page, script.README} if in_readme else {page})
 
 
 def test_one_number_is_noticed(script: Any, tables: dict[str, pd.DataFrame]) -> None:
     claims = tables["mnist5k/claims"]
     here = (claims["claim"] == "robust_gain_pgd_20") & (claims["against"] == "none_ft")
     claims.loc[here, "measured"] += 0.001
-    for file, text in script.pages(tables).items():
-        assert file.read_text() != text
+    made = script.pages(tables)
+    assert {file for file, text in made.items() if text != file.read_text()} == {
+        script.PAGE, script.README,
+    }  # fmt: skip
 
 
 def test_words_follow_the_numbers(script: Any, tables: dict[str, pd.DataFrame]) -> None:
@@ -124,9 +136,10 @@ def test_a_claim_that_was_not_measured_is_told_so(
 
 
 def test_no_result_is_typed_by_hand(script: Any) -> None:
-    text = script.TEMPLATE.read_text()
-    typed = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "", text, flags=re.DOTALL)
-    assert set(RESULT.findall(typed)) == {"95 %"}
+    for template in (script.TEMPLATE, script.BENCH_TEMPLATE):
+        text = template.read_text()
+        typed = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "", text, flags=re.DOTALL)
+        assert set(RESULT.findall(typed)) == {"95 %"}
     readme = script.README.read_text()
     typed = re.sub(r"<!-- results: \w+ -->.*?<!-- end -->|```.*?```", "", readme, flags=re.DOTALL)
     assert set(RESULT.findall(typed)) <= {"95 %"}
@@ -153,3 +166,31 @@ def test_a_part_of_the_readme_that_the_template_lacks_is_named(
 ) -> None:
     with pytest.raises(UserError, match="no block 'nothing'"):
         script.filled("<!-- results: nothing -->\n<!-- end -->", tables)
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict", "low", "judged"),
+    [
+        ("honest", "trustworthy", 0.0, "right"),
+        ("honest", "masked", 0.0, "wrong"),
+        ("honest", "weak", 0.0, "wrong"),
+        ("honest", "undecided", 0.0, "undecided"),
+        ("masked", "masked", 0.4, "right"),
+        ("masked", "trustworthy", 0.4, "wrong"),
+        ("masked", "trustworthy", 0.0, "right"),
+        ("masked", "weak", 0.06, "wrong"),
+        ("masked", "undecided", 0.4, "undecided"),
+    ],
+)
+def test_a_verdict_is_right_or_wrong(
+    kind: str, verdict: str, low: float, judged: str, script: Any
+) -> None:
+    study = pd.DataFrame([{"kind": kind, "verdict": verdict, "low": low}])
+    assert script._bench_tables.judged(study)["judged"].tolist() == [judged]
+
+
+def test_the_interval_of_a_difference_is_paired(script: Any) -> None:
+    assert script._bench_tables._interval(pd.Series([0.0] * 50)) == "0.0 (0.0 to 0.0)"
+    told = script._bench_tables._interval(pd.Series([1.0] * 5 + [0.0] * 95))
+    assert told.startswith("5.0 (")
+    assert " to " in told

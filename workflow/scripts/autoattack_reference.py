@@ -6,7 +6,7 @@ Folders as for attack_reference.py, and ``resnet18_fgsmrs_cifar10.safetensors`` 
 With ``--run config/config.yaml`` the networks of that run, which has to be finished, follow. Of
 the suite only the least is wanted, as AutoAttack gives it: a broken image is attacked no further.
 Beside the accuracies stand the passes and the seconds that each took. Seconds are of this machine,
-on which nothing else should run.
+on which nothing else should run. Both tables keep what they hold of other networks and devices.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from torch import Tensor, nn
 import nenni
 from nenni.core import radius, runtime
 from nenni.core.errors import UserError
-from nenni.core.io import write_csv
+from nenni.core.io import read_csv, write_csv
 from nenni.data.data_file import load_data
 from nenni.data.split import first
 from nenni.evaluation.scoring import WORST, least
@@ -95,10 +95,13 @@ def timed(device: torch.device) -> Iterator[list[float]]:
     seconds[0] = time.perf_counter() - seconds[0]
 
 
-def compare(subject: Subject, suites: list[str], device: torch.device) -> tuple[Any, Any]:
+def compare(
+    subject: Subject, suites: list[str], device: torch.device
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A row per suite, and the flags of each image."""
     data = (subject.images, subject.labels)
-    table = pd.DataFrame({"network": subject.name, "index": range(len(subject.images))})
+    of = {"network": subject.name, "n": len(subject.images), "device": named(device)}
+    table = pd.DataFrame({**of, "index": range(of["n"])})
     subject.network(subject.images[:2])
     rows = []
     for title in suites:
@@ -114,14 +117,23 @@ def compare(subject: Subject, suites: list[str], device: torch.device) -> tuple[
         spent = found.summary.set_index("attack").loc[WORST]
         rows.append(
             {
-                "network": subject.name, "eps": subject.eps, "n": len(table), "suite": title,
-                "clean": clean.mean(), "accuracy": table[title].mean(),
-                "forwards_per_image": spent["forwards"], "backwards_per_image": spent["backwards"],
-                "seconds": seconds[0], "device": named(device), "torch": torch.__version__,
+                **of, "eps": subject.eps, "suite": title, "clean": clean.mean(),
+                "accuracy": table[title].mean(), "forwards_per_image": spent["forwards"],
+                "backwards_per_image": spent["backwards"], "seconds": seconds[0],
+                "torch": torch.__version__,
             }
         )  # fmt: skip
         print(pd.DataFrame(rows[-1:]).to_string(index=False, header=False), flush=True)
-    return rows, table
+    return pd.DataFrame(rows), table
+
+
+def keep(file: Path, found: pd.DataFrame) -> None:
+    """Add rows to a table, in place of those of the same network, images and device."""
+    if file.exists():
+        of, known = ["network", "n", "device"], read_csv(file)
+        again = pd.MultiIndex.from_frame(known[of]).isin(pd.MultiIndex.from_frame(found[of]))
+        found = pd.concat([known[~again], found], ignore_index=True)
+    write_csv(file, found)
 
 
 def named(device: torch.device) -> str:
@@ -142,8 +154,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/reference/autoattack"))
     arguments = parser.parse_args()
     device = runtime.prepare({"threads": 1, "device": arguments.device})
-    rows: list[Any] = []
-    flags: list[Any] = []
     try:
         n, folders = arguments.examples, (arguments.weights, arguments.data)
         subjects = [*of_others(arguments.networks, *folders, n, device)]
@@ -152,11 +162,9 @@ def main() -> None:
     except UserError as error:
         sys.exit(str(error))
     for subject in subjects:
-        found, table = compare(subject, arguments.suites, device)
-        rows += found
-        flags.append(table)
-        write_csv(arguments.out / "summary.csv", pd.DataFrame(rows))
-        write_csv(arguments.out / "images.csv", pd.concat(flags, ignore_index=True))
+        rows, flags = compare(subject, arguments.suites, device)
+        keep(arguments.out / "summary.csv", rows)
+        keep(arguments.out / "images.csv", flags)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ network goes on where the call was stopped; ``--part 0/2`` and ``--part 1/2`` sh
 """
 
 import argparse
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -54,9 +53,7 @@ def flags(network: nn.Module, n: int, **options: Any) -> tuple[Any, Any]:
 def study(name: str, n: int) -> dict[str, Any]:
     """One row: a network, judged by so many images."""
     found = known(name)
-    begun = time.perf_counter()
     diagnosis = nenni.diagnose(found.network.eval(), held_out(n), eps=EPS)
-    diagnosed = time.perf_counter()
     own, result = flags(found.network, n, done=diagnosis.done)
     honest = own if found.reference is found.network else flags(
         found.reference.eval(), n, least_only=True
@@ -69,7 +66,6 @@ def study(name: str, n: int) -> dict[str, Any]:
         "verdict": said(diagnosis.verdict), "pgd_20": pgd, "suite": own.mean(),
         "reference": honest.mean(), "hidden": (own - honest).mean(), "low": low, "high": high,
         "why": diagnosis.verdict.partition(": ")[2],
-        "seconds_per_image": (diagnosed - begun) / n,
     }  # fmt: skip
 
 
@@ -91,7 +87,7 @@ def main() -> None:
                 continue
             rows.append(study(name, n))
             write_csv(arguments.out, pd.DataFrame(rows))
-            kept = ("network", "n", "verdict", "suite", "reference", "seconds_per_image")
+            kept = ("network", "n", "verdict", "suite", "reference")
             print(*(rows[-1][key] for key in kept), flush=True)
 
 

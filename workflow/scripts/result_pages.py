@@ -1,47 +1,58 @@
-"""Make docs/results.md and the numbers of README.md from the tables of results/reference/.
+"""Make docs/results.md, docs/bench.md and the numbers of README.md from results/reference/.
 
     python workflow/scripts/result_pages.py      # make pages
 
-The sentences are those of docs/results.md.jinja. They hold no number of a result and no word that
-hangs on one: both are computed from the tables. A block of the template stands in README.md too,
+The sentences are those of docs/*.md.jinja. They hold no number of a result and no word that hangs
+on one: both are computed from the tables. A block of results.md.jinja stands in README.md too,
 between ``<!-- results: BLOCK -->`` and ``<!-- end -->``.
 """
 
 import re
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import _bench_tables
 import pandas as pd
 import yaml
+from _words import Row, change, count, difference, factor, fewer, percent, seeds, shown, span
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from nenni.core import radius
 from nenni.core.errors import UserError
 from nenni.core.io import write_atomically
 from nenni.evaluation.scoring import WORST
+from nenni.results.accuracy import ANY
 from nenni.results.claims import SEEDS_NEEDED
 from nenni.results.main_table import LEGEND, display
 
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT / "results" / "reference"
-README, PAGE = ROOT / "README.md", ROOT / "docs" / "results.md"
-TEMPLATE = ROOT / "docs" / "results.md.jinja"
+README, PAGE, BENCH = (ROOT / file for file in ("README.md", "docs/results.md", "docs/bench.md"))
+TEMPLATE, BENCH_TEMPLATE = (page.with_suffix(".md.jinja") for page in (PAGE, BENCH))
 CLAIMS = ROOT / "config" / "claims.yaml"
 READ = (
-    "mnist5k/claims", "mnist5k/main", "mnist5k/suites", "mnist5k/diagnostics", "mnist5k/energy",
-    "cifar10/main", "cifar10/suites", "cifar10/base", "autoattack/summary", "cost/bench",
+    "mnist5k/claims", "mnist5k/main", "mnist5k/suites", "mnist5k/persistence",
+    "mnist5k/diagnostics", "mnist5k/energy",
+    "cifar10/main", "cifar10/suites", "cifar10/base", "cost/bench", "autoattack/summary",
+    "autoattack/images", "optimality", "diagnostics", "invariance", "evaluation_speed",
+    "attack_speed", "attacks", "published",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
+BENCH_TABLES = {
+    made.__name__: made
+    for made in (
+        _bench_tables.beside_autoattack, _bench_tables.optimality, _bench_tables.verdicts_right,
+        _bench_tables.verdicts, _bench_tables.invariance, _bench_tables.speed,
+        _bench_tables.speed_parts, _bench_tables.attack_speed, _bench_tables.published,
+    )
+}  # fmt: skip
+"""What docs/bench.md.jinja may make of the tables."""
 Tables = dict[str, pd.DataFrame]
-Row = Any
-"""A row of a table, whose columns are attributes."""
-_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def main() -> None:
-    """Write both pages."""
+    """Write the pages."""
     for file, text in pages(read()).items():
         write_atomically(file, partial(Path.write_text, data=text, encoding="utf-8"))
 
@@ -52,13 +63,17 @@ def read() -> Tables:
 
 
 def pages(tables: Tables) -> dict[Path, str]:
-    """Both files and what they should hold."""
-    return {PAGE: page(tables), README: filled(README.read_text(encoding="utf-8"), tables)}
+    """Each file and what it should hold."""
+    return {
+        PAGE: page(tables),
+        BENCH: page(tables, BENCH_TEMPLATE),
+        README: filled(README.read_text(encoding="utf-8"), tables),
+    }
 
 
-def page(tables: Tables) -> str:
-    """docs/results.md."""
-    return environment(tables).get_template(TEMPLATE.name).render()
+def page(tables: Tables, template: Path = TEMPLATE) -> str:
+    """One of the pages in docs/."""
+    return environment(tables).get_template(template.name).render()
 
 
 def filled(text: str, tables: Tables) -> str:
@@ -102,9 +117,11 @@ def environment(tables: Tables) -> Environment:
         "markdown": markdown,
         "main_table": lambda name: markdown(display(tables[name], titles(tables[name]))),
         "attacks": lambda name, suite: markdown(attacks(tables[name], suite)),
+        "persistent": lambda name, suite: markdown(persistent(tables[name], suite)),
         "energy": partial(energy, tables["mnist5k/energy"]),
         "legend": " ".join(LEGEND).replace("*", "\\*"),
         "seeds_needed": SEEDS_NEEDED,
+        "bench": lambda table, *files: markdown(BENCH_TABLES[table](*(tables[f] for f in files))),
     }
     return found
 
@@ -143,66 +160,6 @@ def row(tables: Tables, file: str, /, **where: object) -> Row:
     return found[-1]
 
 
-def percent(share: float, decimals: int = 1) -> str:
-    """A share in per cent."""
-    return f"{100 * share:.{decimals}f} %"
-
-
-def factor(ratio: float) -> str:
-    """A ratio to two digits or more."""
-    return f"{ratio:.1f}"
-
-
-def count(number: float) -> str:
-    """A number of things, in letters where it is small."""
-    number = int(number)
-    return _WORDS[number] if number < len(_WORDS) else f"{number:,}"
-
-
-def shown(found: Row) -> str:
-    """The radius of a row, ``76.5/255``; L-inf where it does not say."""
-    return radius.shown(found.eps, getattr(found, "norm", "linf"))
-
-
-def seeds(found: Row) -> str:
-    """How many seeds a row is over: ``two seeds``."""
-    number = len(found.clean_seeds.split()) if hasattr(found, "clean_seeds") else found.seeds
-    return f"{count(number)} seed" + ("s" if number != 1 else "")
-
-
-def difference(value: float, other: float) -> str:
-    """How far one share lies from another: ``12.8 points below``."""
-    gap = f"{abs(100 * (value - other)):.1f}"
-    if gap == "0.0":
-        return "level with"
-    return f"{gap} points {'below' if value < other else 'above'}"
-
-
-def change(value: float, low: float | None = None, high: float | None = None) -> str:
-    """A change of a share: ``falls by 12.8 points (11.0 to 14.5)``."""
-    if f"{abs(100 * value):.1f}" == "0.0":
-        text, sign = "stays the same", 1
-    else:
-        text = f"{'falls' if value < 0 else 'rises'} by {abs(100 * value):.1f} points"
-        sign = -1 if value < 0 else 1
-    if low is None or high is None:
-        return text
-    near, far = sorted((sign * low, sign * high))
-    return f"{text} ({100 * near:.1f} to {100 * far:.1f})"
-
-
-def fewer(reduction: float, decimals: int = 1, word: str = "fewer") -> str:
-    """A reduction in words: ``71.2 % fewer``, ``12.0 % more``."""
-    return f"{percent(abs(reduction), decimals)} {'more' if reduction < 0 else word}"
-
-
-def span(values: Iterable[float]) -> str:
-    """The least and the largest of some ratios: ``1.5 to 2.3``."""
-    ordered = sorted(values)
-    texts = [factor(value) for value in (ordered[0], ordered[-1])]
-    return " to ".join(dict.fromkeys(texts))
-
-
 def claimed(table: pd.DataFrame) -> list[Row]:
     """One row per claim, against the hardest control that it was measured against."""
     hardest = [
@@ -229,9 +186,14 @@ def measured(claim: Row) -> str:
 
 
 def titles(table: pd.DataFrame) -> list[str]:
-    """Attacks that a main table has columns of."""
+    """Attacks that a main table has columns of; any iterate beside the last only if it differs."""
     found = [column.removesuffix("_seeds") for column in table if column.endswith("_seeds")]
-    return [title for title in found if title != "clean"]
+    return [
+        title for title in found
+        if title != "clean" and not (
+            title.endswith(ANY) and table[title].equals(table[title.removesuffix(ANY)])
+        )
+    ]  # fmt: skip
 
 
 def attacks(table: pd.DataFrame, suite: str) -> pd.DataFrame:
@@ -245,6 +207,16 @@ def attacks(table: pd.DataFrame, suite: str) -> pd.DataFrame:
     order = named[keys].drop_duplicates().sort_values("attack", key=_is_least, kind="stable")
     wide = named.pivot(index=keys, columns="defence", values="accuracy").fillna("")
     wide = wide.loc[pd.MultiIndex.from_frame(order), list(dict.fromkeys(named["defence"]))]
+    return wide.reset_index()
+
+
+def persistent(table: pd.DataFrame, suite: str) -> pd.DataFrame:
+    """Accuracy of each randomised network where the attacker may try so often."""
+    here = table[table["suite"] == suite]
+    told = [
+        f"{percent(r.accuracy)} ({percent(r.low)} to {percent(r.high)})" for r in here.itertuples()
+    ]
+    wide = here.assign(told=told).pivot(index="tries", columns="defence", values="told")
     return wide.reset_index()
 
 
