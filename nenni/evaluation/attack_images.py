@@ -313,8 +313,8 @@ def _check_steady(subject: Subject, judge: Judge, lost: Tensor, clean: Tensor) -
     if subject.injected:
         return
     apart = torch.zeros_like(judge.margin[lost])
-    for _ in range(_AGAIN):
-        with torch.no_grad():
+    for i in range(_AGAIN):
+        with torch.no_grad(), drawn(subject.model, "steady", i):
             outputs = subject.model(judge.images[lost].clone())
         labels = judge.labels[lost]
         again = margin(outputs, labels) if outputs.dim() > 1 else (outputs != labels) * 2 - 1
