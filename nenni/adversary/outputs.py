@@ -12,6 +12,23 @@ def classes(outputs: Tensor) -> Tensor:
     return outputs.argmax(1) if outputs.dim() > 1 else outputs
 
 
+def changed(first: Tensor, second: Tensor, rounding: float) -> Tensor:
+    """Which samples are answered otherwise, (N,) of bool.
+
+    Parameters
+    ----------
+    first, second : Tensor
+        Logits (N, classes) or labels (N,) of the same samples.
+    rounding : float
+        Share of the logits' deviation by which one may change.
+    """
+    if first.dim() == 1:
+        return first != second
+    first, second = first.double().nan_to_num(), second.double().nan_to_num()
+    tolerance = rounding * first.std().clamp_min(torch.finfo(first.dtype).tiny)
+    return (first - second).abs().amax(1) > tolerance
+
+
 @torch.no_grad()
 def wrong_share(
     model: Watched, images: Tensor, labels: Tensor, samples: int, targeted: bool = False

@@ -104,56 +104,36 @@ def attack_images(
     if kept["unsteady"]:
         subject = at_random(subject, model)
     check_data(images, labels, subject.classes)
-    every = partial(
-        _attack_each, images=images, labels=labels, attack=attack, eps_grid=eps_grid, seed=seed,
-        name=name, source=source, batch_size=batch_size, draws=draws, checkpoint=checkpoint,
-        progress=progress,
-    )  # fmt: skip
+    batches = range(0, len(images), batch_size)
+
+    def attacked(subject: Subject, state: dict[str, Any]) -> tuple[pd.DataFrame, list[str]]:
+        tables: list[Table] = state["tables"]
+        notes: list[str] = state["notes"]
+        left = Left(len(batches) * len(eps_grid), done=len(tables))
+        if tables:
+            progress(f"resumed after batch {left.of()}")
+        notes += [note for note in subject.notes if note not in notes]
+        for start in batches:
+            x, y = images[start : start + batch_size], labels[start : start + batch_size]
+            clean = cache(partial(score_clean, subject, x, y, draws, seed, start))
+            for eps in eps_grid[max(0, len(tables) - start // batch_size * len(eps_grid)) :]:
+                found = attack_batch(
+                    subject, x, y, clean(), attack, eps, seed=seed, name=name, index=start,
+                    draws=draws, source=source,
+                )  # fmt: skip
+                tables.append(found.table)
+                notes += [note for note in found.notes if note not in notes]
+                checkpoint.save(state)
+                progress(f"batch {left.after()}: {told(found.table, attack, eps)}")
+        by_eps = [table for i in range(len(eps_grid)) for table in tables[i :: len(eps_grid)]]
+        return pd.concat([pd.DataFrame(table) for table in by_eps], ignore_index=True), notes
+
     try:
-        return every(subject, kept)
+        return attacked(subject, kept)
     except Unsteady:
         progress(UNSTEADY)
-        return every(at_random(subject, model), {"tables": [], "notes": [], "unsteady": True})
-
-
-def _attack_each(
-    subject: Subject,
-    state: dict[str, Any],
-    *,
-    images: Tensor,
-    labels: Tensor,
-    attack: AttackChoice,
-    eps_grid: Sequence[float],
-    seed: int,
-    name: str,
-    source: nn.Module | None,
-    batch_size: int,
-    draws: int,
-    checkpoint: Checkpoint,
-    progress: Callable[[str], None],
-) -> tuple[pd.DataFrame, list[str]]:
-    """The batches and eps that are left, and all results; see :func:`attack_images`."""
-    tables: list[Table] = state["tables"]
-    notes: list[str] = state["notes"]
-    batches = range(0, len(images), batch_size)
-    left = Left(len(batches) * len(eps_grid), done=len(tables))
-    if tables:
-        progress(f"resumed after batch {left.of()}")
-    notes += [note for note in subject.notes if note not in notes]
-    for start in batches:
-        x, y = images[start : start + batch_size], labels[start : start + batch_size]
-        clean = cache(partial(score_clean, subject, x, y, draws, seed, start))
-        for eps in eps_grid[max(0, len(tables) - start // batch_size * len(eps_grid)) :]:
-            attacked = attack_batch(
-                subject, x, y, clean(), attack, eps, seed=seed, name=name, index=start,
-                draws=draws, source=source,
-            )  # fmt: skip
-            tables.append(attacked.table)
-            notes += [note for note in attacked.notes if note not in notes]
-            checkpoint.save(state)
-            progress(f"batch {left.after()}: {told(attacked.table, attack, eps)}")
-    by_eps = [table for i in range(len(eps_grid)) for table in tables[i :: len(eps_grid)]]
-    return pd.concat([pd.DataFrame(table) for table in by_eps], ignore_index=True), notes
+        anew = {"tables": [], "notes": [], "unsteady": True}
+        return attacked(at_random(subject, model), anew)
 
 
 @dataclass(frozen=True)

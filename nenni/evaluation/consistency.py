@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from nenni.adversary.outputs import changed
 from nenni.evaluation.subject import copied, drawn
 
 _EXACTLY = 1e-4
@@ -37,16 +38,8 @@ def inconsistent(model: nn.Module, images: Tensor, attacked: Tensor) -> dict[str
         single = torch.cat([alone(image.clone()) for image in attacked.split(1)])
         backwards = turned(attacked.flip(0)).flip(0)
         twice = apart(attacked.clone())
-    memory = {} if seen is model else {"memory": _changed(first, again, _EXACTLY)}
+    memory = {} if seen is model else {"memory": changed(first, again, _EXACTLY)}
     return memory | {
-        "batch": _changed(first, single, _ROUNDING),
-        "order": _changed(first, backwards, _ROUNDING) | _changed(first, twice, _EXACTLY),
+        "batch": changed(first, single, _ROUNDING),
+        "order": changed(first, backwards, _ROUNDING) | changed(first, twice, _EXACTLY),
     }
-
-
-def _changed(first: Tensor, second: Tensor, rounding: float) -> Tensor:
-    if first.dim() == 1:
-        return first != second
-    first, second = first.double().nan_to_num(), second.double().nan_to_num()
-    tiny = torch.finfo(torch.float64).tiny
-    return (first - second).abs().amax(1) > rounding * first.std().clamp_min(tiny)

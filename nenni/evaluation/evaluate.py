@@ -129,13 +129,14 @@ def evaluate(
         asked = [[name, asdict(attack)] for name, attack in (here | after).items()]
         networks = [model] if source is None else [model, source]
         settings = [asked, eps, seed, draws, least_only, subject.randomised]
+        key = key_of(networks, head[0], settings) if resume is not None else ""
         doubted = bool(further) and doubtful(
             subject, *head, eps=eps, norm=norm, seed=seed, draws=draws
         )
         work = [seed, draws, subject.randomised]
         run = _Run(
             subject, here, after, doubted, source, eps, seed, draws, least_only,
-            Parts(resume, key_of(networks, head[0], settings), progress), progress,
+            Parts(resume, key, progress), progress,
             (done or Done()).for_work(key_of([model], head[0][:1], work)),
         )  # fmt: skip
         left, first = Left(count_batches(data, batch_size, examples)), 0

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nenni.adversary.ball import length
+from nenni.adversary.outputs import changed
 from nenni.core.types import Norm
 
 _TRIAL = 32
@@ -55,9 +56,10 @@ def found_in_answers(
     for network, points in asked:
         fresh = copy.deepcopy(pristine)
         first = fresh(points.clone())
-        if any(_differ(first, again(points.clone())) for again in (network, fresh)):
-            others = (copy.deepcopy(pristine)(points.clone()) for _ in range(_REPEATS))
-            return "chance" if any(_differ(first, other) for other in others) else "memory"
+        if any(_otherwise(first, again, points) for again in (network, fresh)):
+            others = (copy.deepcopy(pristine) for _ in range(_REPEATS))
+            by_chance = any(_otherwise(first, other, points) for other in others)
+            return "chance" if by_chance else "memory"
     return None
 
 
@@ -72,9 +74,6 @@ def _walk(images: Tensor, eps: float, norm: Norm) -> Iterator[Tensor]:
         yield (starts + step / steps * way).clamp(0, 1)
 
 
-def _differ(first: Tensor, second: Tensor) -> bool:
-    if first.dim() == 1:
-        return not torch.equal(first, second)
-    first, second = first.double().nan_to_num(), second.double().nan_to_num()
-    rounding = _EXACTLY * first.std().clamp_min(torch.finfo(first.dtype).tiny)
-    return bool((first - second).abs().max() > rounding)
+def _otherwise(first: Tensor, network: nn.Module, points: Tensor) -> bool:
+    """Whether a network answers any of these points otherwise."""
+    return bool(changed(first, network(points.clone()), _EXACTLY).any())

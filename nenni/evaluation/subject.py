@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nenni.adversary.ball import Ball
 from nenni.adversary.fast_copy import faster
+from nenni.adversary.outputs import changed
 from nenni.core.errors import UserError
 from nenni.core.keyed import Keyed
 from nenni.core.seeding import derive_seed, generator
@@ -207,17 +208,8 @@ def depends_on_batch(model: nn.Module, images: Tensor) -> bool:
     together = model(images.clone())[: len(some)]
     turned = model(images.flip(0)).flip(0)[: len(some)]
     alone = torch.cat([model(image.clone()) for image in some.split(1)])
-    return any(_differ(alone, other) for other in (together, turned))
-
-
-def _differ(first: Tensor, second: Tensor) -> bool:
-    """Whether more than rounding lies between two answers to the same images."""
-    if first.dim() == 1:
-        changed = first != second
-    else:
-        first, second = first.double().nan_to_num(), second.double().nan_to_num()
-        changed = (first - second).abs().amax(1) > _ROUNDING * first.std().clamp_min(1e-300)
-    return bool(changed.double().mean() > _FEW)
+    shares = (changed(alone, z, _ROUNDING).double().mean() for z in (together, turned))
+    return any(float(share) > _FEW for share in shares)
 
 
 @contextmanager

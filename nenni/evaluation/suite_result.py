@@ -46,6 +46,11 @@ class SuiteResult:
     done: Done = field(default_factory=Done)
 
     @property
+    def robust(self) -> "pd.Series[float]":
+        """Of each image, the least share of draws on which it is classified correctly."""
+        return least(table for _, table in self.examples.groupby("attack", sort=False))
+
+    @property
     def robust_accuracy(self) -> float:
         """Share of images that are classified correctly under every attack."""
         return float(self.summary.loc[self.summary["attack"] == WORST, "accuracy"].min())

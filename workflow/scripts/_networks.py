@@ -1,5 +1,8 @@
 """Trained networks and images of others, as the scripts beside this file read them."""
 
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +62,37 @@ def read_resnet18(weights: Path) -> nn.Module:
     model = resnet18((3, 32, 32), 10, mean=[0.4914, 0.4822, 0.4465], std=[0.2471, 0.2435, 0.2616])
     model.load_state_dict({k: t.float() if t.is_floating_point() else t for k, t in state.items()})
     return model.eval()
+
+
+ATTACKED: dict[str, tuple[Callable[[Path], nn.Module], str, float]] = {
+    "resnet18_fgsmrs": (read_resnet18, "cifar10", 8 / 255),
+    "resnet2b": (read_resnet2b, "cifar10", 2 / 255),
+    "lenet5": (read_lenet5, "mnist", 0.3),
+    "resnet20": (partial(read_network, name="resnet20"), "cifar10", 1 / 255),
+}
+"""Name -> how it is read, its dataset, and the L-inf radius: that which it was trained at, and for
+an undefended one a small one."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network with its images and radius."""
+
+    name: str
+    network: nn.Module
+    images: Tensor
+    labels: Tensor
+    eps: float
+
+
+def subjects(
+    names: Sequence[str], weights: Path, data: Path, examples: int, device: str = "cpu"
+) -> Iterator[Subject]:
+    """Networks of :data:`ATTACKED` whose weights lie in a folder, each with its first images."""
+    for name in names:
+        read, dataset, eps = ATTACKED[name]
+        x, y = (part[:examples].to(device) for part in read_images(data, "test", dataset))
+        yield Subject(name, read(weights).to(device), x, y, eps)
 
 
 def _file(weights: Path, pattern: str) -> Path:

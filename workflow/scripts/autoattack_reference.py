@@ -12,62 +12,34 @@ on which nothing else should run. Both tables keep what they hold of other netwo
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-from _networks import read_images, read_lenet5, read_resnet2b, read_resnet18
-from torch import Tensor, nn
+from _networks import Subject, subjects
 
 import nenni
 from nenni.core import radius, runtime
 from nenni.core.errors import UserError
 from nenni.core.io import read_csv, write_csv
+from nenni.data import split
 from nenni.data.data_file import load_data
-from nenni.data.split import first
-from nenni.evaluation.scoring import WORST, least
+from nenni.evaluation.scoring import WORST
 from nenni.evaluation.suite_result import CLEAN
 from nenni.run.config_file import load_config
 from nenni.run.experiment import evaluations_of
 from nenni.run.plan import Files, Plan
 
-NETWORKS: dict[str, tuple[Callable[[Path], nn.Module], str, float]] = {
-    "resnet18_fgsmrs": (read_resnet18, "cifar10", 8 / 255),
-    "resnet2b": (read_resnet2b, "cifar10", 2 / 255),
-    "lenet5": (read_lenet5, "mnist", 0.3),
-}
-"""Name -> how it is read, its dataset, and the L-inf radius that it was trained at."""
+NETWORKS = ("resnet18_fgsmrs", "resnet2b", "lenet5")
 SUITES: dict[str, Any] = {
     "pgd_20": {"pgd_20": {"name": "pgd", "steps": 20}},
     "standard": "standard",
     "autoattack": {"autoattack": {"name": "autoattack"}},
 }
 """What is compared. PGD-20 is judged by its last iterate, as papers report it."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A network with its images and radius."""
-
-    name: str
-    network: nn.Module
-    images: Tensor
-    labels: Tensor
-    eps: float
-
-
-def of_others(
-    names: list[str], weights: Path, data: Path, examples: int, device: torch.device
-) -> Iterator[Subject]:
-    """Networks whose weights lie in a folder."""
-    for name in names:
-        read, dataset, eps = NETWORKS[name]
-        x, y = (part[:examples].to(device) for part in read_images(data, "test", dataset))
-        yield Subject(name, read(weights).to(device), x, y, eps)
 
 
 def of_run(config: Path, examples: int, device: torch.device) -> Iterator[Subject]:
@@ -79,7 +51,7 @@ def of_run(config: Path, examples: int, device: torch.device) -> Iterator[Subjec
         if not attacks & set(plan.evaluations(e)):
             continue
         data, _ = load_data(Path(files.data(e.base)), ("test",), device)
-        x, y = first(data["test"], examples)
+        x, y = split.first(data["test"], examples)
         network = nenni.load(files.final_weights(e)).to(device)
         eps = radius.from_config(suite.eps[e.base]["linf"], "linf")
         yield Subject(f"{e.base}/{e.defence}", network, x, y, eps)
@@ -110,9 +82,9 @@ def compare(
                 subject.network, data, SUITES[title], eps=subject.eps,
                 least_only=title == "standard",
             )  # fmt: skip
-        by_attack = [part for _, part in found.examples.groupby("attack", sort=False)]
-        clean = by_attack[0]["clean_correct"].reset_index(drop=True)
-        flags = by_attack[0]["adv_correct"] * clean if title == "pgd_20" else least(by_attack)
+        first = found.examples.drop_duplicates("index").reset_index(drop=True)
+        clean = first["clean_correct"]
+        flags = first["adv_correct"] * clean if title == "pgd_20" else found.robust
         table[CLEAN], table[title] = clean.astype(int), flags.to_numpy().astype(int)
         spent = found.summary.set_index("attack").loc[WORST]
         rows.append(
@@ -156,12 +128,12 @@ def main() -> None:
     device = runtime.prepare({"threads": 1, "device": arguments.device})
     try:
         n, folders = arguments.examples, (arguments.weights, arguments.data)
-        subjects = [*of_others(arguments.networks, *folders, n, device)]
+        found = [*subjects(arguments.networks, *folders, n, arguments.device)]
         if arguments.run:
-            subjects += of_run(arguments.run, n, device)
+            found += of_run(arguments.run, n, device)
     except UserError as error:
         sys.exit(str(error))
-    for subject in subjects:
+    for subject in found:
         rows, flags = compare(subject, arguments.suites, device)
         keep(arguments.out / "summary.csv", rows)
         keep(arguments.out / "images.csv", flags)

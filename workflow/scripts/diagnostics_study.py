@@ -23,7 +23,6 @@ from nenni.core import runtime
 from nenni.core.io import read_csv, write_csv
 from nenni.evaluation.diagnose import MASKED as NOT_BELIEVED
 from nenni.evaluation.diagnose import TRUSTWORTHY, UNDECIDED, WEAK
-from nenni.evaluation.scoring import least
 from nenni.evaluation.statistics import bootstrap_weights
 
 IMAGES = (60, 100, 200)
@@ -46,8 +45,7 @@ def said(verdict: str) -> str:
 def flags(network: nn.Module, n: int, **options: Any) -> tuple[Any, Any]:
     """Robust or not under the suite, per image, and the whole result."""
     found = nenni.evaluate(network, held_out(n), eps=EPS, **options)
-    by_attack = [table for _, table in found.examples.groupby("attack", sort=False)]
-    return least(by_attack).to_numpy(), found
+    return found.robust.to_numpy(), found
 
 
 def study(name: str, n: int) -> dict[str, Any]:

@@ -13,14 +13,12 @@ import re
 import sys
 import time
 import warnings
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-from _networks import read_images, read_lenet5, read_network, read_resnet2b
+from _networks import Subject, subjects
 from torch import Tensor, nn
 
 import nenni
@@ -29,12 +27,7 @@ from nenni.core.errors import UserError
 from nenni.core.io import write_csv
 from nenni.evaluation.scoring import WORST
 
-NETWORKS: dict[str, tuple[Callable[[Path], nn.Module], str, float]] = {
-    "lenet5": (read_lenet5, "mnist", 0.3),
-    "resnet2b": (read_resnet2b, "cifar10", 2 / 255),
-    "resnet20": (partial(read_network, name="resnet20"), "cifar10", 1 / 255),
-}
-"""Name -> how it is read, its dataset, and the L-inf radius."""
+NETWORKS = ("lenet5", "resnet2b", "resnet20")
 
 
 class Stopwatch:
@@ -71,24 +64,23 @@ def of_one_pass(network: nn.Module, images: Tensor) -> tuple[float, float]:
     return min(forward) / len(images), (min(both) - min(forward)) / len(images)
 
 
-def measure(name: str, network: nn.Module, images: Tensor, labels: Tensor, eps: float) -> list[Any]:
+def measure(subject: Subject) -> list[Any]:
     """A row for each call, and for each attack of it."""
-    for p in network.parameters():
-        p.requires_grad_(False)
-    data, (forward, backward) = (images, labels), of_one_pass(network, images)
+    network, images, eps = subject.network.requires_grad_(False), subject.images, subject.eps
+    data, (forward, backward) = (images, subject.labels), of_one_pass(network, images)
     rows = []
 
     def note(call: str, seconds: dict[str, float], spent: pd.DataFrame | None = None) -> None:
         for part, took in seconds.items():
             row = {
-                "network": name, "eps": eps, "n": len(images), "call": call, "part": part,
+                "network": subject.name, "eps": eps, "n": len(images), "call": call, "part": part,
                 "seconds_per_image": took / len(images),
             }  # fmt: skip
             if spent is not None:
                 there, back = spent.loc[WORST if part == "all" else part]
                 limit = there * forward + back * backward
                 row |= {"forwards_per_image": there, "backwards_per_image": back}
-                row |= {"over_limit": row["seconds_per_image"] / limit}
+                row |= {"over_limit": row["seconds_per_image"] / limit if limit else None}
             rows.append(row)
 
     for call, least_only in (("evaluate", False), ("evaluate, the least alone", True)):
@@ -112,13 +104,12 @@ def main() -> None:
     runtime.prepare({"threads": 1, "device": "cpu"})
     warnings.simplefilter("ignore")
     rows: list[Any] = []
-    for name, (read, dataset, eps) in NETWORKS.items():
-        try:
-            network = read(arguments.weights)
-            x, y = (t[: arguments.examples] for t in read_images(arguments.data, "test", dataset))
-        except UserError as error:
-            sys.exit(str(error))
-        rows += measure(name, network, x, y, eps)
+    try:
+        found = [*subjects(NETWORKS, arguments.weights, arguments.data, arguments.examples)]
+    except UserError as error:
+        sys.exit(str(error))
+    for subject in found:
+        rows += measure(subject)
         write_csv(arguments.out, pd.DataFrame(rows))
         print(pd.DataFrame(rows).to_string(index=False), flush=True)
 

@@ -13,55 +13,41 @@ import sys
 import warnings
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from _networks import read_images, read_lenet5, read_resnet2b
+from _networks import Subject, subjects
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 import nenni
 from nenni.core import runtime
 from nenni.core.errors import UserError
 from nenni.core.io import write_csv
-from nenni.evaluation.scoring import least
 
-NETWORKS: dict[str, tuple[Callable[[Path], nn.Module], str, float]] = {
-    "resnet2b": (read_resnet2b, "cifar10", 2 / 255),
-    "lenet5": (read_lenet5, "mnist", 0.3),
-}
-"""Name -> how it is read, its dataset, and the L-inf radius."""
+NETWORKS = ("resnet2b", "lenet5")
 Flags = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Subject:
-    """A network with its images."""
+def to(subject: Subject, *args: Any, **options: Any) -> Subject:
+    """The same on another device, in another type or layout."""
+    images, network = subject.images.to(*args, **options), deepcopy(subject.network)
+    labels = subject.labels.to(images.device)
+    return replace(subject, network=network.to(*args, **options), images=images, labels=labels)
 
-    network: nn.Module
-    images: Tensor
-    labels: Tensor
-    eps: float
 
-    def to(self, *args: Any, **options: Any) -> "Subject":
-        """The same on another device, in another type or layout."""
-        images, network = self.images.to(*args, **options), deepcopy(self.network)
-        labels = self.labels.to(images.device)
-        return Subject(network.to(*args, **options), images, labels, self.eps)
-
-    def flags(self, which: Tensor | slice = slice(None), batch_size: int = 250) -> Flags:
-        """Robust or not under the suite, for each of some images."""
-        found = nenni.evaluate(
-            self.network, (self.images[which], self.labels[which]), eps=self.eps,
-            batch_size=batch_size, least_only=True,
-        )  # fmt: skip
-        tables = [table for _, table in found.examples.groupby("attack", sort=False)]
-        flags: Flags = least(tables).to_numpy()
-        return flags
+def flags(subject: Subject, which: Tensor | slice = slice(None), batch_size: int = 250) -> Flags:
+    """Robust or not under the suite, for each of some images."""
+    found = nenni.evaluate(
+        subject.network, (subject.images[which], subject.labels[which]), eps=subject.eps,
+        batch_size=batch_size, least_only=True,
+    )  # fmt: skip
+    robust: Flags = found.robust.to_numpy()
+    return robust
 
 
 def changed(subject: Subject) -> dict[str, Callable[[], Flags]]:
@@ -69,16 +55,16 @@ def changed(subject: Subject) -> dict[str, Callable[[], Flags]]:
     n = len(subject.images)
     turned, half = torch.arange(n - 1, -1, -1), n // 2
     calls = {
-        "again": subject.flags,
-        "in another order": lambda: subject.flags(turned)[::-1],
-        "half of them": lambda: subject.flags(slice(half)),
-        "batches of 7": lambda: subject.flags(batch_size=7),
-        "batches of 1": lambda: subject.flags(batch_size=1),
-        "channels last": lambda: subject.to(memory_format=torch.channels_last).flags(),
-        "float64": lambda: subject.to(torch.float64).flags(),
+        "again": lambda: flags(subject),
+        "in another order": lambda: flags(subject, turned)[::-1],
+        "half of them": lambda: flags(subject, slice(half)),
+        "batches of 7": lambda: flags(subject, batch_size=7),
+        "batches of 1": lambda: flags(subject, batch_size=1),
+        "channels last": lambda: flags(to(subject, memory_format=torch.channels_last)),
+        "float64": lambda: flags(to(subject, torch.float64)),
     }
     if torch.cuda.is_available():
-        calls["on a GPU"] = lambda: subject.to("cuda").flags()
+        calls["on a GPU"] = lambda: flags(to(subject, "cuda"))
     return calls
 
 
@@ -93,20 +79,18 @@ def main() -> None:
     runtime.prepare({"threads": 1, "device": "cpu"})
     warnings.simplefilter("ignore")
     rows: list[Any] = []
-    for name, (read, dataset, eps) in NETWORKS.items():
-        try:
-            network = read(arguments.weights)
-            x, y = (t[: arguments.examples] for t in read_images(arguments.data, "test", dataset))
-        except UserError as error:
-            sys.exit(str(error))
-        subject = Subject(network, x, y, eps)
-        plain = subject.flags()
+    try:
+        found = [*subjects(NETWORKS, arguments.weights, arguments.data, arguments.examples)]
+    except UserError as error:
+        sys.exit(str(error))
+    for subject in found:
+        plain = flags(subject)
         for what, call in changed(subject).items():
-            flags = call()
-            differ = np.flatnonzero(flags != plain[: len(flags)])
+            other = call()
+            differ = np.flatnonzero(other != plain[: len(other)])
             rows.append(
-                {"network": name, "eps": eps, "changed": what, "n": len(flags),
-                 "robust": flags.mean(), "differ": len(differ),
+                {"network": subject.name, "eps": subject.eps, "changed": what, "n": len(other),
+                 "robust": other.mean(), "differ": len(differ),
                  "images": " ".join(map(str, differ))}
             )  # fmt: skip
             print(*rows[-1].values(), flush=True)

@@ -39,15 +39,6 @@ READ = (
     "attack_speed", "attacks", "published",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
-BENCH_TABLES = {
-    made.__name__: made
-    for made in (
-        _bench_tables.beside_autoattack, _bench_tables.optimality, _bench_tables.verdicts_right,
-        _bench_tables.verdicts, _bench_tables.invariance, _bench_tables.speed,
-        _bench_tables.speed_parts, _bench_tables.attack_speed, _bench_tables.published,
-    )
-}  # fmt: skip
-"""What docs/bench.md.jinja may make of the tables."""
 Tables = dict[str, pd.DataFrame]
 
 
@@ -121,7 +112,9 @@ def environment(tables: Tables) -> Environment:
         "energy": partial(energy, tables["mnist5k/energy"]),
         "legend": " ".join(LEGEND).replace("*", "\\*"),
         "seeds_needed": SEEDS_NEEDED,
-        "bench": lambda table, *files: markdown(BENCH_TABLES[table](*(tables[f] for f in files))),
+        "bench": lambda table, *files: markdown(
+            getattr(_bench_tables, table)(*(tables[f] for f in files))
+        ),
     }
     return found
 

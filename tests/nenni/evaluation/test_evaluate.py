@@ -47,6 +47,7 @@ def test_least_over_the_attacks_per_image(trained: nn.Module, held_out: Digits) 
     assert len(found.examples) == 120
     flags = found.examples.pivot_table(index="index", columns="attack", values="adv_correct")
     assert table.loc["all attacks", "accuracy"] == flags.min(axis=1).mean() == found.robust_accuracy
+    assert found.robust.tolist() == flags.min(axis=1).tolist()
     clean = (trained(held_out[0]).argmax(1) == held_out[1]).double().mean()
     assert table.loc["clean", "accuracy"] == pytest.approx(float(clean))
     low, high = wilson(60 * table.loc["pgd", "accuracy"], 60)
@@ -284,7 +285,8 @@ def test_kept_parts_go_to_the_attack_that_made_them(
 
 def test_eps_may_be_any_number(trained: nn.Module, held_out: Digits) -> None:
     for eps in (np.float32(0.1), torch.tensor(0.1)):
-        assert len(nenni.evaluate(trained, held_out, {"f": {"name": "fgsm"}}, eps=eps).examples)  # type: ignore[arg-type]
+        found = nenni.evaluate(trained, held_out, {"f": {"name": "fgsm"}}, eps=eps)  # type: ignore[arg-type]
+        assert found.examples["linf"].max() == pytest.approx(0.1)
     for wrong in (None, "8/255"):
         with pytest.raises(UserError, match="eps should be a number"):
             nenni.evaluate(trained, held_out, eps=wrong)  # type: ignore[arg-type]
@@ -293,7 +295,10 @@ def test_eps_may_be_any_number(trained: nn.Module, held_out: Digits) -> None:
 def test_quantised_networks_are_taken(trained: nn.Module, held_out: Digits) -> None:
     quantised = torch.ao.quantization.quantize_dynamic(copy.deepcopy(trained), {nn.Linear}).eval()
     suite = {"noise": {"name": "random_noise"}, "rays": {"name": "rays", "queries": 20}}
-    assert len(nenni.evaluate(quantised, held_out, suite, eps=0.1).examples) == 120
+    found = nenni.evaluate(quantised, held_out, suite, eps=0.1)
+    right = (quantised(held_out[0]).argmax(1) == held_out[1]).double().mean()
+    assert found.summary["accuracy"].iloc[0] == pytest.approx(float(right))
+    assert len(found.examples) == 120
 
 
 def test_an_attack_goes_on_where_it_broke_what_those_before_it_did_not() -> None:

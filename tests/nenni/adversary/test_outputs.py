@@ -1,0 +1,20 @@
+"""Which samples are answered otherwise."""
+
+import torch
+
+from nenni.adversary.outputs import changed
+
+
+def test_logits_may_change_by_a_share_of_their_deviation() -> None:
+    first = torch.tensor([[0.0, 2.0], [2.0, 0.0], [0.0, 2.0]])
+    moved = first + torch.tensor([[0.0, 0.0], [0.0, 0.05], [0.0, -0.5]])
+    assert changed(first, moved, 0.1).tolist() == [False, False, True]
+    assert changed(first, moved, 0.01).tolist() == [False, True, True]
+    assert not changed(first * torch.nan, first * torch.nan, 0.1).any()
+    constant = torch.ones(2, 3)
+    assert not changed(constant, constant, 0.1).any()
+    assert changed(constant, constant + 1e-6, 0.1).all()
+
+
+def test_labels_may_not_change() -> None:
+    assert changed(torch.tensor([1, 2]), torch.tensor([1, 3]), 0.5).tolist() == [False, True]
