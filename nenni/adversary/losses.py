@@ -114,7 +114,7 @@ def is_wrong(outputs: Tensor, labels: Tensor, targeted: bool = False) -> Tensor:
     if outputs.dim() == 1:
         usable, found = outputs >= 0, outputs
     else:
-        usable, found = outputs.isfinite().all(1), outputs.argmax(1)
+        usable, found = outputs.abs().amax(1) < torch.inf, outputs.argmax(1)
     return usable & (found == labels) if targeted else ~(usable & (found == labels))
 
 

@@ -21,7 +21,7 @@ class Keyed:
     Parameters
     ----------
     keys : Tensor
-        One per image, (N,) of int64.
+        One per image, (N,) of int64; or several, (N, K), see :meth:`each`.
     dtype : dtype
         Of the numbers.
     """
@@ -45,7 +45,15 @@ class Keyed:
 
     def at(self, number: int) -> "Keyed":
         """Streams of one's own for a step, a restart, a sample."""
-        return Keyed(_mixed(self.keys + (number + 1) * _SPREAD % 2**63), self.dtype)
+        return Keyed(_mixed(self.keys + _offset(number)), self.dtype)
+
+    def each(self, numbers: range) -> "Keyed":
+        """The streams at each of K numbers: what they give is (N, K, *shape).
+
+        A draw is dozens of small operations, whatever it draws: those of many steps go together.
+        """
+        offsets = torch.tensor([_offset(number) for number in numbers], device=self.keys.device)
+        return Keyed(_mixed(self.keys[..., None] + offsets), self.dtype)
 
     def uniform(self, *shape: int) -> Tensor:
         """Numbers from 0 to below 1, (N, *shape)."""
@@ -53,8 +61,8 @@ class Keyed:
         drawn: Tensor = self._hashed(shape, bits).to(torch.float64) / 2**bits
         return drawn.to(self.dtype)
 
-    def integers(self, stop: int, *shape: int) -> Tensor:
-        """Whole numbers from 0 to stop - 1, (N, *shape)."""
+    def integers(self, stop: int | Tensor, *shape: int) -> Tensor:
+        """Whole numbers from 0 to stop - 1, (N, *shape); one stop for all, or one for each."""
         drawn: Tensor = self._hashed(shape, 53) % stop
         return drawn
 
@@ -70,8 +78,8 @@ class Keyed:
     def _hashed(self, shape: tuple[int, ...], bits: int) -> Tensor:
         """So many of the upper bits of a hash of each key and place."""
         places = torch.arange(math.prod(shape), device=self.keys.device)
-        mixed = _mixed(self.keys[:, None] + _SPREAD * (places + 1))
-        return _shifted(mixed, 64 - bits).view(len(self.keys), *shape)
+        mixed = _mixed(self.keys[..., None] + _SPREAD * (places + 1))
+        return _shifted(mixed, 64 - bits).view(*self.keys.shape, *shape)
 
 
 def content(images: Tensor) -> Tensor:
@@ -81,6 +89,10 @@ def content(images: Tensor) -> Tensor:
     places = torch.arange(bits.shape[1], device=bits.device)
     hashed: Tensor = _mixed(bits + _SPREAD * places).sum(1)
     return hashed
+
+
+def _offset(number: int) -> int:
+    return (number + 1) * _SPREAD % 2**63
 
 
 def _shifted(x: Tensor, by: int) -> Tensor:

@@ -266,7 +266,7 @@ def upper_quantile(sample: Tensor, fraction: float) -> float:
     below = round((1 - fraction) * len(sample))
     if below in (0, len(sample)):
         return math.inf if below else -math.inf
-    return float(sample.kthvalue(below).values)
+    return float(sample.sort().values[below - 1])
 
 
 def _with_one(rows: Tensor) -> Tensor:

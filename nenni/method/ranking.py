@@ -100,8 +100,8 @@ def _bracket(rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
     m, p = sample.shape[1], k / n
     spread = 1 + 2.5 * math.sqrt(m * p * (1 - p))
     above, below = max(1, round(m * p - spread)), min(m, round(m * p + spread))
-    low = sample.kthvalue(m - below + 1, dim=1, keepdim=True).values
-    high = sample.kthvalue(m - above + 1, dim=1, keepdim=True).values
+    ranked = sample.sort(dim=1).values
+    low, high = ranked[:, m - below, None], ranked[:, m - above, None]
     return low, high
 
 

@@ -20,11 +20,11 @@ from typing import Any
 import pandas as pd
 import torch
 from _networks import Subject, subjects
+from _tables import keep
 
 import nenni
 from nenni.core import radius, runtime
 from nenni.core.errors import UserError
-from nenni.core.io import read_csv, write_csv
 from nenni.data import split
 from nenni.data.data_file import load_data
 from nenni.evaluation.scoring import WORST
@@ -40,6 +40,8 @@ SUITES: dict[str, Any] = {
     "autoattack": {"autoattack": {"name": "autoattack"}},
 }
 """What is compared. PGD-20 is judged by its last iterate, as papers report it."""
+OF = ["network", "n", "device"]
+"""What a row is of: another call replaces it."""
 
 
 def of_run(config: Path, examples: int, device: torch.device) -> Iterator[Subject]:
@@ -99,15 +101,6 @@ def compare(
     return pd.DataFrame(rows), table
 
 
-def keep(file: Path, found: pd.DataFrame) -> None:
-    """Add rows to a table, in place of those of the same network, images and device."""
-    if file.exists():
-        of, known = ["network", "n", "device"], read_csv(file)
-        again = pd.MultiIndex.from_frame(known[of]).isin(pd.MultiIndex.from_frame(found[of]))
-        found = pd.concat([known[~again], found], ignore_index=True)
-    write_csv(file, found)
-
-
 def named(device: torch.device) -> str:
     """The device, in words."""
     return torch.cuda.get_device_name() if device.type == "cuda" else "CPU, one thread"
@@ -135,8 +128,8 @@ def main() -> None:
         sys.exit(str(error))
     for subject in found:
         rows, flags = compare(subject, arguments.suites, device)
-        keep(arguments.out / "summary.csv", rows)
-        keep(arguments.out / "images.csv", flags)
+        keep(arguments.out / "summary.csv", rows, OF)
+        keep(arguments.out / "images.csv", flags, OF)
 
 
 if __name__ == "__main__":

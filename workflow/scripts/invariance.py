@@ -3,15 +3,15 @@
     python workflow/scripts/invariance.py --weights DIR --data DIR
 
 Folders as for attack_reference.py. The suite ``standard``, the least alone, on the same images: in
-batches of other sizes, in another order, fewer of them, again, stored channels-last, in float64
-and, where there is one, on a GPU. Each row of the table counts the images whose flag differs from
-that of one batch in float32, and lists them.
+batches of other sizes, in another order, fewer of them, again, stored channels-last, in float64, or
+on a GPU, whose convolutions torch computes in TF32 unless it is told not to. Each row of the table
+counts the images whose flag differs from that of one batch in float32, and lists them.
+``--networks`` and ``--changed`` choose rows; the others stay as they are.
 """
 
 import argparse
 import sys
 import warnings
-from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -21,15 +21,19 @@ import numpy as np
 import pandas as pd
 import torch
 from _networks import Subject, subjects
+from _tables import keep
 from numpy.typing import NDArray
 from torch import Tensor
 
 import nenni
 from nenni.core import runtime
 from nenni.core.errors import UserError
-from nenni.core.io import write_csv
 
 NETWORKS = ("resnet2b", "lenet5")
+CHANGES = (
+    "again", "in another order", "half of them", "batches of 7", "batches of 1", "channels last",
+    "float64", "on a GPU", "on a GPU, TF32",
+)  # fmt: skip
 Flags = NDArray[np.float64]
 
 
@@ -50,22 +54,26 @@ def flags(subject: Subject, which: Tensor | slice = slice(None), batch_size: int
     return robust
 
 
-def changed(subject: Subject) -> dict[str, Callable[[], Flags]]:
-    """What is changed -> the flags of the first images, in their order."""
+def changed(subject: Subject, what: str) -> Flags:
+    """The flags of the first images, in their order, with one thing changed."""
     n = len(subject.images)
-    turned, half = torch.arange(n - 1, -1, -1), n // 2
-    calls = {
-        "again": lambda: flags(subject),
-        "in another order": lambda: flags(subject, turned)[::-1],
-        "half of them": lambda: flags(subject, slice(half)),
-        "batches of 7": lambda: flags(subject, batch_size=7),
-        "batches of 1": lambda: flags(subject, batch_size=1),
-        "channels last": lambda: flags(to(subject, memory_format=torch.channels_last)),
-        "float64": lambda: flags(to(subject, torch.float64)),
-    }
-    if torch.cuda.is_available():
-        calls["on a GPU"] = lambda: flags(to(subject, "cuda"))
-    return calls
+    match what:
+        case "in another order":
+            return flags(subject, torch.arange(n - 1, -1, -1))[::-1]
+        case "half of them":
+            return flags(subject, slice(n // 2))
+        case "batches of 7":
+            return flags(subject, batch_size=7)
+        case "batches of 1":
+            return flags(subject, batch_size=1)
+        case "channels last":
+            return flags(to(subject, memory_format=torch.channels_last))
+        case "float64":
+            return flags(to(subject, torch.float64))
+        case "on a GPU" | "on a GPU, TF32":
+            torch.backends.cudnn.allow_tf32 = what.endswith("TF32")
+            return flags(to(subject, "cuda"))
+    return flags(subject)
 
 
 def main() -> None:
@@ -73,28 +81,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, required=True, help="folder of checkpoints")
     parser.add_argument("--data", type=Path, required=True, help="folder with cifar10, mnist")
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser.add_argument("--changed", nargs="+", choices=CHANGES, help="all but a GPU, unless named")
     parser.add_argument("--examples", type=int, default=200, help="the first so many test images")
     parser.add_argument("--out", type=Path, default=Path("results/reference/invariance.csv"))
     arguments = parser.parse_args()
     runtime.prepare({"threads": 1, "device": "cpu"})
     warnings.simplefilter("ignore")
-    rows: list[Any] = []
+    folders, names = (arguments.weights, arguments.data), arguments.networks
     try:
-        found = [*subjects(NETWORKS, arguments.weights, arguments.data, arguments.examples)]
+        found = [*subjects(names, *folders, arguments.examples)]
     except UserError as error:
         sys.exit(str(error))
     for subject in found:
         plain = flags(subject)
-        for what, call in changed(subject).items():
-            other = call()
+        for what in arguments.changed or CHANGES[:-2]:
+            other = changed(subject, what)
             differ = np.flatnonzero(other != plain[: len(other)])
-            rows.append(
-                {"network": subject.name, "eps": subject.eps, "changed": what, "n": len(other),
-                 "robust": other.mean(), "differ": len(differ),
-                 "images": " ".join(map(str, differ))}
-            )  # fmt: skip
-            print(*rows[-1].values(), flush=True)
-            write_csv(arguments.out, pd.DataFrame(rows))
+            row = {
+                "network": subject.name, "eps": subject.eps, "changed": what, "n": len(other),
+                "robust": other.mean(), "differ": len(differ),
+                "images": " ".join(map(str, differ)),
+            }  # fmt: skip
+            print(*row.values(), flush=True)
+            keep(arguments.out, pd.DataFrame([row]), ["network", "changed"])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Square attack."""
 
 import math
+from functools import cache
 from typing import Annotated
 
 import torch
@@ -18,6 +19,8 @@ __all__ = ["square"]
 
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """Queries of 10,000 after which the share of changed pixels is halved (section 3.1)."""
+_AHEAD = 100
+"""Queries whose draws are made at once."""
 
 
 @torch.no_grad()
@@ -64,16 +67,21 @@ def square(
     active = torch.arange(len(inputs), device=inputs.device)
     best = torch.full((len(inputs),), torch.inf, device=inputs.device, dtype=inputs.dtype)
     points = max(1, queries // (samples if model.randomised else 1))
+    start, propose = (_stripes, _square_linf) if norm == "linf" else (_tiles, _square_l2)
     for point in range(points):
         if not len(active):
             break
-        here, draws = model.of(active), streams.of(active).at(point)
-        ball, current = Ball(inputs[active], eps, norm), found[active]
+        here, ball, current = model.of(active), Ball(inputs[active], eps, norm), found[active]
         if point == 0:
-            proposed = (_stripes if norm == "linf" else _tiles)(ball, draws)
+            proposed = start(ball, streams.of(active).at(0))
         else:
-            side = _side(share, point / points, inputs.shape[-2:])
-            proposed = (_square_linf if norm == "linf" else _square_l2)(current, ball, side, draws)
+            if point % _AHEAD == 1:
+                ahead = range(point, min(point + _AHEAD, points))
+                sides = [_side(share, p / points, inputs.shape[-2:], norm) for p in ahead]
+                drawn = _drawn(streams.each(ahead), sides, inputs.shape[1:], norm)
+            query = (point - 1) % _AHEAD
+            draws = [draw[active, query] for draw in drawn]
+            proposed = propose(current, ball, sides[query], *draws)
         proposed = ball.project(proposed)
         value = _margin(here, proposed, labels[active], targeted, samples).to(best)
         better = value < best[active]
@@ -96,23 +104,37 @@ def _margin(model: Watched, images: Tensor, labels: Tensor, targeted: bool, samp
     return value.nan_to_num(nan=torch.inf, posinf=torch.inf, neginf=-torch.inf)
 
 
-def _side(share: float, progress: float, size: torch.Size) -> int:
-    """Side of the window, whose area is a share of the image's."""
+def _side(share: float, progress: float, size: torch.Size, norm: Norm) -> int:
+    """Side of the window, whose area is a share of the image's; for L2 odd, and 3 or more."""
     halvings = sum(10_000 * progress > q for q in _HALVINGS)
     height, width = size
     side = round(math.sqrt(share / 2**halvings * height * width))
+    if norm == "l2":
+        side = max(3, side + 1 - side % 2)
     return max(1, min(side, height, width))
 
 
-def _window(draws: Keyed, images: Tensor, side: int) -> tuple[Tensor, ...]:
+def _drawn(streams: Keyed, sides: list[int], shape: torch.Size, norm: Norm) -> list[Tensor]:
+    """What the queries of such sides draw: their windows' corners and signs, and for L2 bumps."""
+    channels, height, width = shape
+    at_most = [torch.tensor([size - side + 1 for side in sides]) for size in (height, width)]
+    rows, columns = (stop.to(streams.keys.device) for stop in at_most)
+
+    def corner(draws: Keyed) -> list[Tensor]:
+        return [draws.at(0).integers(rows), draws.at(1).integers(columns)]
+
+    if norm == "linf":
+        return [*corner(streams), streams.at(2).signs(channels, 1, 1)]
+    bumps = streams.at(4).integers(2), streams.at(5).signs(channels, 1, 1)
+    return [*corner(streams.at(2)), *corner(streams.at(3)), *bumps]
+
+
+def _window(top: Tensor, left: Tensor, side: int, channels: int) -> tuple[Tensor, ...]:
     """Index of a window of each image, of shape (N, C, side, side)."""
-    n, channels, height, width = images.shape
-    top = draws.at(0).integers(height - side + 1)
-    left = draws.at(1).integers(width - side + 1)
-    along = torch.arange(side, device=images.device)
+    along = torch.arange(side, device=top.device)
     return (
-        torch.arange(n, device=images.device)[:, None, None, None],
-        torch.arange(channels, device=images.device)[None, :, None, None],
+        torch.arange(len(top), device=top.device)[:, None, None, None],
+        torch.arange(channels, device=top.device)[None, :, None, None],
         (top[:, None] + along)[:, None, :, None],
         (left[:, None] + along)[:, None, None, :],
     )
@@ -124,10 +146,11 @@ def _stripes(ball: Ball, draws: Keyed) -> Tensor:
     return ball.inputs + ball.eps * draws.signs(channels, 1, width)
 
 
-def _square_linf(current: Tensor, ball: Ball, side: int, draws: Keyed) -> Tensor:
+def _square_linf(
+    current: Tensor, ball: Ball, side: int, top: Tensor, left: Tensor, signs: Tensor
+) -> Tensor:
     """A window of each image at a corner of the ball, per channel (algorithm 2)."""
-    proposed, window = current.clone(), _window(draws, current, side)
-    signs = draws.at(2).signs(current.shape[1], 1, 1)
+    proposed, window = current.clone(), _window(top, left, side, current.shape[1])
     proposed[window] = ball.inputs[window] + ball.eps * signs
     return proposed
 
@@ -140,25 +163,34 @@ def _tiles(ball: Ball, draws: Keyed) -> Tensor:
     for top in range(0, height - side + 1, side):
         for left in range(0, width - side + 1, side):
             here = draws.at(top * width + left)
-            bumps = _bumps(side, here.at(0)) * here.at(1).signs(channels, 1, 1)
+            bumps = _bumps(side, here.at(0).integers(2), here.at(1).signs(channels, 1, 1))
             noise[:, :, top : top + side, left : left + side] = bumps
     return ball.inputs + ball.eps * unit(noise, "l2")
 
 
-def _square_l2(current: Tensor, ball: Ball, side: int, draws: Keyed) -> Tensor:
+def _square_l2(
+    current: Tensor,
+    ball: Ball,
+    side: int,
+    top: Tensor,
+    left: Tensor,
+    other_top: Tensor,
+    other_left: Tensor,
+    lying: Tensor,
+    signs: Tensor,
+) -> Tensor:
     """One window's share of the norm goes to a bump in another (algorithm 3)."""
-    side = min(max(3, side + 1 - side % 2), *current.shape[-2:])
     channels = current.shape[1]
     moved = current - ball.inputs
-    gains, loses = _window(draws.at(2), current, side), _window(draws.at(3), current, side)
+    gains = _window(top, left, side, channels)
+    loses = _window(other_top, other_left, side, channels)
     old = moved[gains]
     spent = moved.square().flatten(1).sum(1)
     moved[gains] = 0
     moved[loses] = 0
     kept = moved.square().flatten(1).sum(1)
     left = (ball.eps**2 - spent).clamp_min(0) + (spent - kept).clamp_min(0)
-    bumps = _bumps(side, draws.at(4)) * draws.at(5).signs(channels, 1, 1)
-    direction = bumps + _per_channel_unit(old)
+    direction = _bumps(side, lying, signs) + _per_channel_unit(old)
     moved[gains] = over_samples((left / channels).sqrt(), current) * _per_channel_unit(direction)
     return ball.inputs + moved
 
@@ -168,12 +200,17 @@ def _per_channel_unit(x: Tensor) -> Tensor:
     return x / lengths.clamp_min(torch.finfo(x.dtype).tiny)
 
 
-def _bumps(side: int, draws: Keyed) -> Tensor:
-    """The paper's eta, (n, 1, side, side): two opposite heaps of norm 1, upright or lying."""
+def _bumps(side: int, lying: Tensor, signs: Tensor) -> Tensor:
+    """The paper's eta, (n, C, side, side): two opposite heaps of norm 1, upright or lying."""
+    return _eta(side).to(signs)[lying][:, None] * signs
+
+
+@cache
+def _eta(side: int) -> Tensor:
     half = side // 2
     bump = torch.cat([_heap(half, side), -_heap(side - half, side)])
-    bump = (bump / bump.norm()).to(draws.keys.device, draws.dtype)
-    return torch.stack([bump, bump.T])[draws.integers(2)][:, None]
+    bump = bump / bump.norm()
+    return torch.stack([bump, bump.T])
 
 
 def _heap(height: int, width: int) -> Tensor:

@@ -68,3 +68,12 @@ def test_they_are_distributed_as_they_should_be() -> None:
     assert correlated.abs().max() < 0.08
     shifted = torch.stack([uniform.flatten()[:-1], uniform.flatten()[1:]])
     assert torch.corrcoef(shifted)[0, 1].abs() < 0.02
+
+
+def test_the_numbers_of_many_steps_at_once_are_those_of_each() -> None:
+    found = streams(torch.rand(3, 4, generator=draws()))
+    ahead, stops = found.each(range(2, 6)).at(1), torch.tensor([2, 3, 9, 9])
+    for k, stop in enumerate(stops.tolist()):
+        single = found.at(2 + k).at(1)
+        assert torch.equal(ahead.signs(2, 1)[:, k], single.signs(2, 1))
+        assert torch.equal(ahead.integers(stops)[:, k], single.integers(stop))

@@ -1,0 +1,68 @@
+"""What the library computes with can be computed on a GPU so that it is the same each time."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from attack_cases import BOTH, attack_of, draws
+from cuda_cases import nothing_refused
+from torch import Tensor, nn
+
+import nenni
+from nenni.adversary.suite_attacks import FURTHER, SUITES, THROUGH
+from nenni.core.plugins import Ref
+from nenni.method.fit import fit
+from nenni.method.injection import inject
+from nenni.method.selection.random import Random
+from nenni.method.selection.threshold import Threshold
+from nenni.method.selection.topk import TopK
+from nenni.method.selection_base import Selection
+from nenni.method.spec import InjectionSpec
+
+Digits = tuple[Tensor, Tensor]
+LONGER = FURTHER["standard"]
+
+
+@pytest.mark.parametrize("work", [lambda x: x.median(0), lambda x: x[0].kthvalue(1)])
+def test_what_a_gpu_refuses_is_found(work: Callable[[Tensor], object]) -> None:
+    with pytest.raises(AssertionError, match="a GPU refuses"), nothing_refused():
+        work(torch.rand(3, 3))
+
+
+@pytest.mark.parametrize(("norm", "name"), BOTH)
+def test_attacks(norm: str, name: str, trained: nn.Module, digits: Digits) -> None:
+    with nothing_refused():
+        attack_of(norm, name)(trained, digits[0][:4], digits[1][:4], 0.3, draws())
+
+
+def test_evaluating_and_diagnosing(trained: nn.Module, digits: Digits) -> None:
+    held_out = digits[0][800:808], digits[1][800:808]
+    with nothing_refused():
+        nenni.evaluate(trained, held_out, short({**SUITES["standard"], **LONGER}), eps=0.1)
+        nenni.diagnose(trained, held_out, eps=0.1)
+
+
+@pytest.mark.parametrize("selection", [TopK(0.5), Threshold(0.5), Random(0.5)])
+def test_an_injected_network(
+    selection: Selection,
+    trained: nn.Module,
+    digits: Digits,
+    make_spec: Callable[..., InjectionSpec],
+) -> None:
+    held_out = digits[0][800:804], digits[1][800:804]
+    suite = {"pgd": SUITES["standard"]["pgd_20"]}
+    if not isinstance(selection, Random):
+        suite |= {**THROUGH, "square": LONGER["square_5000"]}
+    with nothing_refused():
+        network = inject(trained, make_spec(selection=selection), digits[0][:2])
+        fit(network, digits[0][:50])
+        nenni.evaluate(network, held_out, short(suite), eps=0.1, draws=2)
+
+
+def short(suite: dict[str, Ref]) -> dict[str, Ref]:
+    """The same attacks with few steps and queries."""
+    few = {"steps": 2, "queries": 20}
+    return {
+        name: attack | {key: least for key, least in few.items() if key in attack}
+        for name, attack in suite.items()
+    }
