@@ -1,7 +1,8 @@
 """The gradient for the input alone, of one pass or averaged over several."""
 
+import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import repeat
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nenni.adversary.judge import Watched
+from nenni.adversary.judge import Watched, mean
 from nenni.core.errors import UserError
 from nenni.core.keyed import Keyed
 
@@ -56,7 +57,7 @@ def ascent(model: nn.Module, images: Tensor, objective: Goal) -> Ascent:
     logits = differentiable(model(images.clone()))
     value = objective(logits)
     gradient = _gradient(value.sum(), images)
-    if not bool(gradient.sum().isfinite()):
+    if not math.isfinite(gradient.sum().item()):
         warnings.warn("a gradient was not finite and was taken as 0 there", stacklevel=2)
         gradient = gradient.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
     return Ascent(gradient, value.detach(), logits.detach())
@@ -100,8 +101,8 @@ def mean_ascent(
         points = (images + sigma * u for u in noise) if sigma else repeat(images, samples)
         gradients, values, logits = zip(*(ascent(model, x, objective) for x in points), strict=True)
     return Ascent(
-        _mean(gradients), _mean(values),
-        mean_logits(model, images, samples) if sigma else _mean(logits),
+        mean(gradients), mean(values),
+        mean_logits(model, images, samples) if sigma else mean(logits),
     )  # fmt: skip
 
 
@@ -110,11 +111,7 @@ def mean_logits(model: Watched, images: Tensor, samples: int) -> Tensor:
     """Mean logits over the passes of a randomised network; one pass of another, or its labels."""
     with model.one_point(images):
         passes = [model(images) for _ in range(samples if model.randomised else 1)]
-    return _mean(passes) if passes[0].is_floating_point() else passes[0]
-
-
-def _mean(tensors: Sequence[Tensor]) -> Tensor:
-    return torch.stack([*tensors]).mean(0)
+    return mean(passes) if passes[0].is_floating_point() else passes[0]
 
 
 def differentiable(logits: Tensor) -> Tensor:

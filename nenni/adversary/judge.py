@@ -1,7 +1,9 @@
 """Whoever shows a point to the network under attack shows it to a judge: any iterate counts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +12,26 @@ from nenni.adversary.ball import Ball
 from nenni.adversary.losses import is_wrong, margin
 from nenni.core import radius
 from nenni.core.types import Norm
+
+
+class Among(NamedTuple):
+    """Some of a judge's images, and where they stand: writing by index is slow on a GPU.
+
+    Their numbers (M,); which of all images they are, (N,) of bool; the place of each of all among
+    them, (N,), anything for the others.
+    """
+
+    rows: Tensor
+    asked: Tensor
+    place: Tensor
+
+    @classmethod
+    def of(cls, rows: Tensor, count: int) -> "Among":
+        """From their numbers and that of all images."""
+        asked = torch.zeros(count, dtype=torch.bool, device=rows.device)
+        place = torch.zeros(count, dtype=torch.int64, device=rows.device)
+        asked[rows], place[rows] = True, torch.arange(len(rows), device=rows.device)
+        return cls(rows, asked, place)
 
 
 class Judge:
@@ -76,33 +98,38 @@ class Judge:
         """Which images are misclassified somewhere in their ball, (N,) of bool."""
         return (self.wrong > 0) & (not self.randomised)
 
-    def see(self, rows: Tensor, images: Tensor, outputs: list[Tensor]) -> None:
+    def see(self, among: Among, images: Tensor, outputs: list[Tensor]) -> None:
         """Judge one point of each of some images by the outputs of one or more passes.
 
         Parameters
         ----------
-        rows : Tensor
-            Which images, (M,).
+        among : Among
+            Which images, M of them.
         images : Tensor
             Their points (M, C, H, W).
         outputs : list of Tensor
             Logits (M, classes) or labels (M,), one for each pass.
         """
-        labels = self.labels[rows]
-        distance = torch.stack([self._distance(z, labels) for z in outputs]).mean(0)
-        missed = torch.stack([is_wrong(z, labels, self.targeted) for z in outputs])
-        wrong = missed.double().mean(0)
-        self._last[rows] = distance
-        self.history.append(self._last.mean())
-        before = self.wrong[rows]
-        better = (wrong > before) | ((wrong == before) & (distance > self.margin[rows]))
-        some = better.nonzero()[:, 0]
-        if not len(some):
+        if not len(images):
             return
-        taken = some[self.ball.contains(images[some], rows[some])]
-        self.images[rows[taken]] = images[taken].to(self.images)
-        self.wrong[rows[taken]] = wrong[taken]
-        self.margin[rows[taken]] = distance[taken]
+        labels = self.labels[among.rows]
+        distance = mean([self._distance(z, labels) for z in outputs])[among.place]
+        missed = [is_wrong(z, labels, self.targeted).double() for z in outputs]
+        wrong = mean(missed)[among.place]
+        self._last = torch.where(among.asked, distance, self._last)
+        self.history.append(self._last.mean())
+        worse = (wrong > self.wrong) | ((wrong == self.wrong) & (distance > self.margin))
+        worse &= among.asked
+        rows = worse.nonzero()[:, 0]
+        if not len(rows):
+            return
+        points = images[among.place[rows]]
+        inside = self.ball.contains(points, rows)
+        if not bool(inside.all()):
+            worse[rows], rows, points = inside, rows[inside], points[inside]
+        self.images[rows] = points.to(self.images)
+        self.wrong = torch.where(worse, wrong, self.wrong)
+        self.margin = torch.where(worse, distance, self.margin)
 
     def _distance(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """By which points are ranked: above 0 where the output is wrong."""
@@ -132,10 +159,18 @@ class Watched(nn.Module):
         self.network, self.judge, self.rows = network, judge, rows
         self.training = getattr(network, "training", False)
         self._of_one_point: list[Tensor] | None = None
+        self._latest: tuple[Tensor, Watched] | None = None
 
     def of(self, rows: Tensor) -> "Watched":
         """The same for some of the images: their numbers (M,), or (N,) of bool."""
-        return Watched(self.network, self.judge, self.rows[rows])
+        if self._latest is None or self._latest[0] is not rows:
+            self._latest = rows, Watched(self.network, self.judge, self.rows[rows])
+        return self._latest[1]
+
+    @cached_property
+    def _among(self) -> Among:
+        assert self.judge is not None
+        return Among.of(self.rows, len(self.judge.labels))
 
     @property
     def broken(self) -> Tensor:
@@ -169,7 +204,7 @@ class Watched(nn.Module):
         if self.judge is None:
             return outputs
         whole, share = len(images) == len(self.rows), len(images) / max(1, len(self.rows))
-        self.judge.forwards[self.rows] += share
+        self.judge.forwards.add_(self._among.asked, alpha=share)
         if outputs.requires_grad:
             outputs.register_hook(lambda _: self._count_back(share))
         if whole and self._of_one_point is not None:
@@ -194,12 +229,17 @@ class Watched(nn.Module):
         assert self.judge is not None
         if self.judge.network is not None:
             outputs = [self.judge.network(images.clone()) for _ in outputs]
-            self.judge.forwards[self.rows] += len(outputs)
-        self.judge.see(self.rows, images, outputs)
+            self.judge.forwards.add_(self._among.asked, alpha=len(outputs))
+        self.judge.see(self._among, images, outputs)
 
     def _count_back(self, share: float) -> None:
         assert self.judge is not None
-        self.judge.backwards[self.rows] += share
+        self.judge.backwards.add_(self._among.asked, alpha=share)
+
+
+def mean(passes: Sequence[Tensor]) -> Tensor:
+    """Mean over what several passes gave."""
+    return passes[0] if len(passes) == 1 else torch.stack([*passes]).mean(0)
 
 
 def watched(

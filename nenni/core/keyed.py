@@ -1,6 +1,7 @@
 """Random numbers from a hash of keys: they depend on no batch, order, device or earlier draw."""
 
 import math
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ class Keyed:
     """One stream of random numbers per image, from a hash of a key and of where it is used.
 
     Nothing is used up: the same stream gives the same numbers, so each use takes a stream of its
-    own, :meth:`at` a number.
+    own, :meth:`at` a number. A hash is dozens of small operations, and waits until it is asked for.
 
     Parameters
     ----------
@@ -24,10 +25,18 @@ class Keyed:
         One per image, (N,) of int64; or several, (N, K), see :meth:`each`.
     dtype : dtype
         Of the numbers.
+    offset : int or Tensor
+        Added to the keys, which are then hashed; 0 leaves them as they are.
     """
 
-    def __init__(self, keys: Tensor, dtype: torch.dtype) -> None:
-        self.keys, self.dtype = keys, dtype
+    def __init__(self, keys: Tensor, dtype: torch.dtype, offset: int | Tensor = 0) -> None:
+        self._keys, self.dtype, self._offset = keys, dtype, offset
+
+    @cached_property
+    def keys(self) -> Tensor:
+        """One per image, (N,), or several, (N, K)."""
+        plain = isinstance(self._offset, int) and self._offset == 0
+        return self._keys if plain else _mixed(self._keys + self._offset)
 
     @classmethod
     def by_content(cls, images: Tensor, generator: torch.Generator) -> "Keyed":
@@ -45,15 +54,12 @@ class Keyed:
 
     def at(self, number: int) -> "Keyed":
         """Streams of one's own for a step, a restart, a sample."""
-        return Keyed(_mixed(self.keys + _offset(number)), self.dtype)
+        return Keyed(self.keys, self.dtype, _offset(number))
 
     def each(self, numbers: range) -> "Keyed":
-        """The streams at each of K numbers: what they give is (N, K, *shape).
-
-        A draw is dozens of small operations, whatever it draws: those of many steps go together.
-        """
+        """The streams at each of K numbers: what they give is (N, K, *shape)."""
         offsets = torch.tensor([_offset(number) for number in numbers], device=self.keys.device)
-        return Keyed(_mixed(self.keys[..., None] + offsets), self.dtype)
+        return Keyed(self.keys[..., None], self.dtype, offsets)
 
     def uniform(self, *shape: int) -> Tensor:
         """Numbers from 0 to below 1, (N, *shape)."""

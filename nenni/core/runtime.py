@@ -33,6 +33,7 @@ def prepare(config: dict[str, Any]) -> torch.device:
         raise UserError("device: cuda is asked for, and torch finds none; set device: cpu")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     return torch.device("cuda")
 

@@ -1,5 +1,7 @@
 """What of z~ a selection ranks, and how a mask becomes smooth."""
 
+import sys
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -8,6 +10,9 @@ from nenni.networks.tracing import BatchNorm
 
 TEMPERATURE = 0.1
 """Width of a soft mask where nobody says otherwise, in standard deviations of a sample's scores."""
+
+_NO_EPS = sys.float_info.min
+"""Adds nothing to a variance; some versions of torch refuse 0."""
 
 
 def through_batch_norm(z: Tensor, bn: BatchNorm) -> Tensor:
@@ -24,7 +29,7 @@ def through_batch_norm(z: Tensor, bn: BatchNorm) -> Tensor:
 
 def standardised(z: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
     """(z - mean) / sqrt(variance) of z (N, C, ...), statistics per channel (C,)."""
-    return F.batch_norm(z, mean, variance, None, None, False, 0.0, 0.0)
+    return F.batch_norm(z, mean, variance, None, None, False, 0.0, _NO_EPS)
 
 
 def soft_step(score: Tensor, margin: Tensor, temperature: float) -> Tensor:

@@ -125,7 +125,8 @@ def ascend(
     rows = (~model.broken).nonzero()[:, 0]
     if not len(rows):
         return
-    image = ball.of(rows).uniform(draws.of(rows).at(0))
+    near = ball.of(rows)
+    image = near.uniform(draws.of(rows).at(0))
     found = look(image, rows, 0)
     state = _State(
         rows, image, image, found.gradient, found.value, image, found.gradient, found.value,
@@ -135,10 +136,11 @@ def ascend(
     )  # fmt: skip
     checks = _checkpoints(steps)
     for step in range(1, steps + 1):
-        state = state.of(~model.broken[state.row])
+        left = state.of(~model.broken[state.row])
+        if left is not state:
+            state, near = left, ball.of(left.row)
         if not len(state.row):
             return
-        near = ball.of(state.row)
         image = _moved(state, near, momentum=step > 1)
         found = look(image, state.row, step)
         better = found.value > state.best

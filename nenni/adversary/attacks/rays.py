@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
@@ -49,41 +51,82 @@ def rays(
         A point of a randomised network is misclassified where most of so many passes say so.
     """
     model = watched(model, inputs, labels, eps, norm)
-    signs = torch.ones_like(inputs).flatten(1)
-    radius = torch.full_like(labels, torch.inf, dtype=inputs.dtype)
-    spent = torch.zeros_like(labels)
-
-    def point(rows: Tensor, directions: Tensor, lengths: Tensor) -> Tensor:
-        moved = over_samples(lengths, inputs) * directions.view(-1, *inputs.shape[1:])
-        return (inputs[rows] + moved).clamp(0, 1)
-
-    def wrong(rows: Tensor, directions: Tensor, lengths: Tensor) -> Tensor:
-        spent[rows] += 1
-        images = point(rows, directions, lengths)
-        return wrong_share(model.of(rows), images, labels[rows], samples) > 0.5
-
-    def border(rows: Tensor, directions: Tensor, high: Tensor) -> Tensor:
-        low = torch.zeros_like(high)
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            far = wrong(rows, directions, middle)
-            high, low = torch.where(far, middle, high), torch.where(far, low, middle)
-        return high
-
+    first, last = (
+        torch.tensor([*islice(_blocks(inputs.shape[1:].numel()), queries)]).to(labels.device).T
+    )
+    values = torch.arange(inputs.shape[1:].numel(), device=labels.device)
     near = eps if math.isfinite(eps) else 0.0
-    for begin, end in _blocks(signs.shape[1]):
-        rows = ((spent < queries) & (radius > near)).nonzero()[:, 0]
-        if not len(rows):
-            break
-        turned, known = signs[rows], radius[rows].clamp_max(1)
-        turned[:, begin:end] *= -1
-        nearer = wrong(rows, turned, known)
-        rows, turned, known = rows[nearer], turned[nearer], known[nearer]
-        if len(rows):
-            signs[rows], radius[rows] = turned, border(rows, turned, known)
-    whole = torch.arange(len(inputs), device=inputs.device)
-    found = point(whole, signs, radius.nan_to_num(posinf=0))
-    return Ball(inputs, eps, norm).keep(found)
+    found = inputs.clone()
+    state = _State.start(inputs)
+    here, images, y = model, inputs, labels
+    while True:
+        keep = (state.left > 0) | ((state.spent < queries) & (state.radius > near))
+        if not bool(keep.all()):
+            found[state.row] = _along(images, state.signs, state.radius.nan_to_num(posinf=0))
+            state = state.of(keep)
+            here, images, y = model.of(state.row), inputs[state.row], labels[state.row]
+        if not len(state.row):
+            return Ball(inputs, eps, norm).keep(found)
+        turn = (values >= first[state.block, None]) & (values < last[state.block, None])
+        turned = torch.where(turn, -state.signs, state.signs)
+        bisects = state.left > 0
+        length = torch.where(bisects, (state.low + state.high) / 2, state.radius.clamp_max(1))
+        far = wrong_share(here, _along(images, turned, length), y, samples) > 0.5
+        state = _asked(state, turned, bisects, length, far)
+
+
+@dataclass(frozen=True)
+class _State:
+    """Where each image is that is still attacked.
+
+    The best direction, the distance of the border along it, the points that were asked about, the
+    block that is turned, and of a turn that came nearer, how many bisections are left, and between
+    which lengths.
+    """
+
+    row: Tensor
+    signs: Tensor
+    radius: Tensor
+    spent: Tensor
+    block: Tensor
+    left: Tensor
+    low: Tensor
+    high: Tensor
+
+    @classmethod
+    def start(cls, inputs: Tensor) -> "_State":
+        """No direction known that leads to a border."""
+        row = torch.arange(len(inputs), device=inputs.device)
+        none, zero = torch.zeros_like(row), torch.zeros_like(row, dtype=inputs.dtype)
+        signs = torch.ones_like(inputs).flatten(1)
+        return cls(row, signs, zero + torch.inf, none, none, none, zero, zero)
+
+    def of(self, keep: Tensor) -> "_State":
+        """Some of the images."""
+        return _State(*(t[keep] for t in vars(self).values()))
+
+
+def _asked(state: _State, turned: Tensor, bisects: Tensor, length: Tensor, far: Tensor) -> _State:
+    """What follows from one point of each image: the turn is bisected, taken, or let be."""
+    high = torch.where(far, length, state.high)
+    left = torch.where(bisects, state.left - 1, far * _HALVINGS)
+    done = left == 0
+    taken = bisects & done
+    return replace(
+        state,
+        signs=torch.where(taken[:, None], turned, state.signs),
+        radius=torch.where(taken, high, state.radius),
+        spent=state.spent + 1,
+        block=state.block + done,
+        left=left,
+        low=torch.where(bisects, torch.where(far, state.low, length), 0),
+        high=high,
+    )
+
+
+def _along(images: Tensor, signs: Tensor, lengths: Tensor) -> Tensor:
+    """Points so far from the images in such directions."""
+    return (images + over_samples(lengths, images) * signs.view_as(images)).clamp(0, 1)
 
 
 def _blocks(size: int) -> Iterator[tuple[int, int]]:

@@ -64,31 +64,36 @@ def square(
     model = watched(model, inputs, labels, eps, norm, targeted=targeted)
     streams = Keyed.by_content(inputs, generator)
     found = inputs.clone()
-    active = torch.arange(len(inputs), device=inputs.device)
+    row, at, current = torch.arange(len(inputs), device=inputs.device), model, inputs
+    y, ball, drawn = labels, Ball(inputs, eps, norm), list[Tensor]()
     best = torch.full((len(inputs),), torch.inf, device=inputs.device, dtype=inputs.dtype)
     points = max(1, queries // (samples if model.randomised else 1))
     start, propose = (_stripes, _square_linf) if norm == "linf" else (_tiles, _square_l2)
     for point in range(points):
-        if not len(active):
+        if not len(row):
             break
-        here, ball, current = model.of(active), Ball(inputs[active], eps, norm), found[active]
         if point == 0:
-            proposed = start(ball, streams.of(active).at(0))
+            proposed = start(ball, streams.at(0))
         else:
             if point % _AHEAD == 1:
                 ahead = range(point, min(point + _AHEAD, points))
                 sides = [_side(share, p / points, inputs.shape[-2:], norm) for p in ahead]
-                drawn = _drawn(streams.each(ahead), sides, inputs.shape[1:], norm)
+                drawn = _drawn(streams.of(row).each(ahead), sides, inputs.shape[1:], norm)
             query = (point - 1) % _AHEAD
-            draws = [draw[active, query] for draw in drawn]
-            proposed = propose(current, ball, sides[query], *draws)
+            proposed = propose(current, ball, sides[query], *(draw[:, query] for draw in drawn))
         proposed = ball.project(proposed)
-        value = _margin(here, proposed, labels[active], targeted, samples).to(best)
-        better = value < best[active]
-        found[active] = torch.where(over_samples(better, current), proposed, current)
-        best[active] = torch.where(better, value, best[active])
-        if not model.randomised:
-            active = active[best[active] >= 0]
+        value = _margin(at, proposed, y, targeted, samples).to(best)
+        better = value < best
+        current = torch.where(over_samples(better, current), proposed, current)
+        best = torch.where(better, value, best)
+        going = best >= 0
+        if model.randomised or bool(going.all()):
+            continue
+        found[row] = current
+        row, current, best = row[going], current[going], best[going]
+        at, y, ball = model.of(row), labels[row], ball.of(going)
+        drawn = [draw[going] for draw in drawn]
+    found[row] = current
     return found
 
 
@@ -115,16 +120,23 @@ def _side(share: float, progress: float, size: torch.Size, norm: Norm) -> int:
 
 
 def _drawn(streams: Keyed, sides: list[int], shape: torch.Size, norm: Norm) -> list[Tensor]:
-    """What the queries of such sides draw: their windows' corners and signs, and for L2 bumps."""
+    """What the queries of such sides draw: windows and signs, and for L2 how the bumps lie."""
     channels, height, width = shape
-    at_most = [torch.tensor([size - side + 1 for side in sides]) for size in (height, width)]
-    rows, columns = (stop.to(streams.keys.device) for stop in at_most)
+    device = streams.keys.device
+    side = torch.tensor(sides).to(device)
 
-    def corner(draws: Keyed) -> list[Tensor]:
-        return [draws.at(0).integers(rows), draws.at(1).integers(columns)]
+    def corner(draws: Keyed) -> tuple[Tensor, Tensor]:
+        rows, columns = draws.at(0), draws.at(1)
+        return rows.integers(height - side + 1), columns.integers(width - side + 1)
+
+    def within(first: Tensor, size: int) -> Tensor:
+        places = torch.arange(size, device=device)
+        return (places >= first[..., None]) & (places < (first + side)[..., None])
 
     if norm == "linf":
-        return [*corner(streams), streams.at(2).signs(channels, 1, 1)]
+        top, left = corner(streams)
+        signs = streams.at(2).signs(channels, 1, 1)
+        return [within(top, height), within(left, width), signs]
     bumps = streams.at(4).integers(2), streams.at(5).signs(channels, 1, 1)
     return [*corner(streams.at(2)), *corner(streams.at(3)), *bumps]
 
@@ -147,12 +159,11 @@ def _stripes(ball: Ball, draws: Keyed) -> Tensor:
 
 
 def _square_linf(
-    current: Tensor, ball: Ball, side: int, top: Tensor, left: Tensor, signs: Tensor
+    current: Tensor, ball: Ball, _: int, rows: Tensor, columns: Tensor, signs: Tensor
 ) -> Tensor:
     """A window of each image at a corner of the ball, per channel (algorithm 2)."""
-    proposed, window = current.clone(), _window(top, left, side, current.shape[1])
-    proposed[window] = ball.inputs[window] + ball.eps * signs
-    return proposed
+    window = rows[:, None, :, None] & columns[:, None, None, :]
+    return torch.where(window, ball.inputs + ball.eps * signs, current)
 
 
 def _tiles(ball: Ball, draws: Keyed) -> Tensor:

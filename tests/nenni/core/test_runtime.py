@@ -1,4 +1,4 @@
-"""What the library computes with can be computed on a GPU so that it is the same each time."""
+"""What the library computes with, a GPU can compute so that it is the same each time."""
 
 from collections.abc import Callable
 
