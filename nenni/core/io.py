@@ -76,7 +76,9 @@ def read_csv(path: Path) -> "pd.DataFrame":
     import pandas as pd
 
     try:
-        return pd.read_csv(path)
+        table = pd.read_csv(path, dtype={"eps": "str"})
+        # pandas before 3.1 reads a number but for its last bit
+        return table.assign(eps=table["eps"].astype(float)) if "eps" in table else table
     except FileNotFoundError as error:
         raise UserError(f"{path}: is missing; run snakemake again") from error
     except (ValueError, UnicodeDecodeError) as error:

@@ -1,10 +1,13 @@
 import errno
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nenni.core import io
 from nenni.core.errors import UserError
@@ -106,3 +109,11 @@ def test_a_damaged_manifest_is_a_problem(tmp_path: Path) -> None:
 def test_csv_keeps_eight_digits(tmp_path: Path) -> None:
     io.write_csv(tmp_path / "t", pd.DataFrame({"a": [1 / 3, 1.0, float("nan")], "b": [1, 2, 3]}))
     assert (tmp_path / "t").read_bytes() == b"a,b\n0.33333333,1\n1,2\n,3\n"
+
+
+@given(eps=st.lists(st.floats(0, 1), min_size=1))
+def test_eps_is_the_same_number_when_it_is_read_again(eps: list[float]) -> None:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "t.csv"
+        io.write_csv(file, pd.DataFrame({"eps": eps}))
+        assert io.read_csv(file)["eps"].tolist() == eps
