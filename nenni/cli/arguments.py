@@ -20,8 +20,9 @@ FILE is a network that nenni.save or the workflow wrote, which needs nothing els
 holds build(), which returns a torch classifier of images in [0, 1] that gives logits; its
 normalisation belongs inside."""
 DATA = """\
-The folder of --data has one subfolder of images per class; an npz file has x, bytes (N, H, W, C)
-or (N, H, W), and y, whole numbers (N,)."""
+The folder of --data has one subfolder of images per class, which get their labels in alphabetical
+order, or in that of their names if all are whole numbers; an npz file has x, bytes (N, H, W, C) or
+(N, H, W), and y, whole numbers (N,)."""
 
 
 def command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, does: str,
@@ -112,12 +113,15 @@ def read_images(
     parsed: argparse.Namespace, *, batch_size: int | None = None, shuffled: bool = False
 ) -> "ImageFiles":
     """The images that the arguments name; see :class:`nenni.data.image_files.ImageFiles`."""
+    from nenni.core.progress import Progress
     from nenni.data.image_files import ImageFiles
 
-    return ImageFiles(
+    found = ImageFiles(
         parsed.data, parsed.size, parsed.batch_size if batch_size is None else batch_size,
         examples=getattr(parsed, "examples", None), order=parsed.seed if shuffled else None,
     )  # fmt: skip
+    Progress()(found.found)
+    return found
 
 
 def read_network(parsed: argparse.Namespace, images: "ImageFiles | None" = None) -> "nn.Module":

@@ -1,5 +1,6 @@
 """Datasets as files: images or the names of their files, labels and the split."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -12,17 +13,19 @@ from nenni.core import plugins
 from nenni.core.errors import UserError
 from nenni.core.io import read_tensors, write_tensors
 from nenni.core.seeding import generator
-from nenni.data.dataset import Pool, PublishedData
+from nenni.data.dataset import Pool, PublishedData, counts
 from nenni.data.split import Images, InFiles, InMemory
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+_END = b"\0"
+"""Between names of files, none of which has it."""
 
 
 def decode(
     source: dict[str, Any], sizes: Mapping[Split, int | None], seed: int
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Load a dataset plugin and split it: tensors and metadata for a data file.
+) -> tuple[dict[str, Tensor], dict[str, Any], str]:
+    """Load a dataset plugin and split it: tensors and metadata for a data file, and what was found.
 
     Test images are the published ones where there are some. Whatever is not published is held out
     of the training images at random, and never overlaps them. The indices of a split are in random
@@ -54,11 +57,13 @@ def decode(
         tensors |= dict(zip(held_out, order.split([*parts, len(pool) - sum(parts)]), strict=False))
     tensors |= {"labels": torch.from_numpy(np.concatenate([p.labels for p in pools.values()]))}
     tensors |= _pixels_or_files(list(pools.values()))
+    told = [counts(pool.labels, found.classes or found.n_classes) for pool in pools.values()]
+    said = "; ".join([*map("{}: {}".format, pools, told), *found.notes])
     meta: dict[str, Any] = {"n_classes": found.n_classes}
     if "images" in tensors:
-        return tensors, meta | {"input_shape": [*tensors["images"].shape[1:]]}
+        return tensors, meta | {"input_shape": [*tensors["images"].shape[1:]]}, said
     shape = [3, found.size, found.size]
-    return tensors, meta | {"input_shape": shape, "workers": found.workers}
+    return tensors, meta | {"input_shape": shape, "workers": found.workers}, said
 
 
 def save_data(path: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
@@ -72,7 +77,8 @@ def load_data(
     """The images of some splits, whose batches come on a device, and the metadata."""
     tensors, meta = read_tensors(path)
     if "files" in tensors:
-        files = [Path(name) for name in bytes(tensors["files"].numpy()).decode().splitlines()]
+        names = bytes(tensors["files"].numpy()).split(_END)
+        files = [Path(os.fsdecode(name)) for name in names]
         return {
             split: InFiles(
                 [files[i] for i in tensors[split].tolist()],
@@ -109,5 +115,5 @@ def _pixels_or_files(pools: Sequence[Pool]) -> dict[str, Tensor]:
     arrays = [pool.images for pool in pools if isinstance(pool.images, np.ndarray)]
     if arrays:
         return {"images": torch.from_numpy(np.concatenate(arrays))}
-    names = "\n".join(str(file) for pool in pools for file in pool.images)
-    return {"files": torch.frombuffer(bytearray(names.encode()), dtype=torch.uint8)}
+    names = _END.join(os.fsencode(file) for pool in pools for file in pool.images)
+    return {"files": torch.frombuffer(bytearray(names), dtype=torch.uint8)}

@@ -9,6 +9,13 @@ from numpy.typing import NDArray
 
 from nenni.core.errors import UserError
 
+MOST_CLASSES = 1_000_000
+"""Labels beyond this are no classes."""
+_CHANNELS = 4
+"""Images may have more, if fewer than pixels along a side."""
+_TOLD = 20
+"""Classes that are told one by one."""
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -51,6 +58,10 @@ class PublishedData:
         Side to which files are resized and cropped when they are read.
     workers : int
         Processes that read them.
+    classes : sequence of str
+        Their names, where they have some.
+    notes : sequence of str
+        What should be known of the data.
     """
 
     train: Pool
@@ -59,6 +70,8 @@ class PublishedData:
     test: Pool | None = None
     size: int | None = None
     workers: int = 0
+    classes: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
     @property
     def pools(self) -> dict[str, Pool]:
@@ -73,7 +86,7 @@ def checked_pool(images: NDArray[np.generic], labels: NDArray[np.generic], where
     Raises
     ------
     UserError
-        If they are of another type or shape; `where` names them in the message.
+        If they are of another type, shape or range; `where` names them in the message.
     """
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     if images.dtype != np.uint8 or images.ndim not in (3, 4):
@@ -81,18 +94,48 @@ def checked_pool(images: NDArray[np.generic], labels: NDArray[np.generic], where
             f"{where}: images should be bytes (uint8) of shape (N, H, W, C) or (N, H, W), got "
             f"{images.dtype} {images.shape}"
         )
+    if images.ndim == 4 and images.shape[-1] > _CHANNELS and images.shape[-1] >= min(
+        images.shape[1:3]
+    ):  # fmt: skip
+        raise UserError(
+            f"{where}: images should be (N, H, W, C), and {images.shape} has as many channels as "
+            "pixels: (N, C, H, W) needs its axes moved, and volumes are no images"
+        )
     if labels.dtype.kind not in "iu" or labels.shape != images.shape[:1]:
         raise UserError(
             f"{where}: labels should be {len(images)} whole numbers, one per image, got "
             f"{labels.dtype} {labels.shape}"
         )
-    if not len(labels):
+    if not images.size:
         raise UserError(f"{where}: holds no images")
-    if labels.min() < 0:
-        raise UserError(f"{where}: labels should be 0 or more, got {labels.min()}")
+    for worst in (labels.min(), labels.max()):
+        if not 0 <= int(worst) < MOST_CLASSES:
+            raise UserError(
+                f"{where}: labels should be from 0 to the number of classes less 1, got {worst}"
+            )
     if images.ndim == 3:
         images = images[..., None]
     return Pool(np.ascontiguousarray(np.moveaxis(images, -1, 1)), labels.astype(np.int64))
+
+
+def counts(labels: NDArray[np.integer], classes: Sequence[str] | int) -> str:
+    """How many images there are of each class, in a line; of many classes, the first and the last.
+
+    Parameters
+    ----------
+    labels : int64 array (N,)
+        Of the images.
+    classes : sequence of str or int
+        Names of the classes, or how many there are.
+    """
+    names = [f"{i}" for i in range(classes)] if isinstance(classes, int) else classes
+    per_class = np.bincount(labels, minlength=len(names))
+    told = [f"{name} {count}" for name, count in zip(names, per_class, strict=True)]
+    if len(told) > _TOLD:
+        told[_TOLD // 2 : -_TOLD // 2] = ["..."]
+    empty = int((per_class == 0).sum())
+    unseen = f"; {empty} classes have none" if empty else ""
+    return f"{len(labels)} images of {len(names)} classes ({', '.join(told)}{unseen})"
 
 
 def same_classes(train: Sequence[str], test: Sequence[str], where: str) -> None:

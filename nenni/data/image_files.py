@@ -1,19 +1,18 @@
-"""Files of images, and a person's own images for the commands."""
+"""A person's own images for the commands: folders of files, or an npz file."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from nenni.core.errors import UserError
+from nenni.data.class_folders import list_images
+from nenni.data.dataset import counts
+from nenni.data.image_file import read_image
 from nenni.data.npz_file import read_pool
 
-EXTENSIONS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-"""Files that count as images."""
 Batch = tuple[Tensor, Tensor]
 """Images (N, C, H, W) in [0, 1] and labels (N,)."""
 _File = tuple[Path, int]
@@ -25,10 +24,11 @@ class ImageFiles:
     Parameters
     ----------
     path : Path
-        A folder whose subfolders are the classes, in alphabetical order; or an npz file with x,
+        A folder whose subfolders are the classes (:func:`nenni.data.class_folders.list_images`);
+        or an npz file with x,
         bytes (N, H, W, C) or (N, H, W), and y, whole numbers (N,).
     size : int or None
-        See :func:`read_image`; for folders.
+        See :func:`nenni.data.image_file.read_image`; for folders.
     batch_size : int
         Images per batch.
     examples : int or None
@@ -41,6 +41,8 @@ class ImageFiles:
     ----------
     n_classes : int
         Number of classes, of all images that are there.
+    found : str
+        Classes and images, in a line.
 
     Raises
     ------
@@ -60,8 +62,10 @@ class ImageFiles:
         self.size, self.batch_size = size, batch_size
         self.files: list[_File] = []
         if path.is_dir():
-            classes, self.files = list_images(path)
-            self.n_classes, n = len(classes), len(self.files)
+            listed = list_images(path)
+            self.files, self.n_classes, n = listed.files, len(listed.classes), len(listed.files)
+            labels = np.array([label for _, label in listed.files])
+            self.found = "; ".join([counts(labels, listed.classes), *listed.notes])
         elif not path.exists():
             raise UserError(f"{path}: is neither a folder of images nor an npz file")
         elif size is not None:
@@ -70,6 +74,7 @@ class ImageFiles:
             pool = read_pool(path, "x", "y")
             self.pixels, self.labels = pool.pixels, pool.labels
             self.n_classes, n = int(pool.labels.max()) + 1, len(pool)
+            self.found = counts(pool.labels, self.n_classes)
         positions = torch.arange(n)
         if order is not None:
             positions = torch.randperm(n, generator=torch.Generator().manual_seed(order))
@@ -97,69 +102,6 @@ class ImageFiles:
         if not self.files:
             return tuple(self.pixels.shape[1:])
         return read_image(self.files[0][0], self.size).shape
-
-
-def list_images(folder: Path) -> tuple[list[str], list[_File]]:
-    """Classes, the subfolders in alphabetical order, and the images below each with its label.
-
-    Raises
-    ------
-    UserError
-        If the folder is missing, or has no images in subfolders.
-    """
-    if not folder.is_dir():
-        raise UserError(f"{folder}: should be a folder with one subfolder of images per class")
-    classes = sorted(inner.name for inner in folder.iterdir() if inner.is_dir())
-    files = [
-        (file, label)
-        for label, name in enumerate(classes)
-        for file in sorted((folder / name).rglob("*"))
-        if file.suffix.lower() in EXTENSIONS
-    ]
-    if not files:
-        raise UserError(f"{folder}: holds no images in subfolders, one per class")
-    if empty := set(range(len(classes))) - {label for _, label in files}:
-        raise UserError(f"{folder / classes[min(empty)]}: holds no images")
-    return classes, files
-
-
-def read_image(file: Path, size: int | None) -> NDArray[np.uint8]:
-    """An image as bytes (3, H, W).
-
-    Parameters
-    ----------
-    file : Path
-        Of any format that Pillow reads.
-    size : int or None
-        The shorter side gets so many pixels (bilinear, with antialiasing), and the middle square
-        is cut out. None leaves the image as it is.
-
-    Raises
-    ------
-    UserError
-        If it cannot be decoded.
-    """
-    try:
-        with Image.open(file) as opened:
-            image = opened.convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{file}: cannot be decoded as an image ({error})") from error
-    if size is not None:
-        scale = size / min(image.size)
-        width, height = (max(size, round(side * scale)) for side in image.size)
-        left, top = (width - size) // 2, (height - size) // 2
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
-        image = image.crop((left, top, left + size, top + size))
-    return np.ascontiguousarray(np.moveaxis(np.asarray(image), -1, 0))
-
-
-def check_image(file: Path) -> None:
-    """Raise a UserError if a file does not begin as an image does; quicker than decoding it."""
-    try:
-        with Image.open(file) as opened:
-            opened.verify()
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{file}: cannot be decoded as an image ({error})") from error
 
 
 def _decoded(files: list[_File], size: int | None) -> Batch:

@@ -1,6 +1,5 @@
 """Arrays of images and labels in npz files."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,9 @@ def read_pool(file: Path, x: str, y: str) -> Pool:
             return checked_pool(arrays[x], arrays[y], f"{file}: {x}, {y}")
     except FileNotFoundError as error:
         raise UserError(f"{file}: is missing") from error
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except UserError:
+        raise
+    except Exception as error:  # a damaged file may fail anywhere in a reader
         raise UserError(
             f"{file}: should be an npz file with {x}, bytes (N, H, W, C), and {y}, whole numbers "
             f"(N,): {error}"

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from nenni.core.errors import UserError
-from nenni.data.image_files import Batch, read_image
+from nenni.data.image_file import read_image
+from nenni.data.image_files import Batch
 
 
 class Images(Protocol):
@@ -72,7 +73,7 @@ class InFiles:
     labels : Tensor
         (N,), on the device that batches go to.
     size : int
-        Side in pixels; see :func:`nenni.data.image_files.read_image`.
+        Side in pixels; see :func:`nenni.data.image_file.read_image`.
     workers : int
         Processes that decode, ahead of what takes the batches; 0 decodes when asked.
     """

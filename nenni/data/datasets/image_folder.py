@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nenni.core.types import Count, Folder, Index, NonNegative
+from nenni.data.class_folders import list_images
 from nenni.data.dataset import Pool, PublishedData, same_classes
-from nenni.data.image_files import check_image, list_images, read_image
+from nenni.data.image_file import check_image, read_image
 
 __all__ = ["image_folder"]
 
@@ -22,6 +23,8 @@ def image_folder(
 ) -> PublishedData:
     """A folder with one subfolder of images per class, as ImageNet is laid out.
 
+    Labels follow the alphabetical order of the subfolders, or, if all their names are whole
+    numbers, these. Hidden files and folders are left out, links are followed.
     Images are resized so that their shorter side has `size` pixels, and cropped to a square. They
     are decoded once where that takes up to `max_gib` GiB; otherwise their headers are checked and
     they are decoded each time they are needed.
@@ -43,10 +46,10 @@ def image_folder(
         If an image cannot be decoded, or the folders differ in their classes.
     """
     found = {Path(folder): list_images(Path(folder)) for folder in (train, test) if folder}
-    names = {folder: classes for folder, (classes, _) in found.items()}
-    listed = {folder: files for folder, (_, files) in found.items()}
+    classes = found[Path(train)].classes
+    listed = {folder: below.files for folder, below in found.items()}
     if test is not None:
-        same_classes(names[Path(train)], names[Path(test)], f"{train} and {test}")
+        same_classes(classes, found[Path(test)].classes, f"{train} and {test}")
     total = sum(map(len, listed.values()))
     decoded = total * 3 * size**2 <= max_gib * 2**30
     pools = {
@@ -59,8 +62,9 @@ def image_folder(
         for folder, files in listed.items()
     }
     return PublishedData(
-        pools[Path(train)], test=pools.get(Path(test or "")), n_classes=len(names[Path(train)]),
-        size=size, workers=workers,
+        pools[Path(train)], test=pools.get(Path(test or "")), n_classes=len(classes), size=size,
+        workers=workers, classes=classes,
+        notes=[note for below in found.values() for note in below.notes],
     )  # fmt: skip
 
 

@@ -11,7 +11,8 @@ def run(job: Job) -> str:
     """Run the stage."""
     c = job.config
     sizes: dict[Split, int] = {"train": c["train"], "val": c["val"], "test": c["test"]}
-    tensors, meta = decode(c["data"], sizes, c["split_seed"])
+    tensors, meta, found = decode(c["data"], sizes, c["split_seed"])
+    job.progress(found)
     save_data(job.output("data"), tensors, meta)
     shape = "x".join(map(str, meta["input_shape"]))
     parts = ", ".join(f"{n} {split}" for split, n in sizes.items())

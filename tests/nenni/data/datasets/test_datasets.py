@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 import pickle
 from collections.abc import Callable
 from functools import partial
@@ -47,7 +48,8 @@ def arrays(tmp_path: Path) -> Path:
 
 
 def split(source: dict[str, Any], **sizes: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    return decode(source, {name: sizes.get(name) for name in SPLITS}, 0)
+    tensors, meta, _ = decode(source, {name: sizes.get(name) for name in SPLITS}, 0)
+    return tensors, meta
 
 
 def test_npz_keeps_the_published_test_images(arrays: Path) -> None:
@@ -115,6 +117,31 @@ def test_folders_are_decoded_once_or_each_time(max_gib: float, folders: Path) ->
         assert torch.equal(y, b)
 
 
+def test_names_with_any_character_keep_their_labels(tmp_path: Path) -> None:
+    for i, name in enumerate(["a\u2028b", "c\nd", "e\x85f", "g\rh", os.fsdecode(b"\xff"), "z"]):
+        for label in ("cat", "dog"):
+            file = tmp_path / label / f"{name}.png"
+            file.parent.mkdir(exist_ok=True)
+            Image.fromarray(np.full((8, 8), 10 * i + 100 * (label == "dog"), np.uint8)).save(file)
+    source = {"name": "image_folder", "train": str(tmp_path), "size": 8, "max_gib": 0.0}
+    tensors, meta = split(source, train=8, val=2, test=2)
+    save_data(tmp_path / "d.safetensors", tensors, meta)
+    data, _ = load_data(tmp_path / "d.safetensors", SPLITS)
+    for part in data.values():
+        x, y = first(part, len(part))
+        assert ((x.mean((1, 2, 3)) > 0.3).int() == y).all()
+
+
+def test_what_was_found_is_told(folders: Path) -> None:
+    (folders / "train" / ".ipynb_checkpoints").mkdir()
+    source = {"name": "image_folder", "train": str(folders / "train"), "size": 8}
+    _, _, told = decode(source, {"train": 6, "val": 3, "test": 3}, 0)
+    assert told == (
+        "train: 12 images of 2 classes (cat 6, dog 6); left out: "
+        f"{folders / 'train' / '.ipynb_checkpoints'}"
+    )
+
+
 def test_an_image_that_breaks_later_is_named(folders: Path) -> None:
     source = {"name": "image_folder", "train": str(folders / "train"), "size": 8, "max_gib": 0.0}
     tensors, meta = split(source, train=8, val=2, test=2)
@@ -171,7 +198,7 @@ def test_mistakes_in_folders(
         ({"x": pixels(4, 64), "y": np.arange(4)}, r"should be bytes .* got uint8 \(4, 64\)"),
         ({"x": pixels(4, 8, 8), "y": np.arange(5)}, r"should be 4 whole numbers.* got int64 \(5,\)"),
         ({"x": pixels(4, 8, 8), "y": np.arange(4.0)}, r"should be 4 whole numbers.* got float64"),
-        ({"x": pixels(4, 8, 8), "y": np.arange(4) - 1}, r"labels should be 0 or more, got -1"),
+        ({"x": pixels(4, 8, 8), "y": np.arange(4) - 1}, r"labels should be from 0 to .*, got -1"),
         ({"x": pixels(4, 8, 8), "y": np.arange(4) + 7}, r"y goes up to 10, and there are 4 classes"),
         ({"x": pixels(0, 8, 8), "y": np.arange(0)}, r"holds no images"),
         ({"images": pixels(4, 8, 8)}, r"should be an npz file with x"),

@@ -1,0 +1,104 @@
+"""One file of an image: what it holds is looked at before it is taken for bytes."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from nenni.core.errors import UserError
+
+EXTENSIONS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""Files that count as images."""
+
+_OF_BYTES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB")
+_OF_SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
+_SIXTEEN_BITS_AS_I = ("PNG", "PPM")
+"""Formats of which some versions of Pillow read 16 bits as mode I."""
+_FIRST_OF_SEVERAL = ("MPO",)
+"""Formats whose further pictures are views of the first, as phones write them."""
+_LARGEST = 2**28
+"""Pixels beyond which a file is refused by its header."""
+
+
+def read_image(file: Path, size: int | None) -> NDArray[np.uint8]:
+    """An image as bytes (3, H, W), turned as its EXIF data says.
+
+    Of 16 bits the upper 8 are kept: 65,535 is white.
+
+    Parameters
+    ----------
+    file : Path
+        Of any format that Pillow reads.
+    size : int or None
+        The shorter side gets so many pixels (bilinear, with antialiasing), and the middle square
+        is cut out. None leaves the image as it is.
+
+    Raises
+    ------
+    UserError
+        If it cannot be decoded, or holds what has no black and white: 32-bit or real numbers, or
+        several pictures.
+    """
+    with _opened(file) as opened:
+        image = _of_bytes(ImageOps.exif_transpose(opened))
+        if size is not None:
+            scale = size / min(image.size)
+            width, height = (max(size, round(side * scale)) for side in image.size)
+            left, top = (width - size) // 2, (height - size) // 2
+            image = image.resize((width, height), Image.Resampling.BILINEAR)
+            image = image.crop((left, top, left + size, top + size))
+        return np.ascontiguousarray(np.moveaxis(np.asarray(image), -1, 0))
+
+
+def check_image(file: Path) -> None:
+    """Raise a UserError if a file does not begin as an image does; quicker than decoding it."""
+    with _opened(file) as opened:
+        opened.verify()
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Image.Image]:
+    """A file whose header is one of a single picture of 8 or 16 bits, of a size that fits."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(file) as image:
+            _check_header(file, image)
+            yield image
+    except UserError:
+        raise
+    except Exception as error:  # a damaged file may fail anywhere in a decoder
+        told = str(error).replace(str(file), "").replace("''", "it") or type(error).__name__
+        raise UserError(
+            f"{file}: cannot be decoded as an image ({told}); replace it, or take it away"
+        ) from error
+
+
+def _check_header(file: Path, image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > _LARGEST:
+        raise UserError(f"{file}: is of {width} x {height} pixels; make it smaller")
+    if not (image.mode in _OF_BYTES or _of_sixteen_bits(image)):
+        raise UserError(
+            f"{file}: holds 32-bit or real numbers (mode {image.mode}), of which nothing says what "
+            "is black and what is white; save it with 8 or 16 bits"
+        )
+    count = getattr(image, "n_frames", 1)
+    if count > 1 and image.format not in _FIRST_OF_SEVERAL:
+        raise UserError(f"{file}: holds {count} pictures; save each in a file of its own")
+
+
+def _of_sixteen_bits(image: Image.Image) -> bool:
+    return image.mode in _OF_SIXTEEN_BITS or (
+        image.mode == "I" and image.format in _SIXTEEN_BITS_AS_I
+    )
+
+
+def _of_bytes(image: Image.Image) -> Image.Image:
+    """The same in RGB; each of 16 bits is rounded to the nearest of 8."""
+    if image.mode in _OF_BYTES:
+        return image.convert("RGB")
+    numbers = np.asarray(image).astype(np.uint32)
+    return Image.fromarray(((numbers + 128) // 257).astype(np.uint8)).convert("RGB")

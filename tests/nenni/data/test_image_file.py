@@ -1,0 +1,108 @@
+"""What a file of an image holds is what comes out, or it is refused in a line."""
+
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+from damage_cases import damaged, told_in_a_line
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from nenni.core.errors import UserError
+from nenni.data.image_file import EXTENSIONS, check_image, read_image
+
+RANDOM = np.random.default_rng(1)
+GREY = RANDOM.integers(0, 256, (9, 7), dtype=np.uint8)
+COLOUR = RANDOM.integers(0, 256, (9, 7, 3), dtype=np.uint8)
+FORMATS = ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM"]
+
+
+def bytes_of(array: NDArray[Any], name: str, **options: Any) -> bytes:
+    to = BytesIO()
+    Image.fromarray(array).save(to, name, **options)
+    return to.getvalue()
+
+
+@pytest.mark.parametrize("name", ["PNG", "TIFF", "PPM"])
+def test_of_sixteen_bits_the_upper_eight_are_kept(name: str, tmp_path: Path) -> None:
+    sixteen = np.linspace(0, 65535, 63).reshape(9, 7).astype(np.uint16)
+    (tmp_path / "x").write_bytes(bytes_of(sixteen, name))
+    found = read_image(tmp_path / "x", None)
+    assert found.shape == (3, 9, 7)
+    assert np.abs(found[0] - sixteen / 257).max() <= 0.5
+    assert found.max() == 255, "white"
+    assert found.min() == 0, "black"
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
+def test_images_of_bytes_are_as_pillow_shows_them(mode: str, tmp_path: Path) -> None:
+    image = Image.fromarray(COLOUR).convert(mode)
+    image.save(tmp_path / "x", "TIFF")
+    expected = np.moveaxis(np.asarray(image.convert("RGB")), -1, 0)
+    assert np.array_equal(read_image(tmp_path / "x", None), expected)
+
+
+@pytest.mark.parametrize(
+    "numbers", [GREY.astype(np.int32) * 1000, GREY.astype(np.float32) / 255], ids=["int", "float"]
+)
+def test_numbers_without_black_and_white_are_refused(numbers: NDArray[Any], tmp_path: Path) -> None:
+    (tmp_path / "x.tif").write_bytes(bytes_of(numbers, "TIFF"))
+    for read in (lambda file: read_image(file, None), check_image):
+        with pytest.raises(UserError, match=r"x.tif: holds 32-bit or real numbers .* 8 or 16 bits"):
+            read(tmp_path / "x.tif")
+
+
+@pytest.mark.parametrize("name", ["TIFF", "WEBP", "PNG"])
+def test_several_pictures_in_a_file_are_refused(name: str, tmp_path: Path) -> None:
+    pages = [Image.fromarray(COLOUR), Image.fromarray(255 - COLOUR)]
+    pages[0].save(tmp_path / "x", name, save_all=True, append_images=pages[1:])
+    with pytest.raises(UserError, match="x: holds 2 pictures; save each in a file of its own"):
+        read_image(tmp_path / "x", None)
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_a_picture_is_turned_as_people_see_it(name: str, tmp_path: Path) -> None:
+    upright = np.zeros((16, 8, 3), np.uint8)
+    upright[:8] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lying = np.rot90(upright)
+    (tmp_path / "x").write_bytes(bytes_of(np.ascontiguousarray(lying), name, exif=exif))
+    found = read_image(tmp_path / "x", None)
+    assert found.shape == (3, 16, 8)
+    assert found[:, :6].min() > 200
+    assert found[:, 10:].max() < 50
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@settings(max_examples=60)
+@given(data=st.data())
+def test_damage_is_told_in_a_line(name: str, data: st.DataObject) -> None:
+    """Whatever the decoder makes of it: an image, or one sentence with the file's name."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "x.img"
+        file.write_bytes(damaged(bytes_of(COLOUR, name), data))
+        with told_in_a_line(file):
+            read_image(file, 8)
+        with told_in_a_line(file):
+            check_image(file)
+
+
+def test_a_header_that_claims_too_much_is_refused(tmp_path: Path) -> None:
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(header)) + chunk
+    (tmp_path / "x.png").write_bytes(png + struct.pack(">I", zlib.crc32(chunk)))
+    with pytest.raises(UserError, match=r"x.png: "):
+        read_image(tmp_path / "x.png", 8)
+
+
+def test_other_files_are_no_images() -> None:
+    assert ".txt" not in EXTENSIONS
