@@ -22,7 +22,9 @@ def add(commands: Any) -> None:
     )
     stages = stage.add_subparsers(metavar="NAME", required=True)
     for name in sorted(file.stem for file in _STAGES.glob("*.py") if file.stem != "__init__"):
-        about = ast.get_docstring(ast.parse((_STAGES / f"{name}.py").read_text())) or ""
+        about = (
+            ast.get_docstring(ast.parse((_STAGES / f"{name}.py").read_text(encoding="utf-8"))) or ""
+        )
         parser = stages.add_parser(
             name, help=about.splitlines()[0], description=about,
             formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -4,9 +4,8 @@ import errno
 import hashlib
 import json
 import os
-import pickle
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +21,22 @@ _AGAIN = "delete it and run snakemake again"
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file, then rename it: there is never half a file at `path`.
 
+    A link stays one, and what it points to is written. A device or a pipe gets the bytes itself.
+
     Raises
     ------
     UserError
         If the disk is full or the folder cannot be written; what was at `path` is kept.
     """
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name a file")
+    if path.exists() and not path.is_file():
+        try:
+            write(path)
+        except OSError as error:
+            raise _explain(path, error) from error
+        return
+    asked, path = path, Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +45,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise _explain(path, error) from error
+        raise _explain(asked, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -53,12 +63,8 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """Read a file written by :func:`write_json`."""
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: is missing; run snakemake again") from error
-    except ValueError as error:
-        raise UserError(f"{path}: is damaged ({error}); {_AGAIN}") from error
+    with _reading(path):
+        return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write_csv(path: Path, table: "pd.DataFrame") -> None:
@@ -75,14 +81,10 @@ def read_csv(path: Path) -> "pd.DataFrame":
     """Read a table written by :func:`write_csv`."""
     import pandas as pd
 
-    try:
+    with _reading(path):
         table = pd.read_csv(path, dtype={"eps": "str"})
         # pandas before 3.1 reads a number but for its last bit
         return table.assign(eps=table["eps"].astype(float)) if "eps" in table else table
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: is missing; run snakemake again") from error
-    except (ValueError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: is damaged ({error}); {_AGAIN}") from error
 
 
 def write_tensors(path: Path, tensors: dict[str, "Tensor"], meta: dict[str, Any]) -> None:
@@ -100,7 +102,7 @@ def write_tensors(path: Path, tensors: dict[str, "Tensor"], meta: dict[str, Any]
 
 def read_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
     """Read tensors and metadata written by :func:`write_tensors`."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
@@ -108,9 +110,9 @@ def read_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError as error:
         raise UserError(f"{path}: is missing") from error
-    except (SafetensorError, OSError, ValueError) as error:
+    except Exception as error:  # a damaged file may fail anywhere in a reader
         raise _damaged(path, error) from error
-    if meta is None:
+    if not isinstance(meta, dict):
         raise UserError(f"{path}: holds tensors alone, written by another program")
     return tensors, meta
 
@@ -135,18 +137,16 @@ def foreign_tensors(path: Path) -> dict[str, "Tensor"]:
         If the file is missing, damaged, or holds more than tensors.
     """
     import torch
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    safe = path.suffix == ".safetensors"
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        found = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"{path}: is missing") from error
-    except SafetensorError as error:
-        raise _damaged(path, error) from error
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+    except Exception as error:  # a damaged file may fail anywhere in a reader
+        if safe:
+            raise _damaged(path, error) from error
         raise UserError(f"{path}: holds no tensors, or more than tensors alone") from error
     found = found.get("state_dict", found) if isinstance(found, dict) else found
     if not isinstance(found, dict) or not all(isinstance(t, torch.Tensor) for t in found.values()):
@@ -183,9 +183,26 @@ def check_manifest(path: Path) -> list[str]:
     return problems
 
 
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Whatever fails while a file of the workflow is read is told with its name and remedy."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: is missing; run snakemake again") from error
+    except Exception as error:  # a damaged file may fail anywhere in a reader
+        raise UserError(f"{path}: is damaged ({in_a_line(error)}); {_AGAIN}") from error
+
+
+def in_a_line(error: Exception) -> str:
+    """What an error says, on one line; its kind where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def _damaged(path: Path, error: Exception) -> UserError:
     return UserError(
-        f"{path}: is damaged, or no safetensors ({error}); if the workflow made it, {_AGAIN}"
+        f"{path}: is damaged, or no safetensors ({in_a_line(error)}); if the workflow made it, "
+        f"{_AGAIN}"
     )
 
 

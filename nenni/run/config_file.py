@@ -1,7 +1,7 @@
 """Read and check config files: one clear line per mistake, before any job starts."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from nenni.core import plugins, settings
 from nenni.core.errors import UserError
+from nenni.core.io import in_a_line
 from nenni.run.config import Claims, Config
 from nenni.run.contradictions import Problem, bad_claims, contradictions, figures_without_table
 from nenni.run.plan import Plan
@@ -75,12 +76,20 @@ def _validate(path: Path, model: type[M], content: dict[str, Any]) -> M:
 
 
 def _refuse(path: Path, problems: Iterable[Problem]) -> None:
-    lines = [
-        f"{path}: {'.'.join(str(part) for part in loc if part != '[key]')}: {message}"
-        for loc, message in problems
-    ]
+    lines = []
+    for loc, message in problems:
+        key = ".".join(str(part) for part in loc if part != "[key]")
+        lines.append(": ".join(filter(None, (str(path), key, message))))
     if lines:
         raise UserError("\n".join(lines))
+
+
+_MERGE = "tag:yaml.org,2002:merge"
+"""Of the key ``<<``, which takes over what another block says."""
+
+
+_MOST_VALUES = 100_000
+"""Values in a config, of which references to blocks could make more than memory holds."""
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -88,9 +97,10 @@ class _UniqueKeys(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Build a mapping whose keys are all different."""
-        keys = Counter(str(self.construct_object(key, deep=True)) for key, _ in node.value)
+        given = (key for key, _ in node.value if key.tag != _MERGE)
+        keys = Counter(str(self.construct_object(key, deep=True)) for key in given)
         for key, count in keys.items():
-            if count > 1 and key != "<<":
+            if count > 1:
                 line = node.start_mark.line + 1
                 raise UserError(
                     f"{key}: the name is given {count} times in the block at line {line}"
@@ -107,18 +117,40 @@ def read_yaml(path: Path) -> dict[str, Any]:
         If it cannot be read, is empty, holds something else, or gives a key twice.
     """
     try:
-        content = yaml.load(path.read_text(), _UniqueKeys)
+        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise UserError(f"{path}: blocks lie in each other too deeply") from error
+    except Exception as error:  # values of YAML's own types fail as Python's do
         where = getattr(error, "problem_mark", None)
         line = f" in line {where.line + 1}" if where else ""
-        what = getattr(error, "problem", None) or str(error)
+        what = getattr(error, "problem", None) or in_a_line(error)
         raise UserError(f"{path}: is not valid YAML{line}: {what}") from error
     if content is None:
         raise UserError(f"{path}: is empty; config/config.yaml shows what belongs in it")
     if not isinstance(content, dict):
         raise UserError(f"{path}: should hold keys and values, as config/config.yaml does")
+    _refuse(path, _no_plain_values(content))
     return content
+
+
+def _no_plain_values(content: dict[str, Any]) -> Iterator[Problem]:
+    """What is neither a block, a list, text, a number, true, false nor null: dates, sets, bytes."""
+    found: deque[tuple[tuple[int | str, ...], Any]] = deque([((), content)])
+    for _ in range(_MOST_VALUES):
+        if not found:
+            return
+        loc, value = found.popleft()
+        if isinstance(value, dict):
+            found += (((*loc, str(key)), inner) for key, inner in value.items())
+            for key in (key for key in value if not isinstance(key, str)):
+                yield (*loc, str(key)), f"a key should be text; write '{key}' in quotes"
+        elif isinstance(value, list):
+            found += (((*loc, i), inner) for i, inner in enumerate(value))
+        elif not isinstance(value, str | int | float | None):
+            told = f"got a {type(value).__name__}; put text in quotes"
+            yield loc, f"should be text or a number, {told}"
+    yield ((), f"holds more than {_MOST_VALUES:,} values, or a block that holds itself")

@@ -18,7 +18,7 @@ def note_owner(folder: Path) -> None:
     """Note the running process as the one that locks a ``.snakemake`` folder."""
     process = psutil.Process()
     note = {"host": socket.gethostname(), "pid": process.pid, "started": process.create_time()}
-    (folder / OWNER).write_text(json.dumps(note))
+    (folder / OWNER).write_text(json.dumps(note), encoding="utf-8")
 
 
 def remove_dead_lock(folder: Path) -> str | None:
@@ -27,7 +27,7 @@ def remove_dead_lock(folder: Path) -> str | None:
     if not locks.is_dir() or not any(locks.iterdir()):
         return None
     try:
-        owner = json.loads((folder / OWNER).read_text())
+        owner = json.loads((folder / OWNER).read_text(encoding="utf-8"))
         noted = (folder / OWNER).stat().st_mtime
     except (OSError, ValueError):
         noted = 0.0

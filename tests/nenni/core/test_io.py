@@ -1,12 +1,15 @@
 import errno
 import os
+import stat
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
+from damage_cases import damaged, told_in_a_line
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nenni.core import io
@@ -117,3 +120,73 @@ def test_eps_is_the_same_number_when_it_is_read_again(eps: list[float]) -> None:
         file = Path(folder) / "t.csv"
         io.write_csv(file, pd.DataFrame({"eps": eps}))
         assert io.read_csv(file)["eps"].tolist() == eps
+
+
+def test_a_link_stays_one_and_a_device_is_written_to(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link.csv").symlink_to(tmp_path / "real" / "t.csv")
+    for number in (1, 2):
+        io.write_text(tmp_path / "link.csv", str(number))
+        assert (tmp_path / "link.csv").is_symlink()
+        assert (tmp_path / "real" / "t.csv").read_text() == str(number)
+    assert [file.name for file in (tmp_path / "real").iterdir()] == ["t.csv"]
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    io.write_text(tmp_path / "pipe", "text")
+    assert os.read(reader, 100) == b"text"
+    os.close(reader)
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    with pytest.raises(UserError, match="real: is a folder; name a file"):
+        io.write_text(tmp_path / "real", "text")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_full_device_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="/dev/full: no space is left"):
+        io.write_json(Path("/dev/full"), {"a": 1})
+    assert stat.S_ISCHR(Path("/dev/full").stat().st_mode)
+
+
+def wrote(file: Path) -> None:
+    match file.suffix:
+        case ".json":
+            io.write_json(file, {"a": [1, 2.5, "x"], "b": {"c": None}})
+        case ".csv":
+            io.write_csv(file, pd.DataFrame({"eps": [0.1, 0.2], "name": ["x", "y"]}))
+        case ".pt":
+            torch.save({"w": torch.arange(6.0), "b": torch.ones(2)}, file)
+        case ".safetensors":
+            io.write_tensors(file, {"w": torch.arange(6.0)}, {"a": 1})
+
+
+READ: dict[str, Callable[[Path], object]] = {
+    ".json": io.read_json,
+    ".csv": io.read_csv,
+    ".pt": io.foreign_tensors,
+    ".safetensors": io.read_tensors,
+}
+
+
+@pytest.mark.parametrize("suffix", READ)
+@settings(max_examples=80)
+@given(data=st.data())
+def test_damage_is_told_in_a_line(suffix: str, data: st.DataObject) -> None:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / f"x{suffix}"
+        wrote(file)
+        file.write_bytes(damaged(file.read_bytes(), data))
+        with told_in_a_line(file):
+            READ[suffix](file)
+
+
+@pytest.mark.parametrize("suffix", READ)
+def test_a_folder_in_place_of_a_file_is_told(suffix: str, tmp_path: Path) -> None:
+    (tmp_path / f"x{suffix}").mkdir()
+    with pytest.raises(UserError, match=rf"x{suffix}: "):
+        READ[suffix](tmp_path / f"x{suffix}")
+
+
+def test_a_deeply_nested_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("[" * 100_000)
+    with pytest.raises(UserError, match=r"x.json: is damaged \(maximum recursion depth"):
+        io.read_json(tmp_path / "x.json")

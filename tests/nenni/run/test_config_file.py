@@ -3,11 +3,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from mutation_cases import mutated
 from run_cases import DEFAULT, changed, check_mistake, refused
 
 from nenni.core import plugins
 from nenni.core.errors import UserError
-from nenni.run.config_file import load_claims, load_config, with_types
+from nenni.run.config_file import load_claims, load_config, read_yaml, with_types
+from nenni.run.plan import Plan
+from nenni.run.slices import Slices
 
 
 def test_the_default_config_and_claims_are_accepted() -> None:
@@ -35,10 +38,35 @@ def test_mistakes_are_named(tmp_path: Path, old: str, new: str, message: str) ->
         ("- a\n- b\n", "should hold keys and values, as config/config.yaml does"),
         ("run: [1, 2\nseeds: 3", "is not valid YAML in line 2: "),
         ("run: !!python/object:os.system x", "is not valid YAML in line 1: could not determine a constructor"),
+        ("run: 2020-01-01", "run: should be text or a number, got a date; put text in quotes"),
+        ("run: 2020-13-45", "is not valid YAML: month must be in 1..12"),
+        ("a: {b: [1, !!set {x}]}", "a.b.1: should be text or a number, got a set"),
+        ("run: !!binary aGVsbG8=", "run: should be text or a number, got a bytes"),
+        ("run: !!timestamp x", "is not valid YAML: "),
+        ("threads: !!int abc", "is not valid YAML: invalid literal for int()"),
+        ("threads: " + "9" * 5000, "is not valid YAML: Exceeds the limit (4300 digits)"),
+        ("run: " + "[" * 2000 + "]" * 2000, "blocks lie in each other too deeply"),
+        ("run: [a:b]", "run: "),
+        ("run: ..:..", "run: String should match pattern"),
+        ("1: 2", "1: a key should be text; write '1' in quotes"),
+        ("? {a: 1}\n: 2", "is not valid YAML in line 1: found unhashable key"),
+        ("a: &a [*a]", "holds more than 100,000 values, or a block that holds itself"),
+        ("a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
+            f"{k}: &{k} [{', '.join([f'*{j}'] * 9)}]\n" for j, k in zip("abcdefgh", "bcdefghi", strict=True)
+        ), "holds more than 100,000 values"),
     ],
 )  # fmt: skip
 def test_unreadable_files_are_named(tmp_path: Path, text: str, message: str) -> None:
     assert refused(tmp_path, text).startswith(message)
+
+
+def test_a_block_takes_over_what_another_says(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("base: &base {steps: 20, name: pgd}\nlonger: {<<: *base, steps: 50}\n")
+    assert read_yaml(file)["longer"] == {"steps": 50, "name": "pgd"}
+    file.write_text("base: &base {steps: 20}\nlonger: {<<: *base, steps: 50, steps: 60}\n")
+    with pytest.raises(UserError, match="steps: the name is given 2 times in the block at line 2"):
+        read_yaml(file)
 
 
 def test_missing_file(tmp_path: Path) -> None:
@@ -112,3 +140,29 @@ def test_a_figure_of_a_part_that_is_left_out(part: str, lines: list[str], tmp_pa
     found = refused(tmp_path, yaml.safe_dump(config, sort_keys=False)).splitlines()
     assert len(found) == len(lines)
     assert all(line.startswith(start) for line, start in zip(found, lines, strict=True))
+
+
+@pytest.mark.parametrize(
+    "seeds",
+    [range(100), pytest.param(range(100, 1000), marks=pytest.mark.slow)],
+    ids=["few", "many"],
+)
+def test_any_mistake_is_refused_in_lines_that_name_the_file(seeds: range, tmp_path: Path) -> None:
+    """What is not refused has a plan, and every slice of it can be made."""
+    default, accepted = read_yaml(DEFAULT), 0
+    file, beside = tmp_path / "c.yaml", DEFAULT.with_name("claims.yaml")
+    files = (f"{file}: ", f"{beside}: ")
+    for seed in seeds:
+        file.write_text(yaml.safe_dump(mutated(default, seed)))
+        try:
+            config = load_config(file)
+            claims = load_claims(beside, config)
+        except UserError as error:
+            lines = str(error).splitlines()
+            assert lines
+            assert all(line.startswith(files) for line in lines), (seed, lines)
+        else:
+            accepted += 1
+            Slices(config, claims)
+            assert Plan(config).experiments()
+    assert 0 < accepted < len(seeds) / 2
