@@ -95,7 +95,7 @@ def add_bound(parser: argparse.ArgumentParser) -> None:
 
 def add_machine(parser: argparse.ArgumentParser) -> None:
     """Seed, threads and device."""
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=seed, default=0, metavar="N")
     parser.add_argument(
         "--threads", type=count, default=1, help="results depend on it in last bits"
     )
@@ -170,10 +170,25 @@ def number(text: str) -> float:
     return value
 
 
+_LARGEST = 2**31 - 1
+"""Whole numbers that every part of torch takes."""
+
+
 def count(text: str) -> int:
     """A whole number of 1 or more."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"should be a whole number of 1 or more, got {text!r}")
+    return _whole(text, 1)
+
+
+def seed(text: str) -> int:
+    """A whole number of 0 or more."""
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
+    if not (text.isdecimal() and len(text) < 20 and least <= int(text) <= _LARGEST):
+        raise argparse.ArgumentTypeError(
+            f"should be a whole number from {least} to {_LARGEST}, got {text!r}"
+        )
     return int(text)
 
 

@@ -1,7 +1,10 @@
 """The command line: what people call, and the stages of the workflow."""
 
 import argparse
+import os
 import sys
+import traceback
+from contextlib import suppress
 
 from nenni.cli import (
     bench,
@@ -23,6 +26,9 @@ COMMANDS = (
     inject, evaluate, diagnose, describe, bench, check, show, verify, stamp, unlock, stage,
 )  # fmt: skip
 
+_BROKEN_PIPE = 128 + 13
+"""Status of a program that SIGPIPE ended, as shells tell it."""
+
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
@@ -30,14 +36,36 @@ def main(words: list[str] | None = None) -> int:
     try:
         for folder in getattr(parsed, "plugins", ()):
             use_plugins(folder)
-        return int(parsed.run(parsed) or 0)
+        status = int(parsed.run(parsed) or 0)
+        sys.stdout.flush()
+        return status
     except UserError as error:
-        for line in str(error).splitlines():
-            print(f"nenni: {line}", file=sys.stderr)  # noqa: T201
-        return USER_MISTAKE
+        return _mistake(str(error))
+    except SystemExit as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return _mistake(
+            f"{where.filename}: line {where.lineno} ended the program (sys.exit); take it away, "
+            "nothing was finished"
+        )
+    except BrokenPipeError:
+        _to_nobody()
+        return _BROKEN_PIPE
     except KeyboardInterrupt:
         print("nenni: interrupted; the same command continues", file=sys.stderr)  # noqa: T201
         return 130
+
+
+def _mistake(told: str) -> int:
+    for line in told.splitlines():
+        print(f"nenni: {line}", file=sys.stderr)  # noqa: T201
+    return USER_MISTAKE
+
+
+def _to_nobody() -> None:
+    """Whoever read what is printed has gone: what is left goes nowhere, without a complaint."""
+    nobody = os.open(os.devnull, os.O_WRONLY)
+    with suppress(OSError, ValueError):
+        os.dup2(nobody, sys.stdout.fileno())
 
 
 def _parse(words: list[str] | None) -> argparse.Namespace:

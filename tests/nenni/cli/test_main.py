@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from nenni.cli.main import COMMANDS, main
@@ -21,3 +25,68 @@ def test_an_interrupted_command_says_how_to_go_on(
     monkeypatch.setattr("nenni.run.locks.remove_dead_lock", interrupted)
     assert main(["unlock"]) == 130
     assert "the same command continues" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("status", ["", "0", "3", "'stop'"])
+@pytest.mark.parametrize("when", ["import", "build", "forward"])
+def test_a_module_that_ends_the_program_is_told(
+    when: str, status: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stop = {
+        name: f"sys.exit({status})" if name == when else "pass"
+        for name in ("import", "build", "forward")
+    }
+    (folder / "leaving.py").write_text(
+        "import sys\nfrom torch import nn\n"
+        f"{stop['import']}\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.last = nn.Linear(784, 10)\n"
+        "    def forward(self, x):\n"
+        f"        {stop['forward']}\n"
+        "        return self.last(x.flatten(1))\n"
+        "def build():\n"
+        f"    {stop['build']}\n"
+        "    return Net()\n"
+    )
+    words = ["evaluate", "--model", "leaving:build", "--data", "digits.npz", "--suite", "quick"]
+    assert main([*words, "--examples", "4"]) == 2
+    *_, line = capsys.readouterr().err.splitlines()
+    assert "leaving.py: line " in line
+    assert "ended the program" in line
+    sys.modules.pop("leaving", None)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--batch-size", "0"], "from 1 to 2147483647, got '0'"),
+        (["--draws", "-1"], "from 1 to 2147483647, got '-1'"),
+        (["--seed", "9" * 30], "from 0 to 2147483647"),
+        (["--seed", "-1"], "from 0 to 2147483647"),
+        (["--threads", "9" * 5000], "from 1 to 2147483647"),
+        (["--eps", "nan"], "should be 0 or more"),
+        (["--examples", "1e3"], "from 1 to 2147483647, got '1e3'"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["evaluate", "x.safetensors", "--data", "d.npz", *words])
+    assert told in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_mistake(folder: Path) -> None:
+    """As in ``nenni verify results/run | head -1``."""
+    assert main(["stamp", "run/manifests/a.sha256", "digits.npz"]) == 0
+    words = [sys.executable, "-m", "nenni", "verify", "run"]
+    started = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert started.stdout is not None
+    started.stdout.close()
+    assert started.stderr is not None
+    told = started.stderr.read().decode()
+    started.stderr.close()
+    assert started.wait() == 141
+    assert told == ""
