@@ -4,13 +4,13 @@ Weights are re-ordered ahead for oneDNN's kernels: plain ones are at every call,
 layers look up to 1.6 times slower than they are, linear ones twice. CPU only.
 """
 
-import copy
 import warnings
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from nenni.networks.copying import copied
 from nenni.networks.folding import folded
 from nenni.networks.hooks import hooked
 
@@ -132,7 +132,7 @@ def quantised(model: nn.Module, images: Tensor) -> nn.Module:
         torch.backends.quantized.engine = "x86"
         try:
             mapping = get_default_qconfig_mapping("x86")
-            prepared = prepare_fx(copy.deepcopy(model), mapping, (images,))
+            prepared = prepare_fx(copied(model), mapping, (images,))
             prepared(images)
             result: nn.Module = convert_fx(prepared)
         finally:

@@ -1,6 +1,5 @@
 """Describe a network layer by layer, as the cost model reads it."""
 
-import copy
 from collections.abc import Callable
 from itertools import chain
 from typing import Any
@@ -18,6 +17,7 @@ from nenni.method.projection_base import Projection
 from nenni.method.selection_base import Selection
 from nenni.networks.attention import make_attention_explicit
 from nenni.networks.build import architecture_of
+from nenni.networks.copying import copied
 from nenni.networks.hooks import hooked
 
 VERSION = 3
@@ -63,7 +63,7 @@ def describe(
     name = name or architecture_of(model).name or type(model).__name__
     batches = image_batches(data, batch_size, model)
     head = next(batches)
-    model = copy.deepcopy(model)
+    model = copied(model)
     make_attention_explicit(model)
     seed_noise(model, seed, "describe")
     found = {

@@ -4,7 +4,6 @@ By itself fvcore sees both paths of an injected layer computed for all neurons, 
 as a dense product: about twice the multiply-accumulates of the plain layer.
 """
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 
 from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
+from nenni.networks.copying import copied
 from nenni.networks.hooks import hooked
 
 _library = torch.library.Library("nenni", "DEF")
@@ -125,7 +125,7 @@ class _Terms(nn.Module):
 @torch.no_grad()
 def _by_terms(model: nn.Module, image: Tensor) -> nn.Module:
     """Copy of a model whose injected layers are replaced by their terms on one image."""
-    model = copy.deepcopy(model)
+    model = copied(model)
     calls: dict[NoisyLayer, list[_Call]] = {layer: [] for _, layer in noisy_layers(model)}
     with hooked([layer.register_forward_hook(_record(found)) for layer, found in calls.items()]):
         model(image)

@@ -1,6 +1,5 @@
 """Whether a network remembers what it was asked, and answers by that, or by chance."""
 
-import copy
 import math
 from collections.abc import Iterator
 from typing import Literal
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from nenni.adversary.ball import length
 from nenni.adversary.outputs import changed
 from nenni.core.types import Norm
+from nenni.networks.copying import copied
 
 _TRIAL = 32
 """Images that are looked at."""
@@ -47,17 +47,17 @@ def found_in_answers(
     images = images[:_TRIAL]
     draws = torch.Generator(images.device).manual_seed(0)
     u = torch.rand(images.shape, generator=draws, device=images.device).to(images)
-    walking = copy.deepcopy(pristine)
+    walking = copied(pristine)
     asked = [(walking, points) for points in _walk(images, eps, norm)]
     for away in _NEAR:
-        asked_before = copy.deepcopy(pristine)
+        asked_before = copied(pristine)
         asked_before(images.clone())
         asked.append((asked_before, (images + away * (2 * u - 1)).clamp(0, 1)))
     for network, points in asked:
-        fresh = copy.deepcopy(pristine)
+        fresh = copied(pristine)
         first = fresh(points.clone())
         if any(_otherwise(first, again, points) for again in (network, fresh)):
-            others = (copy.deepcopy(pristine) for _ in range(_REPEATS))
+            others = (copied(pristine) for _ in range(_REPEATS))
             by_chance = any(_otherwise(first, other, points) for other in others)
             return "chance" if by_chance else "memory"
     return None

@@ -1,6 +1,5 @@
 """What a network is before it is attacked: whether its answers are its own for each image."""
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from nenni.core.types import Norm
 from nenni.evaluation.memory import found_in_answers
 from nenni.evaluation.preconditions import check_classifier
 from nenni.method.injection import is_randomised, noisy_layers, seed_noise
+from nenni.networks import copying
 
 _SEVERAL = 32
 """Images that are asked again and again to see whether answers vary, and each alone."""
@@ -150,7 +150,7 @@ class Afresh(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """What a copy that saw nothing says."""
-        return copy.deepcopy(self.network)(images)  # type: ignore[no-any-return]
+        return copying.copied(self.network)(images)  # type: ignore[no-any-return]
 
 
 class Alone(nn.Module):
@@ -224,6 +224,6 @@ def drawn(model: nn.Module, *purpose: int | str) -> Iterator[None]:
 def copied(model: nn.Module | None) -> nn.Module | None:
     """A copy of a network; None of what cannot be copied."""
     try:
-        return copy.deepcopy(model)
+        return None if model is None else copying.copied(model)
     except Exception:
         return None

@@ -1,6 +1,5 @@
 """Put NENNI into a trained network, and take it out again."""
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -8,6 +7,7 @@ from typing import get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 from nenni.core.errors import UserError
 from nenni.core.seeding import derive_seed, generator
@@ -21,6 +21,7 @@ from nenni.method.spec import InjectionSpec, matches, with_fraction
 from nenni.networks.architecture import Architecture
 from nenni.networks.attention import make_attention_explicit, pack_attention
 from nenni.networks.build import architecture_of, remember
+from nenni.networks.copying import copied
 from nenni.networks.hooks import hooked
 from nenni.networks.modes import evaluating
 from nenni.networks.tracing import trace
@@ -53,7 +54,7 @@ def inject(model: nn.Module, spec: InjectionSpec, data: Data, *, seed: int = 0) 
     if any(noisy_layers(model)):
         raise UserError("the network is injected already: inject the plain one, or remove() first")
     image = one_image(data, model)
-    noisy = copy.deepcopy(model)
+    noisy = copied(model)
     make_attention_explicit(noisy)
     found = trace(noisy, image)
     chosen = _chosen(noisy, spec.layers, spec.min_inputs, found.order)
@@ -78,7 +79,7 @@ def inject(model: nn.Module, spec: InjectionSpec, data: Data, *, seed: int = 0) 
 
 def remove(model: nn.Module) -> nn.Module:
     """Plain copy of an injected network: the wrapped layers with their current weights."""
-    plain = copy.deepcopy(model)
+    plain = copied(model)
     for name, layer in list(plain.named_modules(remove_duplicate=False)):
         if isinstance(layer, NoisyLayer):
             plain.set_submodule(name, layer.wrapped)
@@ -107,7 +108,7 @@ def injectable(
     UserError
         As :func:`inject` does for layers that cannot be chosen.
     """
-    explicit = copy.deepcopy(model)
+    explicit = copied(model)
     make_attention_explicit(explicit)
     return _chosen(explicit, layers, min_inputs, trace(explicit, example_input).order)
 
@@ -232,7 +233,7 @@ def _check_overrides(model: nn.Module, spec: InjectionSpec, chosen: list[str]) -
 
 
 def _kind(layer: nn.Module) -> str:
-    return type(layer).__name__
+    return type_before_parametrizations(layer).__name__
 
 
 def _fits(layer: nn.Conv2d | nn.Linear, min_inputs: int) -> bool:

@@ -13,7 +13,6 @@ that :func:`nenni.use_plugins` was given: a function of somebody's own only wher
 the same one.
 """
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from nenni.core.io import is_ours, read_tensors, write_tensors
 from nenni.method.defence import DefenceFormat
 from nenni.networks.architecture import Architecture
 from nenni.networks.build import architecture_of, build, remember
+from nenni.networks.copying import copied
 from nenni.networks.weights import check_fits, load_tensors
 
 _FORMAT = 2
@@ -111,7 +111,7 @@ def load(
         _check_permission(header.architecture, named, file)
         plain = _build(known, file)
     else:
-        plain = copy.deepcopy(model)
+        plain = copied(model)
         remember(plain, architecture_of(model).over(known))
     network = _defended(plain, header, example_input, file)
     load_tensors(network, tensors, file)

@@ -90,6 +90,15 @@ class NoisyLayer(nn.Module):
         self.register_buffer("threshold", torch.zeros((), **kind))
         self.register_buffer("error_deviation", torch.zeros((), **kind))
 
+    def __getattr__(self, name: str) -> Any:
+        """What the layer in its place answered: code of others reads its weight, type and sizes."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name == "wrapped":
+                raise
+            return getattr(self.wrapped, name)
+
     def exact(self, x: Tensor) -> Tensor:
         """Compute z = W x + b, by the wrapped module itself."""
         return self.wrapped(x)  # type: ignore[no-any-return]

@@ -1,11 +1,10 @@
 """Batch norms folded into the convolutions before them."""
 
-import copy
-
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from nenni.networks.copying import copied
 from nenni.networks.tracing import trace
 
 _SAME = 1e-3
@@ -23,7 +22,7 @@ def folded(model: nn.Module, example_input: Tensor) -> nn.Module:
     example_input : Tensor
         A batch (N, C, H, W) that it accepts.
     """
-    quick = copy.deepcopy(model)
+    quick = copied(model)
     expected = model(example_input)
     rounding = _SAME * expected.std().clamp_min(torch.finfo(expected.dtype).tiny)
     for name, norm in trace(quick, example_input).batch_norms.items():

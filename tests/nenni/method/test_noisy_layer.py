@@ -27,6 +27,7 @@ from nenni.core.errors import UserError
 from nenni.method.injection import inject, noisy_layers, set_path
 from nenni.method.noise.zero import Zero
 from nenni.method.noise_base import Noise
+from nenni.method.noisy_layer import NoisyLayer
 from nenni.method.noisy_linear import NoisyLinear
 from nenni.method.projection.count_sketch import CountSketch
 from nenni.method.projection.gaussian import Gaussian
@@ -306,3 +307,25 @@ def test_unrounded_choices_use_the_wrapped_module_itself() -> None:
     torch.testing.assert_close(
         seen[0], F.linear(inputs(3, (16,)), layer.wrapped.weight, layer.wrapped.bias)
     )
+
+
+def test_what_others_read_of_a_layer_is_still_there() -> None:
+    """As Swin's attention reads ``qkv.weight``, and mixed precision ``weight.dtype``."""
+
+    class Reading(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(48, 80), nn.Linear(80, 80)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.first(x.flatten(1)).relu()[:, : self.last.in_features]
+            x = x.to(self.last.weight.dtype) * self.last.weight.shape[1] / self.last.out_features
+            return self.last(x) - self.last.bias.mean()  # type: ignore[no-any-return]
+
+    x = torch.rand(16, 3, 4, 4)
+    spec = InjectionSpec(TopK(0.5), Sparse(0.25), layers=("last",), normalise=False)
+    noisy = inject(Reading().eval(), spec, x[:1])
+    assert isinstance(noisy.last, NoisyLayer)
+    assert noisy(x).shape == (16, 80)
+    with pytest.raises(AttributeError, match="'Linear' object has no attribute 'absent'"):
+        noisy.last.absent  # noqa: B018
