@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from nenni.core.errors import UserError
+from nenni.core.io import in_a_line
 
 EXTENSIONS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """Files that count as images."""
@@ -70,7 +71,7 @@ def _opened(file: Path) -> Iterator[Image.Image]:
     except UserError:
         raise
     except Exception as error:  # a damaged file may fail anywhere in a decoder
-        told = str(error).replace(str(file), "").replace("''", "it") or type(error).__name__
+        told = in_a_line(error).replace(f" {str(file)!r}", "")
         raise UserError(
             f"{file}: cannot be decoded as an image ({told}); replace it, or take it away"
         ) from error

@@ -84,10 +84,13 @@ def _refuse(path: Path, problems: Iterable[Problem]) -> None:
         raise UserError("\n".join(lines))
 
 
+_TOO_DEEP = "blocks lie in each other too deeply, or one in itself"
 _MERGE = "tag:yaml.org,2002:merge"
 """Of the key ``<<``, which takes over what another block says."""
 
 
+_DEEPEST = 100
+"""Blocks that a value may lie in."""
 _MOST_VALUES = 100_000
 """Values in a config, of which references to blocks could make more than memory holds."""
 
@@ -123,7 +126,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     except RecursionError as error:
-        raise UserError(f"{path}: blocks lie in each other too deeply") from error
+        raise UserError(f"{path}: {_TOO_DEEP}") from error
     except Exception as error:  # values of YAML's own types fail as Python's do
         where = getattr(error, "problem_mark", None)
         line = f" in line {where.line + 1}" if where else ""
@@ -133,7 +136,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: is empty; config/config.yaml shows what belongs in it")
     if not isinstance(content, dict):
         raise UserError(f"{path}: should hold keys and values, as config/config.yaml does")
-    _refuse(path, _no_plain_values(content))
+    try:
+        _refuse(path, _no_plain_values(content))
+    except RecursionError:
+        raise UserError(f"{path}: {_TOO_DEEP}") from None
     return content
 
 
@@ -144,6 +150,8 @@ def _no_plain_values(content: dict[str, Any]) -> Iterator[Problem]:
         if not found:
             return
         loc, value = found.popleft()
+        if len(loc) > _DEEPEST:
+            raise RecursionError
         if isinstance(value, dict):
             found += (((*loc, str(key)), inner) for key, inner in value.items())
             for key in (key for key in value if not isinstance(key, str)):
@@ -153,4 +161,4 @@ def _no_plain_values(content: dict[str, Any]) -> Iterator[Problem]:
         elif not isinstance(value, str | int | float | None):
             told = f"got a {type(value).__name__}; put text in quotes"
             yield loc, f"should be text or a number, {told}"
-    yield ((), f"holds more than {_MOST_VALUES:,} values, or a block that holds itself")
+    yield (), f"holds more than {_MOST_VALUES:,} values"
