@@ -18,3 +18,8 @@ def refusal(where: str, problems: Iterable[tuple[tuple[int | str, ...], str]]) -
     return UserError(
         "\n".join(f"{where}: {'.'.join(map(str, place))}: {said}" for place, said in problems)
     )
+
+
+def in_a_line(error: Exception) -> str:
+    """What an error says, on one line; its kind where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nenni.core.errors import UserError
+from nenni.core.errors import UserError, in_a_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,11 +192,6 @@ def _reading(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: is missing; run snakemake again") from error
     except Exception as error:  # a damaged file may fail anywhere in a reader
         raise UserError(f"{path}: is damaged ({in_a_line(error)}); {_AGAIN}") from error
-
-
-def in_a_line(error: Exception) -> str:
-    """What an error says, on one line; its kind where it says nothing."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _damaged(path: Path, error: Exception) -> UserError:

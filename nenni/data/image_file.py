@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from nenni.core.errors import UserError
-from nenni.core.io import in_a_line
+from nenni.core.errors import UserError, in_a_line
 
 EXTENSIONS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """Files that count as images."""

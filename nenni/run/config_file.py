@@ -9,8 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from nenni.core import plugins, settings
-from nenni.core.errors import UserError
-from nenni.core.io import in_a_line
+from nenni.core.errors import UserError, in_a_line
 from nenni.run.config import Claims, Config
 from nenni.run.contradictions import Problem, bad_claims, contradictions, figures_without_table
 from nenni.run.plan import Plan
