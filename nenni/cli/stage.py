@@ -22,9 +22,8 @@ def add(commands: Any) -> None:
     )
     stages = stage.add_subparsers(metavar="NAME", required=True)
     for name in sorted(file.stem for file in _STAGES.glob("*.py") if file.stem != "__init__"):
-        about = (
-            ast.get_docstring(ast.parse((_STAGES / f"{name}.py").read_text(encoding="utf-8"))) or ""
-        )
+        source = (_STAGES / f"{name}.py").read_text(encoding="utf-8")
+        about = ast.get_docstring(ast.parse(source)) or ""
         parser = stages.add_parser(
             name, help=about.splitlines()[0], description=about,
             formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -14,10 +14,9 @@ class UserError(Exception):
 
 
 def refusal(where: str, problems: Iterable[tuple[tuple[int | str, ...], str]]) -> UserError:
-    """One line per problem: `where`, the place within it, and what is wrong there."""
-    return UserError(
-        "\n".join(f"{where}: {'.'.join(map(str, place))}: {said}" for place, said in problems)
-    )
+    """One line per problem: `where`, the place within it if there is one, and what is wrong."""
+    told = ((where, ".".join(map(str, place)), said) for place, said in problems)
+    return UserError("\n".join(": ".join(filter(None, line)) for line in told))
 
 
 def in_a_line(error: Exception) -> str:

@@ -141,7 +141,9 @@ def foreign_tensors(path: Path) -> dict[str, "Tensor"]:
 
     safe = path.suffix == ".safetensors"
     try:
-        found = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
+        if safe:
+            return load_file(path)
+        found = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"{path}: is missing") from error
     except Exception as error:  # a damaged file may fail anywhere in a reader

@@ -25,18 +25,19 @@ class Keyed:
         One per image, (N,) of int64; or several, (N, K), see :meth:`each`.
     dtype : dtype
         Of the numbers.
-    offset : int or Tensor
-        Added to the keys, which are then hashed; 0 leaves them as they are.
+    offset : int, Tensor or None
+        Added to the keys, which are then hashed; None leaves them as they are.
     """
 
-    def __init__(self, keys: Tensor, dtype: torch.dtype, offset: int | Tensor = 0) -> None:
+    def __init__(
+        self, keys: Tensor, dtype: torch.dtype, offset: int | Tensor | None = None
+    ) -> None:
         self._keys, self.dtype, self._offset = keys, dtype, offset
 
     @cached_property
     def keys(self) -> Tensor:
         """One per image, (N,), or several, (N, K)."""
-        plain = isinstance(self._offset, int) and self._offset == 0
-        return self._keys if plain else _mixed(self._keys + self._offset)
+        return self._keys if self._offset is None else _mixed(self._keys + self._offset)
 
     @classmethod
     def by_content(cls, images: Tensor, generator: torch.Generator) -> "Keyed":

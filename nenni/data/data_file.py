@@ -43,10 +43,16 @@ def decode(
     Raises
     ------
     UserError
-        If the splits ask for more images than there are.
+        If the splits ask for more images than there are, or there are labels beyond the classes.
     """
     found: PublishedData = plugins.load("data", source["name"])(**plugins.arguments(source))
     pools = found.pools
+    for name, pool in pools.items():
+        if (largest := int(pool.labels.max())) >= found.n_classes:
+            raise UserError(
+                f"data {source['name']}: labels of {name} go up to {largest}, and there are "
+                f"{found.n_classes} classes"
+            )
     offsets = dict(zip(pools, np.cumsum([0, *map(len, pools.values())]), strict=False))
     tensors: dict[str, Tensor] = {}
     for name, pool in pools.items():

@@ -20,8 +20,6 @@ _SIXTEEN_BITS_AS_I = ("PNG", "PPM")
 """Formats of which some versions of Pillow read 16 bits as mode I."""
 _FIRST_OF_SEVERAL = ("MPO",)
 """Formats whose further pictures are views of the first, as phones write them."""
-_LARGEST = 2**28
-"""Pixels beyond which a file is refused by its header."""
 
 
 def read_image(file: Path, size: int | None) -> NDArray[np.uint8]:
@@ -62,7 +60,10 @@ def check_image(file: Path) -> None:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[Image.Image]:
-    """A file whose header is one of a single picture of 8 or 16 bits, of a size that fits."""
+    """A file whose header is one of a single picture of 8 or 16 bits.
+
+    Pillow refuses by the header what would take gigabytes.
+    """
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(file) as image:
             _check_header(file, image)
@@ -77,9 +78,6 @@ def _opened(file: Path) -> Iterator[Image.Image]:
 
 
 def _check_header(file: Path, image: Image.Image) -> None:
-    width, height = image.size
-    if width * height > _LARGEST:
-        raise UserError(f"{file}: is of {width} x {height} pixels; make it smaller")
     if not (image.mode in _OF_BYTES or _of_sixteen_bits(image)):
         raise UserError(
             f"{file}: holds 32-bit or real numbers (mode {image.mode}), of which nothing says what "

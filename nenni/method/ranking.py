@@ -101,8 +101,7 @@ def _bracket(rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
     spread = 1 + 2.5 * math.sqrt(m * p * (1 - p))
     above, below = max(1, round(m * p - spread)), min(m, round(m * p + spread))
     ranked = sample.sort(dim=1).values
-    low, high = ranked[:, m - below, None], ranked[:, m - above, None]
-    return low, high
+    return ranked[:, m - below, None], ranked[:, m - above, None]
 
 
 def _narrowed(rows: Tensor, k: int, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from nenni.core import plugins, settings
-from nenni.core.errors import UserError, in_a_line
+from nenni.core.errors import UserError, in_a_line, refusal
 from nenni.run.config import Claims, Config
 from nenni.run.contradictions import Problem, bad_claims, contradictions, figures_without_table
 from nenni.run.plan import Plan
@@ -75,12 +75,9 @@ def _validate(path: Path, model: type[M], content: dict[str, Any]) -> M:
 
 
 def _refuse(path: Path, problems: Iterable[Problem]) -> None:
-    lines = []
-    for loc, message in problems:
-        key = ".".join(str(part) for part in loc if part != "[key]")
-        lines.append(": ".join(filter(None, (str(path), key, message))))
-    if lines:
-        raise UserError("\n".join(lines))
+    found = [(tuple(part for part in loc if part != "[key]"), what) for loc, what in problems]
+    if found:
+        raise refusal(str(path), found)
 
 
 _TOO_DEEP = "blocks lie in each other too deeply, or one in itself"
@@ -135,10 +132,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: is empty; config/config.yaml shows what belongs in it")
     if not isinstance(content, dict):
         raise UserError(f"{path}: should hold keys and values, as config/config.yaml does")
-    try:
-        _refuse(path, _no_plain_values(content))
-    except RecursionError:
-        raise UserError(f"{path}: {_TOO_DEEP}") from None
+    _refuse(path, _no_plain_values(content))
     return content
 
 
@@ -150,7 +144,8 @@ def _no_plain_values(content: dict[str, Any]) -> Iterator[Problem]:
             return
         loc, value = found.popleft()
         if len(loc) > _DEEPEST:
-            raise RecursionError
+            yield (), _TOO_DEEP
+            return
         if isinstance(value, dict):
             found += (((*loc, str(key)), inner) for key, inner in value.items())
             for key in (key for key in value if not isinstance(key, str)):

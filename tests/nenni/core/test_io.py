@@ -11,6 +11,7 @@ import torch
 from damage_cases import damaged, told_in_a_line
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 
 from nenni.core import io
 from nenni.core.errors import UserError
@@ -177,6 +178,11 @@ def test_damage_is_told_in_a_line(suffix: str, data: st.DataObject) -> None:
         file.write_bytes(damaged(file.read_bytes(), data))
         with told_in_a_line(file):
             READ[suffix](file)
+
+
+def test_tensors_of_others_may_have_any_name(tmp_path: Path) -> None:
+    save_file({"state_dict": torch.ones(2)}, tmp_path / "x.safetensors")
+    assert list(io.foreign_tensors(tmp_path / "x.safetensors")) == ["state_dict"]
 
 
 @pytest.mark.parametrize("suffix", READ)

@@ -21,6 +21,7 @@ from torchvision import datasets
 from nenni.core import plugins
 from nenni.core.errors import UserError
 from nenni.data.data_file import SPLITS, decode, load_data, save_data
+from nenni.data.dataset import Pool, PublishedData
 from nenni.data.split import InFiles, first, in_turn
 
 RANDOM = np.random.default_rng(0)
@@ -209,6 +210,17 @@ def test_mistakes_in_arrays(arrays_: dict[str, Any], message: str, tmp_path: Pat
     np.savez(tmp_path / "bad.npz", **arrays_)
     with pytest.raises(UserError, match=message):
         split({"name": "npz", "train": str(tmp_path / "bad.npz"), "n_classes": 4}, val=1)
+
+
+def test_labels_beyond_the_classes_of_a_plugin_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def made() -> PublishedData:
+        return PublishedData(Pool(pixels(6, 1, 8, 8), np.arange(6)), n_classes=5)
+
+    monkeypatch.setattr(plugins, "load", lambda *_: made)
+    with pytest.raises(UserError, match="data made: labels of train go up to 5, and there are 5"):
+        split({"name": "made"}, val=1, test=1)
 
 
 def test_damaged_and_missing_files(tmp_path: Path) -> None:
