@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nenni.core import plugins, settings
 from nenni.core.errors import UserError
+from nenni.core.types import LARGEST_WHOLE
 
 if TYPE_CHECKING:
     import torch
@@ -133,8 +134,9 @@ def read_network(parsed: argparse.Namespace, images: "ImageFiles | None" = None)
 
     from nenni.core.io import foreign_tensors
     from nenni.method.network_file import is_network_file, load
+    from nenni.networks.architecture import TORCHVISION
     from nenni.networks.build import build
-    from nenni.networks.weights import TORCHVISION, load_published
+    from nenni.networks.weights import load_published
 
     if parsed.file is not None and parsed.weights is not None:
         raise UserError("FILE and --weights name the same: give one of them")
@@ -170,10 +172,6 @@ def number(text: str) -> float:
     return value
 
 
-_LARGEST = 2**31 - 1
-"""Whole numbers that every part of torch takes."""
-
-
 def count(text: str) -> int:
     """A whole number of 1 or more."""
     return _whole(text, 1)
@@ -185,9 +183,9 @@ def seed(text: str) -> int:
 
 
 def _whole(text: str, least: int) -> int:
-    if not (text.isdecimal() and len(text) < 20 and least <= int(text) <= _LARGEST):
+    if not (text.isdecimal() and len(text) < 20 and least <= int(text) <= LARGEST_WHOLE):
         raise argparse.ArgumentTypeError(
-            f"should be a whole number from {least} to {_LARGEST}, got {text!r}"
+            f"should be a whole number from {least} to {LARGEST_WHOLE}, got {text!r}"
         )
     return int(text)
 

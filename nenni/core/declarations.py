@@ -7,6 +7,7 @@ function. A whole config is so checked without torch, by the very classes and fu
 import ast
 import builtins
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -75,7 +76,8 @@ class Declaration:
         Positional parameters of a function, what the framework hands over: name -> annotation, as
         :func:`meaning` gives it.
     constants : dict
-        Plain values of a class's ``ClassVar`` fields, its bases' among them.
+        Plain values of a class's ``ClassVar`` fields, its bases' among them; of a function, those
+        of its file whose names are in capitals.
     imports : dict
         Name in the file, or in those of its bases -> module and name that it was imported from.
     folder : Path or None
@@ -186,7 +188,21 @@ def _of_function(node: ast.FunctionDef, source: _Source) -> Declaration:
     )
     handed = [*asked.posonlyargs, *asked.args, *([asked.vararg] if asked.vararg else [])]
     given = {a.arg: meaning(a.annotation, source.imports) if a.annotation else "" for a in handed}
-    return Declaration(source.file, node.name, parameters, given, {}, source.imports, source.folder)
+    return Declaration(
+        source.file, node.name, parameters, given, _constants(source.tree), source.imports,
+        source.folder,
+    )  # fmt: skip
+
+
+def _constants(tree: ast.Module) -> dict[str, Any]:
+    """Plain values that a file assigns to names in capitals."""
+    found: dict[str, Any] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            with suppress(ValueError):
+                found |= {name: ast.literal_eval(node.value)} if name.isupper() else {}
+    return found
 
 
 def _annotation(arg: ast.arg, file: Path) -> ast.expr:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 USER_MISTAKE = 2
 """Exit status after one."""
+_LONGEST = 120
+"""Characters of a value in a message."""
 
 
 class UserError(Exception):
@@ -15,8 +17,20 @@ class UserError(Exception):
 
 def refusal(where: str, problems: Iterable[tuple[tuple[int | str, ...], str]]) -> UserError:
     """One line per problem: `where`, the place within it if there is one, and what is wrong."""
-    told = ((where, ".".join(map(str, place)), said) for place, said in problems)
+    told = ((where, ".".join(map(_one_line, place)), said) for place, said in problems)
     return UserError("\n".join(": ".join(filter(None, line)) for line in told))
+
+
+def brief(value: object) -> str:
+    """A value as Python writes it, on one line, its middle left out where it is long."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 23]}...{text[-20:]}"
+
+
+def _one_line(part: int | str) -> str:
+    """A key or position as it is, if that can be printed on a line."""
+    text = str(part)
+    return text if text.isprintable() and len(text) <= _LONGEST else brief(text)
 
 
 def in_a_line(error: Exception) -> str:

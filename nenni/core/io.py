@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nenni.core.errors import UserError, in_a_line
+from nenni.core.types import NUMBER
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +75,7 @@ def write_csv(path: Path, table: "pd.DataFrame") -> None:
     """
     if "eps" in table:
         table = table.assign(eps=[repr(float(eps)) for eps in table["eps"]])
-    write_text(path, table.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
+    write_text(path, table.to_csv(index=False, float_format=NUMBER, lineterminator="\n"))
 
 
 def read_csv(path: Path) -> "pd.DataFrame":

@@ -6,6 +6,7 @@ it is checked by :mod:`nenni.core.settings`.
 """
 
 import ast
+import os
 import sys
 from collections.abc import Iterable
 from functools import cache
@@ -16,7 +17,7 @@ from typing import Any
 
 from nenni.core import contract, own_modules, types
 from nenni.core.declarations import ROOT, Declaration, meaning, read
-from nenni.core.errors import UserError
+from nenni.core.errors import UserError, brief
 
 Ref = dict[str, Any]
 """A plugin as a config names it: ``{"name": "topk", "fraction": 0.5}``."""
@@ -56,11 +57,11 @@ def use_plugins(folder: str | Path) -> None:
     UserError
         If it is no folder, has no plugins, or a plugin has the name of another.
     """
+    if not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises for what no path can be
+        raise UserError(f"plugins: there is no folder {brief(str(folder))}")
     path = Path(folder).absolute()
     if path.resolve() in (known.resolve() for known in _folders):
         return
-    if not path.is_dir():
-        raise UserError(f"plugins: there is no folder {folder}")
     found = {kind: [f.stem for f in sorted(_files(path / kind))] for kind in PACKAGES}
     if not any(found.values()):
         kinds = ", ".join(PACKAGES)
@@ -128,7 +129,7 @@ def name_of(kind: str, plugin: type) -> str | None:
 
 
 def constant(kind: str, name: str, constant: str, otherwise: Any) -> Any:
-    """Value of a class plugin's ``ClassVar``, without importing it."""
+    """Value of a class's ``ClassVar``, or of a constant of a function's file, without importing."""
     return declaration(kind, name).constants.get(constant, otherwise)
 
 
@@ -137,9 +138,9 @@ def needs(kind: str, name: str) -> dict[str, str]:
     return declaration(kind, name).given
 
 
-def files(kind: str, ref: Ref) -> list[str]:
-    """The values of a plugin's parameters that are annotated as a ``File``."""
-    named = annotated(kind, ref["name"], "File")
+def files(kind: str, ref: Ref, type_: str = "File") -> list[str]:
+    """The values of a plugin's parameters that are annotated as a ``File``, or as a ``Folder``."""
+    named = annotated(kind, ref["name"], type_)
     return [ref[name] for name in named if ref[name] is not None]
 
 

@@ -5,17 +5,19 @@ checked without torch; Pydantic does the checking.
 """
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from functools import cache, partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import PydanticCustomError
 
 from nenni.core import plugins, types
 from nenni.core.declarations import Declaration, file_of, read
-from nenni.core.errors import UserError
+from nenni.core.errors import UserError, brief
 from nenni.core.plugins import Ref
 
 _KIND_OF = {
@@ -26,6 +28,8 @@ _KIND_OF = {
     "Schedule": "schedule",
 }
 """Annotation of a setting -> kind of the plugin that it is."""
+_NEAR = 0.75
+"""Least likeness, from 0 to 1, of a key that somebody may have meant."""
 _HANDED_OVER = ("generator", "progress")
 """Keyword-only parameters that callers give and no config."""
 
@@ -43,7 +47,7 @@ def validate(kind: str, value: Any) -> Ref:
         raise refusal([((), f"should be a mapping with a name, one of: {', '.join(known)}")])
     if value["name"] not in known:
         raise refusal(
-            [(("name",), f"unknown {kind} '{value['name']}'; known are: {', '.join(known)}")]
+            [(("name",), f"unknown {kind} {brief(value['name'])}; known are: {', '.join(known)}")]
         )
     found = checked(schema(kind, value["name"]), plugins.arguments(value))
     for name, other in plugins.marked(kind, value["name"], types.AtMost).items():
@@ -67,24 +71,44 @@ def checked(model: type[BaseModel], value: Any, *, exclude_none: bool = False) -
     try:
         return model.model_validate(value).model_dump(exclude_none=exclude_none)
     except ValidationError as error:
-        raise refusal([problem for e in error.errors() for problem in problems(dict(e))]) from None
+        raise refusal(problems(model, error)) from None
 
 
-def problems(error: Mapping[str, Any]) -> list[tuple[tuple[int | str, ...], str]]:
-    """One pydantic error as (location, message) pairs, several where it is about plugins."""
-    if error["type"] == "plugin":
-        return [((*error["loc"], *loc), what) for loc, what in error["ctx"]["problems"]]
-    return [(error["loc"], describe(error))]
+def problems(
+    model: type[BaseModel], error: ValidationError
+) -> list[tuple[tuple[int | str, ...], str]]:
+    """What a model found as (location, message) pairs, several for an error about a plugin."""
+    found: list[tuple[tuple[int | str, ...], str]] = []
+    for e in error.errors():
+        if e["type"] == "plugin":
+            found += [((*e["loc"], *loc), what) for loc, what in e["ctx"]["problems"]]
+        else:
+            found.append((e["loc"], _describe(model, dict(e))))
+    return found
 
 
-def describe(error: Mapping[str, Any]) -> str:
+def _describe(model: type[BaseModel], error: Mapping[str, Any]) -> str:
     """One pydantic error in plain words, with the value that was found."""
     if error["type"] == "extra_forbidden":
-        return "unknown key"
+        *above, key = error["loc"]
+        near = get_close_matches(str(key), _keys(model, above), 1, _NEAR)
+        return f"unknown key; did you mean '{near[0]}'?" if near else "unknown key"
     if error["type"] == "missing":
         return "is missing"
     message = error["msg"].removeprefix("Input ").removeprefix("Value error, ")
-    return f"{message}, got {error['input']!r}"
+    return f"{message}, got {brief(error['input'])}"
+
+
+def _keys(kind: Any, place: Sequence[int | str]) -> list[str]:
+    """Keys of the model that lies at a place in another."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        if not place:
+            return list(kind.model_fields)
+        return _keys(kind.model_fields[str(place[0])].annotation, place[1:])
+    inner = [k for k in get_args(kind) if k is not NoneType]
+    if get_origin(kind) in (dict, list):
+        return _keys(inner[-1], place[1:])
+    return _keys(inner[0], place)
 
 
 def schema(kind: str, name: str) -> type[BaseModel]:
@@ -108,7 +132,9 @@ def default(module: str, function: str, parameter: str) -> Any:
 @cache
 def _types() -> dict[str, Any]:
     """What annotations mean in a config."""
-    plain = {"int": int, "float": float, "bool": bool, "str": str, "Any": Any}
+    plain = {
+        "int": int, "float": types.Number, "bool": bool, "str": types.Text, "Any": Any,
+    }  # fmt: skip
     named = {name: value for name, value in vars(types).items() if name[0].isupper()}
     chosen = {
         name: Annotated[dict[str, Any], BeforeValidator(partial(validate, kind)), PluginOf(kind)]
@@ -167,6 +193,8 @@ def _resolve(annotation: ast.expr, where: Declaration) -> Any:
             return Literal[ast.literal_eval(inner)]
         case ast.Subscript(value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[inner, *_])):
             return _resolve(inner, where)
+        case ast.Subscript(value=ast.Name(id="Values" | "Several" | "Grid" as name), slice=inner):
+            return getattr(types, name)[_resolve(inner, where)]
         case ast.Subscript(value=ast.Name(id="list" | "Sequence"), slice=inner):
             return list[_resolve(inner, where)]  # type: ignore[misc]
         case ast.Subscript(

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,10 +14,9 @@ from nenni.core.errors import UserError
 from nenni.core.io import read_tensors, write_tensors
 from nenni.core.seeding import generator
 from nenni.data.dataset import Pool, PublishedData, counts
+from nenni.data.sizes import SPLITS, Split, split_sizes
 from nenni.data.split import Images, InFiles, InMemory
 
-Split = Literal["train", "val", "test"]
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 _END = b"\0"
 """Between names of files, none of which has it."""
 
@@ -55,12 +54,17 @@ def decode(
             )
     offsets = dict(zip(pools, np.cumsum([0, *map(len, pools.values())]), strict=False))
     tensors: dict[str, Tensor] = {}
+    try:
+        parts = split_sizes({name: len(pool) for name, pool in pools.items()}, sizes)
+    except UserError as error:
+        raise UserError(f"data {source['name']}: {error}") from None
     for name, pool in pools.items():
         held_out = [s for s in SPLITS if s == name or (name == "train" and s not in pools)]
         purpose = ("split",) if name == "train" else ("split", name)
         order = torch.randperm(len(pool), generator=generator(seed, *purpose)) + int(offsets[name])
-        parts = _counts(source["name"], {s: sizes[s] for s in held_out}, len(pool))
-        tensors |= dict(zip(held_out, order.split([*parts, len(pool) - sum(parts)]), strict=False))
+        counted = [parts[split] for split in held_out]
+        left = len(pool) - sum(counted)
+        tensors |= dict(zip(held_out, order.split([*counted, left]), strict=False))
     tensors |= {"labels": torch.from_numpy(np.concatenate([p.labels for p in pools.values()]))}
     tensors |= _pixels_or_files(list(pools.values()))
     told = [counts(pool.labels, found.classes or found.n_classes) for pool in pools.values()]
@@ -99,22 +103,6 @@ def load_data(
         split: InMemory(pixels, tensors["labels"][rows].to(device), rows.to(device))
         for split, rows in ((split, tensors[split]) for split in splits)
     }, meta
-
-
-def _counts(name: str, sizes: dict[Split, int | None], n: int) -> list[int]:
-    asked = sum(size or 0 for size in sizes.values())
-    rest = [split for split, size in sizes.items() if size is None]
-    if len(rest) > 1:
-        raise UserError(
-            f"data {name}: {' and '.join(rest)} come from the same images; say how many for all "
-            "but one of them"
-        )
-    if asked > n or (rest and asked == n):
-        raise UserError(
-            f"data {name}: the splits ask for {asked} images{' and the rest' if rest else ''} of "
-            f"{n}; lower {', '.join(split for split, size in sizes.items() if size)}"
-        )
-    return [n - asked if size is None else size for size in sizes.values()]
 
 
 def _pixels_or_files(pools: Sequence[Pool]) -> dict[str, Tensor]:

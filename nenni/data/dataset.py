@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nenni.core.errors import UserError
+from nenni.core.types import MOST_CLASSES
 
-_MOST_CLASSES = 1_000_000
-"""Labels beyond this are no classes."""
 _CHANNELS = 4
 """Images may have more, if fewer than pixels along a side."""
 _TOLD = 20
@@ -109,7 +108,7 @@ def checked_pool(images: NDArray[np.generic], labels: NDArray[np.generic], where
     if not images.size:
         raise UserError(f"{where}: holds no images")
     for worst in (labels.min(), labels.max()):
-        if not 0 <= int(worst) < _MOST_CLASSES:
+        if not 0 <= int(worst) < MOST_CLASSES:
             raise UserError(
                 f"{where}: labels should be from 0 to the number of classes less 1, got {worst}"
             )

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self, get_args
 
 from nenni.core import plugins
 from nenni.core.errors import UserError
-from nenni.core.types import Bits, Count
+from nenni.core.types import Bits, Count, Pattern
 from nenni.method.noise.approximation import Approximation
 from nenni.method.noise_base import Noise
 from nenni.method.projection_base import Projection
@@ -113,9 +113,9 @@ class InjectionSpec(Choices):
         For an override of what is no choice.
     """
 
-    layers: Sequence[str] = ()
+    layers: Sequence[Pattern] = ()
     min_inputs: Count = 64
-    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    overrides: Mapping[Pattern, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()

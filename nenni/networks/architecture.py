@@ -6,6 +6,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +14,9 @@ from pydantic_core import PydanticCustomError
 
 from nenni.core import settings
 from nenni.core.errors import UserError, refusal
+
+TORCHVISION = "torchvision:"
+"""What names of torchvision's networks and weights begin with in a config."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +91,18 @@ class Architecture:
 
 def validate(value: Any) -> dict[str, Any]:
     """Check a model's config and fill in the defaults; see :func:`nenni.core.settings.validate`."""
-    if isinstance(value, dict) and ":" in str(value.get("name")):
-        module, _, rest = value["name"].partition(":")
-        long = {"name": "torchvision", "model": rest}
-        if module != "torchvision":
-            long = {"name": "function", "function": value["name"]}
-        value = value | long
-    return settings.validate("model", value)
+    name = value.get("name") if isinstance(value, dict) else None
+    if not isinstance(name, str) or ":" not in name:
+        return settings.validate("model", value)
+    long = {"name": "function", "function": name}
+    if name.startswith(TORCHVISION):
+        long = {"name": "torchvision", "model": name.removeprefix(TORCHVISION)}
+    try:
+        return settings.validate("model", value | long)
+    except PydanticCustomError as error:
+        said = settings.problems_in(error)
+        found = [(("name",) if loc[-1:] == tuple(long)[1:] else loc, what) for loc, what in said]
+        raise settings.refusal(found) from None
 
 
 def read(value: Any, where: str) -> dict[str, Any]:
@@ -103,6 +112,13 @@ def read(value: Any, where: str) -> dict[str, Any]:
     except PydanticCustomError as error:
         found = settings.problems_in(error)
         raise refusal(where, [(("model", *key), said) for key, said in found]) from None
+
+
+def is_missing(function: str) -> bool:
+    """Whether there is no module for ``MODULE:FUNCTION``, here or installed."""
+    top = function.partition(":")[0].partition(".")[0]
+    here = Path(f"{top}.py").is_file() or Path(top).is_dir()
+    return not here and find_spec(top) is None
 
 
 def files_of(function: str) -> list[Path]:

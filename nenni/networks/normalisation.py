@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from nenni.core.errors import UserError
+from nenni.networks.channels import check_each
 
 
 class Normalise(nn.Module):
@@ -41,12 +41,7 @@ def normalisation(channels: int, mean: list[float], std: list[float]) -> nn.Modu
         If there is neither one number nor one for each channel.
     """
     for key, values in (("mean", mean), ("std", std)):
-        if len(values) not in (1, channels):
-            expected = "1 number" if channels == 1 else f"1 or {channels} numbers"
-            raise UserError(
-                f"a model's {key} should hold {expected} for images with {channels} channel"
-                f"{'s' * (channels > 1)}, holds {len(values)}"
-            )
+        check_each(key, values, channels)
     if not any(mean) and all(value == 1 for value in std):
         return nn.Identity()
     return Normalise(mean, std)

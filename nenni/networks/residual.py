@@ -5,6 +5,9 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from nenni.core.errors import UserError
+from nenni.core.types import blocks
+
 
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions with batch norm around a shortcut (He et al., CVPR 2016, figure 2)."""
@@ -47,6 +50,20 @@ class PreactBlock(nn.Module, ABC):
     @abstractmethod
     def skip(self, x: Tensor, active: Tensor) -> Tensor:
         """Give the shortcut: x or, where the shape changes, a 1x1 convolution of relu(bn(x))."""
+
+
+def blocks_in(model: str, depth: int, others: int) -> int:
+    """Blocks of each of three stages in a network of so many layers, `others` of them outside.
+
+    Raises
+    ------
+    UserError
+        If no network has this depth; `model` names it.
+    """
+    try:
+        return blocks(depth, others)
+    except ValueError as error:
+        raise UserError(f"{model}: depth {error}, got {depth}") from None
 
 
 def stages(

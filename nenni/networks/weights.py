@@ -7,9 +7,8 @@ from torch import Tensor, nn
 
 from nenni.core.errors import UserError
 from nenni.core.io import foreign_tensors
+from nenni.networks.architecture import TORCHVISION
 from nenni.networks.build import architecture_of
-
-TORCHVISION = "torchvision:"
 
 
 def load_tensors(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:

@@ -8,8 +8,16 @@ import pandas as pd
 from nenni.core import radius
 from nenni.core.types import Norm
 from nenni.results.accuracy import ALL, ANY
+from nenni.results.main_columns import (
+    BASELINES,
+    CLEAN,
+    LATENCY,
+    WHERE,
+    of_accuracy,
+    of_bitops,
+    of_latency,
+)
 
-BASELINES = ("fp32", "fp16", "int8")
 BITOPS_SHOWN = (
     ("fp32", "", "BitOPs vs FP32"),
     ("int8", "", "vs INT8"),
@@ -61,8 +69,8 @@ def main_table(
     rows = []
     for base, defence in _pairs(accuracy):
         chosen = accuracy[(accuracy["base"] == base) & (accuracy["defence"] == defence)]
-        row: dict[str, Any] = {"base": base, "defence": defence, "norm": norm, "eps": eps[base]}
-        readings = {"clean": (clean, 0.0)}
+        row: dict[str, Any] = dict(zip(WHERE, (base, defence, norm, eps[base]), strict=True))
+        readings = {CLEAN: (clean, 0.0)}
         for title, name in columns.items():
             readings |= {title: (name, eps[base]), title + ANY: (name + ANY, eps[base])}
         for title, (evaluation, read_at) in readings.items():
@@ -81,16 +89,10 @@ def _accuracy_cells(title: str, at: pd.DataFrame) -> dict[str, Any]:
         return {}
     pooled = at[at["seed"] == ALL].iloc[0]
     single = at[at["seed"] != ALL]
-    return {
-        title: pooled["accuracy"],
-        f"{title}_deviation": pooled["deviation"],
-        f"{title}_low": pooled["low"],
-        f"{title}_high": pooled["high"],
-        f"{title}_seeds": " ".join(
-            f"{s}:{a:.4f}" for s, a in single[["seed", "accuracy"]].to_numpy()
-        ),
-        f"{title}_n": pooled["n"],
-    }
+    per_seed = " ".join(f"{s}:{a:.4f}" for s, a in single[["seed", "accuracy"]].to_numpy())
+    interval = pooled["deviation"], pooled["low"], pooled["high"]
+    cells = (pooled["accuracy"], *interval, per_seed, pooled["n"])
+    return dict(zip(of_accuracy(title), cells, strict=True))
 
 
 def _reduction_cells(table: pd.DataFrame) -> dict[str, float]:
@@ -101,7 +103,7 @@ def _reduction_cells(table: pd.DataFrame) -> dict[str, float]:
         for variant, suffix in (("as_evaluated", ""), ("exact_at_baseline", "_assumed")):
             for part in ("without", "with"):
                 value = float(mean.loc[(baseline, variant), f"reduction_{part}"])
-                cells[f"bitops_{baseline}_{part}{suffix}"] = value
+                cells[of_bitops(baseline, part, suffix)] = value
     return cells
 
 
@@ -110,7 +112,7 @@ def _latency_cells(table: pd.DataFrame) -> dict[str, float]:
     cells = {}
     for preset, rows in total.groupby("preset", sort=False):
         dense = rows["dense_fp32_s"].fillna(rows["dense_fp16_s"])
-        cells[f"latency_{preset}"] = float((rows["injected_s"] / dense).mean())
+        cells[of_latency(str(preset))] = float((rows["injected_s"] / dense).mean())
     return cells
 
 
@@ -124,24 +126,24 @@ def display(table: pd.DataFrame, titles: list[str]) -> pd.DataFrame:
     def percent(row: "pd.Series[Any]", title: str) -> str:
         if pd.isna(row.get(title)):
             return "-"
-        low, high = row[f"{title}_low"], row[f"{title}_high"]
+        _, _, low, high, *_ = row[of_accuracy(title)]
         return f"{row[title]:.1%} [{low * 100:.1f}, {high * 100:.1f}]"
 
     shown = table[["base", "defence"]].copy()
     shown["eps"] = [
         radius.shown(eps, norm) for eps, norm in zip(table["eps"], table["norm"], strict=True)
     ]
-    for title in ("clean", *titles):
+    for title in (CLEAN, *titles):
         shown[title] = [percent(row, title) for _, row in table.iterrows()]
     for baseline, suffix, label in BITOPS_SHOWN:
         pairs = zip(
-            table[f"bitops_{baseline}_without{suffix}"],
-            table[f"bitops_{baseline}_with{suffix}"],
+            table[of_bitops(baseline, "without", suffix)],
+            table[of_bitops(baseline, "with", suffix)],
             strict=True,
         )
         shown[label] = [f"{_change(without)} / {_change(full)}" for without, full in pairs]
-    for column in table.columns[table.columns.str.startswith("latency_")]:
-        shown[column.replace("latency_", "time ")] = [f"{v:.2f}x" for v in table[column]]
+    for column in table.columns[table.columns.str.startswith(LATENCY)]:
+        shown[column.replace(LATENCY, "time ")] = [f"{v:.2f}x" for v in table[column]]
     return shown
 
 

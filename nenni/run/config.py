@@ -9,7 +9,7 @@ both by ``make config``.
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from nenni.adversary import attack_config
 from nenni.core import settings
@@ -17,15 +17,24 @@ from nenni.core.plugins import Ref
 from nenni.core.settings import PluginOf
 from nenni.core.types import (
     Count,
+    Few,
     Folder,
     Fraction,
+    Grid,
     Index,
     Name,
     NonNegative,
     Norm,
+    Number,
+    Pattern,
+    Place,
     Positive,
     Radius,
     Ratio,
+    Resamples,
+    Several,
+    Text,
+    different,
 )
 from nenni.networks import architecture
 
@@ -74,12 +83,12 @@ _SPEC = "nenni.method.spec:InjectionSpec"
 _OVERRIDE = Annotated[
     Ref, *_settings("nenni.method.spec:Choices", optional=True, fraction=(Fraction, None))
 ]
-_INJECTION = _settings(_SPEC, without=("selection",), overrides=(dict[str, _OVERRIDE], {}))
+_INJECTION = _settings(_SPEC, without=("selection",), overrides=(dict[Pattern, _OVERRIDE], {}))
 _CHANGE = _settings(
     _SPEC,
     optional=True,
     selection=(Annotated[Ref, *_plugin("selection")], ...),
-    overrides=(dict[str, _OVERRIDE], None),
+    overrides=(dict[Pattern, _OVERRIDE], None),
     allocate=(bool, None),
 )
 _FIT = _settings("nenni.method.fit:fit", without=("seed",), examples=(Count, ...))
@@ -131,7 +140,7 @@ class Base(_Strict):
     data: Name
     model: Name
     recipe: Name | None = None
-    weights: Annotated[str, Field(min_length=1)] | None = None
+    weights: Place | None = None
     keep: Literal["last", "best"] = "last"
 
 
@@ -151,8 +160,8 @@ class Profile(_Strict):
 
     examples: Count
     checked_channels: Index
-    fractions: list[Fraction] = Field(min_length=1)
-    noises: list[Positive] = Field(min_length=1)
+    fractions: Grid[Fraction]
+    noises: Grid[Positive]
 
 
 class Finetune(_Strict):
@@ -219,8 +228,8 @@ class _Part(_Strict):
     """
 
     examples: Count
-    defences: list[Name] | None = None
-    seeds: list[Index] | None = Field(None, min_length=1)
+    defences: Several[Name] | None = None
+    seeds: Several[Index] | None = None
 
 
 _ATTACKED = "nenni.evaluation.attack_images", "attack_images"
@@ -256,7 +265,7 @@ class Evaluation(_Scored):
     """
 
     attack: Name
-    eps: dict[Name, Annotated[list[Radius], Field(min_length=1)]]
+    eps: dict[Name, Several[Radius]] = Field(min_length=1)
     source: TransferSource | None = None
 
 
@@ -275,8 +284,8 @@ class Suite(_Scored):
         Attack -> fewer examples.
     """
 
-    attacks: list[Name] = Field(min_length=1)
-    eps: dict[Name, dict[Norm, RadiusAboveZero]]
+    attacks: Several[Name]
+    eps: dict[Name, dict[Norm, RadiusAboveZero]] = Field(min_length=1)
     subsets: dict[Name, Count] = {}
 
 
@@ -293,7 +302,7 @@ class Diagnose(_Part):
         An independent network, for the check of transfer.
     """
 
-    eps: dict[Name, RadiusAboveZero]
+    eps: dict[Name, RadiusAboveZero] = Field(min_length=1)
     draws: Count = _DRAWS
     source: TransferSource | None = None
 
@@ -318,8 +327,8 @@ class Sweep(_Strict):
     base: Name
     seed: Index
     selection: Annotated[Ref, *_plugin("selection")] | None = None
-    ratios: list[Ratio] = Field(min_length=1)
-    fractions: list[Fraction] = Field(min_length=1)
+    ratios: Grid[Ratio]
+    fractions: Grid[Fraction]
     attack: Name
     eps: Radius
     examples: Count
@@ -358,8 +367,8 @@ class Tables(_Strict):
     clean: Name
     columns: dict[Name, Name] = Field(min_length=1)
     eps: dict[Name, Radius]
-    compare_with: list[Name]
-    resamples: Count
+    compare_with: Annotated[list[Name], AfterValidator(different)]
+    resamples: Resamples
 
 
 class Config(_Strict):
@@ -400,10 +409,10 @@ class Config(_Strict):
 
     run: Name
     plugins: list[Folder] = []
-    threads: Count
+    threads: Few
     device: Literal["cpu", "cuda"] = "cpu"
-    processes: Count = 1
-    seeds: list[Index] = Field(min_length=1)
+    processes: Few = 1
+    seeds: Several[Index]
     data: dict[Name, SplitDataset]
     models: dict[Name, Annotated[Ref, BeforeValidator(architecture.validate), PluginOf("model")]]
     attacks: dict[Name, Annotated[Ref, BeforeValidator(attack_config.validate), PluginOf("attack")]]
@@ -414,13 +423,13 @@ class Config(_Strict):
     fit: Annotated[Ref, *_FIT]
     finetunes: dict[Name, Finetune]
     defences: dict[Name, Defence]
-    experiments: dict[Name, list[Name]]
+    experiments: dict[Name, Several[Name]] = Field(min_length=1)
     evaluations: dict[Name, Evaluation]
     suites: dict[Name, Suite] = {}
     diagnose: Diagnose | None = None
     sweep: Sweep
     describe: Describe
-    presets: list[Name] = Field(min_length=1)
+    presets: Several[Name]
     energy_table: Name = "horowitz_45nm"
     tables: Tables
     figures: dict[Name, Annotated[Ref, *_plugin("figure")]]
@@ -444,11 +453,11 @@ class Claim(_Strict):
         What is judged.
     """
 
-    text: str
-    source: str
-    dataset: str
+    text: Text
+    source: Text
+    dataset: Text
     measure: Literal["robust_gain", "clean_gain", "bitops_reduction"]
-    value: float
+    value: Number
     tolerance: NonNegative = 0.0
     column: Name | None = None
     base: Name

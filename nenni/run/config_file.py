@@ -11,8 +11,10 @@ from pydantic import BaseModel, ValidationError
 from nenni.core import plugins, settings
 from nenni.core.errors import UserError, in_a_line, refusal
 from nenni.run.config import Claims, Config
-from nenni.run.contradictions import Problem, bad_claims, contradictions, figures_without_table
+from nenni.run.contradictions import bad_claims, contradictions
 from nenni.run.plan import Plan
+from nenni.run.problems import Problem
+from nenni.run.product_contradictions import empty_products
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -36,7 +38,7 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> Config:
     _find_plugins(path, content.get("plugins"))
     config = _validate(path, Config, content)
     _refuse(path, contradictions(config))
-    _refuse(path, figures_without_table(Plan(config)))
+    _refuse(path, empty_products(Plan(config)))
     return config
 
 
@@ -70,7 +72,7 @@ def _validate(path: Path, model: type[M], content: dict[str, Any]) -> M:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        _refuse(path, [problem for e in error.errors() for problem in settings.problems(dict(e))])
+        _refuse(path, settings.problems(model, error))
         raise
 
 

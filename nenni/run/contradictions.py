@@ -1,43 +1,56 @@
 """What a well-formed config may still get wrong: names that nothing defines, values at odds."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from nenni.adversary.attack_config import injected_only
-from nenni.core import plugins
+from nenni.core import plugins, radius
+from nenni.core.declarations import ROOT
 from nenni.core.plugins import Ref
-from nenni.run.config import Claims, Config, Diagnose, Evaluation, Suite, TransferSource
-from nenni.run.plan import Plan
+from nenni.core.types import Norm
+from nenni.networks.architecture import TORCHVISION
+from nenni.run.config import Claims, Config, Diagnose, Evaluation, Suite
+from nenni.run.data_contradictions import data_contradictions
+from nenni.run.problems import Problem, unknown
+from nenni.run.product_contradictions import product_contradictions
 
-Problem = tuple[tuple[int | str, ...], str]
-"""Place in the config, and what is wrong there."""
+_MOST_DRAWN = 500_000_000
+"""Images that the bootstrap counts, each in 8 bytes."""
 
 
 def contradictions(config: Config) -> Iterator[Problem]:
     """All of them, in the order of the config."""
     if config.run == "reference":
         yield ("run",), "the name 'reference' is reserved for the committed results"
-    yield from _different(config.seeds, "seeds")
     yield from _of_bases(config)
     yield from _of_defences(config)
     yield from _of_evaluations(config)
     yield from _of_suites(config)
     yield from _of_diagnostics(config)
     yield from _of_measurements(config)
-    yield from _of_products(config)
+    yield from data_contradictions(config)
+    yield from product_contradictions(config)
 
 
 def _of_bases(config: Config) -> Iterator[Problem]:
     for name, recipe in config.recipes.items():
         yield from _of_recipe(config, name, recipe)
     for name, base in config.bases.items():
-        yield from _known([base.data], config.data, "bases", name, "data")
-        yield from _known([base.model], config.models, "bases", name, "model")
+        yield from unknown([base.data], config.data, "bases", name, "data")
+        yield from unknown([base.model], config.models, "bases", name, "model")
         if base.recipe is not None:
-            yield from _known([base.recipe], config.recipes, "bases", name, "recipe")
+            yield from unknown([base.recipe], config.recipes, "bases", name, "recipe")
         elif base.weights is None:
             yield ("bases", name, "recipe"), "is missing, and so are weights: one of them is needed"
+        recipe = config.recipes.get(base.recipe or "", {})
+        if recipe.get("batch_size", config.processes) < config.processes:
+            message = f"{config.processes} share a batch of {recipe['batch_size']} images"
+            yield ("processes",), f"{message} (recipe '{base.recipe}'); use fewer, or a larger one"
+        model = config.models.get(base.model, {"name": ""})
+        published = base.weights is not None and base.weights.startswith(TORCHVISION)
+        if published and model["name"] not in ("torchvision", ""):
+            message = f"{base.weights} is for the model torchvision, not '{model['name']}'"
+            yield ("bases", name, "weights"), message
 
 
 def _of_recipe(config: Config, name: str, recipe: dict[str, Any]) -> Iterator[Problem]:
@@ -50,11 +63,9 @@ def _of_recipe(config: Config, name: str, recipe: dict[str, Any]) -> Iterator[Pr
         yield (*loc, "attack"), message
     if recipe["awp"] and not adversarial:
         yield (*loc, "awp"), "goes with an adversarial method"
-    if recipe["average"] == 1:
-        yield (*loc, "average"), "should be below 1, or the weights never move"
     if recipe["attack"] is None:
         return
-    yield from _known([recipe["attack"]], config.attacks, *loc, "attack")
+    yield from unknown([recipe["attack"]], config.attacks, *loc, "attack")
     if recipe["eps"] == 0:
         yield (*loc, "eps"), "should be above 0 where the recipe has an attack"
     attack = config.attacks.get(recipe["attack"])
@@ -69,10 +80,10 @@ def _of_recipe(config: Config, name: str, recipe: dict[str, Any]) -> Iterator[Pr
 def _of_defences(config: Config) -> Iterator[Problem]:
     for name, defence in config.defences.items():
         if defence.finetune is not None:
-            yield from _known([defence.finetune], config.finetunes, "defences", name, "finetune")
+            yield from unknown([defence.finetune], config.finetunes, "defences", name, "finetune")
         change = defence.injection
         if change is not None:
-            yield from _unfit_injection(change, "defences", name, "injection")
+            yield from _unfit_injection(config.injection, change, "defences", name, "injection")
         if (
             defence.injection is None
             and defence.finetune in config.finetunes
@@ -83,33 +94,48 @@ def _of_defences(config: Config) -> Iterator[Problem]:
                 f"'{defence.finetune}' trains the approximation alone, and nothing is injected",
             )
     for base_name, defences in config.experiments.items():
-        yield from _known([base_name], config.bases, "experiments")
+        yield from unknown([base_name], config.bases, "experiments")
         base = config.bases.get(base_name)
         if base is not None and base.recipe is None and base.weights is not None:
             known = [name for name in defences if name in config.defences]
             if tuned := [name for name in known if config.defences[name].finetune]:
                 message = f"{', '.join(tuned)} need the recipe of their base, which has none"
                 yield ("experiments", base_name), message
-        yield from _known(defences, config.defences, "experiments", base_name)
-        yield from _different(defences, "experiments", base_name)
+        yield from unknown(defences, config.defences, "experiments", base_name)
 
 
 def _of_evaluations(config: Config) -> Iterator[Problem]:
     for name, evaluation in config.evaluations.items():
         loc = ("evaluations", name)
-        yield from _known([evaluation.attack], config.attacks, *loc, "attack")
+        yield from unknown([evaluation.attack], config.attacks, *loc, "attack")
         yield from _covered(config, evaluation, *loc)
-        for base_name, grid in evaluation.eps.items():
-            yield from _different(grid, *loc, "eps", base_name)
-        yield from _dependent_source(config, evaluation.source, *loc, "source")
+        if (attack := config.attacks.get(evaluation.attack)) is not None:
+            for base_name, grid in evaluation.eps.items():
+                yield from _one_radius(grid, attack["norm"], *loc, "eps", base_name)
+            if evaluation.source is not None and injected_only(attack):
+                yield (
+                    (*loc, "source"),
+                    f"attack '{evaluation.attack}' takes injected networks alone",
+                )
+        yield from _dependent_source(config, evaluation, *loc, "source")
 
 
-def _dependent_source(
-    c: Config, source: TransferSource | None, *loc: int | str
-) -> Iterator[Problem]:
-    if source is None:
+def _one_radius(grid: list[float], norm: Norm, *loc: int | str) -> Iterator[Problem]:
+    """Radii that are the same number in units of the input, by which tables are joined."""
+    seen: dict[float, float] = {}
+    for eps in grid:
+        if (other := seen.setdefault(radius.from_config(eps, norm), eps)) != eps:
+            yield loc, f"{other!r} and {eps!r} are the same radius"
+
+
+def _dependent_source(c: Config, part: Evaluation | Diagnose, *loc: int | str) -> Iterator[Problem]:
+    """Sources of transfer that are not defined, or not trained apart from what is attacked."""
+    if (source := part.source) is None:
         return
-    yield from _known([source.base], c.bases, *loc, "base")
+    if source.base in part.eps and source.base in c.bases and c.bases[source.base].recipe is None:
+        message = f"'{source.base}' has the same weights for every seed, and is attacked itself"
+        yield (*loc, "base"), message
+    yield from unknown([source.base], c.bases, *loc, "base")
     if source.seed in c.seeds:
         yield (
             (*loc, "seed"),
@@ -119,11 +145,11 @@ def _dependent_source(
 
 
 def _of_suites(config: Config) -> Iterator[Problem]:
+    made: dict[str, str] = {}
     for name, suite in config.suites.items():
         loc = ("suites", name)
-        yield from _known(suite.attacks, config.attacks, *loc, "attacks")
-        yield from _different(suite.attacks, *loc, "attacks")
-        yield from _known(suite.subsets, suite.attacks, *loc, "subsets")
+        yield from unknown(suite.attacks, config.attacks, *loc, "attacks")
+        yield from unknown(suite.subsets, suite.attacks, *loc, "subsets")
         yield from _covered(config, suite, *loc)
         for attack, examples in suite.subsets.items():
             if examples > suite.examples:
@@ -135,113 +161,60 @@ def _of_suites(config: Config) -> Iterator[Problem]:
                     yield (*loc, "eps", base_name), f"has no {norm}, which attack '{attack}' keeps"
             if f"{name}_{attack}" in config.evaluations:
                 yield loc, f"its attack '{attack}' clashes with evaluation '{name}_{attack}'"
+            if (other := made.setdefault(f"{name}_{attack}", name)) != name:
+                yield (
+                    loc,
+                    f"its attack '{attack}' clashes with one of suite '{other}'",
+                )
 
 
 def _of_diagnostics(config: Config) -> Iterator[Problem]:
     if config.diagnose is not None:
         yield from _covered(config, config.diagnose, "diagnose")
-        yield from _dependent_source(config, config.diagnose.source, "diagnose", "source")
+        yield from _dependent_source(config, config.diagnose, "diagnose", "source")
 
 
 def _covered(
     config: Config, part: Evaluation | Suite | Diagnose, *loc: int | str
 ) -> Iterator[Problem]:
-    """Unknown bases, defences and seeds, or more examples than there are."""
+    """Unknown bases, defences and seeds."""
     seeds = list(map(str, config.seeds))
-    yield from _known(part.eps, config.experiments, *loc, "eps")
-    yield from _known(part.defences or [], config.defences, *loc, "defences")
-    yield from _known(map(str, part.seeds or []), seeds, *loc, "seeds")
-    for base_name in part.eps:
-        yield from _enough(config, base_name, "test", part.examples, *loc, "examples")
+    yield from unknown(part.eps, config.experiments, *loc, "eps")
+    yield from unknown(part.defences or [], config.defences, *loc, "defences")
+    yield from unknown(map(str, part.seeds or []), seeds, *loc, "seeds")
 
 
 def _of_measurements(config: Config) -> Iterator[Problem]:
-    yield from _known([config.sweep.base], config.experiments, "sweep", "base")
-    yield from _known([str(config.sweep.seed)], list(map(str, config.seeds)), "sweep", "seed")
-    yield from _known([config.sweep.attack], config.attacks, "sweep", "attack")
+    for key, names, folder in (
+        ("presets", config.presets, "presets"),
+        ("energy_table", [config.energy_table], "energy_tables"),
+    ):
+        files = (ROOT / "hwmodel" / folder).glob("*.toml")
+        yield from unknown(names, sorted(file.stem for file in files), key)
+    parts = (*config.evaluations.values(), *config.suites.values())
+    drawn = config.tables.resamples * max((part.examples for part in parts), default=0)
+    if drawn > _MOST_DRAWN:
+        message = f"all resamples of all images, {drawn:,}, should be at most {_MOST_DRAWN:,}"
+        yield ("tables", "resamples"), f"{message}: they are in memory at once"
+    yield from unknown([config.sweep.base], config.experiments, "sweep", "base")
+    yield from unknown([str(config.sweep.seed)], list(map(str, config.seeds)), "sweep", "seed")
+    yield from unknown([config.sweep.attack], config.attacks, "sweep", "attack")
     changes = [d.injection["selection"] for d in config.defences.values() if d.injection]
     chosen = [config.sweep.selection] if config.sweep.selection else changes
     if not any("fraction" in selection for selection in chosen):
         message = "should be one with a fraction, which is swept; no defence has one either"
         yield ("sweep", "selection"), message
-    yield from _enough(
-        config, config.sweep.base, "test", config.sweep.examples, "sweep", "examples"
-    )
-    for base_name in config.experiments:
-        yield from _enough(
-            config, base_name, "val", config.describe.examples, "describe", "examples"
-        )
-        yield from _enough(
-            config, base_name, "train", config.profile.examples, "profile", "examples"
-        )
-        yield from _enough(config, base_name, "train", config.fit["examples"], "fit", "examples")
-    yield from _different(config.profile.fractions, "profile", "fractions")
-    yield from _different(config.profile.noises, "profile", "noises")
 
 
-def _of_products(config: Config) -> Iterator[Problem]:
-    yield from _known([config.tables.clean], config.evaluations, "tables", "clean")
-    for base_name in config.experiments:
-        if base_name not in config.tables.eps:
-            yield ("tables", "eps"), f"has no eps for base '{base_name}'"
-    for title, name in config.tables.columns.items():
-        yield from _known([name], config.evaluations, "tables", "columns", title)
-        for base_name, eps in config.tables.eps.items():
-            yield from _known([base_name], config.experiments, "tables", "eps")
-            grids = config.evaluations[name].eps if name in config.evaluations else {}
-            if grids and eps not in grids.get(base_name, []):
-                where = ("tables", "eps", base_name)
-                yield where, f"evaluation '{name}' has no eps {eps:g} for this base"
-    read = [e for n, e in config.evaluations.items() if n in config.tables.columns.values()]
-    norms = {config.attacks[e.attack]["norm"] for e in read if e.attack in config.attacks}
-    if len(norms) > 1:
-        yield ("tables", "columns"), "should be of attacks with one norm, as there is one eps"
-    yield from _known(config.tables.compare_with, config.defences, "tables", "compare_with")
-    for name, figure in config.figures.items():
-        shown = {
-            "base": config.experiments,
-            "defence": config.experiments.get(figure.get("base", ""), config.defences),
-            "evaluation": config.evaluations,
-            "column": config.tables.columns,
-            "suite": config.suites,
-        }
-        for key, defined in shown.items():
-            asked = [figure[key]] if key in figure else figure.get(f"{key}s", [])
-            found = key if key in figure else f"{key}s"
-            yield from _known(asked, defined, "figures", name, found)
-
-
-def figures_without_table(plan: Plan) -> Iterator[Problem]:
-    """Figures of a table that the run does not make; the names of its config are known."""
-    made = plan.tables()
-    for name in plan.config.figures:
-        for table in plan.figure_needs(name):
-            if table not in made:
-                message = f"draws the table '{table}', which this run does not make; it makes: "
-                yield ("figures", name), message + ", ".join(made)
-
-
-def _known(names: Iterable[str], defined: Iterable[str], *loc: int | str) -> Iterator[Problem]:
-    for name in names:
-        if name not in defined:
-            listed = ", ".join(defined) or "none is defined"
-            yield loc, f"unknown name '{name}'; defined are: {listed}"
-
-
-def _different(values: Iterable[Any], *loc: int | str) -> Iterator[Problem]:
-    for value, count in Counter(values).items():
-        if count > 1:
-            yield loc, f"{value} is given {count} times"
-
-
-def _enough(c: Config, base: str, split: str, asked: int, *loc: int | str) -> Iterator[Problem]:
-    if base in c.bases and c.bases[base].data in c.data:
-        size = getattr(c.data[c.bases[base].data], split)
-        if size is not None and asked > size:
-            yield loc, f"should be at most the {size} {split} images of base '{base}'"
-
-
-def _unfit_injection(change: Ref, *loc: str) -> Iterator[Problem]:
+def _unfit_injection(shared: Ref, change: Ref, *loc: str) -> Iterator[Problem]:
+    own = shared | change
+    yield from _unfit_choices(own, *loc, "noise")
+    for pattern, changes in own["overrides"].items():
+        where = (*loc, "overrides", pattern)
+        yield from _unfit_choices(own | changes, *where)
+        selection = (own | changes)["selection"]
+        if "fraction" in changes and "fraction" not in selection:
+            yield (*where, "fraction"), f"selection '{selection['name']}' has no fraction to change"
     if not change.get("allocate", False):
         return
     selection = change["selection"]
@@ -250,6 +223,14 @@ def _unfit_injection(change: Ref, *loc: str) -> Iterator[Problem]:
     for key in {"min_inputs", "layers"} & change.keys():
         message = "cannot differ where fractions are allocated: the profile has other layers"
         yield (*loc, key), message
+
+
+def _unfit_choices(choices: Ref, *loc: str) -> Iterator[Problem]:
+    """A pool of projections that are all the same."""
+    projection, noise = choices["projection"]["name"], choices["noise"]
+    learned = plugins.constant("projection", projection, "learned", otherwise=False)
+    if learned and noise.get("pool", 1) > 1:
+        yield loc, f"'{noise['name']}' draws one of several projections; '{projection}' learns one"
 
 
 def bad_claims(claims: Claims, config: Config) -> Iterator[Problem]:

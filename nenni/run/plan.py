@@ -1,9 +1,12 @@
 """What a config asks for: which experiments there are, and which files each job reads."""
 
+import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from nenni.adversary.attack_config import injected_only
 from nenni.core import plugins
+from nenni.networks.architecture import TORCHVISION, is_missing
 from nenni.run.config import Config
 from nenni.run.experiment import Experiment, all_evaluations, evaluations_of
 from nenni.run.layout import Layout
@@ -110,6 +113,24 @@ class Plan:
         needed = plugins.needs("figure", self.config.figures[figure]["name"])
         return [table for table in needed if table != "tables"]
 
+    def rows(self, table: str) -> list[dict[str, str]]:
+        """What a table has rows of, by the names that a figure may ask for."""
+        if table in OF_BASES:
+            return [{"base": base} for base in self.config.experiments]
+        if table in ("suites", "persistence"):
+            keys = (key.split("/") for key in self.suite_inputs())
+            return [{"base": b, "defence": d, "suite": suite} for b, d, _, suite, _ in keys]
+        experiments = self.experiments_with(table)
+        if table in ("accuracy", "paired"):
+            return [
+                {"base": e.base, "defence": e.defence, "evaluation": name}
+                for e in experiments
+                for name in self.evaluations(e)
+            ]
+        alone = table in ("speedups", "crossovers")
+        named = [e for e in experiments if not alone or self.injected(e.defence)]
+        return [{"base": e.base, "defence": e.defence} for e in named]
+
     def injected(self, defence: str) -> bool:
         """Whether a defence injects noise."""
         return self.config.defences[defence].injection is not None
@@ -161,17 +182,30 @@ class Files:
     def initial_weights(self, base: str) -> str | None:
         """File of other people's weights that a base starts from."""
         weights = self.config.bases[base].weights
-        return None if weights is None or ":" in weights else weights
+        return None if weights is None or weights.startswith(TORCHVISION) else weights
 
     def missing(self) -> list[str]:
-        """One message for each file that the config names and that is not there."""
-        named = [(f"data.{name}.data", f) for name in self.config.data for f in self.raw(name)]
-        weights = {f"bases.{b}.weights": self.initial_weights(b) for b in self.config.bases}
-        named += [(key, file) for key, file in weights.items() if file is not None]
+        """One message for each file, folder and module that the config names and is not there.
+
+        A folder whose images are decoded may be gone.
+        """
+        config = self.config
+        files = [(f"data.{name}.data", file) for name in config.data for file in self.raw(name)]
+        weights = {f"bases.{b}.weights": self.initial_weights(b) for b in config.bases}
+        files += [(key, file) for key, file in weights.items() if file is not None]
+        found = [(key, "file", file) for key, file in files if not _is(stat.S_ISREG, file)]
+        found += [
+            (f"data.{name}.data", "folder", folder)
+            for name, data in config.data.items()
+            if not _is(stat.S_ISREG, self.layout.data(name))
+            for folder in plugins.files("data", data.data, "Folder")
+            if not _is(stat.S_ISDIR, folder)
+        ]
+        own = {n: m["function"] for n, m in config.models.items() if m["name"] == "function"}
+        found += [(f"models.{n}.name", "module of", f) for n, f in own.items() if is_missing(f)]
         return [
-            f"{key}: there is no file {file}; a relative path starts where the workflow is run"
-            for key, file in named
-            if not Path(file).is_file()
+            f"{key}: there is no {what} {name}; a relative path starts where the workflow is run"
+            for key, what, name in found
         ]
 
     def _trained(self, base: str) -> str:
@@ -180,3 +214,11 @@ class Files:
         wanted = self.config.bases[base].model_copy(update=alike)
         bases = self.config.bases.items()
         return next(name for name, b in bases if b.model_copy(update=alike) == wanted)
+
+
+def _is(kind: Callable[[int], bool], path: str) -> bool:
+    """Whether there is something of a kind at a path, as far as one may look."""
+    try:
+        return kind(Path(path).stat().st_mode)
+    except OSError:
+        return False

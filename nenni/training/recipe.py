@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from nenni.adversary.attack import Attack
 from nenni.adversary.attack_choice import AttackChoice
 from nenni.core import plugins, radius
-from nenni.core.types import Count, Fraction, Index, NonNegative, Positive, Radius
+from nenni.core.types import Count, Decay, Fraction, Index, NonNegative, Positive, Radius
 from nenni.training.augmentation import flipped, shifted
 from nenni.training.objective import Objective
 from nenni.training.processes import share
@@ -75,13 +75,13 @@ class Recipe:
     eps_ramp: Fraction = 0.0
     schedule: Schedule = cosine
     optimiser: Literal["adam", "sgd"] = "adam"
-    momentum: Fraction = 0.9
+    momentum: Decay = 0.9
     weight_decay: NonNegative = 0.0
     accumulate: Count = 1
     shift: Index = 0
     flip: bool = False
     awp: NonNegative = 0.0
-    average: Fraction = 0.0
+    average: Decay = 0.0
     precision: Literal["fp32", "bf16"] = "fp32"
     channels_last: bool = False
 

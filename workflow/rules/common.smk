@@ -38,7 +38,10 @@ def read_plan():
     except ValueError as error:
         raise UserError(f"{file}: energy_table: {error}") from None
     claims = load_claims(CONFIG_FOLDER / "claims.yaml", config)
-    return Plan(config), Slices(config, claims)
+    plan = Plan(config)
+    if missing := Files(plan).missing():
+        raise UserError("\n".join(f"{file}: {message}" for message in missing))
+    return plan, Slices(config, claims)
 
 
 try:

@@ -12,11 +12,14 @@ from griffe import Docstring, DocstringSectionKind, Parser
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from nenni.core import types
 from nenni.core.declarations import file_of, read
 from nenni.core.settings import PluginOf
 
 _NUMBERS = {int: "whole number", float: "number", str: "text", bool: "true or false"}
 _SIGNS = {at.Ge: ("≥", "ge"), at.Gt: (">", "gt"), at.Le: ("≤", "le"), at.Lt: ("<", "lt")}
+_LARGEST = (types.LARGEST_WHOLE, types.LARGEST_NUMBER)
+"""Bounds of everything, which the page gives once."""
 _ATTACKS = "See :mod:`nenni.adversary.attacks`"
 
 
@@ -89,11 +92,15 @@ def words(kind: Any, *marks: Any) -> str:
     return f"{_NUMBERS.get(kind, 'values')} {' and '.join(bounds)}".strip()
 
 
+def _told(bound: float) -> str:
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
+
+
 def _bounds(mark: Any) -> list[str]:
     if isinstance(mark, FieldInfo):
         return [bound for inner in mark.metadata for bound in _bounds(inner)]
     return [
-        f"{sign} {getattr(mark, attribute):g}"
+        f"{sign} {_told(getattr(mark, attribute))}"
         for kind, (sign, attribute) in _SIGNS.items()
-        if isinstance(mark, kind)
+        if isinstance(mark, kind) and abs(getattr(mark, attribute)) not in _LARGEST
     ]

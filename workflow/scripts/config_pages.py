@@ -18,7 +18,7 @@ from pydantic import BaseModel, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from nenni.core import plugins, settings
+from nenni.core import plugins, settings, types
 from nenni.core.declarations import ROOT, file_of, read
 from nenni.core.settings import PluginOf
 from nenni.run import config
@@ -31,8 +31,10 @@ _INTRO = """\
 One YAML file describes a run. `config.yaml` is the default, on real digits; choose another with
 `snakemake --configfile config/NAME.yaml`, and change single keys on the command line with
 `--config 'seeds=[0,1,2]'`. A mistake is named with its file and key before any job starts;
-`nenni check FILE` does the same without Snakemake. Names are made of `a-z`, `0-9` and `_`. L-inf
-radii (`eps`) are in 1/255 of the [0, 1] input, L2 radii in units of it.
+`nenni check FILE` does the same without Snakemake. Names are made of `a-z`, `0-9` and `_`, up to
+{longest} of them. Whole numbers go up to {whole:,}, others to {number:,.0f}; a list holds
+no value twice where that would mean nothing. L-inf radii (`eps`) are in 1/255 of the [0, 1] input,
+L2 radii in units of it.
 
 What a change re-runs is what reads it: an attack's steps the evaluations (and the training) that
 use it, a fraction its own defence, a figure's width that figure, a comment nothing.
@@ -70,8 +72,11 @@ def readme() -> str:
     said = sentences(_HERE, "Config")[1]
     parts = [name for names in _PARTS.values() for name in names]
     fields = Config.model_fields
+    intro = _INTRO.format(
+        longest=types.LONGEST_NAME, whole=types.LARGEST_WHOLE, number=types.LARGEST_NUMBER
+    )
     rows = [_row(name, fields[name], said) for name in fields if name not in parts]
-    sections = [_INTRO, "## The run", "\n".join([_HEAD, *rows])]
+    sections = [intro, "## The run", "\n".join([_HEAD, *rows])]
     for title, names in _PARTS.items():
         sections += [f"## {title}", *(part(name, said.get(name, "")) for name in names)]
     about, said = sentences(_HERE, "Claim")

@@ -1,12 +1,16 @@
 """CIFAR-100."""
 
+from nenni.core.types import Place
 from nenni.data.dataset import PublishedData
 from nenni.data.torchvision_sets import from_torchvision
 
 __all__ = ["cifar100"]
 
+PUBLISHED = {"train": 50_000, "test": 10_000}
+SHAPE = (3, 32, 32)
 
-def cifar100(*, root: str = "data") -> PublishedData:
+
+def cifar100(*, root: Place = "data") -> PublishedData:
     """60,000 images of 32x32 in 100 classes (Krizhevsky, 2009), by torchvision.
 
     Parameters

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nenni.core.types import Count, Folder, Index, NonNegative
+from nenni.core.types import FewOrNone, Folder, NonNegative, Pixels
 from nenni.data.class_folders import list_images
 from nenni.data.dataset import Pool, PublishedData, same_classes
 from nenni.data.image_file import check_image, read_image
@@ -17,9 +17,9 @@ def image_folder(
     *,
     train: Folder,
     test: Folder | None = None,
-    size: Count,
+    size: Pixels,
     max_gib: NonNegative = 4.0,
-    workers: Index = 2,
+    workers: FewOrNone = 2,
 ) -> PublishedData:
     """A folder with one subfolder of images per class, as ImageNet is laid out.
 

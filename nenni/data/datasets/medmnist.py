@@ -11,6 +11,12 @@ from nenni.data.npz_file import read_pool
 
 __all__ = ["medmnist"]
 
+LABELS = {
+    "train": ("file", "train_labels"),
+    "val": ("file", "val_labels"),
+    "test": ("file", "test_labels"),
+}
+
 
 def medmnist(*, file: File) -> PublishedData:
     """Images and labels of an npz file as MedMNIST publishes it (medmnist.com; Yang et al. 2023).

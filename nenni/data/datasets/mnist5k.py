@@ -9,6 +9,9 @@ from nenni.data.dataset import Pool, PublishedData
 
 __all__ = ["mnist5k"]
 
+PUBLISHED = {"train": 5_000}
+SHAPE = (1, 28, 28)
+
 _SHA256 = "1f75c140503b3082c96134f5593303f3133e59989a92e21f060c644c655c3722"
 
 

@@ -3,14 +3,18 @@
 from pathlib import Path
 
 from nenni.core.errors import UserError
-from nenni.core.types import Count, File
+from nenni.core.types import Classes, File
 from nenni.data.dataset import PublishedData
 from nenni.data.npz_file import read_pool
 
 __all__ = ["npz"]
 
+LABELS = {"train": ("train", "y"), "test": ("test", "y")}
 
-def npz(*, train: File, test: File | None = None, n_classes: Count | None = None) -> PublishedData:
+
+def npz(
+    *, train: File, test: File | None = None, n_classes: Classes | None = None
+) -> PublishedData:
     """Images x, bytes (N, H, W, C) or (N, H, W), and labels y, whole numbers (N,).
 
     Parameters

@@ -6,7 +6,7 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from nenni.core.types import Count
+from nenni.core.types import Few
 from nenni.method.noise_base import Noise
 
 __all__ = ["Resample"]
@@ -25,7 +25,7 @@ class Resample(Noise):
         Number of approximations of each layer.
     """
 
-    pool: Count = 4
+    pool: Few = 4
     uses = "approximate"
     randomised: ClassVar[bool] = True
 

@@ -9,7 +9,7 @@ from pydantic import model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from nenni.core.types import AtMost, Count
+from nenni.core.types import AtMost, Few
 from nenni.method.ranking import midpoint
 from nenni.method.selection_base import Selection
 
@@ -30,8 +30,8 @@ class NM(Selection):
         N essential of M neighbours.
     """
 
-    n: Annotated[Count, AtMost("m")]
-    m: Count
+    n: Annotated[Few, AtMost("m")]
+    m: Few
     ranks: ClassVar[bool] = False
 
     @model_validator(mode="after")

@@ -7,11 +7,14 @@ from pathlib import Path
 from torch import nn
 
 from nenni.core.errors import UserError
+from nenni.core.types import ImportPath
 
 __all__ = ["function"]
 
 
-def function(input_shape: tuple[int, int, int], n_classes: int, *, function: str) -> nn.Module:
+def function(
+    input_shape: tuple[int, int, int], n_classes: int, *, function: ImportPath
+) -> nn.Module:
     """What ``MODULE:FUNCTION`` returns, called without arguments.
 
     Parameters

@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from nenni.core.types import Count
+from nenni.core.types import Width
 
 __all__ = ["lenet5"]
 
@@ -13,7 +13,7 @@ def lenet5(
     input_shape: tuple[int, int, int],
     n_classes: int,
     *,
-    hidden: Count = 200,
+    hidden: Width = 200,
 ) -> nn.Module:
     """Two convolutions with max pooling and two linear layers, 0.65 million weights on digits.
 

@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from nenni.core.types import Count, Positive
+from nenni.core.types import Deviation, Number, Values, Width
 from nenni.networks.normalisation import normalisation
 from nenni.networks.residual import BasicBlock, conv3x3, initialised, stages
 
@@ -15,9 +15,9 @@ def resnet18(
     input_shape: tuple[int, int, int],
     n_classes: int,
     *,
-    width: Count = 64,
-    mean: list[float] = [0.0],  # noqa: B006 - read from the source as a default
-    std: list[Positive] = [1.0],  # noqa: B006
+    width: Width = 64,
+    mean: Values[Number] = [0.0],  # noqa: B006 - read from the source as a default
+    std: Values[Deviation] = [1.0],  # noqa: B006
 ) -> nn.Sequential:
     """Four stages of two basic blocks (He et al., CVPR 2016, table 1) on the full image.
 

@@ -5,10 +5,9 @@ from collections import OrderedDict
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nenni.core.errors import UserError
-from nenni.core.types import Count, Positive
+from nenni.core.types import CifarDepth, Deviation, Number, Values
 from nenni.networks.normalisation import normalisation
-from nenni.networks.residual import BasicBlock, conv3x3, initialised, stages
+from nenni.networks.residual import BasicBlock, blocks_in, conv3x3, initialised, stages
 
 __all__ = ["resnet_cifar"]
 
@@ -17,9 +16,9 @@ def resnet_cifar(
     input_shape: tuple[int, int, int],
     n_classes: int,
     *,
-    depth: Count = 20,
-    mean: list[float] = [0.0],  # noqa: B006 - read from the source as a default
-    std: list[Positive] = [1.0],  # noqa: B006
+    depth: CifarDepth = 20,
+    mean: Values[Number] = [0.0],  # noqa: B006 - read from the source as a default
+    std: Values[Deviation] = [1.0],  # noqa: B006
 ) -> nn.Sequential:
     """Three stages of (depth - 2) / 6 basic blocks with 16, 32 and 64 channels.
 
@@ -41,11 +40,6 @@ def resnet_cifar(
     UserError
         If no network has this depth, or the normalisation does not fit the images.
     """
-    blocks, rest = divmod(depth - 2, 6)
-    if blocks < 1 or rest:
-        raise UserError(
-            f"resnet_cifar: depth should be 6 n + 2, such as 20, 32, 44 or 56, got {depth}"
-        )
     channels = input_shape[0]
     layers: OrderedDict[str, nn.Module] = OrderedDict(
         normalise=normalisation(channels, mean, std),
@@ -53,7 +47,9 @@ def resnet_cifar(
         bn1=nn.BatchNorm2d(16),
         relu1=nn.ReLU(),
     )
-    for i, stage in enumerate(stages(_block, 16, [16, 32, 64], blocks), 1):
+    for i, stage in enumerate(
+        stages(_block, 16, [16, 32, 64], blocks_in("resnet_cifar", depth, 2)), 1
+    ):
         layers[f"layer{i}"] = stage
     layers["pool"] = nn.AdaptiveAvgPool2d(1)
     layers["flatten"] = nn.Flatten()

@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from nenni.core.types import Count
+from nenni.core.types import Values, Width
 
 __all__ = ["small_cnn"]
 
@@ -13,10 +13,10 @@ def small_cnn(
     input_shape: tuple[int, int, int],
     n_classes: int,
     *,
-    channels: list[Count] = [16, 16, 32, 32],  # noqa: B006 - read from the source as a default
-    hidden: Count = 128,
+    channels: Values[Width] = [16, 16, 32, 32],  # noqa: B006 - read from the source as a default
+    hidden: Width = 128,
 ) -> nn.Sequential:
-    """3x3 convolutions with strides 2, 2, 1, 1 and ReLU, then a hidden and an output layer.
+    """3x3 convolutions with ReLU, the first two with stride 2, then a hidden and an output layer.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def small_cnn(
     n_classes : int
         Number of outputs.
     channels : list of int
-        Output channels of the four convolutions.
+        Output channels of the convolutions.
     hidden : int
         Width of the hidden linear layer.
     """
@@ -38,6 +38,6 @@ def small_cnn(
         layers[f"relu{i}"] = nn.ReLU()
     layers["flatten"] = nn.Flatten()
     layers["fc1"] = nn.Linear(channels[-1] * height * width, hidden)
-    layers["relu5"] = nn.ReLU()
+    layers[f"relu{len(channels) + 1}"] = nn.ReLU()
     layers["fc2"] = nn.Linear(hidden, n_classes)
     return nn.Sequential(layers)

@@ -3,7 +3,8 @@
 from torch import nn
 
 from nenni.core.errors import UserError
-from nenni.core.types import Positive
+from nenni.core.types import Deviation, Number, Values
+from nenni.networks.channels import check_colour
 from nenni.networks.normalisation import normalisation
 
 __all__ = ["torchvision"]
@@ -14,8 +15,8 @@ def torchvision(
     n_classes: int,
     *,
     model: str,
-    mean: list[float] = [0.485, 0.456, 0.406],  # noqa: B006 - read from the source as a default
-    std: list[Positive] = [0.229, 0.224, 0.225],  # noqa: B006
+    mean: Values[Number] = [0.485, 0.456, 0.406],  # noqa: B006 - read from the source as a default
+    std: Values[Deviation] = [0.229, 0.224, 0.225],  # noqa: B006
 ) -> nn.Sequential:
     """A network of torchvision.models with fresh weights, behind its normalisation.
 
@@ -41,8 +42,7 @@ def torchvision(
         listed = ", ".join(models.list_models(models))
         raise UserError(f"torchvision has no classifier '{model}'; it has: {listed}")
     channels, height, width = input_shape
-    if channels != 3:
-        raise UserError(f"torchvision's networks take 3 channels, the images have {channels}")
+    check_colour(channels)
     sized = {"image_size": height} if model.startswith("vit_") else {}
     if sized and height != width:
         raise UserError(f"{model} takes square images, these are {height} x {width}")

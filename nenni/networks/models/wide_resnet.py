@@ -4,10 +4,9 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-from nenni.core.errors import UserError
-from nenni.core.types import Count, Positive
+from nenni.core.types import Deviation, Few, Number, Values, WideDepth
 from nenni.networks.normalisation import normalisation
-from nenni.networks.residual import PreactBlock, conv3x3, initialised, stages
+from nenni.networks.residual import PreactBlock, blocks_in, conv3x3, initialised, stages
 
 __all__ = ["wide_resnet"]
 
@@ -16,10 +15,10 @@ def wide_resnet(
     input_shape: tuple[int, int, int],
     n_classes: int,
     *,
-    depth: Count = 34,
-    widen: Count = 10,
-    mean: list[float] = [0.0],  # noqa: B006 - read from the source as a default
-    std: list[Positive] = [1.0],  # noqa: B006
+    depth: WideDepth = 34,
+    widen: Few = 10,
+    mean: Values[Number] = [0.0],  # noqa: B006 - read from the source as a default
+    std: Values[Deviation] = [1.0],  # noqa: B006
 ) -> nn.Sequential:
     """WRN-depth-widen: three stages of (depth - 4) / 6 pre-activation blocks, without dropout.
 
@@ -43,15 +42,12 @@ def wide_resnet(
     UserError
         If no network has this depth, or the normalisation does not fit the images.
     """
-    blocks, rest = divmod(depth - 4, 6)
-    if blocks < 1 or rest:
-        raise UserError(f"wide_resnet: depth should be 6 n + 4, such as 28 or 34, got {depth}")
     channels = input_shape[0]
     widths = [16 * widen, 32 * widen, 64 * widen]
     layers: OrderedDict[str, nn.Module] = OrderedDict(
         normalise=normalisation(channels, mean, std), conv1=conv3x3(channels, 16)
     )
-    for i, stage in enumerate(stages(WideBlock, 16, widths, blocks), 1):
+    for i, stage in enumerate(stages(WideBlock, 16, widths, blocks_in("wide_resnet", depth, 4)), 1):
         layers[f"block{i}"] = nn.Sequential(OrderedDict(layer=stage))
     layers["bn1"] = nn.BatchNorm2d(widths[-1])
     layers["relu"] = nn.ReLU()

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from nenni.core.types import Inches, Name
 from nenni.results.accuracy import ALL
 from nenni.results.figure_style import LINF_AXIS, grid, look
 
@@ -12,7 +13,7 @@ __all__ = ["accuracy_vs_eps"]
 
 
 def accuracy_vs_eps(
-    accuracy: pd.DataFrame, *, evaluation: str, width: float = 7.2, height: float = 3.2
+    accuracy: pd.DataFrame, *, evaluation: Name, width: Inches = 7.2, height: Inches = 3.2
 ) -> Figure:
     """Draw accuracy under one evaluation against its radii, a panel per base.
 

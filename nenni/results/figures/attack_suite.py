@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nenni.core.radius import shown
+from nenni.core.types import Inches, Name
 from nenni.evaluation.scoring import WORST
 from nenni.results.figure_style import grid, look
 
@@ -11,7 +12,7 @@ __all__ = ["attack_suite"]
 
 
 def attack_suite(
-    suites: pd.DataFrame, *, suite: str, width: float = 7.2, height: float = 4.6
+    suites: pd.DataFrame, *, suite: Name, width: Inches = 7.2, height: Inches = 4.6
 ) -> Figure:
     """Draw a marker per attack and defence, with its interval; a panel per base and norm.
 

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from nenni.core.types import Inches, Name, Several
 from nenni.results.figure_style import bar_style, grid, name_bars
 
 __all__ = ["bitops_per_layer"]
@@ -20,10 +21,10 @@ def bitops_per_layer(
     operations: pd.DataFrame,
     reductions: pd.DataFrame,
     *,
-    base: str,
-    defences: list[str],
-    width: float = 7.2,
-    height: float = 2.6,
+    base: Name,
+    defences: Several[Name],
+    width: Inches = 7.2,
+    height: Inches = 2.6,
 ) -> Figure:
     """Draw a bar per layer for some defences on one base, mean over the seeds.
 

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from nenni.core.types import Inches, Name
 from nenni.evaluation.scoring import ALL_CHECKS
 from nenni.results.figure_style import grid
 
@@ -21,7 +22,7 @@ _LOOKS: dict[str, dict[str, Any]] = {
 
 
 def diagnostic_checks(
-    diagnostics: pd.DataFrame, *, base: str, width: float = 7.2, height: float = 5.0
+    diagnostics: pd.DataFrame, *, base: Name, width: Inches = 7.2, height: Inches = 5.0
 ) -> Figure:
     """Write each check's value and threshold, failed ones hatched.
 

@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from nenni.core.types import Inches, Name
 from nenni.results.figure_style import LINF_AXIS, grid, look
 
 __all__ = ["diagnostic_curves"]
@@ -16,7 +17,7 @@ _PANELS = (
 
 
 def diagnostic_curves(
-    diagnostic_curves: pd.DataFrame, *, base: str, width: float = 7.2, height: float = 2.6
+    diagnostic_curves: pd.DataFrame, *, base: Name, width: Inches = 7.2, height: Inches = 2.6
 ) -> Figure:
     """Draw the three curves of each diagnosed network of a base.
 

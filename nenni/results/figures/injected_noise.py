@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from nenni.core.types import Inches, Name, Several
 from nenni.results.figure_style import grid, look
 
 __all__ = ["injected_noise"]
@@ -11,10 +12,10 @@ __all__ = ["injected_noise"]
 def injected_noise(
     errors: pd.DataFrame,
     *,
-    base: str,
-    defences: list[str],
-    width: float = 7.2,
-    height: float = 2.3,
+    base: Name,
+    defences: Several[Name],
+    width: Inches = 7.2,
+    height: Inches = 2.3,
 ) -> Figure:
     """Draw the density of z~ - z on the non-essential neurons, a panel per layer.
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from nenni.core.types import Inches, Name
 from nenni.results.figure_style import bar_style, grid, name_bars
 
 __all__ = ["latency_per_layer"]
@@ -13,7 +14,7 @@ _PHASES = ("exact", "approximation", "projection", "selection")
 
 
 def latency_per_layer(
-    latency: pd.DataFrame, *, base: str, defence: str, width: float = 7.2, height: float = 3.2
+    latency: pd.DataFrame, *, base: Name, defence: Name, width: Inches = 7.2, height: Inches = 3.2
 ) -> Figure:
     """Draw the roofline model's times of one defence, mean over the seeds.
 

@@ -3,13 +3,14 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from nenni.core.types import Inches, Name
 from nenni.results.figure_style import grid, look
 
 __all__ = ["layer_sensitivities"]
 
 
 def layer_sensitivities(
-    sensitivities: pd.DataFrame, *, base: str, width: float = 7.2, height: float = 2.6
+    sensitivities: pd.DataFrame, *, base: Name, width: Inches = 7.2, height: Inches = 2.6
 ) -> Figure:
     """Draw the rise in loss against the share of neurons that are spared, a panel per layer.
 

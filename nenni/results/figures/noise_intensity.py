@@ -4,12 +4,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nenni.core.radius import shown
+from nenni.core.types import Inches
 from nenni.results.figure_style import grid, look
 
 __all__ = ["noise_intensity"]
 
 
-def noise_intensity(sweep: pd.DataFrame, *, width: float = 7.2, height: float = 3.0) -> Figure:
+def noise_intensity(sweep: pd.DataFrame, *, width: Inches = 7.2, height: Inches = 3.0) -> Figure:
     """Draw accuracy against the fraction of essential neurons, a line per projection ratio.
 
     Parameters

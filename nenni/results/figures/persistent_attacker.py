@@ -3,13 +3,14 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from nenni.core.types import Inches, Name
 from nenni.results.figure_style import grid, look, say
 
 __all__ = ["persistent_attacker"]
 
 
 def persistent_attacker(
-    persistence: pd.DataFrame, *, suite: str, width: float = 7.2, height: float = 3.4
+    persistence: pd.DataFrame, *, suite: Name, width: Inches = 7.2, height: Inches = 3.4
 ) -> Figure:
     """Draw accuracy against the number of tries, a panel per base and norm.
 

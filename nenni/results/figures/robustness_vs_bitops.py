@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from nenni.core.radius import shown
+from nenni.core.types import Inches, Name
 from nenni.results.accuracy import ALL
 from nenni.results.figure_style import grid, look
 
@@ -23,9 +24,9 @@ def robustness_vs_bitops(
     reductions: pd.DataFrame,
     tables: dict[str, Any],
     *,
-    column: str,
-    width: float = 7.2,
-    height: float = 2.8,
+    column: Name,
+    width: Inches = 7.2,
+    height: Inches = 2.8,
 ) -> Figure:
     """Draw each defence twice: BitOPs as papers count them, and with projection and selection.
 

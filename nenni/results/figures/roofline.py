@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from nenni.core.types import Inches, Name
 from nenni.results.figure_style import COLOURS, MARKERS, grid, say
 
 __all__ = ["roofline"]
@@ -12,7 +13,7 @@ _PHASES = ("dense", "exact", "approximation", "projection")
 
 
 def roofline(
-    rooflines: pd.DataFrame, *, base: str, defence: str, width: float = 7.2, height: float = 3.0
+    rooflines: pd.DataFrame, *, base: Name, defence: Name, width: Inches = 7.2, height: Inches = 3.0
 ) -> Figure:
     """Draw a panel per platform: rate against intensity, a point per layer and product.
 

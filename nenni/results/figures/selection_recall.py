@@ -5,13 +5,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from nenni.core.types import Inches, Name
 from nenni.results.figure_style import bar_style, grid, name_bars
 
 __all__ = ["selection_recall"]
 
 
 def selection_recall(
-    fit: pd.DataFrame, *, base: str, width: float = 7.2, height: float = 3.2
+    fit: pd.DataFrame, *, base: Name, width: Inches = 7.2, height: Inches = 3.2
 ) -> Figure:
     """Draw recall per layer and defence, mean over the seeds, beside what chance would give.
 

@@ -6,6 +6,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from nenni.core.errors import UserError
+from nenni.core.types import Inches, Name
 from nenni.results.figure_style import grid, say
 
 __all__ = ["speedup"]
@@ -15,10 +16,10 @@ def speedup(
     speedups: pd.DataFrame,
     crossovers: pd.DataFrame,
     *,
-    base: str,
-    defence: str,
-    width: float = 7.2,
-    height: float = 2.6,
+    base: Name,
+    defence: Name,
+    width: Inches = 7.2,
+    height: Inches = 2.6,
 ) -> Figure:
     """Draw a line per layer for each platform, at the bits that were evaluated.
 
@@ -82,6 +83,6 @@ def speedup(
     return figure
 
 
-def _one(table: pd.DataFrame, base: str, defence: str) -> pd.DataFrame:
+def _one(table: pd.DataFrame, base: Name, defence: str) -> pd.DataFrame:
     here = table[(table["base"] == base) & (table["defence"] == defence)]
     return here[here["seed"] == here["seed"].min()]

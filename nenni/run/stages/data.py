@@ -3,7 +3,8 @@
 Outputs: data (safetensors with images, labels and the indices of each split).
 """
 
-from nenni.data.data_file import Split, decode, save_data
+from nenni.data.data_file import decode, save_data
+from nenni.data.sizes import Split
 from nenni.run.job import Job
 
 

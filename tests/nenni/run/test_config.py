@@ -27,6 +27,7 @@ from run_cases import check_mistake
         ("lr: 0.003, shift: 2}\n  pgd_at", "lr: 0.003, schedule: {name: cosin}}\n  pgd_at", "recipes.standard.schedule.name: unknown schedule 'cosin'; known are: cosine, one_cycle, piecewise"),
         ("{name: adversarial}, epochs: 12", "{name: fgsm_rs, alpha: 0}, epochs: 12", "recipes.pgd_at.method.alpha: should be greater than 0, got 0"),
         ("small_cnn: {name: small_cnn,", "small_cnn: {name: 'torchvision:resnet18',", "models.small_cnn.channels: unknown key"),
+        ("lr: 0.003, shift: 2}\n  pgd_at", "lr: 0.003, average: 1}\n  pgd_at", "recipes.standard.average: should be less than 1, got 1"),
         ("pgd_at: {linf: 76.5, l2: 2}", "pgd_at: {linf: 0, l2: 2}", "suites.full.eps.pgd_at.linf: should be greater than 0, got 0"),
         ("ddn: {name: ddn}", "ddn: {name: ddn, norm: linf}", "attacks.ddn.norm: should be 'l2', got 'linf'"),
         ("surrogate: {name: bpda}", "surrogate: {name: bdpa}", "attacks.bpda.surrogate.name: unknown surrogate 'bdpa'; known are: approximate_path, bpda, exact_path, soft_mask"),

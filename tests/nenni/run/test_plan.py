@@ -5,7 +5,7 @@ from pathlib import Path
 from run_cases import parts
 
 from nenni.run.experiment import Experiment
-from nenni.run.plan import Files
+from nenni.run.plan import Files, Plan
 
 TOPK = Experiment("pgd_at", "topk_50", 0)
 
@@ -56,8 +56,10 @@ def test_files_that_a_config_names_are_inputs(tmp_path: Path) -> None:
     assert Files(one).raw("mnist5k") == ["a.npz"]
     assert Files(parts(tmp_path)[0]).raw("mnist5k") == []
     old = "  standard: {data: mnist5k, model: small_cnn, recipe: standard}"
-    for weights, file in (("w.safetensors", "w.safetensors"), ("torchvision:DEFAULT", None)):
-        new = old.replace("}", f", weights: '{weights}'}}")
-        plan, slices = parts(tmp_path, old, new)
-        assert Files(plan).initial_weights("standard") == file
-        assert slices.of("pretrain", base="standard", seed="0")["weights"] == weights
+    plan, slices = parts(tmp_path, old, old.replace("}", ", weights: w.safetensors}"))
+    assert Files(plan).initial_weights("standard") == "w.safetensors"
+    assert slices.of("pretrain", base="standard", seed="0")["weights"] == "w.safetensors"
+    published = plan.config.bases["standard"].model_copy(update={"weights": "torchvision:DEFAULT"})
+    bases = plan.config.bases | {"standard": published}
+    plan = Plan(plan.config.model_copy(update={"bases": bases}))
+    assert Files(plan).initial_weights("standard") is None

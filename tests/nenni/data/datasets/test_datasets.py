@@ -20,8 +20,9 @@ from torchvision import datasets
 
 from nenni.core import plugins
 from nenni.core.errors import UserError
-from nenni.data.data_file import SPLITS, decode, load_data, save_data
+from nenni.data.data_file import decode, load_data, save_data
 from nenni.data.dataset import Pool, PublishedData
+from nenni.data.sizes import SPLITS
 from nenni.data.split import InFiles, first, in_turn
 
 RANDOM = np.random.default_rng(0)

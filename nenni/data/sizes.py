@@ -1,0 +1,88 @@
+"""How many images a dataset has and each split gets, as far as it is known without decoding."""
+
+import ast
+import struct
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from nenni.core import plugins
+from nenni.core.errors import UserError
+from nenni.core.plugins import Ref
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+def known_sizes(source: Ref) -> dict[str, int] | None:
+    """Images of each part that a dataset's publishers made; None where only decoding tells.
+
+    Its plugin declares them, ``PUBLISHED = {"train": 50_000, "test": 10_000}``, or which arrays of
+    npz files hold the labels, ``LABELS = {"train": ("train", "y")}``: parameter and array.
+
+    Parameters
+    ----------
+    source : dict
+        A checked config of a dataset.
+    """
+    declared: dict[str, int] | None = plugins.constant("data", source["name"], "PUBLISHED", None)
+    arrays: dict[str, tuple[str, str]] = plugins.constant("data", source["name"], "LABELS", {})
+    if declared is not None or not arrays:
+        return declared
+    files = {part: (source[key], array) for part, (key, array) in arrays.items() if source[key]}
+    lengths = {part: _length(Path(file), array) for part, (file, array) in files.items()}
+    sizes = {part: n for part, n in lengths.items() if n is not None}
+    return sizes if len(sizes) == len(files) else None
+
+
+def split_sizes(pools: Mapping[str, int], asked: Mapping[Split, int | None]) -> dict[Split, int]:
+    """Images of each split: as asked, or all that are left.
+
+    What is not published is held out of the training images.
+
+    Parameters
+    ----------
+    pools : dict
+        Published part, "train" among them -> number of its images.
+    asked : dict
+        Split -> number of images; None is all that are left.
+
+    Raises
+    ------
+    UserError
+        If the splits ask for more images than there are, or nothing is left for one.
+    """
+    found: dict[Split, int] = {}
+    for pool, n in pools.items():
+        held_out = [s for s in SPLITS if s == pool or (pool == "train" and s not in pools)]
+        found |= _shared({split: asked[split] for split in held_out}, n)
+    return found
+
+
+def _shared(asked: Mapping[Split, int | None], n: int) -> dict[Split, int]:
+    total = sum(size or 0 for size in asked.values())
+    rest = [split for split, size in asked.items() if size is None]
+    if len(rest) > 1:
+        raise UserError(
+            f"{' and '.join(rest)} come from the same images; say how many for all but one of them"
+        )
+    if total > n or (rest and total == n):
+        raise UserError(
+            f"the splits ask for {total} images{' and the rest' if rest else ''} of "
+            f"{n}; lower {', '.join(split for split, size in asked.items() if size)}"
+        )
+    return {split: n - total if size is None else size for split, size in asked.items()}
+
+
+def _length(file: Path, array: str) -> int | None:
+    """Length of an array of an npz file, by its header; None where it cannot be read."""
+    try:
+        with zipfile.ZipFile(file) as arrays, arrays.open(f"{array}.npy") as stored:
+            start = stored.read(8)
+            width, kind = (2, "<H") if start[6:7] == b"\x01" else (4, "<I")
+            (length,) = struct.unpack(kind, stored.read(width))
+            shape = ast.literal_eval(stored.read(min(length, 10_000)).decode("latin1"))["shape"]
+            return int(shape[0])
+    except Exception:  # whoever reads the file says what is wrong with it
+        return None

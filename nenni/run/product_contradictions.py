@@ -1,0 +1,92 @@
+"""Tables and figures of what a run does not make."""
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any
+
+from nenni.core.plugins import Ref
+from nenni.results.main_columns import clashes
+from nenni.run.config import Config
+from nenni.run.plan import Plan
+from nenni.run.problems import Problem, unknown
+
+
+def product_contradictions(config: Config) -> Iterator[Problem]:
+    """Those of names that nothing defines, and of columns that overwrite others."""
+    yield from unknown([config.tables.clean], config.evaluations, "tables", "clean")
+    for title, why in clashes(config.tables.columns):
+        yield ("tables", "columns", title), why
+    for base_name in config.experiments:
+        if base_name not in config.tables.eps:
+            yield ("tables", "eps"), f"has no eps for base '{base_name}'"
+    for title, name in config.tables.columns.items():
+        yield from unknown([name], config.evaluations, "tables", "columns", title)
+        for base_name, eps in config.tables.eps.items():
+            yield from unknown([base_name], config.experiments, "tables", "eps")
+            grids = config.evaluations[name].eps if name in config.evaluations else {}
+            if grids and eps not in grids.get(base_name, []):
+                where, exact = ("tables", "eps", base_name), repr(eps).removesuffix(".0")
+                yield where, f"evaluation '{name}' has no eps {exact} for this base"
+    read = [e for n, e in config.evaluations.items() if n in config.tables.columns.values()]
+    norms = {config.attacks[e.attack]["norm"] for e in read if e.attack in config.attacks}
+    if len(norms) > 1:
+        yield ("tables", "columns"), "should be of attacks with one norm, as there is one eps"
+    yield from unknown(config.tables.compare_with, config.defences, "tables", "compare_with")
+    for name, figure in config.figures.items():
+        shown = {
+            "base": config.experiments,
+            "defence": config.experiments.get(figure.get("base", ""), config.defences),
+            "evaluation": config.evaluations,
+            "column": config.tables.columns,
+            "suite": config.suites,
+        }
+        for key, defined in shown.items():
+            found = key if key in figure else f"{key}s"
+            yield from unknown(_asked(figure, key), defined, "figures", name, found)
+
+
+def empty_products(plan: Plan) -> Iterator[Problem]:
+    """Measurements of nothing, and figures without rows; the names of the config are known."""
+    config, experiments = plan.config, plan.experiments()
+    done = {name for e in experiments for name in plan.evaluations(e)}
+    why = "is about no experiment: none has its base, defence and seed, and what its attack takes"
+    for name in config.evaluations:
+        if name not in done:
+            yield ("evaluations", name), why
+    in_suites = {key.split("/")[3] for key in plan.suite_inputs()}
+    for name in config.suites:
+        if name not in in_suites:
+            yield ("suites", name), why
+    if config.diagnose is not None and not plan.experiments_with("diagnostics"):
+        yield ("diagnose",), why
+    made = plan.tables()
+    for name in config.figures:
+        for table in plan.figure_needs(name):
+            if table not in made:
+                message = f"draws the table '{table}', which this run does not make; it makes: "
+                yield ("figures", name), message + ", ".join(made)
+            else:
+                yield from _without_rows(plan, name, table)
+
+
+def _without_rows(plan: Plan, name: str, table: str) -> Iterator[Problem]:
+    """What a figure asks of a table that has no such rows."""
+    rows = plan.rows(table)
+    figure = dict(plan.config.figures[name])
+    if "column" in figure:
+        figure["evaluation"] = plan.config.tables.columns[figure["column"]]
+    keys = [key for key in ("base", "defence", "evaluation", "suite") if _asked(figure, key)]
+    for wanted in product(*(_asked(figure, key) for key in keys)):
+        asked = dict(zip(keys, wanted, strict=True))
+        if not any(_agrees(row, asked) for row in rows):
+            told = ", ".join(f"{key} '{value}'" for key, value in asked.items())
+            yield ("figures", name), f"draws the table '{table}', which has no rows of {told}"
+
+
+def _agrees(row: Mapping[str, str], asked: Mapping[str, str]) -> bool:
+    return all(row.get(key, value) == value for key, value in asked.items())
+
+
+def _asked(figure: Ref, key: str) -> list[Any]:
+    """The bases, defences and so on that a figure names, one or several."""
+    return [figure[key]] if key in figure else figure.get(f"{key}s", [])
