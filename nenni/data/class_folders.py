@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from nenni.core.errors import UserError
@@ -53,6 +54,13 @@ def list_images(folder: Path) -> ClassFolders:
         return _list_images(folder)
     except OSError as error:
         raise UserError(f"{folder}: cannot be read ({error})") from error
+
+
+def count_images(folder: Path, enough: int) -> int:
+    """Number of images below a folder's subfolders, counted no further than told."""
+    inner = (path for path in folder.iterdir() if path.is_dir() and not _not_a_persons(path.name))
+    images = (image for path in inner for image in _below(path, [], set()))
+    return sum(1 for _ in islice(images, enough))
 
 
 def _list_images(folder: Path) -> ClassFolders:

@@ -5,7 +5,7 @@ import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from nenni.core import plugins
 from nenni.core.errors import UserError
@@ -15,25 +15,34 @@ Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
-def known_sizes(source: Ref) -> dict[str, int] | None:
+def known_sizes(source: Ref, enough: int) -> dict[str, int] | None:
     """Images of each part that a dataset's publishers made; None where only decoding tells.
 
-    Its plugin declares them, ``PUBLISHED = {"train": 50_000, "test": 10_000}``, or which arrays of
-    npz files hold the labels, ``LABELS = {"train": ("train", "y")}``: parameter and array.
+    Its plugin declares them, ``PUBLISHED = {"train": 50_000, "test": 10_000}``; or which arrays of
+    npz files hold the labels, ``LABELS = {"train": ("train", "y")}``, parameter and array; or which
+    parameters are folders with one subfolder of images per class, ``FOLDERS = {"train": "train"}``.
 
     Parameters
     ----------
     source : dict
         A checked config of a dataset.
+    enough : int
+        Images of a folder are counted no further.
     """
-    declared: dict[str, int] | None = plugins.constant("data", source["name"], "PUBLISHED", None)
-    arrays: dict[str, tuple[str, str]] = plugins.constant("data", source["name"], "LABELS", {})
-    if declared is not None or not arrays:
-        return declared
-    files = {part: (source[key], array) for part, (key, array) in arrays.items() if source[key]}
-    lengths = {part: _length(Path(file), array) for part, (file, array) in files.items()}
-    sizes = {part: n for part, n in lengths.items() if n is not None}
-    return sizes if len(sizes) == len(files) else None
+
+    def declared(constant: str) -> dict[str, Any]:
+        found: dict[str, Any] = plugins.constant("data", source["name"], constant, {})
+        return found
+
+    sizes: dict[str, int | None] = dict(declared("PUBLISHED"))
+    for part, (key, array) in declared("LABELS").items():
+        if source[key] is not None:
+            sizes[part] = _length(Path(source[key]), array)
+    for part, key in declared("FOLDERS").items():
+        if source[key] is not None:
+            sizes[part] = _counted(Path(source[key]), enough)
+    known = {part: n for part, n in sizes.items() if n is not None}
+    return known if known and len(known) == len(sizes) else None
 
 
 def split_sizes(pools: Mapping[str, int], asked: Mapping[Split, int | None]) -> dict[Split, int]:
@@ -73,6 +82,16 @@ def _shared(asked: Mapping[Split, int | None], n: int) -> dict[Split, int]:
             f"{n}; lower {', '.join(split for split, size in asked.items() if size)}"
         )
     return {split: n - total if size is None else size for split, size in asked.items()}
+
+
+def _counted(folder: Path, enough: int) -> int | None:
+    """Images in the subfolders of a folder, counted so far; None where it cannot be read."""
+    from nenni.data.class_folders import count_images  # what reads images loads slowly
+
+    try:
+        return count_images(folder, enough)
+    except OSError:
+        return None
 
 
 def _length(file: Path, array: str) -> int | None:

@@ -69,7 +69,7 @@ def _walk(images: Tensor, eps: float, norm: Norm) -> Iterator[Tensor]:
     starts, way = images[:k], images[k : 2 * k] - images[:k]
     far = float(length(way, norm).max()) if k else 0.0
     fewest, most = _STEPS
-    steps = min(most, max(fewest, math.ceil(2 * far / eps))) if eps else fewest
+    steps = math.ceil(min(most, max(fewest, 2 * far / eps))) if eps else fewest
     for step in range(steps + 1 if k else 0):
         yield (starts + step / steps * way).clamp(0, 1)
 

@@ -6,6 +6,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
@@ -13,7 +14,8 @@ from typing import Any, Self
 from pydantic_core import PydanticCustomError
 
 from nenni.core import settings
-from nenni.core.errors import UserError, refusal
+from nenni.core.errors import UserError, brief, refusal
+from nenni.networks.torchvision_names import classifiers
 
 TORCHVISION = "torchvision:"
 """What names of torchvision's networks and weights begin with in a config."""
@@ -93,16 +95,27 @@ def validate(value: Any) -> dict[str, Any]:
     """Check a model's config and fill in the defaults; see :func:`nenni.core.settings.validate`."""
     name = value.get("name") if isinstance(value, dict) else None
     if not isinstance(name, str) or ":" not in name:
-        return settings.validate("model", value)
+        return _of_torchvision(settings.validate("model", value))
     long = {"name": "function", "function": name}
     if name.startswith(TORCHVISION):
         long = {"name": "torchvision", "model": name.removeprefix(TORCHVISION)}
     try:
-        return settings.validate("model", value | long)
+        return _of_torchvision(settings.validate("model", value | long))
     except PydanticCustomError as error:
         said = settings.problems_in(error)
         found = [(("name",) if loc[-1:] == tuple(long)[1:] else loc, what) for loc, what in said]
         raise settings.refusal(found) from None
+
+
+def _of_torchvision(model: dict[str, Any]) -> dict[str, Any]:
+    """The same, if torchvision has such a network, where it has one at all."""
+    if model["name"] != "torchvision" or not (known := classifiers()):
+        return model
+    if (name := model["model"]) not in known:
+        near = ", ".join(get_close_matches(name, sorted(known), 3, 0))
+        message = f"torchvision has no classifier {brief(name)}; it has: {near} and others"
+        raise settings.refusal([(("model",), message)])
+    return model
 
 
 def read(value: Any, where: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from nenni.core import radius
+from nenni.core.errors import UserError
 from nenni.core.io import write_atomically
 
 # Okabe and Ito's palette (jfly.uni-koeln.de/color, 2008); neighbours here differ in grey.
@@ -18,6 +19,11 @@ HATCHES = ("", "///", "...", "\\\\\\", "xxx", "++", "ooo", "**")
 
 LINF_AXIS = ("L∞ radius eps (1/255)", radius.to_read(1.0, "linf"))
 """Label of an axis of L-inf radii, and the factor on radii of a table."""
+
+
+_DOTS_PER_INCH = 200
+_MOST_DOTS = 2**16
+"""Of a picture in each direction, which matplotlib's backend does not reach."""
 
 
 def prepare() -> None:
@@ -61,9 +67,21 @@ def bar_style(i: int) -> dict[str, Any]:
 
 
 def grid(panels: int, width: float, height: float, columns: int = 3) -> tuple[Figure, list[Any]]:
-    """Figure with so many panels of one size in rows of at most `columns`."""
+    """Figure with so many panels of one size in rows of at most `columns`.
+
+    Raises
+    ------
+    UserError
+        If it would be too high for a picture.
+    """
     columns = min(columns, panels)
     rows = -(-panels // columns)
+    if height * rows * _DOTS_PER_INCH >= _MOST_DOTS:
+        highest = _MOST_DOTS / _DOTS_PER_INCH / rows
+        raise UserError(
+            f"a figure with {rows} rows of {height:g} inches is too high for a picture; give it a "
+            f"height below {highest:.1f}"
+        )
     figure = Figure(figsize=(width, height * rows), layout="constrained")
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for spare in axes[panels:]:
@@ -93,5 +111,7 @@ def save(figure: Figure, pdf: Path, png: Path) -> None:
     )
     write_atomically(
         png,
-        lambda path: figure.savefig(path, format="png", dpi=200, metadata={"Software": None}),
+        lambda path: figure.savefig(
+            path, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None}
+        ),
     )

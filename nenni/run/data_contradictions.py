@@ -1,6 +1,7 @@
 """Splits and images that a config asks for and its data sets do not have, where that is known."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from nenni.core import plugins
 from nenni.core.errors import UserError
@@ -12,38 +13,52 @@ from nenni.run.problems import Problem
 
 def data_contradictions(config: Config) -> Iterator[Problem]:
     """All of them; names may still be unknown."""
+    asked = list(_asked(config))
     sizes: dict[str, dict[Split, int]] = {}
     for name, data in config.data.items():
-        asked: dict[Split, int | None] = {split: getattr(data, split) for split in SPLITS}
-        sizes[name] = {split: n for split, n in asked.items() if n is not None}
-        if (pools := known_sizes(data.data)) is None:
+        wanted: dict[Split, int | None] = {split: getattr(data, split) for split in SPLITS}
+        sizes[name] = {split: n for split, n in wanted.items() if n is not None}
+        enough = sum(sizes[name].values()) + 1
+        enough += sum(a.examples for a in asked if _data(config, a.base) == name)
+        if (pools := known_sizes(data.data, enough)) is None:
             continue
         try:
-            sizes[name] = split_sizes(pools, asked)
+            sizes[name] = split_sizes(pools, wanted)
         except UserError as error:
             yield ("data", name), str(error)
     yield from _of_models(config)
-    for base, split, asked_for, loc in _examples(config):
-        known = config.bases[base].data if base in config.bases else ""
-        size = sizes.get(known, {}).get(split)
-        if size is not None and asked_for > size:
+    for base, split, examples, loc in asked:
+        size = sizes.get(_data(config, base), {}).get(split)
+        if size is not None and examples > size:
             yield loc, f"should be at most the {size} {split} images of base '{base}'"
 
 
-def _examples(c: Config) -> Iterator[tuple[str, Split, int, tuple[str, ...]]]:
-    """Base, split and number of the images that each part of a config takes."""
+class _Asked(NamedTuple):
+    """Images that a part of a config takes of a base's split."""
+
+    base: str
+    split: Split
+    examples: int
+    loc: tuple[str, ...]
+
+
+def _data(config: Config, base: str) -> str:
+    return config.bases[base].data if base in config.bases else ""
+
+
+def _asked(c: Config) -> Iterator[_Asked]:
     measured: list[tuple[tuple[str, ...], Evaluation | Suite | Diagnose]] = []
     measured += [(("evaluations", name), part) for name, part in c.evaluations.items()]
     measured += [(("suites", name), part) for name, part in c.suites.items()]
     measured += [(("diagnose",), c.diagnose)] if c.diagnose else []
     for loc, part in measured:
         for base in part.eps:
-            yield base, "test", part.examples, (*loc, "examples")
-    yield c.sweep.base, "test", c.sweep.examples, ("sweep", "examples")
+            yield _Asked(base, "test", part.examples, (*loc, "examples"))
+    yield _Asked(c.sweep.base, "test", c.sweep.examples, ("sweep", "examples"))
     for base in c.experiments:
-        yield base, "val", c.describe.examples, ("describe", "examples")
-        yield base, "train", c.profile.examples, ("profile", "examples")
-        yield base, "train", c.fit["examples"], ("fit", "examples")
+        yield _Asked(base, "val", c.describe.examples, ("describe", "examples"))
+        yield _Asked(base, "train", c.profile.examples, ("profile", "examples"))
+        yield _Asked(base, "train", c.fit["examples"], ("fit", "examples"))
 
 
 def _of_models(config: Config) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from torch import Tensor
 def shifted(images: Tensor, offset: Tensor) -> Tensor:
     """Each image (N, C, H, W) moved by rows and columns (2, N), signed, zeros moving in."""
     height, width = images.shape[2:]
+    offset = offset.clamp(-max(height, width), max(height, width))
     most = int(offset.abs().max())
     padded = F.pad(images, (most,) * 4)
     start = (most - offset).to(images.device)

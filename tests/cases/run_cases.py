@@ -1,11 +1,13 @@
 """The default config, changed in one place."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from nenni.core.errors import UserError
-from nenni.run.config_file import load_claims, load_config
+from nenni.run.config_file import load_claims, load_config, read_yaml
 from nenni.run.plan import Plan
 from nenni.run.slices import Slices
 
@@ -51,3 +53,15 @@ def check_mistake(tmp_path: Path, old: str, new: str, message: str) -> None:
         "eps: {pgd_at: 7, standard: 25.5}\n  compare": 3,
     }
     assert len(found) == expected.get(new, 1)
+
+
+def refused_with(tmp_path: Path, changes: dict[str, Any]) -> list[str]:
+    """What is said of the default config with values put at some places, line by line."""
+    content = read_yaml(DEFAULT)
+    for place, value in changes.items():
+        *above, last = place.split(".")
+        holder: Any = content
+        for key in above:
+            holder = holder[int(key) if isinstance(holder, list) else key]
+        holder[int(last) if isinstance(holder, list) else last] = value
+    return refused(tmp_path, yaml.safe_dump(content, sort_keys=False)).splitlines()

@@ -3,7 +3,10 @@
 Of a mistake there is one clear message, which names file and key.
 """
 
+import math
+
 import pytest
+import yaml
 from workflow_project import Project
 
 SLOW = pytest.mark.slow  # their messages are those of tests/nenni/run/
@@ -75,3 +78,38 @@ def test_stages_are_targets(project: Project) -> None:
         assert ("project" in kinds) == (stage not in ("data", "pretrain", "profile"))
         assert ("pretrain" in kinds) == (stage != "data")
         assert "data" in kinds
+
+
+def test_values_that_would_fail_in_a_job_start_none(project: Project) -> None:
+    """Three configs, as the checks of values, of names and of files come one after the other."""
+    text = project.config.read_text()
+    values, names, files = (yaml.safe_load(text) for _ in range(3))
+    values["figures"]["noise_intensity"]["width"] = math.nan
+    values["tables"]["resamples"] = 10**12
+    values["models"]["cnn"]["channels"] = []
+    names["tables"]["columns"] = {"a": "pgd", "a_low": "pgd"}
+    names["data"]["digits"]["train"] = 5000
+    files["data"]["digits"]["data"] = {"name": "image_folder", "train": "no/where", "size": 28}
+    files["models"]["cnn"] = {"name": "not_there:build"}
+    told = [
+        (values, "models.cnn.channels: List should have at least 1 item"),
+        (values, "tables.resamples: should be less than or equal to 100000"),
+        (values, "figures.noise_intensity.width: should be "),
+        (names, "tables.columns.a_low: makes the column 'a_low', which 'a' has"),
+        (names, "data.digits: the splits ask for 5080 images of 5000"),
+        (files, "data.digits.data: there is no folder no/where"),
+        (files, "models.cnn.name: there is no module of not_there:build"),
+    ]
+    try:
+        for config in (values, names, files):
+            project.config.write_text(yaml.safe_dump(config, sort_keys=False))
+            done = project.run("snakemake", "--cores", "1")
+            output = done.stdout + done.stderr
+            assert done.returncode != 0
+            assert "Traceback" not in output
+            for message in (message for which, message in told if which is config):
+                assert f"config/config.yaml: {message}" in output
+    finally:
+        project.config.write_text(text)
+    assert not (project.folder / "results").exists()
+    assert not (project.folder / "logs").exists()

@@ -12,6 +12,8 @@ from nenni.data.image_file import check_image, read_image
 
 __all__ = ["image_folder"]
 
+FOLDERS = {"train": "train", "test": "test"}
+
 
 def image_folder(
     *,

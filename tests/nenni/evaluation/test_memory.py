@@ -86,3 +86,7 @@ def test_chance_is_no_memory(trained: nn.Module, images: Tensor) -> None:
     first, second = trained(images).topk(2).values.unbind(1)
     sure = images[first - second > 4]
     assert found_in_answers(Wavering(trained), sure, **WITHIN) == "chance"
+
+
+def test_the_least_eps_that_there_is(trained: nn.Module, images: Tensor) -> None:
+    assert found_in_answers(trained, images, eps=5e-324, norm="l2") is None

@@ -1,9 +1,13 @@
 """Each mistake that the classes of a config find, by its key."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
-from run_cases import check_mistake
+from run_cases import DEFAULT, check_mistake, refused_with
+
+from nenni.run.config_file import read_yaml
 
 
 @pytest.mark.parametrize(
@@ -35,3 +39,144 @@ from run_cases import check_mistake
 )  # fmt: skip
 def test_mistakes_are_named(tmp_path: Path, old: str, new: str, message: str) -> None:
     check_mistake(tmp_path, old, new, message)
+
+
+LONG, HUGE = "x" * 300, 10**40
+MODEL = {"name": "resnet18"}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e308, -1e308])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "figures.noise_intensity.width",
+        "attacks.smoothed.sigma",
+        "recipes.standard.lr",
+        "recipes.standard.momentum",
+        "recipes.pgd_at.eps",
+        "profile.noises.0",
+        "injection.projection.ratio",
+        "fit.ridge",
+        "defences.topk_50.injection.selection.fraction",
+        "evaluations.fgsm.eps.pgd_at.0",
+        "suites.full.eps.pgd_at.l2",
+        "tables.eps.pgd_at",
+        "models.small_cnn.mean",
+    ],
+)
+def test_numbers_are_finite(tmp_path: Path, place: str, value: float) -> None:
+    changes: dict[str, Any] = {place: value}
+    if place.startswith("models"):
+        changes, place = {"models.small_cnn": {**MODEL, "mean": [value]}}, f"{place}.0"
+    found = refused_with(tmp_path, changes)
+    assert any(line.startswith(f"{place}: should be ") for line in found)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("threads", HUGE, "should be less than or equal to 1024, got 1000"),
+        ("threads", 1e20, "should be a valid integer, got 1e+20"),
+        ("processes", 2**31, "should be less than or equal to 1024"),
+        ("tables.resamples", 10**12, "should be less than or equal to 100000"),
+        ("recipes.standard.epochs", 10**12, "should be less than or equal to 2147483647"),
+        ("recipes.standard.momentum", 1, "should be less than 1, got 1"),
+        ("seeds", [0, HUGE], "should be less than or equal to 2147483647"),
+        ("attacks.pgd_7.steps", HUGE, "should be less than or equal to 2147483647"),
+        ("defences.nm_2_4.injection.selection.m", 10**9, "should be less than or equal to 1024"),
+        ("models.small_cnn.channels", [], "List should have at least 1 item"),
+        ("models.small_cnn.channels", [16, 0], "should be greater than or equal to 1"),
+        ("models.small_cnn.channels", [10**9], "should be less than or equal to 65536"),
+        ("models.small_cnn.hidden", 0, "should be greater than or equal to 1"),
+        ("models.small_cnn", {**MODEL, "width": -3}, "should be greater than or equal to 1"),
+        ("models.small_cnn", {**MODEL, "mean": []}, "List should have at least 1 item"),
+        ("models.small_cnn", {**MODEL, "std": [1e-320]}, "should be greater than or equal to 0.000000001"),
+        ("models.small_cnn", {"name": "resnet_cifar", "depth": 21}, "should be 6 n + 2, such as 20 or 32, got 21"),
+        ("models.small_cnn", {"name": "wide_resnet", "depth": 4}, "should be 6 n + 4, such as 22 or 34, got 4"),
+        ("figures.noise_intensity.width", 0, "should be greater than or equal to 1"),
+        ("figures.noise_intensity.height", -3, "should be greater than or equal to 1"),
+        ("figures.noise_intensity.height", 400, "should be less than or equal to 20"),
+        ("figures.bitops_per_layer.defences", [], "List should have at least 1 item"),
+        ("figures.injected_noise.defences", ["topk_50", "topk_50"], "topk_50 is given 2 times"),
+        ("figures.attack_suite.suite", "a\nb", "String should match pattern"),
+        ("evaluations.fgsm.defences", [], "List should have at least 1 item"),
+        ("evaluations.fgsm.eps", {}, "Dictionary should have at least 1 item"),
+        ("evaluations.fgsm.eps.pgd_at", [76.5, 76.5], "76.5 is given 2 times"),
+        ("suites.full.eps", {}, "Dictionary should have at least 1 item"),
+        ("suites.full.attacks", ["pgd_20", "pgd_20"], "pgd_20 is given 2 times"),
+        ("diagnose.eps", {}, "Dictionary should have at least 1 item"),
+        ("experiments", {}, "Dictionary should have at least 1 item"),
+        ("experiments.standard", [], "List should have at least 1 item"),
+        ("presets", ["server_cpu", "server_cpu"], "server_cpu is given 2 times"),
+        ("tables.compare_with", ["none", "none"], "none is given 2 times"),
+        ("profile.fractions", [0.5, 0.5], "0.5 is given 2 times"),
+        ("profile.noises", [0.1, 0.1 + 1e-10], "0.1 and 0.1000000001 are the same in a table"),
+        ("sweep.fractions", [0, 0], "0.0 is given 2 times"),
+        ("sweep.ratios", [0.1, 0.1 + 1e-10], "0.1 and 0.1000000001 are the same in a table"),
+        ("injection.layers", [""], "should be a pattern of names"),
+        ("injection.layers", ["!type:"], "should be a pattern of names"),
+        ("run", LONG, "String should have at most 100 characters"),
+        ("plugins", ["\0"], "there is no folder '\\x00'"),
+        ("bases.standard.weights", "a\nb", "should be a path, of printable characters"),
+        ("bases.standard.weights", LONG, "should be a path of at most 1000 bytes"),
+        ("data.mnist5k.data", {"name": "npz", "train": "a/" * 900}, "should be a path of at most"),
+        ("data.mnist5k.data", {"name": "npz", "train": ""}, "should be a path"),
+        ("data.mnist5k.data", {"name": "npz", "train": "a", "n_classes": 1}, "should be greater than or equal to 2"),
+        ("data.mnist5k.data", {"name": "image_folder", "train": "a", "size": 10**6}, "should be less than or equal to 16384"),
+    ],
+)  # fmt: skip
+def test_values_that_would_fail_in_a_job(
+    tmp_path: Path, place: str, value: Any, message: str
+) -> None:
+    found = refused_with(tmp_path, {place: value})
+    assert any(line.startswith(place) and f": {message}" in line for line in found), found
+    assert all(line.isprintable() and len(line) < 1000 for line in found)
+
+
+@pytest.mark.parametrize(
+    "name", [["a:b"], "..:..", ":", "a:", ":b", "a b:c", "a:b:c", {"a:b": 1}, 1, "torchvision:x\n"]
+)
+@pytest.mark.parametrize("place", ["models.small_cnn", "attacks.fgsm", "data.mnist5k.data"])
+def test_names_that_no_plugin_has(tmp_path: Path, place: str, name: Any) -> None:
+    found = refused_with(tmp_path, {place: {"name": name}})
+    assert any(line.startswith(f"{place}") for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [("evaluations", "fgsm"), ("suites", "full"), ("bases", "standard"), ("defences", "topk_50"),
+     ("data", "mnist5k"), ("figures", "speedup"), ("models", "small_cnn"), ("attacks", "fgsm")],
+)  # fmt: skip
+def test_names_of_which_no_file_can_be_made(tmp_path: Path, part: str, name: str) -> None:
+    content = read_yaml(DEFAULT)[part]
+    found = refused_with(
+        tmp_path, {part: {LONG if n == name else n: v for n, v in content.items()}}
+    )
+    assert any("String should have at most 100 characters" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("place", "near"),
+    [
+        ("thread", "threads"),
+        ("recipes.standard.epochz", "epochs"),
+        ("attacks.pgd_7.stpes", "steps"),
+        ("models.small_cnn.channel", "channels"),
+        ("bases.standard.receipe", "recipe"),
+        ("evaluations.transfer.source.sed", "seed"),
+        ("suites.full.atacks", "attacks"),
+        ("diagnose.exemples", "examples"),
+        ("injection.weigth_bits", "weight_bits"),
+        ("defences.topk_50.injection.alocate", "allocate"),
+        ("defences.topk_50.injection.selection.fractoin", "fraction"),
+        ("figures.noise_intensity.widht", "width"),
+        ("tables.colums", "columns"),
+    ],
+)
+def test_a_misspelt_key_is_told_with_the_nearest(tmp_path: Path, place: str, near: str) -> None:
+    found = refused_with(tmp_path, {place: 1})
+    assert f"{place}: unknown key; did you mean '{near}'?" in found
+
+
+def test_a_key_that_is_like_no_other_is_told_alone(tmp_path: Path) -> None:
+    assert refused_with(tmp_path, {"sweep.zzz": 1}) == ["sweep.zzz: unknown key"]

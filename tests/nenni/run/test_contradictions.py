@@ -1,10 +1,12 @@
 """Each contradiction of a well-formed config, by its key."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from run_cases import DEFAULT, check_mistake
+from run_cases import DEFAULT, check_mistake, refused_with
 
 from nenni.core.errors import UserError
 from nenni.run.config_file import load_claims, load_config
@@ -41,6 +43,37 @@ from nenni.run.config_file import load_claims, load_config
 )  # fmt: skip
 def test_mistakes_are_named(tmp_path: Path, old: str, new: str, message: str) -> None:
     check_mistake(tmp_path, old, new, message)
+
+
+SUITE = {"attacks": ["pgd_20"], "eps": {"pgd_at": {"linf": 76.5}}, "examples": 9}
+PCA = {"name": "tap_shared_pca", "ratio": 0.25}
+POOL = {"name": "resample", "pool": 2}
+TOPK = "defences.topk_50.injection"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"presets": ["server_gpu"]}, "presets: unknown name 'server_gpu'; defined are: a100"),
+        ({"energy_table": "nothing"}, "energy_table: unknown name 'nothing'; defined are: horowitz_45nm"),
+        ({"tables.resamples": 100_000, "evaluations.fgsm.examples": 10**6}, "tables.resamples: all resamples of all images"),
+        ({"processes": 65}, "processes: 65 share a batch of 64 images"),
+        ({"suites.full_pgd": SUITE | {"attacks": ["fgsm"]}, "suites.full": SUITE | {"attacks": ["pgd_fgsm"]}, "attacks.pgd_fgsm": {"name": "fgsm"}}, "suites.full_pgd: its attack 'fgsm' clashes with one of suite 'full'"),
+        ({f"{TOPK}.projection": PCA, f"{TOPK}.noise": POOL}, f"{TOPK}.noise: 'resample' draws one of several"),
+        ({f"{TOPK}.projection": PCA, f"{TOPK}.overrides": {"fc*": {"noise": POOL}}}, f"{TOPK}.overrides.fc*: 'resample' draws one of several"),
+        ({f"{TOPK}.overrides": {"fc*": {"fraction": 0.1, "selection": {"name": "all"}}}}, f"{TOPK}.overrides.fc*.fraction: selection 'all' has no fraction"),
+        ({"defences.nm_2_4.injection.overrides": {"*": {"fraction": 0.1}}}, "defences.nm_2_4.injection.overrides.*.fraction: selection 'n_m' has no fraction"),
+        ({"evaluations.transfer.attack": "bpda"}, "evaluations.transfer.source: attack 'bpda' takes injected networks alone"),
+        ({"bases.standard": {"data": "mnist5k", "model": "small_cnn", "weights": "w.pt"}}, "evaluations.transfer.source.base: 'standard' has the same weights for every seed"),
+        ({"bases.standard.weights": "torchvision:DEFAULT"}, "bases.standard.weights: torchvision:DEFAULT is for the model torchvision, not 'small_cnn'"),
+        ({"evaluations.fgsm.eps.pgd_at": [76.5, 8, math.nextafter(8, 0)]}, "evaluations.fgsm.eps.pgd_at: 8.0 and 7.999999999999999 are the same radius"),
+        ({"models.small_cnn": {"name": "torchvision:resnet5o"}}, "models.small_cnn.name: torchvision has no classifier 'resnet5o'; it has: resnet50"),
+        ({"models.small_cnn": {"name": "torchvision", "model": "vit"}}, "models.small_cnn.model: torchvision has no classifier 'vit'"),
+    ],
+)  # fmt: skip
+def test_values_at_odds(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    found = refused_with(tmp_path, changes)
+    assert any(line.startswith(message) for line in found), found
 
 
 def test_claims_that_contradict_themselves(tmp_path: Path) -> None:

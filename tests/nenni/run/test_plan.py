@@ -1,9 +1,12 @@
 """Which experiments a config asks for, and which files they read."""
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 from run_cases import parts
 
+from nenni.core import settings
 from nenni.run.experiment import Experiment
 from nenni.run.plan import Files, Plan
 
@@ -63,3 +66,41 @@ def test_files_that_a_config_names_are_inputs(tmp_path: Path) -> None:
     bases = plan.config.bases | {"standard": published}
     plan = Plan(plan.config.model_copy(update={"bases": bases}))
     assert Files(plan).initial_weights("standard") is None
+
+
+@pytest.mark.parametrize(
+    ("source", "messages"),
+    [
+        ({"name": "npz", "train": "no.npz"}, ["there is no file no.npz"]),
+        ({"name": "npz", "train": "."}, ["there is no file ."]),
+        ({"name": "medmnist", "file": "no.npz"}, ["there is no file no.npz"]),
+        ({"name": "image_folder", "train": "a", "test": "b", "size": 4},
+         ["there is no folder a", "there is no folder b"]),
+        ({"name": "mnist", "root": "not/yet"}, []),
+    ],
+)  # fmt: skip
+def test_files_and_folders_that_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: dict[str, Any], messages: list[str]
+) -> None:
+    plan = parts(tmp_path)[0]
+    split = plan.config.data["mnist5k"].model_copy(
+        update={"data": settings.validate("data", source)}
+    )
+    files = Files(Plan(plan.config.model_copy(update={"data": {"mnist5k": split}})))
+    monkeypatch.chdir(tmp_path)
+    assert [m.split(": ")[1].split(";")[0] for m in files.missing()] == messages
+    data = Path(files.layout.data("mnist5k"))
+    data.parent.mkdir(parents=True)
+    data.touch()
+    assert [m for m in files.missing() if "folder" in m] == []
+
+
+def test_modules_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = parts(tmp_path)[0]
+    own = {"name": "function", "function": "not_there:build"}
+    files = Files(Plan(plan.config.model_copy(update={"models": {"own": own}})))
+    monkeypatch.chdir(tmp_path)
+    (message,) = files.missing()
+    assert message.startswith("models.own.name: there is no module of not_there:build; ")
+    (tmp_path / "not_there.py").touch()
+    assert files.missing() == []

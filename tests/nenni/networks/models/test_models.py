@@ -19,6 +19,7 @@ from nenni.networks.models.lenet5 import lenet5
 from nenni.networks.models.preact_resnet18 import preact_resnet18
 from nenni.networks.models.resnet18 import resnet18
 from nenni.networks.models.resnet_cifar import resnet_cifar
+from nenni.networks.models.small_cnn import small_cnn
 from nenni.networks.models.wide_resnet import wide_resnet
 
 CIFAR = (3, 32, 32)
@@ -310,3 +311,11 @@ def test_lenet5_by_hand() -> None:
     assert sum(p.numel() for p in model.parameters()) == count == 648_226
     assert model(torch.rand(2, 1, 28, 28)).shape == (2, 10)
     assert lenet5((3, 32, 30), 7, hidden=5)(torch.rand(1, 3, 32, 30)).shape == (1, 7)
+
+
+@pytest.mark.parametrize("convolutions", [1, 2, 4, 5, 7])
+def test_small_cnn_has_a_relu_after_every_layer_but_the_last(convolutions: int) -> None:
+    network = small_cnn((1, 9, 9), 3, channels=[4] * convolutions, hidden=5)
+    kinds = [type(layer) for layer in network if not isinstance(layer, nn.Flatten)]
+    assert kinds == [nn.Conv2d, nn.ReLU] * convolutions + [nn.Linear, nn.ReLU, nn.Linear]
+    assert network(torch.rand(2, 1, 9, 9)).shape == (2, 3)

@@ -1,0 +1,85 @@
+"""Tables and figures of what a run does not make are refused before it starts."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from run_cases import DEFAULT, refused_with
+
+from nenni.results.main_columns import BITOPS, CLEAN, LATENCY, WHERE, of_accuracy
+from nenni.run.config_file import read_yaml
+
+ABOUT = "is about no experiment"
+
+
+@pytest.mark.parametrize(
+    "title", [*WHERE, *of_accuracy(CLEAN), f"{BITOPS}fp32_with", f"{LATENCY}server_cpu"]
+)
+def test_a_title_is_no_other_column(tmp_path: Path, title: str) -> None:
+    (line,) = refused_with(tmp_path, {"tables.columns": {"pgd_20": "pgd_20", title: "fgsm"},
+                                      "figures": {}})  # fmt: skip
+    assert line.startswith(f"tables.columns.{title}: ")
+    assert "base, defence, norm, eps, clean, clean_deviation" in line or f"{BITOPS}*" in line
+
+
+@pytest.mark.parametrize("ending", of_accuracy("")[1:])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_title_is_not_what_another_makes(tmp_path: Path, ending: str, turned: bool) -> None:
+    titles = ["a", f"a{ending}"][:: -1 if turned else 1]
+    columns = {"tables.columns": dict.fromkeys(titles, "pgd_20"), "figures": {}}
+    (line,) = refused_with(tmp_path, columns)
+    assert line.startswith(f"tables.columns.{titles[1]}: makes the column 'a{ending}', which '")
+
+
+@pytest.mark.parametrize(
+    ("figure", "message"),
+    [
+        ({"name": "attack_suite", "suite": "nothing"}, "suite: unknown name 'nothing'"),
+        ({"name": "diagnostic_checks", "base": "standard"}, "draws the table 'diagnostics', which has no rows of base 'standard'"),
+        ({"name": "diagnostic_curves", "base": "standard"}, "draws the table 'diagnostic_curves', which has no rows of"),
+        ({"name": "injected_noise", "base": "pgd_at", "defences": ["topk_50", "none"]}, "draws the table 'errors', which has no rows of base 'pgd_at', defence 'none'"),
+        ({"name": "speedup", "base": "pgd_at", "defence": "none_ft"}, "draws the table 'speedups', which has no rows of"),
+        ({"name": "roofline", "base": "standard", "defence": "nm_2_4"}, "defence: unknown name 'nm_2_4'"),
+        ({"name": "bitops_per_layer", "base": "standard", "defences": ["topk_25"]}, "defences: unknown name 'topk_25'"),
+    ],
+)  # fmt: skip
+def test_a_figure_has_rows(tmp_path: Path, figure: dict[str, Any], message: str) -> None:
+    found = refused_with(tmp_path, {"figures.asked": figure})
+    assert any(message in line for line in found), found
+    assert all(line.startswith("figures.asked") for line in found)
+
+
+def test_a_figure_of_a_base_without_injected_defences(tmp_path: Path) -> None:
+    figure = {"name": "selection_recall", "base": "standard"}
+    changes = {"figures": {"asked": figure}, "experiments.standard": ["none"],
+               "suites.undefended.defences": ["none"]}  # fmt: skip
+    (line,) = refused_with(tmp_path, changes)
+    assert line == "figures.asked: draws the table 'fit', which has no rows of base 'standard'"
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"evaluations.pgd_20_curve.defences": ["topk_25"], "evaluations.pgd_20_curve.eps": {"standard": [25.5]}}, "evaluations.pgd_20_curve"),
+        ({"evaluations.transfer": {"attack": "bpda", "eps": {"pgd_at": [76.5], "standard": [25.5]}, "examples": 9, "defences": ["none"]}}, "evaluations.transfer"),
+        ({"suites.undefended.defences": ["none_ft"]}, "suites.undefended"),
+        ({"diagnose.defences": ["topk_25"], "diagnose.eps": {"standard": 25.5}}, "diagnose"),
+    ],
+)  # fmt: skip
+def test_a_measurement_of_nothing(tmp_path: Path, changes: dict[str, Any], place: str) -> None:
+    found = refused_with(tmp_path, changes)
+    assert any(line.startswith(f"{place}: {ABOUT}") for line in found), found
+
+
+def test_eps_that_are_equal_in_eight_digits_are_two(tmp_path: Path) -> None:
+    content = read_yaml(DEFAULT)
+    near = 76.5000000001
+    for name in ("fgsm", "pgd_20", "transfer"):
+        content["evaluations"][name]["eps"]["pgd_at"] = [76.5, near]
+    changes = {"evaluations": content["evaluations"], "tables.eps.pgd_at": near}
+    (line,) = refused_with(tmp_path, changes | {"run": "reference"})
+    assert line.startswith("run: ")
+    found = refused_with(tmp_path, changes | {"tables.eps.pgd_at": 76.50000000012345})
+    assert (
+        "tables.eps.pgd_at: evaluation 'fgsm' has no eps 76.50000000012345 for this base" in found
+    )
