@@ -17,7 +17,7 @@ class UserError(Exception):
 
 def refusal(where: str, problems: Iterable[tuple[tuple[int | str, ...], str]]) -> UserError:
     """One line per problem: `where`, the place within it if there is one, and what is wrong."""
-    told = ((where, ".".join(map(_one_line, place)), said) for place, said in problems)
+    told = ((where, ".".join(map(on_a_line, place)), said) for place, said in problems)
     return UserError("\n".join(": ".join(filter(None, line)) for line in told))
 
 
@@ -27,9 +27,9 @@ def brief(value: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 23]}...{text[-20:]}"
 
 
-def _one_line(part: int | str) -> str:
-    """A key or position as it is, if that can be printed on a line."""
-    text = str(part)
+def on_a_line(value: object) -> str:
+    """A value in words as it is, if that can be printed on a line; as Python writes it if not."""
+    text = str(value)
     return text if text.isprintable() and len(text) <= _LONGEST else brief(text)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from nenni.core import contract, own_modules, types
 from nenni.core.declarations import ROOT, Declaration, meaning, read
-from nenni.core.errors import UserError, brief
+from nenni.core.errors import UserError, on_a_line
 
 Ref = dict[str, Any]
 """A plugin as a config names it: ``{"name": "topk", "fraction": 0.5}``."""
@@ -58,7 +58,7 @@ def use_plugins(folder: str | Path) -> None:
         If it is no folder, has no plugins, or a plugin has the name of another.
     """
     if not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises for what no path can be
-        raise UserError(f"plugins: there is no folder {brief(str(folder))}")
+        raise UserError(f"plugins: there is no folder {on_a_line(folder)}")
     path = Path(folder).absolute()
     if path.resolve() in (known.resolve() for known in _folders):
         return

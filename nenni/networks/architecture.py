@@ -112,7 +112,7 @@ def _of_torchvision(model: dict[str, Any]) -> dict[str, Any]:
     if model["name"] != "torchvision" or not (known := classifiers()):
         return model
     if (name := model["model"]) not in known:
-        near = ", ".join(get_close_matches(name, sorted(known), 3, 0))
+        near = ", ".join(get_close_matches(name, sorted(known), 5, 0))
         message = f"torchvision has no classifier {brief(name)}; it has: {near} and others"
         raise settings.refusal([(("model",), message)])
     return model

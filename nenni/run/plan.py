@@ -45,6 +45,8 @@ class Plan:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.all_evaluations = all_evaluations(config)
+        attacks = config.attacks.items()
+        self._of_injected = {name for name, attack in attacks if injected_only(attack)}
 
     def experiments(self) -> list[Experiment]:
         """All experiments, in the order of the config."""
@@ -92,20 +94,19 @@ class Plan:
             name
             for name, e in self.all_evaluations.items()
             if experiment.covered_by(e)
-            and (
-                self.injected(experiment.defence)
-                or not injected_only(self.config.attacks[e.attack])
-            )
+            and (self.injected(experiment.defence) or e.attack not in self._of_injected)
         ]
 
     def suite_inputs(self) -> dict[str, tuple[Experiment, str]]:
         """What the table of suites is made of: EXPERIMENT/SUITE/ATTACK -> evaluation."""
+        members = {suite: evaluations_of(self.config, suite) for suite in self.config.suites}
+        done = {e: self.evaluations(e) for e in self.experiments()}
         return {
-            f"{e.key}/{suite}/{self.all_evaluations[name].attack}": (e, name)
-            for e in self.experiments()
-            for suite in self.config.suites
-            for name in evaluations_of(self.config, suite)
-            if name in self.evaluations(e)
+            f"{e.key}/{suite}/{evaluation.attack}": (e, name)
+            for e, names in done.items()
+            for suite, evaluations in members.items()
+            for name, evaluation in evaluations.items()
+            if name in names
         }
 
     def figure_needs(self, figure: str) -> list[str]:

@@ -35,7 +35,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def made(name: str, shape: tuple[int, ...] = (3, 32, 32)) -> nn.Module:
-    return build(Architecture(architecture.validate({"name": name}), shape, 4))
+    return build(Architecture(architecture.read({"name": name}, "--model"), shape, 4))
 
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "efficientnet_b0", "vit_b_32"])
