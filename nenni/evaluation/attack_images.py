@@ -99,7 +99,7 @@ def attack_images(
         If model and data do not go together (:mod:`nenni.evaluation.preconditions`), or the attack
         needs a gradient that the model does not give.
     """
-    kept = checkpoint.load() or {"tables": [], "notes": [], "unsteady": False}
+    kept = checkpoint.load(progress) or {"tables": [], "notes": [], "unsteady": False}
     subject = examine(model, images[:batch_size], eps=max(eps_grid), norm=attack.norm)
     if kept["unsteady"]:
         subject = at_random(subject, model)

@@ -35,10 +35,9 @@ class Parts:
     """
 
     def __init__(self, file: str | Path | None, key: str, progress: Callable[[str], None]) -> None:
-        self._checkpoint, self._taken = Checkpoint(None if file is None else Path(file)), 0
-        self._state: dict[str, Any] = {"key": key, "parts": []}
-        kept = self._checkpoint.load()
-        if isinstance(kept, dict) and kept.get("key") == key:
+        self._checkpoint, self._taken = Checkpoint(None if file is None else Path(file), key), 0
+        self._state: dict[str, Any] = {"parts": []}
+        if (kept := self._checkpoint.load(progress)) is not None:
             self._state = kept
             progress(f"resumed after {len(kept['parts'])} parts")
 

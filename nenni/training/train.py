@@ -76,7 +76,7 @@ def train(
         model.to(memory_format=torch.channels_last)
     task = Task(model, parallel(model), data, recipe, purpose)
     state, inside = State.start(model, recipe, parameters), None
-    if (kept := checkpoint.load()) is not None:
+    if (kept := checkpoint.load(progress)) is not None:
         state.restore(kept)
         inside = kept["inside"]
         at = "" if inside is None else f", step {inside['step']}/{task.epoch_steps} of the next"
