@@ -100,9 +100,10 @@ class Plan:
         return {
             f"{e.key}/{suite}/{self.all_evaluations[name].attack}": (e, name)
             for e in self.experiments()
+            for wanted in [set(self.evaluations(e))]
             for suite in self.config.suites
             for name in evaluations_of(self.config, suite)
-            if name in self.evaluations(e)
+            if name in wanted
         }
 
     def figure_needs(self, figure: str) -> list[str]:
