@@ -1,7 +1,8 @@
 """What each change re-runs, and what it leaves alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -172,7 +173,23 @@ CODE_CHANGES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("change", CONFIG_CHANGES)
+SLOW = {
+    "nenni/adversary/attacks/ddn.py", "nenni/adversary/attacks/square.py",
+    "nenni/adversary/surrogates/bpda.py", "nenni/method/selection/random.py",
+    "nenni/results/figure_style.py",
+    "the steps of the attack in training", "the fit's learning rate", "a budget",
+    "a figure's style", "a surrogate of an attack", "the diagnostics' examples",
+    "bases/standard/seed9/weights.safetensors",
+}  # fmt: skip
+"""More of a kind: others stand for them, and for each stage test_provenance.py, test_slices.py."""
+
+
+def some(cases: Iterable[str]) -> list[Any]:
+    """Cases of which those that others stand for are in the slow set."""
+    return [pytest.param(c, marks=pytest.mark.slow) if c in SLOW else c for c in cases]
+
+
+@pytest.mark.parametrize("change", some(CONFIG_CHANGES))
 def test_a_change_of_the_config(finished: Project, change: str) -> None:
     old, new, expected = CONFIG_CHANGES[change]
     text = finished.config.read_text()
@@ -185,17 +202,7 @@ def test_a_change_of_the_config(finished: Project, change: str) -> None:
     assert found == expected
 
 
-SLOW = {
-    f"nenni/{part}.py"
-    for part in ("adversary/attacks/ddn", "adversary/attacks/square", "method/selection/random")
-}
-"""More of a kind: of fgsm and tap_shared too, and of each stage in test_provenance.py."""
-
-
-@pytest.mark.parametrize(
-    "file",
-    [pytest.param(f, marks=pytest.mark.slow) if f in SLOW else f for f in CODE_CHANGES],
-)
+@pytest.mark.parametrize("file", some(CODE_CHANGES))
 def test_a_change_of_the_code(finished: Project, file: str) -> None:
     path = finished.folder / file
     text = path.read_text()
@@ -236,7 +243,7 @@ DAMAGED_INPUTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("file", DAMAGED_INPUTS)
+@pytest.mark.parametrize("file", some(DAMAGED_INPUTS))
 def test_nothing_is_made_from_a_damaged_input(finished: Project, file: str) -> None:
     """The next jobs are asked for, find the damage, name it and the command; which is right."""
     before, (digit, of_it) = finished.results(), DAMAGED_INPUTS[file]
