@@ -6,16 +6,16 @@ CONFIG ?= config/config.yaml
 CONSTRAINTS ?= constraints.txt
 BIN := .venv/bin
 INSTALLED := .venv/installed
+CONFIGFILE = $(if $(filter-out config/config.yaml,$(CONFIG)),--configfile "$$CONFIG")
+export CONFIG
 
 .PHONY: reproduce test test-slow lint docs config pages format verify clean
 
 reproduce: $(INSTALLED)
-	@$(BIN)/python -m nenni check $(CONFIG)
-	@$(BIN)/python -m nenni unlock
-	$(BIN)/snakemake $(if $(filter-out config/config.yaml,$(CONFIG)),--configfile $(CONFIG))
-	$(BIN)/snakemake $(if $(filter-out config/config.yaml,$(CONFIG)),--configfile $(CONFIG)) \
-		--report report.html --quiet all
-	@$(BIN)/python -m nenni show --config $(CONFIG)
+	@$(BIN)/python -m nenni check "$$CONFIG"
+	$(BIN)/python -m snakemake $(CONFIGFILE)
+	$(BIN)/python -m snakemake $(CONFIGFILE) --report report.html --quiet all
+	@$(BIN)/python -m nenni show --config "$$CONFIG"
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
