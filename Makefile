@@ -4,12 +4,14 @@
 PYTHON ?= python3
 CONFIG ?= config/config.yaml
 CONSTRAINTS ?= constraints.txt
+MINUTES ?= 30
+SEED ?= 0
 BIN := .venv/bin
 INSTALLED := .venv/installed
 CONFIGFILE = $(if $(filter-out config/config.yaml,$(CONFIG)),--configfile "$$CONFIG")
 export CONFIG
 
-.PHONY: reproduce test test-slow lint docs config pages format verify clean
+.PHONY: reproduce test test-slow torture lint docs config pages format verify clean
 
 reproduce: $(INSTALLED)
 	@$(BIN)/python -m nenni check "$$CONFIG"
@@ -22,6 +24,9 @@ test: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+
+torture: $(INSTALLED)
+	$(BIN)/python workflow/scripts/torture.py --minutes $(MINUTES) --seed $(SEED)
 
 lint: $(INSTALLED) docs
 	$(BIN)/ruff format --check .
