@@ -158,7 +158,7 @@ def _remove_dead_locks(folder: Path) -> list[Found]:
             found.append(_settle(folder, unknown, _unknown(runs), dead=False))
     left = set(_locks(folder))
     for run in runs:
-        if run.dead and not (left if run.locks is None else left & run.locks):
+        if run.dead and left.isdisjoint(unknown if run.locks is None else run.locks):
             run.note.unlink(missing_ok=True)
     return found
 
@@ -180,7 +180,8 @@ def _why_held(run: _Run, runs: list[_Run], folder: Path) -> tuple[str, bool]:
         return f"locked by process {run.pid}, which is running", True
     gone = f"process {run.pid} that held it is gone"
     if run.elsewhere:
-        return f"kept, {gone}, its jobs on other machines may be not; if they are: {_UNLOCK}", True
+        besides = "but its jobs on other machines may still run; if none does"
+        return f"kept, {gone}, {besides}: {_UNLOCK}", True
     if jobs := _jobs(folder, {each.pid for each in runs if each.here and each.alive}):
         working, pids = ", ".join(sorted(set(jobs.values()))), " ".join(map(str, sorted(jobs)))
         return (

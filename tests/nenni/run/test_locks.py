@@ -156,6 +156,18 @@ def test_a_lock_that_was_not_told_goes_once_nobody_lives(checkout: Checkout) -> 
     assert checkout.locks == set()
 
 
+def test_a_dead_run_without_locks_is_forgotten(checkout: Checkout) -> None:
+    """A later lock of another program is not taken for its."""
+    dead, living = checkout.living("", told=False), checkout.living("0")
+    killed(dead)
+    assert "removed" not in checkout.unlock()
+    killed(living)
+    assert "removed" in checkout.unlock()
+    (checkout.folder / "locks" / "1.output.lock").write_text("x")
+    assert "by whom is not known; if" in checkout.unlock()
+    assert checkout.locks == {"1"}
+
+
 def test_a_fresh_lock_that_was_not_told_yet_is_kept(checkout: Checkout) -> None:
     checkout.dead("0")
     living = checkout.start(*checkout.command("0", told=False))
@@ -188,7 +200,10 @@ def test_runs_on_other_machines_and_their_locks_are_kept(
 
 def test_jobs_on_a_cluster_may_outlive_their_run(checkout: Checkout) -> None:
     checkout.dead("0", elsewhere=True)
-    assert "its jobs on other machines may be not" in checkout.unlock()
+    assert (
+        "its jobs on other machines may still run; if none does: snakemake --unlock"
+        in checkout.unlock()
+    )
     assert checkout.locks == {"0"}
 
 
