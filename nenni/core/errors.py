@@ -19,6 +19,14 @@ def refusal(where: str, problems: Iterable[tuple[tuple[int | str, ...], str]]) -
     return UserError("\n".join(": ".join(filter(None, line)) for line in told))
 
 
+def unnameable(error: UnicodeEncodeError) -> str:
+    """What to do about a name that the session's encoding has no letters for."""
+    return (
+        f"{error.object!a}: cannot be written in this session's encoding ({error.encoding}); "
+        "rename it, or set PYTHONUTF8=1"
+    )
+
+
 def in_a_line(error: Exception) -> str:
     """What an error says, on one line; its kind where it says nothing."""
     return " ".join(str(error).split()) or type(error).__name__
