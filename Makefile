@@ -4,24 +4,29 @@
 PYTHON ?= python3
 CONFIG ?= config/config.yaml
 CONSTRAINTS ?= constraints.txt
+MINUTES ?= 30
+SEED ?= 0
 BIN := .venv/bin
 INSTALLED := .venv/installed
+CONFIGFILE = $(if $(filter-out config/config.yaml,$(CONFIG)),--configfile "$$CONFIG")
+export CONFIG
 
-.PHONY: reproduce test test-slow lint docs config pages format verify clean
+.PHONY: reproduce test test-slow torture lint docs config pages format verify clean
 
 reproduce: $(INSTALLED)
-	@$(BIN)/python -m nenni check $(CONFIG)
-	@$(BIN)/python -m nenni unlock
-	$(BIN)/snakemake $(if $(filter-out config/config.yaml,$(CONFIG)),--configfile $(CONFIG))
-	$(BIN)/snakemake $(if $(filter-out config/config.yaml,$(CONFIG)),--configfile $(CONFIG)) \
-		--report report.html --quiet all
-	@$(BIN)/python -m nenni show --config $(CONFIG)
+	@$(BIN)/python -m nenni check "$$CONFIG"
+	$(BIN)/python -m snakemake $(CONFIGFILE)
+	$(BIN)/python -m snakemake $(CONFIGFILE) --report report.html --quiet all
+	@$(BIN)/python -m nenni show --config "$$CONFIG"
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+
+torture: $(INSTALLED)
+	$(BIN)/python workflow/scripts/torture.py --minutes $(MINUTES) --seed $(SEED)
 
 lint: $(INSTALLED) docs
 	$(BIN)/ruff format --check .

@@ -1,6 +1,7 @@
 """Command line: ``python -m hwmodel layers.json``."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -252,6 +253,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit status: 0, or 2 after a user's mistake, which is told in one line.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of layers, on any terminal
     try:
         if words[:1] == ["calibrate"]:
             return _calibrate(words[1:])

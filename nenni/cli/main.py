@@ -1,6 +1,7 @@
 """The command line: what people call, and the stages of the workflow."""
 
 import argparse
+import io
 import os
 import sys
 import traceback
@@ -19,7 +20,7 @@ from nenni.cli import (
     unlock,
     verify,
 )
-from nenni.core.errors import USER_MISTAKE, UserError
+from nenni.core.errors import USER_MISTAKE, UserError, unnameable
 from nenni.core.plugins import use_plugins
 
 COMMANDS = (
@@ -32,6 +33,7 @@ _BROKEN_PIPE = 128 + 13
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
+    _print_anything()
     parsed = _parse(words)
     try:
         for folder in getattr(parsed, "plugins", ()):
@@ -41,6 +43,8 @@ def main(words: list[str] | None = None) -> int:
         return status
     except UserError as error:
         return _mistake(str(error))
+    except UnicodeEncodeError as error:
+        return _mistake(unnameable(error))
     except SystemExit as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         return _mistake(
@@ -59,6 +63,12 @@ def _mistake(told: str) -> int:
     for line in told.splitlines():
         print(f"nenni: {line}", file=sys.stderr)  # noqa: T201
     return USER_MISTAKE
+
+
+def _print_anything() -> None:
+    """A terminal without UTF-8 shows the letters that it lacks as escapes."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _to_nobody() -> None:

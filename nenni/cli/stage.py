@@ -53,7 +53,7 @@ def run(parsed: argparse.Namespace) -> int:
     from importlib import import_module
 
     from nenni.core import plugins
-    from nenni.core.io import write_manifest
+    from nenni.run import manifests
     from nenni.run.job import Job
 
     for folder in config.get("plugins", ()):
@@ -62,12 +62,14 @@ def run(parsed: argparse.Namespace) -> int:
     for name, file in parsed.input:
         inputs.setdefault(name, []).append(file)
     job = Job(parsed.stage, config, inputs, dict(parsed.output))
+    if parsed.manifest:
+        manifests.check(job.checksums, Layout.folder_of(parsed.manifest))
     summary = import_module(f"nenni.run.stages.{parsed.stage}").run(job)
     if os.environ.get("RANK", "0") != "0":
         return 0
     if parsed.manifest:
         kept = [file for file in job.outputs.values() if file.parts[0] == parsed.manifest.parts[0]]
-        write_manifest(parsed.manifest, kept)
+        manifests.write(parsed.manifest, kept)
     print(f"{_label(parsed.stage, parsed.manifest)}: {summary}", flush=True)  # noqa: T201
     return 0
 

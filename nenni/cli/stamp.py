@@ -22,6 +22,6 @@ def add(commands: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> None:
     """Run the command."""
-    from nenni.core.io import write_manifest
+    from nenni.run import manifests
 
-    write_manifest(parsed.manifest, parsed.files)
+    manifests.write(parsed.manifest, parsed.files)

@@ -1,11 +1,10 @@
-"""``nenni verify``: find damaged or missing files of a run."""
+"""``nenni verify``: find damaged, lost or exchanged files of a run."""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
 from nenni.cli import arguments
-from nenni.core.errors import UserError
 
 
 def add(commands: Any) -> None:
@@ -13,27 +12,33 @@ def add(commands: Any) -> None:
     parser = arguments.command(
         commands,
         "verify",
-        "find damaged or missing files of a run",
-        "example: nenni verify results/mnist5k",
+        "find damaged, lost or exchanged files of a run",
+        "example: nenni verify results/mnist5k\n\n"
+        "A line for each file that is not as the workflow wrote it, and status 1. Its command\n"
+        "makes the file again where the workflow runs, with the run's --configfile if it has one.",
     )
-    parser.add_argument("results", type=Path, nargs="+", help="folders of runs")
+    parser.add_argument(
+        "results", type=Path, nargs="+", help="folders of runs, or single files of theirs"
+    )
     parser.set_defaults(run=run)
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Run the command; the status is 1 if something is wrong."""
-    from nenni.core.io import check_manifest
+    from nenni.run import manifests
 
-    problems, seen = [], 0
-    for folder in parsed.results:
-        manifests = sorted(folder.glob("manifests/**/*.sha256"))
-        if not manifests:
-            raise UserError(f"{folder}: holds no manifests; is it the folder of a run?")
-        for manifest in manifests:
-            problems += check_manifest(manifest)
+    found, seen = [], 0
+    for path in parsed.results:
+        folder = manifests.run_of(path)
+        if folder != path:
+            problem = manifests.problem(path)
+            found += [problem] if problem else []
             seen += 1
-    for problem in problems:
+        else:
+            found += manifests.problems(path)
+            seen += len(manifests.recorded(path))
+    for problem in found:
         print(problem)  # noqa: T201
-    if not problems:
-        print(f"{seen} manifests: all files are as they were written")  # noqa: T201
-    return 1 if problems else 0
+    if not found:
+        print(f"{seen} files: all as they were written")  # noqa: T201
+    return 1 if found else 0

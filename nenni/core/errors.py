@@ -33,6 +33,14 @@ def on_a_line(value: object) -> str:
     return text if text.isprintable() and len(text) <= _LONGEST else brief(text)
 
 
+def unnameable(error: UnicodeEncodeError) -> str:
+    """What to do about a name that the session's encoding has no letters for."""
+    return (
+        f"{error.object!a}: cannot be written in this session's encoding ({error.encoding}); "
+        "rename it, or set PYTHONUTF8=1"
+    )
+
+
 def in_a_line(error: Exception) -> str:
     """What an error says, on one line; its kind where it says nothing."""
     return " ".join(str(error).split()) or type(error).__name__

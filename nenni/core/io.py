@@ -163,29 +163,6 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_manifest(path: Path, files: list[Path]) -> None:
-    """Write the checksums of files in the format of ``sha256sum``."""
-    write_text(path, "".join(f"{sha256(file)}  {file.as_posix()}\n" for file in sorted(files)))
-
-
-def check_manifest(path: Path) -> list[str]:
-    """One line per file of a manifest that is missing or not what was written."""
-    problems = []
-    lines = path.read_text().splitlines()
-    if not lines:
-        problems.append(f"{path}: is damaged; {_AGAIN}")
-    for line in lines:
-        digest, _, name = line.partition("  ")
-        file = Path(name)
-        if len(digest) != 64 or not name:
-            problems.append(f"{path}: is damaged; {_AGAIN}")
-        elif not file.exists():
-            problems.append(f"{file}: is missing; run snakemake again")
-        elif sha256(file) != digest:
-            problems.append(f"{file}: is not what was written; {_AGAIN}")
-    return problems
-
-
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
     """Whatever fails while a file of the workflow is read is told with its name and remedy."""

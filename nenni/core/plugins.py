@@ -6,7 +6,7 @@ it is checked by :mod:`nenni.core.settings`.
 """
 
 import ast
-import os
+import stat
 import sys
 from collections.abc import Iterable
 from functools import cache
@@ -57,10 +57,8 @@ def use_plugins(folder: str | Path) -> None:
     UserError
         If it is no folder, has no plugins, or a plugin has the name of another.
     """
-    if not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises for what no path can be
-        raise UserError(f"plugins: there is no folder {on_a_line(folder)}")
     path = Path(folder).absolute()
-    if path.resolve() in (known.resolve() for known in _folders):
+    if _real(Path(folder)) in (known.resolve() for known in _folders):
         return
     found = {kind: [f.stem for f in sorted(_files(path / kind))] for kind in PACKAGES}
     if not any(found.values()):
@@ -73,6 +71,18 @@ def use_plugins(folder: str | Path) -> None:
             )
     _folders[path] = str(Path(folder))
     sys.path.append(str(path))
+
+
+def _real(folder: Path) -> Path:
+    """A folder without links in its path; a UserError if it is none, or no path can be so."""
+    try:
+        if stat.S_ISDIR(folder.stat().st_mode):
+            return folder.resolve()
+    except UnicodeEncodeError:
+        raise
+    except (OSError, ValueError):
+        pass
+    raise UserError(f"plugins: there is no folder {on_a_line(folder)}")
 
 
 def folders() -> list[Path]:

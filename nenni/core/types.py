@@ -122,7 +122,7 @@ def _wildcards(text: str) -> str:
 def _import_path(text: str) -> str:
     module, _, function = text.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), function)):
-        raise ValueError("should be MODULE:FUNCTION, or torchvision:NAME")
+        raise ValueError("a model of one's own should be MODULE:FUNCTION")
     return text
 
 

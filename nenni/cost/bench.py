@@ -113,7 +113,9 @@ def added_mib(run: Callable[[], object]) -> float:
     gc.collect()
     runtime.return_freed_memory()
     try:
-        Path("/proc/self/clear_refs").write_text("5")  # forgets the largest so far
+        Path("/proc/self/clear_refs").write_text(
+            "5", encoding="ascii"
+        )  # forgets the largest so far
     except OSError as error:
         raise UserError(f"memory is measured on Linux alone ({error})") from None
     before = _status("VmRSS")
@@ -123,5 +125,5 @@ def added_mib(run: Callable[[], object]) -> float:
 
 def _status(key: str) -> int:
     """A number of the process's status, in KiB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{key}:"))

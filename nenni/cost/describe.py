@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nenni.core.seeding import seeded
 from nenni.cost.matrix_products import products
 from nenni.data.batches import Data, image_batches
-from nenni.method.injection import noisy_layers, seed_noise
+from nenni.method.injection import noisy_layers
 from nenni.method.noise_base import Noise
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.method.projection_base import Projection
@@ -65,7 +66,6 @@ def describe(
     head = next(batches)
     model = copied(model)
     make_attention_explicit(model)
-    seed_noise(model, seed, "describe")
     found = {
         layer_name: layer
         for layer_name, layer in model.named_modules()
@@ -79,7 +79,7 @@ def describe(
         layer.register_forward_hook(_mask_hook(counts[layer_name]))
         for layer_name, layer in noisy.items()
     ]
-    with hooked(handles):
+    with hooked(handles), seeded(seed, "describe"):
         for batch in chain([head], batches) if noisy else ():
             model(batch)
     layers = []

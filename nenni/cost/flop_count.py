@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from fvcore.nn import FlopCountAnalysis
 from torch import Tensor, nn
 
+from nenni.core.seeding import seeded
 from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.networks.copying import copied
@@ -127,7 +128,8 @@ def _by_terms(model: nn.Module, image: Tensor) -> nn.Module:
     """Copy of a model whose injected layers are replaced by their terms on one image."""
     model = copied(model)
     calls: dict[NoisyLayer, list[_Call]] = {layer: [] for _, layer in noisy_layers(model)}
-    with hooked([layer.register_forward_hook(_record(found)) for layer, found in calls.items()]):
+    recorded = [layer.register_forward_hook(_record(found)) for layer, found in calls.items()]
+    with hooked(recorded), seeded("flop count"):
         model(image)
     terms = {layer: _Terms(layer, found) for layer, found in calls.items()}
     for name, layer in list(model.named_modules(remove_duplicate=False)):

@@ -17,11 +17,11 @@ from nenni.adversary.losses import margin
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.progress import Left
 from nenni.core.radius import shown
-from nenni.core.seeding import generator
+from nenni.core.seeding import generator, seeded
 from nenni.core.types import Count
 from nenni.evaluation.preconditions import check_data
 from nenni.evaluation.scoring import Scores, robust, score
-from nenni.evaluation.subject import UNSTEADY, Subject, Unsteady, at_random, drawn, examine
+from nenni.evaluation.subject import UNSTEADY, Subject, Unsteady, at_random, examine
 
 Table = dict[str, list[float]]
 """Columns of :func:`attack_images` for one batch and eps."""
@@ -99,7 +99,7 @@ def attack_images(
         If model and data do not go together (:mod:`nenni.evaluation.preconditions`), or the attack
         needs a gradient that the model does not give.
     """
-    kept = checkpoint.load() or {"tables": [], "notes": [], "unsteady": False}
+    kept = checkpoint.load(progress) or {"tables": [], "notes": [], "unsteady": False}
     subject = examine(model, images[:batch_size], eps=max(eps_grid), norm=attack.norm)
     if kept["unsteady"]:
         subject = at_random(subject, model)
@@ -235,7 +235,7 @@ def attack_batch(
         randomised=subject.randomised, leave=going is not None,
     )  # fmt: skip
     where = (seed, "attack", name, str(eps))
-    with warnings.catch_warnings(record=True) as caught, drawn(subject.model, *where, index):
+    with warnings.catch_warnings(record=True) as caught, seeded(*where, index):
         warnings.simplefilter("always")
         labels = y[hit]
         if attack.targeted and len(labels):
@@ -294,7 +294,7 @@ def _check_steady(subject: Subject, judge: Judge, lost: Tensor, clean: Tensor) -
         return
     apart = torch.zeros_like(judge.margin[lost])
     for i in range(_AGAIN):
-        with torch.no_grad(), drawn(subject.model, "steady", i):
+        with torch.no_grad(), seeded("steady", i):
             outputs = subject.model(judge.images[lost].clone())
         labels = judge.labels[lost]
         again = margin(outputs, labels) if outputs.dim() > 1 else (outputs != labels) * 2 - 1

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from nenni.adversary.outputs import changed
-from nenni.evaluation.subject import copied, drawn
+from nenni.core.seeding import seeded
+from nenni.evaluation.subject import copied
 
 _EXACTLY = 1e-4
 """Share of the outputs' deviation by which an answer to the same batch may change."""
@@ -31,7 +32,7 @@ def inconsistent(model: nn.Module, images: Tensor, attacked: Tensor) -> dict[str
         ``order``: the batch turned round, and asked twice.
     """
     apart, seen, alone, turned = (copied(model) or model for _ in range(4))
-    with drawn(model, "consistency"):
+    with seeded("consistency"):
         first = apart(attacked.clone())
         seen(images.clone())
         again = seen(attacked.clone())

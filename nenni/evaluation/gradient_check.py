@@ -7,9 +7,9 @@ from nenni.adversary.ball import unit
 from nenni.adversary.gradient import ascent, frozen
 from nenni.adversary.losses import objective
 from nenni.core.keyed import Keyed
-from nenni.core.seeding import generator
+from nenni.core.seeding import generator, seeded
 from nenni.core.types import Norm
-from nenni.evaluation.subject import Subject, drawn
+from nenni.evaluation.subject import Subject
 
 SCALES = (200, 50, 10)
 """Eps over the half-width of a difference."""
@@ -156,7 +156,7 @@ class _Margins:
     def _logits(self, points: Tensor) -> Tensor:
         passes = []
         for draw in range(self.draws):
-            with drawn(self.model, self.seed, "gradient check", draw):
+            with seeded(self.seed, "gradient check", draw):
                 passes.append(self.model(points.clone()))
         return torch.stack(passes).mean(0)
 

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from nenni.core.errors import UserError
+from nenni.core.seeding import seeded
 from nenni.data.batches import check_labels
 
 
@@ -31,7 +32,7 @@ def check_classifier(model: nn.Module, images: Tensor) -> int | None:
     _check_type(images)
     shape = tuple(images.shape)
     try:
-        with torch.random.fork_rng():
+        with seeded("preconditions"):
             outputs = model(images.clone())
     except Exception as error:
         what = f"{images.dtype} of shape {shape}"

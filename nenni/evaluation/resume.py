@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from nenni.core.checkpoint import Checkpoint
+from nenni.core.seeding import seeded
 from nenni.evaluation.attack_images import Table
-from nenni.evaluation.subject import copied, drawn
+from nenni.evaluation.subject import copied
 
 _PROBES, _NEAR = 8, 0.05
 """Points near the first image, and as many anywhere; how far from it."""
@@ -34,10 +35,9 @@ class Parts:
     """
 
     def __init__(self, file: str | Path | None, key: str, progress: Callable[[str], None]) -> None:
-        self._checkpoint, self._taken = Checkpoint(None if file is None else Path(file)), 0
-        self._state: dict[str, Any] = {"key": key, "parts": []}
-        kept = self._checkpoint.load()
-        if isinstance(kept, dict) and kept.get("key") == key:
+        self._checkpoint, self._taken = Checkpoint(None if file is None else Path(file), key), 0
+        self._state: dict[str, Any] = {"parts": []}
+        if (kept := self._checkpoint.load(progress)) is not None:
             self._state = kept
             progress(f"resumed after {len(kept['parts'])} parts")
 
@@ -77,7 +77,7 @@ def key_of(networks: Iterable[nn.Module], images: Tensor, settings: Any) -> str:
     for network in networks:
         asked = copied(network) or network
         digests += [f"{name} {_bytes_of(value)}" for name, value in network.state_dict().items()]
-        with drawn(asked, "key"):
+        with seeded("key"):
             with torch.no_grad():
                 digests.append(digest([asked(images.clone())]))
             digests += _slopes(asked, images[:1])

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from nenni.adversary.losses import margin
 from nenni.adversary.outputs import classes
-from nenni.evaluation.subject import drawn
+from nenni.core.seeding import seeded
 
 WORST = "all attacks"
 """Row of a suite: the least over its attacks per image."""
@@ -39,7 +39,7 @@ def score(model: nn.Module, x: Tensor, y: Tensor, draws: int, *where: int | str)
     """
     predictions, margins = [], []
     for draw in range(draws):
-        with drawn(model, *where, draw):
+        with seeded(*where, draw):
             outputs = model(x.clone())
         usable = outputs.isfinite().flatten(1).all(1) if outputs.dim() > 1 else outputs >= 0
         predictions.append(torch.where(usable, classes(outputs), -1))

@@ -1,7 +1,5 @@
 """What a network is before it is attacked: whether its answers are its own for each image."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -13,11 +11,11 @@ from nenni.adversary.fast_copy import faster
 from nenni.adversary.outputs import changed
 from nenni.core.errors import UserError
 from nenni.core.keyed import Keyed
-from nenni.core.seeding import derive_seed, generator
+from nenni.core.seeding import generator, seeded
 from nenni.core.types import Norm
 from nenni.evaluation.memory import found_in_answers
 from nenni.evaluation.preconditions import check_classifier
-from nenni.method.injection import is_randomised, noisy_layers, seed_noise
+from nenni.method.injection import is_randomised, noisy_layers
 from nenni.networks import copying
 
 _SEVERAL = 32
@@ -107,7 +105,7 @@ def _examined(model: nn.Module, images: Tensor, eps: float, norm: Norm) -> Subje
     if varies(pristine or model, images, eps, norm):
         return of(model, model, randomised=True)
     if pristine is not None:
-        with drawn(trial, "memory"):
+        with seeded("memory"):
             else_than_images = found_in_answers(pristine, images, eps=eps, norm=norm)
         if else_than_images == "chance":
             return of(model, model, randomised=True)
@@ -189,12 +187,12 @@ def varies(model: nn.Module, images: Tensor, eps: float, norm: Norm) -> bool:
     points = torch.cat([images, ball.uniform(draws.at(0)), ball.border(draws.at(1))])
     outputs = []
     for i in range(2):
-        with drawn(model, "probe", i):
+        with seeded("probe", i):
             outputs.append((copied(model) or model)(points.clone()))
     if not torch.equal(outputs[0].nan_to_num(), outputs[1].nan_to_num()):
         return True
     same = copied(model) or model
-    with drawn(model, "probe"):
+    with seeded("probe"):
         passes = [same(points.clone()) for _ in range(3)]
     return not torch.equal(passes[1].nan_to_num(), passes[2].nan_to_num())
 
@@ -210,15 +208,6 @@ def depends_on_batch(model: nn.Module, images: Tensor) -> bool:
     alone = torch.cat([model(image.clone()) for image in some.split(1)])
     shares = (changed(alone, z, _ROUNDING).double().mean() for z in (together, turned))
     return any(float(share) > _FEW for share in shares)
-
-
-@contextmanager
-def drawn(model: nn.Module, *purpose: int | str) -> Iterator[None]:
-    """Fix what a randomised model draws within, from its own layers or the global state."""
-    seed_noise(model, *purpose)
-    with torch.random.fork_rng():
-        torch.manual_seed(derive_seed(*purpose, "global"))
-        yield
 
 
 def copied(model: nn.Module | None) -> nn.Module | None:

@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nenni.core.seeding import seeded
 from nenni.method.allocation import allocate
-from nenni.method.injection import seed_noise, set_fractions
+from nenni.method.injection import set_fractions
 from nenni.networks.modes import evaluating
 
 REACHES = (0.25, 0.125)
@@ -106,8 +107,7 @@ def measured_rises(
 @torch.no_grad()
 def mean_loss(model: nn.Module, images: Tensor, labels: Tensor, batch_size: int = 250) -> float:
     """Mean cross entropy in eval mode, on the same draws of a randomised network each time."""
-    seed_noise(model, "mean loss")
-    with evaluating(model):
+    with evaluating(model), seeded("mean loss"):
         losses = [
             F.cross_entropy(model(x), y, reduction="sum")
             for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True)

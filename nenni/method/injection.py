@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from nenni.core.errors import UserError
-from nenni.core.seeding import derive_seed, generator
+from nenni.core.seeding import generator
 from nenni.data.batches import Data, one_image
 from nenni.method.noisy_conv2d import NoisyConv2d
 from nenni.method.noisy_layer import LayerPath, NoisyLayer
@@ -177,24 +177,6 @@ def is_randomised(model: nn.Module) -> bool:
     """Whether two forward passes on the same input may differ."""
     choices = [layer.choices for _, layer in noisy_layers(model)]
     return any(c.selection.randomised or c.noise.randomised for c in choices)
-
-
-def seed_noise(model: nn.Module, *purpose: int | str) -> None:
-    """Restart the draws of a randomised defence, so that what follows is reproducible."""
-    for name, layer in noisy_layers(model):
-        layer.draws.seed(derive_seed(*purpose, name))
-
-
-def noise_states(model: nn.Module) -> dict[str, Tensor]:
-    """Where the draws of a randomised defence are, layer by layer."""
-    layers = noisy_layers(model)
-    return {name: layer.draws.on(layer.P.device).get_state() for name, layer in layers}
-
-
-def restore_noise(model: nn.Module, states: dict[str, Tensor]) -> None:
-    """Go on with the draws where :func:`noise_states` found them."""
-    for name, layer in noisy_layers(model):
-        layer.draws.on(layer.P.device).set_state(states[name])
 
 
 def _chosen(

@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 
@@ -23,9 +22,7 @@ class Noise(ABC):
     randomised: ClassVar[bool] = False
 
     @abstractmethod
-    def value(
-        self, z: Tensor, z_tilde: Tensor, deviation: Tensor, generator: torch.Generator
-    ) -> Tensor:
+    def value(self, z: Tensor, z_tilde: Tensor, deviation: Tensor) -> Tensor:
         """What the non-essential neurons get, of the shape of `z`."""
 
     def approximations(self) -> int:

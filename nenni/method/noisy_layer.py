@@ -6,7 +6,6 @@ from typing import Any, Literal, Self
 import torch
 from torch import Tensor, nn
 
-from nenni.method.draws import Draws
 from nenni.method.geometry import Geometry
 from nenni.method.mixing import mix, with_gradient_of
 from nenni.method.quantise import NOT_ROUNDED, on_rounded, quantise, quantise_weight
@@ -42,8 +41,6 @@ class NoisyLayer(nn.Module):
         of z. Set by :func:`nenni.method.injection.set_path`.
     temperature : float
         Width of the soft mask, in standard deviations of a sample's scores.
-    draws : Draws
-        The random numbers of a randomised selection or noise.
     batch_norm : tuple
         The batch norm that follows the layer, or nothing.
     """
@@ -72,7 +69,6 @@ class NoisyLayer(nn.Module):
         self.choices = choices
         self.path: LayerPath = "injected"
         self.temperature = TEMPERATURE
-        self.draws = Draws()
         self.batch_norm = () if batch_norm is None else (batch_norm,)
         kind: dict[str, Any] = {"device": wrapped.weight.device, "dtype": wrapped.weight.dtype}
         n, pool = wrapped.weight.shape[0], choices.noise.approximations()
@@ -183,7 +179,7 @@ class NoisyLayer(nn.Module):
         z : Tensor
             z~, or the exact z where the selection judges that.
         """
-        mask = self.choices.selection.mask(self.score(z.detach()), self.draws.on(z.device))
+        mask = self.choices.selection.mask(self.score(z.detach()))
         return self.geometry.channels_restored(mask)
 
     def soft_mask(self, z: Tensor, temperature: float) -> Tensor:
@@ -199,7 +195,7 @@ class NoisyLayer(nn.Module):
             Width of the sigmoid, see :func:`nenni.method.score.soft_step`.
         """
         score, selection = self.score(z), self.choices.selection
-        mask = selection.mask(score.detach(), self.draws.on(z.device))
+        mask = selection.mask(score.detach())
         margin = selection.margin(score, mask)
         soft = mask.to(z) if margin is None else soft_step(score, margin, temperature)
         return self.geometry.channels_restored(soft)
@@ -220,8 +216,7 @@ class NoisyLayer(nn.Module):
             return z_tilde
         z = self.essential(x)
         judged = z if self.choices.selection.judges_exact else z_tilde
-        draws = self.draws.on(x.device)
-        other = self.choices.noise.value(z, z_tilde, self.error_deviation, draws)
+        other = self.choices.noise.value(z, z_tilde, self.error_deviation)
         if self.path == "soft":
             m = self.soft_mask(judged, self.temperature)
             return m * z + (1 - m) * other
@@ -229,7 +224,7 @@ class NoisyLayer(nn.Module):
 
     def _by_one_of_pool(self, x: Tensor) -> Tensor:
         """z~ of each sample by an approximation drawn for it, independent of the others."""
-        drawn = self.draws.indices(self.pool, len(x), x.device)
+        drawn = torch.randint(self.pool, (len(x),), device=x.device)
         rows = [(drawn == i).nonzero()[:, 0] for i in range(self.pool)]
         parts = [self.approximate(x[some], i) for i, some in enumerate(rows) if len(some)]
         if not parts:

@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from dataclasses import fields
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 Tile = tuple[int | None, int | None]
@@ -35,7 +34,7 @@ class Selection(ABC):
     calibrated: ClassVar[bool] = False
 
     @abstractmethod
-    def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
+    def mask(self, score: Tensor) -> Tensor:
         """Boolean mask of the shape of `score`."""
 
     @abstractmethod

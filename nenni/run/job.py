@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,16 @@ class Job:
             raise UserError(f"{self.stage}: needs --output {name}=FILE")
         return self.outputs[name]
 
+    @cached_property
+    def checksums(self) -> dict[Path, str]:
+        """Those of the inputs that are there."""
+        return {f: sha256(f) for files in self.inputs.values() for f in files if f.is_file()}
+
     def checkpoint_file(self) -> Path:
         """File for unfinished work, named after everything that the result depends on."""
-        inputs = [f"{name}={sha256(f)}" for name, files in self.inputs.items() for f in files]
+        inputs = [
+            f"{name}={self.checksums[f]}" for name, files in self.inputs.items() for f in files
+        ]
         outputs = [f"{name}={path}" for name, path in self.outputs.items()]
         key = provenance.key(self.stage, self.config, inputs, outputs)
         return CHECKPOINTS / f"{key}.pt"

@@ -74,6 +74,11 @@ class Layout:
         return f"logs/{self.run}/{'/'.join(job)}.log"
 
     @staticmethod
+    def folder_of(manifest: Path) -> Path:
+        """Folder of the run that a manifest belongs to."""
+        return Path(*manifest.parts[:2])
+
+    @staticmethod
     def job_of(manifest: Path) -> tuple[str, ...]:
         """What :meth:`manifest` was told of the job whose checksums a file holds."""
         return manifest.with_suffix("").parts[3:]

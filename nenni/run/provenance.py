@@ -7,6 +7,8 @@ inputs, compared by checksum, and each checkpoint is named after their contents.
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +68,14 @@ def relative(file: Path) -> str:
 
 
 def _imports(file: Path, folders: list[Path]) -> list[Path]:
-    modules = own_modules.imports(file)
-    paths = [ROOT / Path(*m.split(".")) for m in modules if m.split(".")[0] in FIRST_PARTY]
-    found = [p.with_suffix(".py") for p in paths if p.with_suffix(".py").exists()]
-    return found + [
-        f for m in modules for folder in folders for f in own_modules.sources(folder, m)
-    ]
+    own = (own_modules.sources(folder, m) for folder in folders for m in own_modules.imports(file))
+    return [*_of_this_project(file), *chain.from_iterable(own)]
+
+
+@cache
+def _of_this_project(file: Path) -> list[Path]:
+    modules = (module.split(".") for module in own_modules.imports(file))
+    paths = (
+        ROOT.joinpath(*names).with_suffix(".py") for names in modules if names[0] in FIRST_PARTY
+    )
+    return [path for path in paths if path.exists()]

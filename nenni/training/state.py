@@ -9,7 +9,6 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from nenni.core.seeding import generator
 from nenni.data.split import Images
-from nenni.method.injection import noise_states, restore_noise, seed_noise
 from nenni.training.history import Tensors
 from nenni.training.recipe import Recipe
 
@@ -82,28 +81,25 @@ class Epoch:
 
     @classmethod
     def start(cls, task: Task, number: int) -> "Epoch":
-        """Its beginning; the draws of the network's own noise begin anew too."""
+        """Its beginning."""
         names = ("order", "shift", "attack")
         draws = {name: generator(*task.purpose, name, number) for name in names}
-        seed_noise(task.model, *task.purpose, "noise", number)
         order = torch.randperm(len(task.data["train"]), generator=draws["order"])
         return cls(number, order, draws, torch.zeros(2, dtype=torch.float64, device=task.device))
 
-    def kept(self, model: nn.Module) -> dict[str, Any]:
-        """What a checkpoint holds of it, and of the draws of the network's noise."""
+    def kept(self) -> dict[str, Any]:
+        """What a checkpoint holds of it."""
         return {
             "step": self.step,
             "sums": self.sums,
-            "noise": noise_states(model),
             "draws": {name: draws.get_state() for name, draws in self.draws.items()},
         }
 
-    def restore(self, kept: dict[str, Any], model: nn.Module) -> None:
+    def restore(self, kept: dict[str, Any]) -> None:
         """Go on where :meth:`kept` was called."""
         self.step, self.sums = kept["step"], kept["sums"].to(self.sums.device)
         for name, state in kept["draws"].items():
             self.draws[name].set_state(state)
-        restore_noise(model, kept["noise"])
 
 
 @dataclass
@@ -159,7 +155,7 @@ class State:
             "history": self.history,
             "best": self.best,
             "best_epoch": self.best_epoch,
-            "inside": None if epoch is None else epoch.kept(self.model),
+            "inside": None if epoch is None else epoch.kept(),
         }
 
     def restore(self, kept: dict[str, Any]) -> None:

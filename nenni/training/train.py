@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.errors import UserError
 from nenni.core.progress import Left
+from nenni.core.seeding import seeded
 from nenni.data.split import Images
 from nenni.training.history import Trained, epoch_line
 from nenni.training.processes import (
@@ -75,7 +76,7 @@ def train(
         model.to(memory_format=torch.channels_last)
     task = Task(model, parallel(model), data, recipe, purpose)
     state, inside = State.start(model, recipe, parameters), None
-    if (kept := checkpoint.load()) is not None:
+    if (kept := checkpoint.load(progress)) is not None:
         state.restore(kept)
         inside = kept["inside"]
         at = "" if inside is None else f", step {inside['step']}/{task.epoch_steps} of the next"
@@ -84,7 +85,7 @@ def train(
     for number in range(len(state.history), recipe.epochs):
         started, epoch = time.perf_counter(), Epoch.start(task, number)
         if inside is not None:
-            epoch.restore(inside, model)
+            epoch.restore(inside)
         sums = run_epoch(task, state, epoch, checkpoint, progress)
         if inside is None:
             seconds.append(time.perf_counter() - started)
@@ -119,7 +120,8 @@ def run_epoch(
     batches = epoch.order.split(task.recipe.batch_size)[epoch.step :]
     mine = task.data["train"].batches([share(batch) for batch in batches])
     for batch, (x, y) in zip(batches, mine, strict=True):
-        epoch.sums += train_step(task, state, first + epoch.step, x, y, len(batch), epoch.draws)
+        with seeded(*task.purpose, "noise", first + epoch.step, rank()):
+            epoch.sums += train_step(task, state, first + epoch.step, x, y, len(batch), epoch.draws)
         epoch.step += 1
         if rank() == 0 and time.perf_counter() - saved > CHECKPOINT_SECONDS:
             _check(epoch.sums, epoch.number, task.recipe)

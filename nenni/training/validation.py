@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from nenni.core.seeding import generator
+from nenni.core.seeding import generator, seeded
 from nenni.data.split import Images, in_turn
-from nenni.method.injection import seed_noise
 from nenni.training.state import Task
 
 _BATCH = 500
@@ -23,15 +22,15 @@ def validate(task: Task, model: nn.Module) -> dict[str, float]:
     """
     recipe, train, val = task.recipe, task.data["train"], task.data["val"]
     model.eval()
-    seed_noise(model, *task.purpose, "validate")
-    found = {"val_clean": accuracy(model, val, len(val))}
-    if recipe.attack is not None:
-        draws, right = generator(*task.purpose, "validate"), 0
-        for x, y in val.batches(in_turn(len(val), _BATCH)):
-            adversarial = recipe.attack(model, x, y, recipe.eps, draws)
-            right += int(_right(model, adversarial, y))
-        found["val_robust"] = right / len(val)
-    return {"train_clean": accuracy(model, train, min(len(train), len(val))), **found}
+    with seeded(*task.purpose, "validate"):
+        found = {"val_clean": accuracy(model, val, len(val))}
+        if recipe.attack is not None:
+            draws, right = generator(*task.purpose, "validate"), 0
+            for x, y in val.batches(in_turn(len(val), _BATCH)):
+                adversarial = recipe.attack(model, x, y, recipe.eps, draws)
+                right += int(_right(model, adversarial, y))
+            found["val_robust"] = right / len(val)
+        return {"train_clean": accuracy(model, train, min(len(train), len(val))), **found}
 
 
 def accuracy(model: nn.Module, images: Images, n: int) -> float:

@@ -5,7 +5,8 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -17,6 +18,8 @@ class Project:
     """A folder with the project's code, whose default config is the tiny one."""
 
     folder: Path
+    python: str = sys.executable
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def copy(cls, folder: Path) -> "Project":
@@ -31,12 +34,12 @@ class Project:
 
     def command(self, module: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
         environment = os.environ | {"PYTHONPATH": str(self.folder), "NO_COLOR": "1"}
-        return [sys.executable, "-m", module, *arguments], environment
+        return [self.python, "-m", module, *arguments], environment | dict(self.environment)
 
     def run(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         words, environment = self.command(module, *arguments)
         return subprocess.run(
-            words, env=environment, cwd=self.folder, capture_output=True, text=True
+            words, env=environment, cwd=self.folder, capture_output=True, encoding="utf-8"
         )
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:

@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 from pathlib import Path
 from typing import Any, get_args
@@ -199,3 +200,14 @@ def test_a_plan_that_cannot_be_made_leaves_nothing(
     assert main([*words, "--operations", str(tmp_path / "o.csv")]) == 2
     assert "the platform cannot run 32 bits" in capsys.readouterr().err
     assert [file.name for file in tmp_path.iterdir()] == ["layers.json"]
+
+
+def test_letters_that_the_terminal_lacks_are_escaped(
+    tmp_path: Path, network_json: Any, layer_dict: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "layers.json"
+    path.write_text(json.dumps(network_json(layer_dict(None, name="größe"))), encoding="utf-8")
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", shown)
+    assert main([str(path), "--preset", "server_cpu"]) == 0
+    assert b"gr\\xf6\\xdfe" in shown.buffer.getvalue()  # type: ignore[attr-defined]

@@ -4,12 +4,17 @@ Of a mistake there is one clear message, which names file and key.
 """
 
 import math
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from workflow_project import Project
 
-SLOW = pytest.mark.slow  # their messages are those of tests/nenni/run/
+SLOW = pytest.mark.slow  # mistakes: their messages are those of tests/nenni/run/
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +118,78 @@ def test_values_that_would_fail_in_a_job_start_none(project: Project) -> None:
         project.config.write_text(text)
     assert not (project.folder / "results").exists()
     assert not (project.folder / "logs").exists()
+
+
+NO_UTF8 = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+def test_jobs_run_the_same_python_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    """Another Python, first on the PATH, does nothing."""
+    project = Project.copy(tmp_path / 'it\'s a $HOME `x` "q" [z]* ;& ü \\n #%20 -- end')
+    (project.folder / "env").symlink_to(sys.prefix)
+    python = project.folder / "env" / Path(sys.executable).relative_to(sys.prefix)
+    other = tmp_path / "bin" / "python"
+    other.parent.mkdir()
+    other.write_text("#!/bin/sh\nexit 3\n")
+    other.chmod(0o755)
+    path = os.pathsep.join([str(other.parent), os.environ["PATH"]])
+    project = replace(project, python=str(python), environment={"PATH": path})
+    done = project.run("snakemake", "--cores", "1", "results/tiny/data/digits.safetensors")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project.folder / "results/tiny/data/digits.safetensors").exists()
+
+
+def test_a_folder_that_snakemake_takes_for_a_wildcard_is_told(tmp_path: Path) -> None:
+    done = Project.copy(tmp_path / "a {b}").run("snakemake", "-n")
+    assert "a {b}: Snakemake takes braces for wildcards; rename the folder" in done.stdout
+
+
+@SLOW
+def test_configs_data_and_plugins_of_any_name(tmp_path: Path) -> None:
+    project = Project.copy(tmp_path / "project")
+    name = 'it\'s a $HOME `x` "q" [z]* ;& ü \\n #%20 -- end'
+    schedule = project.folder / name / "schedule" / "half.py"
+    schedule.parent.mkdir(parents=True)
+    schedule.write_text(
+        '"""Half."""\n\n__all__ = ["half"]\n\n\n'
+        'def half(step: int, steps: int) -> float:\n    """Half of the rate."""\n    return 0.5\n'
+    )
+    images = np.arange(100 * 64, dtype=np.uint8).reshape(100, 8, 8)
+    np.savez(project.folder / f"{name}.npz", x=images, y=np.arange(100) % 3)
+    config = yaml.safe_load(project.config.read_text(encoding="utf-8"))
+    config["plugins"] = [name]
+    config["data"]["digits"] = {
+        "data": {"name": "npz", "train": f"{name}.npz"}, "train": 60, "val": 20, "test": 20
+    }  # fmt: skip
+    config["recipes"]["at"] |= {"epochs": 1, "schedule": {"name": "half"}}
+    own = project.folder / f"{name}.yaml"
+    own.write_text(yaml.safe_dump(config), encoding="utf-8")
+    target = "results/tiny/bases/at/seed0/weights.safetensors"
+    done = project.run("snakemake", "--cores", "1", "--configfile", own.name, "--", target)
+    assert done.returncode == 0, done.stdout + done.stderr
+    to_do = project.to_do("--configfile", own.name, "--", target)
+    assert to_do == set()
+
+
+def test_sources_and_configs_are_read_in_any_locale(tmp_path: Path) -> None:
+    project = replace(Project.copy(tmp_path / "ü"), environment=NO_UTF8)
+    project.config.write_text(
+        f"# ü\n{project.config.read_text(encoding='utf-8')}", encoding="utf-8"
+    )
+    done = project.run("snakemake", "-n", "results/tiny/data/digits.safetensors")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert project.run("nenni", "check", "config/config.yaml").returncode == 0
+
+
+def test_a_file_that_the_locale_cannot_name_is_told(tmp_path: Path) -> None:
+    project = replace(Project.copy(tmp_path / "project"), environment=NO_UTF8)
+    text = project.config.read_text(encoding="utf-8")
+    project.config.write_text(f"plugins: [ü]\n{text}", encoding="utf-8")
+    told = "cannot be written in this session's encoding (ascii); rename it, or set PYTHONUTF8=1"
+    for done in (
+        project.run("snakemake", "-n"),
+        project.run("nenni", "check", "config/config.yaml"),
+    ):
+        assert done.returncode != 0
+        assert told in done.stdout + done.stderr
+        assert "Traceback" not in done.stdout + done.stderr

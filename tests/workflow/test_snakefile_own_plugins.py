@@ -34,7 +34,7 @@ class EverySecond(Selection):
     judges: ClassVar[Literal["approximate", "exact", "nothing"]] = "nothing"
     ranks: ClassVar[bool] = False
 
-    def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
+    def mask(self, score: Tensor) -> Tensor:
         channels = torch.arange(score.shape[1]) % PERIOD == self.first
         return channels.view(1, -1, *(1,) * (score.dim() - 2)).expand(score.shape)
 

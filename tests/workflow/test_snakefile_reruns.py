@@ -1,7 +1,8 @@
 """What each change re-runs, and what it leaves alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -172,7 +173,23 @@ CODE_CHANGES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("change", CONFIG_CHANGES)
+SLOW = {
+    "nenni/adversary/attacks/ddn.py", "nenni/adversary/attacks/square.py",
+    "nenni/adversary/surrogates/bpda.py", "nenni/method/selection/random.py",
+    "nenni/results/figure_style.py",
+    "the steps of the attack in training", "the fit's learning rate", "a budget",
+    "a figure's style", "a surrogate of an attack", "the diagnostics' examples",
+    "bases/standard/seed9/weights.safetensors",
+}  # fmt: skip
+"""More of a kind: others stand for them, and for each stage test_provenance.py, test_slices.py."""
+
+
+def some(cases: Iterable[str]) -> list[Any]:
+    """Cases of which those that others stand for are in the slow set."""
+    return [pytest.param(c, marks=pytest.mark.slow) if c in SLOW else c for c in cases]
+
+
+@pytest.mark.parametrize("change", some(CONFIG_CHANGES))
 def test_a_change_of_the_config(finished: Project, change: str) -> None:
     old, new, expected = CONFIG_CHANGES[change]
     text = finished.config.read_text()
@@ -185,17 +202,7 @@ def test_a_change_of_the_config(finished: Project, change: str) -> None:
     assert found == expected
 
 
-SLOW = {
-    f"nenni/{part}.py"
-    for part in ("adversary/attacks/ddn", "adversary/attacks/square", "method/selection/random")
-}
-"""More of a kind: of fgsm and tap_shared too, and of each stage in test_provenance.py."""
-
-
-@pytest.mark.parametrize(
-    "file",
-    [pytest.param(f, marks=pytest.mark.slow) if f in SLOW else f for f in CODE_CHANGES],
-)
+@pytest.mark.parametrize("file", some(CODE_CHANGES))
 def test_a_change_of_the_code(finished: Project, file: str) -> None:
     path = finished.folder / file
     text = path.read_text()
@@ -214,30 +221,43 @@ def test_touching_every_file_changes_nothing(finished: Project) -> None:
     assert finished.to_do() == set()
 
 
-def test_a_deleted_result_is_made_again_in_the_same_bytes(finished: Project) -> None:
+def test_a_damaged_result_is_found_and_made_again_in_the_same_bytes(finished: Project) -> None:
     before = finished.results()
-    file = finished.folder / "results/tiny/tables/sweep.csv"
+    name = "results/tiny/tables/sweep.csv"
+    file = finished.folder / name
     file.write_text(file.read_text()[:-9])
     damaged = finished.run("nenni", "verify", "results/tiny")
     assert damaged.returncode == 1
-    assert "results/tiny/tables/sweep.csv: is not what was written; delete it" in damaged.stdout
+    told = f"{name}: is not what was written; `snakemake --force {name}` makes it again"
+    assert told in damaged.stdout
     assert finished.to_do() == {"figure noise_intensity"}
-    file.unlink()
-    assert finished.run("snakemake").returncode == 0
+    assert finished.run("snakemake", "--force", name).returncode == 0
     assert finished.run("nenni", "verify", "results/tiny").returncode == 0
     assert finished.results() == before
+    assert finished.to_do() == set()
 
 
-def test_a_damaged_input_is_named(finished: Project, tmp_path: Path) -> None:
-    weights = finished.folder / "results/tiny/bases/standard/seed9/weights.safetensors"
-    good = weights.read_bytes()
-    weights.write_bytes(good[:-100])
-    try:
-        failed = finished.run("snakemake")
-        output = failed.stdout + failed.stderr
-        assert failed.returncode != 0
-        assert f"nenni: {weights.relative_to(finished.folder)}: is damaged" in output
-        assert "Traceback" not in output
-    finally:
-        weights.write_bytes(good)
+DAMAGED_INPUTS = {
+    "bases/standard/seed9/weights.safetensors": (b"", "experiments/at/topk/seed0/attacks/transfer.csv"),
+    "experiments/at/topk/seed0/layers.json": (b"0", "experiments/at/topk/seed0/cost/energy.csv"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("file", some(DAMAGED_INPUTS))
+def test_nothing_is_made_from_a_damaged_input(finished: Project, file: str) -> None:
+    """The next jobs are asked for, find the damage, name it and the command; which is right."""
+    before, (digit, of_it) = finished.results(), DAMAGED_INPUTS[file]
+    name, product = f"results/tiny/{file}", finished.folder / "results/tiny" / of_it
+    path = finished.folder / name
+    content = path.read_bytes()
+    where = content.rindex(digit, 0, len(content) - 1)
+    path.write_bytes(content[:where] + bytes([content[where] ^ 1]) + content[where + 1 :])
+    product.unlink()
+    failed = finished.run("snakemake", str(product.relative_to(finished.folder)))
+    output = failed.stdout + failed.stderr
+    assert failed.returncode != 0
+    assert f"{name}: is not what was written; `snakemake --force {name}` makes it again" in output
+    assert "Traceback" not in output
+    assert finished.run("snakemake", "--force", name).returncode == 0
     assert finished.run("snakemake").returncode == 0
+    assert finished.results() == before

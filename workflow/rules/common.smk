@@ -1,21 +1,31 @@
 # Reads the config and turns it into what the rules ask for. No rule stands here.
+import shlex
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
 import hwmodel
 from nenni.run.config_file import load_claims, load_config, with_types
-from nenni.core.errors import UserError
+from nenni.core.errors import UserError, unnameable
 from nenni.run.experiment import Experiment
-from nenni.run.locks import note_owner
+from nenni.run import locks
 from nenni.run.plan import COLLECTED, OF_BASES, Files, Plan
 from nenni.run.provenance import relative, stage_files
 from nenni.run.slices import Slices, canonical
 
+if {"{", "}"} & set(str(Path.cwd())):
+    raise WorkflowError(f"{Path.cwd()}: Snakemake takes braces for wildcards; rename the folder")
+
 if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
-    shell.prefix(f"PATH={Path(sys.executable).parent}:$PATH; ")
+    PYTHON_FOLDER = str(Path(sys.executable).parent)
+    if ":" in PYTHON_FOLDER:
+        raise WorkflowError(
+            f"{PYTHON_FOLDER}: PATH holds no folder with a colon; move the environment"
+        )
+    shell.prefix(f"PATH={shlex.quote(PYTHON_FOLDER)}:$PATH; ")
 
 CONFIG_FOLDER = Path(workflow.basedir).parent / "config"
 
@@ -48,6 +58,22 @@ try:
     PLAN, SLICES = read_plan()
 except UserError as error:
     raise WorkflowError(str(error)) from None
+except UnicodeEncodeError as error:
+    raise WorkflowError(unnameable(error)) from None
+
+NOTE = None
+if workflow.is_main_process and not workflow.output_settings.dryrun:
+    NOTE, TOLD = locks.begin(Path(".snakemake"))
+    for line in TOLD:
+        logger.warning(line)
+
+
+def tell_locks():
+    """Note which lock files are this run's: Snakemake has just written them."""
+    files = getattr(workflow.persistence, "_lockfile", None)  # none where a database holds them
+    if NOTE and files:
+        NOTE.tell_locks([Path(file) for file in files.values()], elsewhere=workflow.non_local_exec)
+
 
 FILES = Files(PLAN)
 L = FILES.layout

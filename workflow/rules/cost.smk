@@ -48,10 +48,11 @@ rule cost_experiment:
     message:
         "hardware {wildcards.base}/{wildcards.defence}/seed{wildcards.seed}"
     shell:
-        "python -m hwmodel {input.layers} {params.cfg} --operations {output.operations}"
+        "python -m nenni verify {input.layers} > {log}"
+        " && python -m hwmodel {input.layers} {params.cfg} --operations {output.operations}"
         " --reductions {output.reductions} --latency {output.latency} --energy {output.energy}"
         " --crossover {output.crossover} --speedup {output.speedup}"
-        " --roofline {output.roofline} --traffic {output.traffic} > {log} 2>&1"
+        " --roofline {output.roofline} --traffic {output.traffic} >> {log} 2>&1"
         " && python -m nenni stamp {output.manifest} {output.operations} {output.reductions}"
         " {output.latency} {output.energy} {output.crossover} {output.speedup}"
         " {output.roofline} {output.traffic} 2>> {log}"

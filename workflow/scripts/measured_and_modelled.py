@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/reference/cost"))
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "preset.toml").write_text(arguments.preset.read_text())
+    (arguments.out / "preset.toml").write_bytes(arguments.preset.read_bytes())
     preset = hwmodel.load_preset(str(arguments.preset))
     model = load(arguments.weights)
     known = architecture_of(model)

@@ -23,10 +23,11 @@ import nenni
 from nenni.core import runtime
 from nenni.core.errors import UserError
 from nenni.core.io import read_csv, write_csv
+from nenni.core.seeding import seeded
 from nenni.data.split import InMemory
 from nenni.evaluation.statistics import wilson
 from nenni.method.fit import fit, set_thresholds
-from nenni.method.injection import inject, is_randomised, noisy_layers, seed_noise
+from nenni.method.injection import inject, is_randomised, noisy_layers
 from nenni.method.report import report
 from nenni.method.spec import Choices, InjectionSpec
 from nenni.training.validation import accuracy
@@ -166,8 +167,8 @@ def judge(
     for _, layer in noisy_layers(noisy):
         layer.choices = choices
     set_thresholds(noisy, fitting.split(BATCH))
-    seed_noise(noisy, 0, "report")
-    table = report(noisy, images[:REPORT_IMAGES], batch_size=BATCH)
+    with seeded(0, "report"):
+        table = report(noisy, images[:REPORT_IMAGES], batch_size=BATCH)
     draws = DRAWS if is_randomised(noisy) else 1
     wrong = sum(errors(noisy, images, labels, draw) for draw in range(draws)) / draws
     means = table[["relative_error", "recall", "fraction"]].mean().to_dict()
@@ -176,8 +177,8 @@ def judge(
 
 def errors(model: nn.Module, images: Tensor, labels: Tensor, draw: int = 0) -> int:
     """Number of images that are classified wrongly, on one draw of a randomised network."""
-    seed_noise(model, 0, "test", draw)
-    right = accuracy(model, InMemory.of(images, labels), len(images))
+    with seeded(0, "test", draw):
+        right = accuracy(model, InMemory.of(images, labels), len(images))
     return round((1 - right) * len(images))
 
 

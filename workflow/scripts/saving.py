@@ -34,10 +34,10 @@ BASELINES = {32: "fp32", 16: "fp16", 8: "int8"}
 
 def main() -> None:
     """Count, and write table and page."""
-    found = count(yaml.safe_load(CONFIG.read_text()))
+    found = count(yaml.safe_load(CONFIG.read_text(encoding="utf-8")))
     write_csv(TABLE, found)
-    text = filled(PAGE.read_text(), found)
-    write_atomically(PAGE, lambda path: path.write_text(text))
+    text = filled(PAGE.read_text(encoding="utf-8"), found)
+    write_atomically(PAGE, lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def count(config: dict[str, Any]) -> pd.DataFrame:

@@ -184,7 +184,7 @@ def peak_memory(name: str, batch: int) -> float:
 
 def _peak_kib() -> int:
     """Largest resident set so far; Linux's own, since getrusage's counts the parent process's."""
-    for line in Path("/proc/self/status").read_text().splitlines():
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1])
     raise RuntimeError("/proc/self/status has no VmHWM: memory is measured on Linux alone")

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from nenni.method.noise_base import Noise
@@ -16,8 +15,6 @@ class Approximation(Noise):
 
     uses = "approximate"
 
-    def value(
-        self, z: Tensor, z_tilde: Tensor, deviation: Tensor, generator: torch.Generator
-    ) -> Tensor:
+    def value(self, z: Tensor, z_tilde: Tensor, deviation: Tensor) -> Tensor:
         """Z~ itself."""
         return z_tilde

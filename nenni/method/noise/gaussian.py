@@ -21,9 +21,6 @@ class GaussianNoise(Noise):
 
     randomised: ClassVar[bool] = True
 
-    def value(
-        self, z: Tensor, z_tilde: Tensor, deviation: Tensor, generator: torch.Generator
-    ) -> Tensor:
+    def value(self, z: Tensor, z_tilde: Tensor, deviation: Tensor) -> Tensor:
         """Z with noise, of the shape of z."""
-        noise = torch.randn(z.shape, generator=generator, device=generator.device)
-        return z + noise.to(z) * deviation
+        return z + torch.randn(z.shape, device=z.device).to(z) * deviation

@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
@@ -29,9 +28,7 @@ class Resample(Noise):
     uses = "approximate"
     randomised: ClassVar[bool] = True
 
-    def value(
-        self, z: Tensor, z_tilde: Tensor, deviation: Tensor, generator: torch.Generator
-    ) -> Tensor:
+    def value(self, z: Tensor, z_tilde: Tensor, deviation: Tensor) -> Tensor:
         """Z~ of the drawn approximation."""
         return z_tilde
 

@@ -22,9 +22,7 @@ class UniformNoise(Noise):
 
     randomised: ClassVar[bool] = True
 
-    def value(
-        self, z: Tensor, z_tilde: Tensor, deviation: Tensor, generator: torch.Generator
-    ) -> Tensor:
+    def value(self, z: Tensor, z_tilde: Tensor, deviation: Tensor) -> Tensor:
         """Z with noise, of the shape of z."""
-        noise = torch.rand(z.shape, generator=generator, device=generator.device) * 2 - 1
+        noise = torch.rand(z.shape, device=z.device) * 2 - 1
         return z + noise.to(z) * (math.sqrt(3) * deviation)

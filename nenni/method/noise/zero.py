@@ -20,8 +20,6 @@ class Zero(Noise):
 
     uses = "nothing"
 
-    def value(
-        self, z: Tensor, z_tilde: Tensor, deviation: Tensor, generator: torch.Generator
-    ) -> Tensor:
+    def value(self, z: Tensor, z_tilde: Tensor, deviation: Tensor) -> Tensor:
         """Zeros of the shape of z~."""
         return torch.zeros_like(z_tilde)

@@ -3,7 +3,7 @@
 A selection is a frozen dataclass whose fields are its config; it derives from
 :class:`nenni.method.selection_base.Selection` and has
 
-``mask(score, generator)``
+``mask(score)``
     boolean tensor of the shape of `score` (N, C, ...): True where a neuron is essential. One
     sample's mask never depends on another sample; a NaN ranks below every number;
 ``margin(score, mask)``

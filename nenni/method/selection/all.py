@@ -15,7 +15,7 @@ class All(Selection):
 
     judges = "nothing"
 
-    def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
+    def mask(self, score: Tensor) -> Tensor:
         """Ones of the shape of a score."""
         return torch.ones_like(score, dtype=torch.bool)
 

@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-import torch
 import torch.nn.functional as F
 from pydantic.dataclasses import dataclass
 from torch import Tensor
@@ -36,7 +35,7 @@ class Block(Selection):
     positions: Count = 8
     ranks: ClassVar[bool] = False
 
-    def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
+    def mask(self, score: Tensor) -> Tensor:
         """Essential neurons of a score (N, C, ...)."""
         means = self._tile_means(score.detach())
         chosen = top_k(means.flatten(1), self.fraction)

@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
@@ -28,7 +27,7 @@ class Channel(Selection):
     fraction: Fraction
     ranks: ClassVar[bool] = False
 
-    def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
+    def mask(self, score: Tensor) -> Tensor:
         """Essential neurons of a score (N, C, ...)."""
         return _spread(top_k(_means(score.detach()), self.fraction), score)
 

@@ -1,6 +1,5 @@
 """Control: the noise goes into the essential neurons."""
 
-import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
@@ -26,9 +25,9 @@ class Inverted(Selection):
 
     fraction: Fraction
 
-    def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
+    def mask(self, score: Tensor) -> Tensor:
         """Neurons to compute exactly, of a score (N, C, ...)."""
-        return TopK(self.fraction).mask(-score, generator)
+        return TopK(self.fraction).mask(-score)
 
     def margin(self, score: Tensor, mask: Tensor) -> Tensor:
         """Value that parts the neurons computed exactly from the others, less the score."""

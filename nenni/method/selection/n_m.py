@@ -40,7 +40,7 @@ class NM(Selection):
             raise ValueError(f"n should be at most m = {self.m}, got {self.n}")
         return self
 
-    def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
+    def mask(self, score: Tensor) -> Tensor:
         """Essential neurons of a score (N, C, ...)."""
         inf = torch.inf
         score = score.detach().nan_to_num(nan=-inf, posinf=inf, neginf=-inf)

@@ -15,7 +15,7 @@ class Nothing(Selection):
 
     judges = "nothing"
 
-    def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
+    def mask(self, score: Tensor) -> Tensor:
         """Zeros of the shape of a score."""
         return torch.zeros_like(score, dtype=torch.bool)
 

@@ -30,10 +30,9 @@ class Random(Selection):
     judges = "nothing"
     randomised: ClassVar[bool] = True
 
-    def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
+    def mask(self, score: Tensor) -> Tensor:
         """Essential neurons for a score (N, C, ...), of which only the shape matters."""
-        noise = torch.rand(score.shape, generator=generator, device=generator.device)
-        return largest(noise.to(score.device), self.fraction)
+        return largest(torch.rand(score.shape, device=score.device), self.fraction)
 
     def margin(self, score: Tensor, mask: Tensor) -> None:
         """No score changes the mask."""

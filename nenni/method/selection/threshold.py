@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
@@ -29,7 +28,7 @@ class Threshold(Selection):
     ranks: ClassVar[bool] = False
     calibrated: ClassVar[bool] = True
 
-    def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
+    def mask(self, score: Tensor) -> Tensor:
         """Essential neurons of a score (N, C, ...) less the threshold."""
         return score.detach() > 0
 

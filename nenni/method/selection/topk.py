@@ -1,6 +1,5 @@
 """Top-k per sample: the largest neurons of a layer are essential."""
 
-import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
@@ -23,7 +22,7 @@ class TopK(Selection):
 
     fraction: Fraction
 
-    def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
+    def mask(self, score: Tensor) -> Tensor:
         """Essential neurons of a score (N, C, ...)."""
         return largest(score, self.fraction)
 

@@ -5,12 +5,10 @@ accuracy, robust if there is an attack), history (CSV, one row per epoch), timin
 benchmarks/).
 """
 
-import torch
-
 from nenni.core import runtime
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.io import write_csv, write_json
-from nenni.core.seeding import derive_seed
+from nenni.core.seeding import seeded
 from nenni.data.data_file import load_data
 from nenni.method.network_file import save
 from nenni.networks.architecture import Architecture
@@ -29,8 +27,7 @@ def run(job: Job) -> str:
         data, about = load_data(job.input("data"), ("train", "val"), device)
         shape = tuple(about["input_shape"])
         architecture = Architecture(c["model"], shape, about["n_classes"])
-        with torch.random.fork_rng():
-            torch.manual_seed(derive_seed(c["seed"], "initial weights"))
+        with seeded(c["seed"], "initial weights"):
             model = build(architecture).to(device)
         if c["weights"] is not None:
             load_published(model, c["weights"])

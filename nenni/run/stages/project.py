@@ -8,11 +8,11 @@ import torch
 
 from nenni.core import runtime
 from nenni.core.io import read_csv, write_csv
+from nenni.core.seeding import seeded
 from nenni.data.data_file import load_data
 from nenni.data.split import first
 from nenni.method.allocation_search import mean_loss, spend
 from nenni.method.fit import set_thresholds
-from nenni.method.injection import seed_noise
 from nenni.method.network_file import load, save
 from nenni.method.report import error_histogram, report
 from nenni.run.injected import injected
@@ -38,10 +38,11 @@ def run(job: Job) -> str:
             f"layers {uniform:.4f}"
         )
     save(noisy, job.output("weights"))
-    seed_noise(noisy, c["seed"], "report")
-    table = report(noisy, held_out[0])
+    with seeded(c["seed"], "report"):
+        table = report(noisy, held_out[0])
+        errors = error_histogram(noisy, held_out[0])
     write_csv(job.output("fit"), table)
-    write_csv(job.output("errors"), error_histogram(noisy, held_out[0]))
+    write_csv(job.output("errors"), errors)
     return (
         f"{len(table)} layers; relative error {table['relative_error'].min():.2f} to "
         f"{table['relative_error'].max():.2f}, recall {table['recall'].min():.2f} to "

@@ -9,6 +9,7 @@ from nenni.adversary.attack_choice import AttackChoice
 from nenni.core import runtime
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.io import write_csv
+from nenni.core.seeding import seeded
 from nenni.data.data_file import load_data
 from nenni.data.split import first
 from nenni.evaluation.attack_images import attack_images
@@ -35,7 +36,8 @@ def run(job: Job) -> str:
     for ratio in sweep["ratios"]:
         injection = c["injection"] | {"projection": c["injection"]["projection"] | {"ratio": ratio}}
         noisy = injected(base, injection, training, c["fit"], c["seed"])
-        error = report(noisy, images)["relative_error"].mean()
+        with seeded(c["seed"], "report"):
+            error = report(noisy, images)["relative_error"].mean()
         for fraction in sweep["fractions"]:
             set_fractions(noisy, {name: fraction for name, _ in noisy_layers(noisy)})
             set_thresholds(noisy, training.split(c["fit"]["batch_size"]))

@@ -1,3 +1,5 @@
+import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -5,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from nenni.cli.main import COMMANDS, main
+from nenni.run.locks import Found
+
+TINY = Path(__file__).parents[2] / "cases" / "tiny.yaml"
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -22,7 +27,7 @@ def test_an_interrupted_command_says_how_to_go_on(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nenni.run.locks.remove_dead_lock", interrupted)
+    monkeypatch.setattr("nenni.run.locks.remove_dead_locks", interrupted)
     assert main(["unlock"]) == 130
     assert "the same command continues" in capsys.readouterr().err
 
@@ -90,3 +95,38 @@ def test_a_reader_that_goes_away_is_no_mistake(folder: Path) -> None:
     started.stderr.close()
     assert started.wait() == 141
     assert told == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        (["check", "nö.yaml"], 2, b"n\\udcc3\\udcb6.yaml: cannot be read"),
+        (["check", "ü.yaml"], 0, b"run 'tiny' is well-formed"),
+        (["describe", "own.safetensors", "--model", "my_digits:build", "--data", "ü/ü.npz",
+          "--out", "ü.json"], 0, b"6 layers, 4 injected"),
+    ],
+)  # fmt: skip
+def test_a_terminal_without_utf_8_shows_escapes(
+    words: list[str], status: int, told: bytes, folder: Path
+) -> None:
+    (folder / "ü").mkdir()
+    (folder / "digits.npz").rename(folder / "ü" / "ü.npz")
+    (folder / "ü.yaml").write_bytes("# ü\n".encode() + TINY.read_bytes())
+    environment = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    done = subprocess.run(
+        [sys.executable, "-m", "nenni", *words], env=os.environ | environment, capture_output=True
+    )
+    assert done.returncode == status, done.stderr
+    assert told in done.stdout + done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_letters_that_the_terminal_lacks_are_escaped(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", shown)
+    monkeypatch.setattr("nenni.run.locks.remove_dead_locks", lambda _: [Found("ü", True, True)])
+    assert main(["unlock"]) == 0
+    assert shown.buffer.getvalue() == b"\\xfc\n"  # type: ignore[attr-defined]

@@ -80,36 +80,6 @@ def test_unwritable_folder_is_an_error(tmp_path: Path) -> None:
         io.write_text(tmp_path / "file" / "below", "x")
 
 
-def test_manifest_finds_changed_and_missing_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in "abc":
-        Path(name).write_text(name)
-    io.write_manifest(Path("m.sha256"), [Path("c"), Path("a"), Path("b")])
-    assert io.check_manifest(Path("m.sha256")) == []
-    assert [line.split("  ")[1] for line in Path("m.sha256").read_text().splitlines()] == [
-        "a",
-        "b",
-        "c",
-    ]
-    Path("a").write_text("")
-    Path("b").unlink()
-    assert io.check_manifest(Path("m.sha256")) == [
-        "a: is not what was written; delete it and run snakemake again",
-        "b: is missing; run snakemake again",
-    ]
-
-
-def test_a_damaged_manifest_is_a_problem(tmp_path: Path) -> None:
-    manifest = tmp_path / "m.sha256"
-    for content in ("", "12ab", "12ab  x"):
-        manifest.write_text(content)
-        assert io.check_manifest(manifest) == [
-            f"{manifest}: is damaged; delete it and run snakemake again"
-        ]
-
-
 def test_csv_keeps_eight_digits(tmp_path: Path) -> None:
     io.write_csv(tmp_path / "t", pd.DataFrame({"a": [1 / 3, 1.0, float("nan")], "b": [1, 2, 3]}))
     assert (tmp_path / "t").read_bytes() == b"a,b\n0.33333333,1\n1,2\n,3\n"

@@ -93,8 +93,8 @@ def test_occupancy_of_tiles_is_that_of_the_masks(
 class PlainSelection(Selection):
     fraction: float = 0.25
 
-    def mask(self, score: Tensor, generator: torch.Generator) -> Tensor:
-        return TopK(self.fraction).mask(score, generator)
+    def mask(self, score: Tensor) -> Tensor:
+        return TopK(self.fraction).mask(score)
 
     def margin(self, score: Tensor, mask: Tensor) -> None:
         return None
@@ -114,9 +114,7 @@ class PlainProjection(Projection):
 
 @dataclass(frozen=True)
 class PlainNoise(Noise):
-    def value(
-        self, z: Tensor, z_tilde: Tensor, deviation: Tensor, generator: torch.Generator
-    ) -> Tensor:
+    def value(self, z: Tensor, z_tilde: Tensor, deviation: Tensor) -> Tensor:
         return z
 
 

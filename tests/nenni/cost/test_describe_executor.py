@@ -16,6 +16,7 @@ from torch import nn
 import hwmodel
 from hwmodel import op_count
 from hwmodel.bitops import score_bits, sum_bits
+from nenni.core.seeding import seeded
 from nenni.cost.describe import describe
 from nenni.method.projection_base import Projection
 from nenni.method.selection.random import Random
@@ -47,14 +48,13 @@ def test_operations_are_those_of_an_executor(
     spec = hwmodel.Layer.model_validate_json(json.dumps(entry))
     injection = spec.injection
     assert injection is not None
-    layer.draws.seed(0)
-    mask = layer.mask(layer.judged(x))
+    with seeded(0):
+        mask = layer.mask(layer.judged(x))
     if injection.selection.randomised:  # drawn again, with a share of its own
         share = {"measured_fraction": float(mask.double().mean())}
         injection = injection.model_copy(update=share)
-    layer.draws.seed(0)
     executor = Executor(layer, sum_bits(injection))
-    with torch.no_grad():
+    with torch.no_grad(), seeded(0):
         torch.testing.assert_close(executor.run(x, mask), layer(x), rtol=1e-9, atol=1e-9)
     found = {
         "exact": op_count.exact_part(spec, injection),

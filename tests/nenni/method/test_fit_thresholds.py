@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from selection_cases import generator
 from torch import Tensor, nn
 
 from nenni.method import fit as fitting
@@ -66,7 +65,9 @@ def test_thresholds_are_read_from_all_parts_of_an_image(
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 2, 1))
-    x = torch.randn(60, 3, 16, 16, generator=generator()) * torch.linspace(0.1, 3, 16)
+    x = torch.randn(60, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * torch.linspace(
+        0.1, 3, 16
+    )
     spec = make_spec(selection=Threshold(0.3), score="magnitude", min_inputs=1)
     noisy = inject(model, spec, x[:1])
     fit(noisy, x)
@@ -81,7 +82,7 @@ def test_every_image_counts_the_same_for_a_threshold(
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 2, 1))
-    x = torch.randn(110, 3, 16, 16, generator=generator())
+    x = torch.randn(110, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     x[100:] *= 10
     spec = make_spec(selection=Threshold(0.3), score="magnitude", min_inputs=1)
     noisy = inject(model, spec, x[:1])

@@ -6,17 +6,15 @@ import torch
 from torch import Tensor, nn
 
 from nenni.core.errors import UserError
+from nenni.core.seeding import seeded
 from nenni.method.fit import fit
 from nenni.method.injection import (
     inject,
     injectable,
     is_randomised,
-    noise_states,
     noisy_layers,
     on_path,
     remove,
-    restore_noise,
-    seed_noise,
     set_path,
 )
 from nenni.method.projection.sparse import Sparse
@@ -145,11 +143,11 @@ def test_random_selection_is_reseeded(
     x = digits[0][:10]
     noisy = fitted(trained, make_spec(selection=Random(0.5)), digits[0])
     assert is_randomised(noisy)
-    seed_noise(noisy, 1, "test")
-    first, second = noisy(x), noisy(x)
-    seed_noise(noisy, 1, "test")
+    with seeded(1, "test"):
+        first, second = noisy(x), noisy(x)
     assert not torch.equal(first, second)
-    assert torch.equal(first, noisy(x))
+    with seeded(1, "test"):
+        assert torch.equal(first, noisy(x))
 
 
 def test_copies_and_state_round_trip(
@@ -208,16 +206,3 @@ def test_a_path_for_a_while_is_given_back_after_an_error(noisy: nn.Module) -> No
     assert paths() == before
     with pytest.raises(UserError, match="path should be one of"), on_path(noisy, "sort"):  # type: ignore[arg-type]
         pass
-
-
-def test_draws_go_on_where_they_were(
-    trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor]
-) -> None:
-    x = digits[0][:10]
-    noisy = fitted(trained, make_spec(selection=Random(0.5)), digits[0])
-    noisy(x)
-    states = noise_states(noisy)
-    expected = noisy(x)
-    assert not torch.equal(noisy(x), expected)
-    restore_noise(noisy, states)
-    assert torch.equal(noisy(x), expected)

@@ -8,6 +8,7 @@ import torch
 from layer_cases import DETERMINISTIC, EXACT, PROJECTIONS, conv, draws, each_kind, inputs, noisy
 from torch import nn
 
+from nenni.core.seeding import seeded
 from nenni.method.selection.random import Random
 from nenni.method.selection.threshold import Threshold
 from nenni.method.selection.topk import TopK
@@ -20,10 +21,11 @@ def test_channels_last_is_kept_and_changes_no_value(selection: Selection, projec
     layer = noisy(conv(), selection, projection=projection, **EXACT).double()
     x = inputs(3, (8, 5, 7), dtype=torch.float64)
     last = x.to(memory_format=torch.channels_last)
-    layer.draws.seed(1)
-    expected = layer(x)
-    layer.to(memory_format=torch.channels_last).draws.seed(1)
-    found = layer(last)
+    with seeded(1):
+        expected = layer(x)
+    layer.to(memory_format=torch.channels_last)
+    with seeded(1):
+        found = layer(last)
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
     assert found.is_contiguous(memory_format=torch.channels_last)
     assert not found.is_contiguous()
@@ -81,14 +83,14 @@ def test_a_copy_is_equal_and_apart(wrapped: Any, shape: tuple[int, ...]) -> None
     layer = noisy(wrapped(), Random(0.5))
     x = inputs(3, shape)
     twin = copy.deepcopy(layer)
-    layer.draws.seed(4)
-    twin.draws.seed(4)
-    expected = layer(x)
-    assert torch.equal(twin(x), expected)
+    with seeded(4):
+        expected = layer(x)
+    with seeded(4):
+        assert torch.equal(twin(x), expected)
     for tensor in twin.state_dict().values():
         tensor.fill_(7.0)
-    layer.draws.seed(4)
-    assert torch.equal(layer(x), expected)
+    with seeded(4):
+        assert torch.equal(layer(x), expected)
 
 
 @pytest.mark.parametrize("projection", [kind(0.5) for kind in PROJECTIONS], ids=str)

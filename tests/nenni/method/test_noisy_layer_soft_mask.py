@@ -7,6 +7,7 @@ import torch
 from layer_cases import BORDERS, EXACT, draws, each_kind, inputs, linear, noisy, small
 from torch import Tensor
 
+from nenni.core.seeding import seeded
 from nenni.method.mixing import mix
 from nenni.method.noise.zero import Zero
 from nenni.method.noise_base import Noise
@@ -34,7 +35,7 @@ def test_soft_gradients_agree_with_finite_differences(
 
     with torch.no_grad():
         s = judged(x)
-        mask = selection.mask(s, draws()).flatten(1)
+        mask = selection.mask(s).flatten(1)
         inside = s.flatten(1).masked_fill(~mask, torch.inf).amin(1)
         outside = s.flatten(1).masked_fill(mask, -torch.inf).amax(1)
         border = 0 if isinstance(selection, Threshold) else (inside + outside)[:, None] / 2
@@ -94,10 +95,10 @@ def test_soft_masks_of_all_and_of_none(
 def test_a_soft_mask_without_a_border_is_the_mask() -> None:
     layer = noisy(linear(), Random(0.5))
     z = layer.approximate(inputs(3, (16,)))
-    layer.draws.seed(3)
-    hard = layer.mask(z)
-    layer.draws.seed(3)
-    assert torch.equal(layer.soft_mask(z, 0.1), hard.float())
+    with seeded(3):
+        hard = layer.mask(z)
+    with seeded(3):
+        assert torch.equal(layer.soft_mask(z, 0.1), hard.float())
     assert (noisy(linear(), All()).soft_mask(z, 0.1) == 1).all()
     assert (noisy(linear(), Nothing()).soft_mask(z, 0.1) == 0).all()
 

@@ -3,7 +3,7 @@
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from selection_cases import generator, scores, seeds
+from selection_cases import scores, seeds
 from torch import Tensor
 
 from nenni.method.ranking import top_k
@@ -64,17 +64,17 @@ def test_rows_are_ranked_one_by_one(n: int, fraction: float, seed: int, kind: st
 def test_the_layout_in_memory_changes_no_mask() -> None:
     for shape in ((3, 8, 5, 7), (2, 32, 20, 20)):
         z = scores(shape, 0, ties=False)
-        mask = TopK(0.3).mask(z, generator())
-        last = TopK(0.3).mask(z.to(memory_format=torch.channels_last), generator())
+        mask = TopK(0.3).mask(z)
+        last = TopK(0.3).mask(z.to(memory_format=torch.channels_last))
         assert torch.equal(last, mask)
         assert last.is_contiguous(memory_format=torch.channels_last)
         assert mask.is_contiguous()
-        swapped = TopK(0.3).mask(z.transpose(2, 3), generator())
+        swapped = TopK(0.3).mask(z.transpose(2, 3))
         assert torch.equal(swapped, mask.transpose(2, 3))
 
 
 def test_random_holds_the_fraction_in_long_rows_and_draws_evenly() -> None:
-    mask = Random(0.3).mask(torch.zeros(60, 40, 16, 16), generator()).flatten(1)
+    mask = Random(0.3).mask(torch.zeros(60, 40, 16, 16)).flatten(1)
     assert (mask.sum(1) == round(0.3 * 40 * 256)).all()
     shares = mask.float().mean(0)
     assert (shares - 0.3).abs().max() < 5.5 * (0.3 * 0.7 / 60) ** 0.5

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from nenni.adversary.attacks.mask_flip import mask_flip
 from nenni.adversary.attacks.pgd import pgd
 from nenni.core.errors import UserError
-from nenni.method.injection import inject, noisy_layers, seed_noise
+from nenni.core.seeding import seeded
+from nenni.method.injection import inject, noisy_layers
 from nenni.method.selection.random import Random
 from nenni.method.spec import InjectionSpec
 
@@ -51,8 +52,8 @@ def test_mask_flip_needs_masks(
     with pytest.raises(UserError, match="this one has none"):
         mask_flip(trained, x, y, 0.1, draws())
     by_chance = inject(trained, make_spec(selection=Random(0.5)), x)
-    seed_noise(by_chance, 0)
-    found = mask_flip(by_chance, x, y, 0.1, draws(), steps=4)
-    seed_noise(by_chance, 0)
-    plain = pgd(by_chance, x, y, 0.1, draws(), loss="margin", steps=4, relative_step=5.0)
+    with seeded(0):
+        found = mask_flip(by_chance, x, y, 0.1, draws(), steps=4)
+    with seeded(0):
+        plain = pgd(by_chance, x, y, 0.1, draws(), loss="margin", steps=4, relative_step=5.0)
     assert (found - plain).abs().mean() < 0.05, "nothing to flip"

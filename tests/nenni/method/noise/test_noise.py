@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from nenni.core.errors import UserError
+from nenni.core.seeding import seeded
 from nenni.method.fit import fit
-from nenni.method.injection import inject, is_randomised, noisy_layers, seed_noise
+from nenni.method.injection import inject, is_randomised, noisy_layers
 from nenni.method.network_file import load, save
 from nenni.method.noise.approximation import Approximation
 from nenni.method.noise.gaussian import GaussianNoise
@@ -26,6 +27,7 @@ from nenni.method.projection.gaussian import Gaussian
 from nenni.method.projection.sparse import Sparse
 from nenni.method.projection.tap_shared_pca import TapSharedPCA
 from nenni.method.report import report
+from nenni.method.selection.none import Nothing
 from nenni.method.selection.topk import TopK
 from nenni.method.spec import Choices, InjectionSpec
 from nenni.method.visit import visit_exact
@@ -59,11 +61,11 @@ def test_noise_has_the_stated_mean_and_variance_on_non_essential_neurons_alone(
     shape: tuple[int, ...], noise: Any, kurtosis: float, deviation: float, seed: int
 ) -> None:
     layer = layer_with(noise, deviation, shape).double().requires_grad_(False)
-    layer.draws.seed(seed)
     x = torch.randn(400, *shape, generator=draws(2), dtype=torch.float64)
     z = layer.exact(x)
     mask = layer.mask(layer.approximate(x))
-    added = (layer(x) - z) / layer.error_deviation
+    with seeded(seed):
+        added = (layer(x) - z) / layer.error_deviation
     assert not added[mask].any()
     e = added[~mask]
     assert abs(float(e.mean())) < 5 / math.sqrt(len(e))
@@ -107,13 +109,13 @@ def test_draws_differ_between_passes_and_repeat_after_seeding(
     noisy = inject(trained, make_spec(noise=noise, projection=Gaussian(0.25)), x[:1])
     fit(noisy, digits[0][:100])
     assert is_randomised(noisy)
-    seed_noise(noisy, 7, "a")
-    first = [noisy(x) for _ in range(6)]
-    seed_noise(noisy, 7, "a")
-    assert all(torch.equal(noisy(x), expected) for expected in first)
+    with seeded(7, "a"):
+        first = [noisy(x) for _ in range(6)]
+    with seeded(7, "a"):
+        assert all(torch.equal(noisy(x), expected) for expected in first)
     assert len({tuple(z.flatten().tolist()) for z in first}) >= 4
-    seed_noise(noisy, 7, "b")
-    assert not all(torch.equal(noisy(x), expected) for expected in first)
+    with seeded(7, "b"):
+        assert not all(torch.equal(noisy(x), expected) for expected in first)
 
 
 @pytest.mark.parametrize("noise", [Approximation(), Zero()])
@@ -126,14 +128,20 @@ def test_other_noises_are_not_randomised(
     assert torch.equal(noisy(digits[0][:20]), noisy(digits[0][:20]))
 
 
-def test_every_layer_draws_for_itself(
+def test_every_layer_and_every_sample_draws_for_itself(
     trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor]
 ) -> None:
-    noisy = inject(trained, make_spec(noise=Resample(8)), digits[0][:1])
-    layers = [layer for _, layer in noisy_layers(noisy)]
-    seed_noise(noisy, 0)
-    drawn = [tuple(layer.draws.indices(8, 60, layer.P.device).tolist()) for layer in layers]
-    assert len(set(drawn)) == len(layers)
+    """One image 60 times: its copies get other approximations, and not the same in each layer."""
+    noisy = inject(trained, make_spec(noise=Resample(8), selection=Nothing()), digits[0][:1])
+    fit(noisy, digits[0][:100])
+    inputs: dict[NoisyLayer, Tensor] = {}
+    visit_exact(noisy, [digits[0][:1]], lambda _, layer, x, __: inputs.update({layer: x}))
+    drawn = []
+    for layer, x in inputs.items():
+        each = torch.stack([layer.approximate(x, i) for i in range(8)])
+        apart = layer(x.repeat_interleave(60, 0)) - each
+        drawn.append(tuple(apart.flatten(2).abs().amax(2).argmin(0).tolist()))
+    assert len(set(drawn)) == len(drawn)
     for indices in drawn:
         assert set(indices) == set(range(8))
 
@@ -234,10 +242,11 @@ def test_a_pool_is_saved_and_loaded(
     x = digits[0][:20]
     save(pooled[0], tmp_path / "pool.safetensors")
     loaded = load(tmp_path / "pool.safetensors", trained, x[:1])
-    for noisy in (pooled[0], loaded):
-        seed_noise(noisy, 3)
-    for _ in range(5):
-        assert torch.equal(loaded(x), pooled[0](x))
+    for draw in range(5):
+        with seeded(draw):
+            expected = pooled[0](x)
+        with seeded(draw):
+            assert torch.equal(loaded(x), expected)
 
 
 def test_a_learned_projection_has_no_pool(make_spec: MakeSpec) -> None:

@@ -6,8 +6,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from selection_cases import generator, scores, seeds
+from selection_cases import scores, seeds
 
+from nenni.core.seeding import seeded
 from nenni.method.selection.all import All
 from nenni.method.selection.block import Block
 from nenni.method.selection.channel import Channel
@@ -31,7 +32,7 @@ def test_topk_holds_the_fraction_and_keeps_the_largest(
     shape: tuple[int, ...], seed: int, fraction: float, ties: bool
 ) -> None:
     z = scores(shape, seed, ties)
-    mask = TopK(fraction).mask(z, generator())
+    mask = TopK(fraction).mask(z)
     flat, chosen = z.flatten(1), mask.flatten(1)
     assert (chosen.sum(1) == round(fraction * flat.shape[1])).all()
     lowest_in = torch.where(chosen, flat, torch.inf).amin(1)
@@ -42,9 +43,7 @@ def test_topk_holds_the_fraction_and_keeps_the_largest(
 @given(shapes, seeds, fractions)
 def test_inverted_keeps_the_smallest(shape: tuple[int, ...], seed: int, fraction: float) -> None:
     z = scores(shape, seed, ties=False)
-    assert torch.equal(
-        Inverted(fraction).mask(z, generator()), TopK(fraction).mask(-z, generator())
-    )
+    assert torch.equal(Inverted(fraction).mask(z), TopK(fraction).mask(-z))
 
 
 @given(shapes, seeds, st.integers(1, 5), st.integers(0, 4), st.booleans())
@@ -53,7 +52,7 @@ def test_n_of_m_neighbours(
 ) -> None:
     m = n + more
     z = scores(shape, seed, ties)
-    mask = NM(n, m).mask(z, generator())
+    mask = NM(n, m).mask(z)
     for group, chosen in zip(z.split(m, 1), mask.split(m, 1), strict=True):
         assert (chosen.sum(1) == min(n, group.shape[1])).all()
         lowest_in = torch.where(chosen, group, torch.inf).amin(1)
@@ -63,11 +62,11 @@ def test_n_of_m_neighbours(
 
 def test_wide_groups_are_counted_right() -> None:
     z = scores((2, 512), 0, ties=False)
-    assert (NM(1, 256).mask(z, generator()).sum(1) == 2).all()
+    assert (NM(1, 256).mask(z).sum(1) == 2).all()
 
 
 def test_ties_of_n_m_go_to_the_lower_channel() -> None:
-    mask = NM(2, 4).mask(torch.zeros(1, 4, 1, 1), generator())
+    mask = NM(2, 4).mask(torch.zeros(1, 4, 1, 1))
     assert mask.flatten().tolist() == [True, True, False, False]
 
 
@@ -85,9 +84,9 @@ def test_ties_of_n_m_go_to_the_lower_channel() -> None:
 )
 def test_no_sample_depends_on_another(selection: Selection) -> None:
     z = scores((6, 8, 3, 3), 1, ties=False)
-    whole = selection.mask(z, generator())
+    whole = selection.mask(z)
     for i in range(6):
-        assert torch.equal(selection.mask(z[i : i + 1], generator())[0], whole[i])
+        assert torch.equal(selection.mask(z[i : i + 1])[0], whole[i])
 
 
 @pytest.mark.parametrize(
@@ -97,16 +96,17 @@ def test_no_sample_depends_on_another(selection: Selection) -> None:
 def test_nan_is_never_essential(selection: Selection) -> None:
     z = scores((2, 8, 2, 2), 3, ties=False)
     z[0, 3] = torch.nan
-    assert not selection.mask(z, generator())[0, 3].any()
+    assert not selection.mask(z)[0, 3].any()
 
 
 def test_random_ignores_the_score_and_differs_between_draws() -> None:
-    draws = generator()
     z = scores((4, 8, 5, 5), 0, ties=False)
-    first, second = Random(0.3).mask(z, draws), Random(0.3).mask(z, draws)
+    with seeded(0):
+        first, second = Random(0.3).mask(z), Random(0.3).mask(z)
     assert (first.flatten(1).sum(1) == 60).all()
     assert not torch.equal(first, second)
-    assert torch.equal(first, Random(0.3).mask(-z, generator()))
+    with seeded(0):
+        assert torch.equal(first, Random(0.3).mask(-z))
     assert Random.randomised
     assert not TopK.randomised
 
@@ -117,7 +117,7 @@ def test_blocks_are_whole_tiles_with_the_largest_means(
 ) -> None:
     """Tiles cut by hand, smaller ones at the borders."""
     z = scores(shape, seed, ties=False).double()
-    mask = Block(fraction, channels, positions).mask(z, generator())
+    mask = Block(fraction, channels, positions).mask(z)
     assert mask.shape == z.shape
     for sample, chosen in zip(z.flatten(2) if z.dim() > 2 else z[..., None],
                               mask.flatten(2) if z.dim() > 2 else mask[..., None], strict=True):  # fmt: skip
@@ -137,16 +137,14 @@ def test_blocks_are_whole_tiles_with_the_largest_means(
 @given(shapes, seeds, fractions)
 def test_blocks_of_one_neuron_are_topk(shape: tuple[int, ...], seed: int, fraction: float) -> None:
     z = scores(shape, seed, ties=False)
-    assert torch.equal(
-        Block(fraction, 1, 1).mask(z, generator()), TopK(fraction).mask(z, generator())
-    )
+    assert torch.equal(Block(fraction, 1, 1).mask(z), TopK(fraction).mask(z))
 
 
 def test_positions_of_a_block_are_counted_row_by_row() -> None:
     z = torch.zeros(1, 2, 2, 4)
     z[0, :, 0, 3] = z[0, :, 1, 0] = 1  # positions 3 and 4: neighbours in no tile of two
     z[0, :, 1, 2:] = 0.9  # positions 6 and 7: one tile
-    mask = Block(0.25, 2, 2).mask(z, generator())
+    mask = Block(0.25, 2, 2).mask(z)
     assert mask[0].nonzero().tolist() == [[0, 1, 2], [0, 1, 3], [1, 1, 2], [1, 1, 3]]
 
 
@@ -155,26 +153,26 @@ def test_channels_are_whole_and_have_the_largest_means(
     shape: tuple[int, ...], seed: int, fraction: float
 ) -> None:
     z = scores(shape, seed, ties=False).double()
-    mask = Channel(fraction).mask(z, generator())
+    mask = Channel(fraction).mask(z)
     if len(shape) == 2:
-        assert torch.equal(mask, TopK(fraction).mask(z, generator()))
+        assert torch.equal(mask, TopK(fraction).mask(z))
     means = z.flatten(2).mean(2) if z.dim() > 2 else z
     chosen = mask.flatten(2)[..., 0] if z.dim() > 2 else mask
     assert torch.equal(mask, chosen.view(*chosen.shape, *(1,) * (z.dim() - 2)).expand(z.shape))
-    assert torch.equal(chosen, TopK(fraction).mask(means, generator()))
+    assert torch.equal(chosen, TopK(fraction).mask(means))
 
 
 def test_on_a_linear_layer_with_positions_channels_are_whole_too() -> None:
     z = scores((2, 8, 5), 0, ties=False)
-    mask = Channel(0.5).mask(z, generator())
+    mask = Channel(0.5).mask(z)
     assert mask.all(2).sum(1).tolist() == [4, 4]
     assert (mask.all(2) == mask.any(2)).all()
 
 
 def test_all_and_none() -> None:
     z = scores((2, 8, 5, 3), 0, ties=False)
-    assert All().mask(z, generator()).all()
-    assert not Nothing().mask(z, generator()).any()
+    assert All().mask(z).all()
+    assert not Nothing().mask(z).any()
     assert (All().nominal(), Nothing().nominal()) == (1, 0)
     assert All().margin(z, z > 0) is None
     assert Nothing().margin(z, z > 0) is None
@@ -182,7 +180,7 @@ def test_all_and_none() -> None:
 
 def test_the_threshold_is_0_as_scores_come_less_the_calibrated_one() -> None:
     z = torch.tensor([[-1.0, 0.0, 1e-30, torch.inf, -torch.inf]])
-    assert Threshold(0.5).mask(z, generator()).tolist() == [[False, False, True, True, False]]
+    assert Threshold(0.5).mask(z).tolist() == [[False, False, True, True, False]]
     assert Threshold.calibrated
     assert not TopK.calibrated
 
@@ -201,7 +199,7 @@ def test_margins_agree_with_the_mask(
 ) -> None:
     """Positive within and negative outside, 0 at most where a border runs through ties."""
     z = scores(shape, seed, ties)
-    mask = selection.mask(z, generator())
+    mask = selection.mask(z)
     margin = selection.margin(z, mask)
     assert margin is not None
     assert margin.shape == z.shape
@@ -215,7 +213,7 @@ def test_margins_agree_with_the_mask(
 def test_margins_move_with_the_score(selection: Selection) -> None:
     """The border is constant: a margin changes as the score, or its mean, does."""
     z = scores((2, 8, 4, 3), 0, ties=False).double().requires_grad_()
-    mask = selection.mask(z, generator())
+    mask = selection.mask(z)
     margin = selection.margin(z, mask)
     assert margin is not None
     (gradient,) = torch.autograd.grad(margin.masked_fill(margin.isinf(), 0)[:, 3].sum(), z)
