@@ -71,9 +71,7 @@ def test_files_that_a_config_names_are_inputs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "messages"),
     [
-        ({"name": "npz", "train": "no.npz"}, ["there is no file no.npz"]),
         ({"name": "npz", "train": "."}, ["there is no file ."]),
-        ({"name": "medmnist", "file": "no.npz"}, ["there is no file no.npz"]),
         ({"name": "image_folder", "train": "a", "test": "b", "size": 4},
          ["there is no folder a", "there is no folder b"]),
         ({"name": "mnist", "root": "not/yet"}, []),
