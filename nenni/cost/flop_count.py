@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
+from nenni.networks.asking import answer
 from nenni.networks.copying import copied
 from nenni.networks.hooks import hooked
 
@@ -128,7 +129,7 @@ def _by_terms(model: nn.Module, image: Tensor) -> nn.Module:
     model = copied(model)
     calls: dict[NoisyLayer, list[_Call]] = {layer: [] for _, layer in noisy_layers(model)}
     with hooked([layer.register_forward_hook(_record(found)) for layer, found in calls.items()]):
-        model(image)
+        answer(model, image)
     terms = {layer: _Terms(layer, found) for layer, found in calls.items()}
     for name, layer in list(model.named_modules(remove_duplicate=False)):
         if isinstance(layer, NoisyLayer):

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, IterableDataset, Subset, default_collat
 from torch.utils.data import Dataset as MapStyle
 
 from nenni.core.errors import UserError
+from nenni.data.checks import check_labels
 
 Data = Tensor | tuple[Tensor, Tensor] | Iterable[Tensor | Sequence[Tensor]] | MapStyle[Any]
 """Images (N, C, H, W), with labels (N,) or, where none are needed, without.
@@ -104,25 +105,6 @@ def reordered(data: Data, order: Tensor) -> Data:
     if _is_pair(data):
         return data[0][order], data[1][order]
     return Subset(data, order.tolist()) if _is_map_style(data) else data
-
-
-def check_labels(images: Tensor, labels: Tensor) -> None:
-    """Refuse what is not one class for each image.
-
-    Raises
-    ------
-    UserError
-        Saying what is wrong, and the remedy.
-    """
-    if labels.dim() == 1 and len(labels) != len(images):
-        raise UserError(f"there are {len(images)} images and {len(labels)} labels")
-    plain = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
-    if labels.dim() != 1 or not plain:
-        raise UserError(
-            f"labels should be whole numbers of shape ({len(images)},), got {labels.dtype} of "
-            f"shape {tuple(labels.shape)}: give labels.argmax(1) if they are one-hot, or else "
-            "labels.flatten().long()"
-        )
 
 
 def count_batches(data: Data, batch_size: int, examples: int | None = None) -> int | None:

@@ -49,7 +49,7 @@ class Trades:
         """Steps along the sign of the gradient of the divergence, from near the images."""
         ball = Ball(x, eps, self.norm)
         with torch.no_grad():
-            clean = model(x)
+            clean = model(x.clone())
 
         def rising(images: Tensor, _: Tensor) -> tuple[Tensor, None]:
             return ascent(model, images, lambda z: divergence(clean, z)).gradient, None
