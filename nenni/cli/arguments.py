@@ -132,6 +132,7 @@ def read_network(parsed: argparse.Namespace, images: "ImageFiles | None" = None)
     import torch
 
     from nenni.core.io import foreign_tensors
+    from nenni.core.progress import Progress
     from nenni.method.network_file import is_network_file, load
     from nenni.networks.build import build
     from nenni.networks.weights import TORCHVISION, load_published
@@ -152,7 +153,7 @@ def read_network(parsed: argparse.Namespace, images: "ImageFiles | None" = None)
             raise UserError(f"{file}: holds tensors alone; --model says which architecture it is")
         network = build(named)
     if file is not None:
-        load_published(network, file)
+        load_published(network, file, Progress())
     return network
 
 

@@ -89,7 +89,7 @@ def flop_count(model: nn.Module, image: Tensor) -> FlopCountAnalysis:
     image : Tensor
         One image (1, C, H, W).
     """
-    counted = FlopCountAnalysis(_by_terms(model, image), image).set_op_handle(**HANDLES)
+    counted = FlopCountAnalysis(_by_terms(model, image), image.clone()).set_op_handle(**HANDLES)
     counted.uncalled_modules_warnings(False).unsupported_ops_warnings(False).total()
     return counted
 

@@ -49,8 +49,8 @@ def inject(model: nn.Module, spec: InjectionSpec, data: Data, *, seed: int = 0) 
     Raises
     ------
     UserError
-        If the network is injected already or has no weights yet, no layer qualifies, a chosen one does not run on the
-        image or cannot be wrapped, or a pattern of the spec matches nothing.
+        If the network is injected already or has no weights yet, no layer qualifies, a chosen one
+        does not run on the image or cannot be wrapped, or a pattern of the spec matches nothing.
     """
     if any(noisy_layers(model)):
         raise UserError("the network is injected already: inject the plain one, or remove() first")

@@ -1,4 +1,4 @@
-"""Ask a network of anybody's: what it overwrites is a copy, and what it says of an error is told."""
+"""Ask a network of anybody's: it may overwrite what it gets, and its errors are told in a line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -110,7 +110,8 @@ def _within(outputs: Any) -> str:
     if isinstance(getattr(outputs, "logits", None), Tensor):
         return ": put it into a module that returns its .logits"
     if isinstance(outputs, dict):
-        return f": put it into a module that returns one of its entries, {', '.join(map(str, outputs))}"
+        entries = ", ".join(map(str, outputs))
+        return f": put it into a module that returns one of its entries, {entries}"
     if isinstance(outputs, tuple | list):
         return ": put it into a module that returns one of its entries"
     return ""

@@ -10,6 +10,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from nenni.core.seeding import generator
 from nenni.data.split import Images
 from nenni.method.injection import noise_states, restore_noise, seed_noise
+from nenni.networks.copying import copied
 from nenni.training.history import Tensors
 from nenni.training.recipe import Recipe
 
@@ -137,7 +138,7 @@ class State:
         state = cls(model, recipe.build_optimiser(parameters))
         if recipe.average:
             rule = get_ema_multi_avg_fn(recipe.average)
-            state.average = AveragedModel(model, multi_avg_fn=rule, use_buffers=True)
+            state.average = AveragedModel(copied(model), multi_avg_fn=rule, use_buffers=True)
         return state
 
     @property

@@ -1,5 +1,6 @@
 """Training and fine-tuning: one loop for every recipe, in one process or several."""
 
+import copy
 import math
 import time
 from collections.abc import Callable
@@ -153,7 +154,7 @@ def finish_epoch(task: Task, state: State, number: int, loss: float, right: floa
     }
     measure = "val_robust" if "val_robust" in row else "val_clean"
     if row[measure] > max((past[measure] for past in state.history), default=-1.0):
-        state.best = {name: t.detach().clone() for name, t in state.weights().items()}
+        state.best = copy.deepcopy(state.weights())
         state.best_epoch = number + 1
     state.history.append(row)
 

@@ -33,7 +33,7 @@ def run(job: Job) -> str:
             torch.manual_seed(derive_seed(c["seed"], "initial weights"))
             model = build(architecture).to(device)
         if c["weights"] is not None:
-            load_published(model, c["weights"])
+            load_published(model, c["weights"], job.progress)
         checkpoint = Checkpoint(job.checkpoint_file())
         if c["recipe"] is None:
             found = as_given(model, data["val"])
