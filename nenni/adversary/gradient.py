@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from nenni.adversary.judge import Watched, mean
 from nenni.core.errors import UserError
 from nenni.core.keyed import Keyed
+from nenni.networks.asking import answer
 
 _NO_GRADIENT = (
     "the model's outputs give no gradient (labels in place of logits, detached, or of quantised "
@@ -59,7 +60,7 @@ def ascent(model: nn.Module, images: Tensor, objective: Goal) -> Ascent:
         If the model gives no gradient, as one that returns labels only.
     """
     images = images.detach().requires_grad_()
-    logits = differentiable(model(images.clone()))
+    logits = differentiable(answer(model, images))
     value = objective(logits)
     gradient = _gradient(value.sum(), images)
     if not math.isfinite(gradient.sum().item()):

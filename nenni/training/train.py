@@ -47,7 +47,8 @@ def train(
     image by itself. Every random choice depends on the purpose and the epoch alone: a run resumed
     from its checkpoint, which is kept each minute and after each epoch, ends in the same bytes, and
     networks that differ in one choice see the same data in the same order. Processes that torchrun
-    started share each batch.
+    started share each batch. A last batch of one image joins the one before
+    (:func:`nenni.training.state.sizes`).
 
     Parameters
     ----------
@@ -117,7 +118,7 @@ def run_epoch(
     """
     saved, first = time.perf_counter(), epoch.number * task.epoch_steps
     task.model.train()
-    batches = epoch.order.split(task.recipe.batch_size)[epoch.step :]
+    batches = epoch.order.split(task.sizes)[epoch.step :]
     mine = task.data["train"].batches([share(batch) for batch in batches])
     for batch, (x, y) in zip(batches, mine, strict=True):
         epoch.sums += train_step(task, state, first + epoch.step, x, y, len(batch), epoch.draws)
