@@ -52,7 +52,7 @@ def faster(model: nn.Module, example_input: Tensor) -> tuple[nn.Module, str]:
 
 @torch.no_grad()
 def _copy(model: nn.Module, example_input: Tensor) -> nn.Module:
-    quick = folded(model, example_input.clone())
+    quick = folded(model, example_input)
     for layer in [module for module in quick.modules() if takes_images(module)]:
         replace(quick, layer, ImageConv2d(layer))
     return quick.requires_grad_(False).to(memory_format=torch.channels_last)

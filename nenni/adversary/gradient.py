@@ -13,7 +13,13 @@ from torch import Tensor, nn
 from nenni.adversary.judge import Watched, mean
 from nenni.core.errors import UserError
 from nenni.core.keyed import Keyed
+from nenni.networks.asking import answer
 
+_NO_GRADIENT = (
+    "the model's outputs give no gradient (labels in place of logits, detached, or of quantised "
+    "layers): use attacks without one, square (on scores), rays, hopskipjump or random_noise (on "
+    "labels)"
+)
 Goal = Callable[[Tensor], Tensor]
 """Logits (N, classes) -> what is to rise, (N,)."""
 
@@ -54,7 +60,7 @@ def ascent(model: nn.Module, images: Tensor, objective: Goal) -> Ascent:
         If the model gives no gradient, as one that returns labels only.
     """
     images = images.detach().requires_grad_()
-    logits = differentiable(model(images.clone()))
+    logits = differentiable(answer(model, images))
     value = objective(logits)
     gradient = _gradient(value.sum(), images)
     if not math.isfinite(gradient.sum().item()):
@@ -67,7 +73,7 @@ def _gradient(value: Tensor, images: Tensor) -> Tensor:
     try:
         (gradient,) = torch.autograd.grad(value, images)
     except RuntimeError as error:
-        raise UserError(f"the model gives no gradient for its images: {error}") from error
+        raise UserError(_NO_GRADIENT) from error
     return gradient
 
 
@@ -123,8 +129,5 @@ def differentiable(logits: Tensor) -> Tensor:
         If not.
     """
     if not (logits.is_floating_point() and logits.requires_grad):
-        raise UserError(
-            "the model's outputs give no gradient (labels in place of logits, or detached): use "
-            "attacks without one, square (on scores), rays, hopskipjump or random_noise (on labels)"
-        )
+        raise UserError(_NO_GRADIENT)
     return logits

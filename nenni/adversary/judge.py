@@ -11,7 +11,10 @@ from torch import Tensor, nn
 from nenni.adversary.ball import Ball
 from nenni.adversary.losses import is_wrong, margin
 from nenni.core import radius
+from nenni.core.errors import UserError
 from nenni.core.types import Norm
+from nenni.data.checks import check_data
+from nenni.networks.asking import answer, check_answer, check_ready
 
 
 class Among(NamedTuple):
@@ -152,11 +155,15 @@ class Watched(nn.Module):
         Sees each point.
     rows : Tensor
         Which of the judge's images the network is asked about, (M,).
+    classes : int
+        As many logits as the labels ask for at least.
     """
 
-    def __init__(self, network: nn.Module, judge: Judge | None, rows: Tensor) -> None:
+    def __init__(
+        self, network: nn.Module, judge: Judge | None, rows: Tensor, classes: int = 0
+    ) -> None:
         super().__init__()
-        self.network, self.judge, self.rows = network, judge, rows
+        self.network, self.judge, self.rows, self.classes = network, judge, rows, classes
         self.training = getattr(network, "training", False)
         self._of_one_point: list[Tensor] | None = None
         self._latest: tuple[Tensor, Watched] | None = None
@@ -164,7 +171,7 @@ class Watched(nn.Module):
     def of(self, rows: Tensor) -> "Watched":
         """The same for some of the images: their numbers (M,), or (N,) of bool."""
         if self._latest is None or self._latest[0] is not rows:
-            self._latest = rows, Watched(self.network, self.judge, self.rows[rows])
+            self._latest = rows, Watched(self.network, self.judge, self.rows[rows], self.classes)
         return self._latest[1]
 
     @cached_property
@@ -200,7 +207,11 @@ class Watched(nn.Module):
 
         Of points of other number or order, as attacks of other libraries ask, nothing is judged.
         """
-        outputs: Tensor = self.network(images.clone())
+        outputs = check_answer(answer(self.network, images), images)
+        if outputs.dim() > 1 and outputs.shape[1] < self.classes:
+            raise UserError(
+                f"a label is {self.classes - 1}, and the model knows 0 to {outputs.shape[1] - 1}"
+            )
         if self.judge is None:
             return outputs
         whole, share = len(images) == len(self.rows), len(images) / max(1, len(self.rows))
@@ -228,7 +239,7 @@ class Watched(nn.Module):
     def _show(self, images: Tensor, outputs: list[Tensor]) -> None:
         assert self.judge is not None
         if self.judge.network is not None:
-            outputs = [self.judge.network(images.clone()) for _ in outputs]
+            outputs = [answer(self.judge.network, images) for _ in outputs]
             self.judge.forwards.add_(self._among.asked, alpha=len(outputs))
         self.judge.see(self._among, images, outputs)
 
@@ -266,11 +277,21 @@ def watched(
     Raises
     ------
     UserError
-        If eps is no radius.
+        If eps is no radius, the images are none in [0, 1], the labels no classes, or the model has
+        no weights yet.
     """
     if eps != torch.inf:
         radius.check(eps, norm)
     if isinstance(model, Watched):
         return model
+    check_ready(model)
+    if len(inputs):
+        check_data(inputs, labels, None)
+    if labels.dtype != torch.int64 or labels.device != inputs.device:
+        raise UserError(
+            f"labels should be torch.int64 on {inputs.device}, got {labels.dtype} on "
+            f"{labels.device}: give labels.to(images.device, torch.int64)"
+        )
+    classes = 1 + int(labels.max()) if len(labels) else 0
     judge = Judge(None, inputs, labels, eps, norm, targeted=targeted) if judged else None
-    return Watched(model, judge, torch.arange(len(inputs), device=inputs.device))
+    return Watched(model, judge, torch.arange(len(inputs), device=inputs.device), classes)

@@ -133,6 +133,7 @@ def read_network(parsed: argparse.Namespace, images: "ImageFiles | None" = None)
     import torch
 
     from nenni.core.io import foreign_tensors
+    from nenni.core.progress import Progress
     from nenni.method.network_file import is_network_file, load
     from nenni.networks.architecture import TORCHVISION
     from nenni.networks.build import build
@@ -154,7 +155,7 @@ def read_network(parsed: argparse.Namespace, images: "ImageFiles | None" = None)
             raise UserError(f"{file}: holds tensors alone; --model says which architecture it is")
         network = build(named)
     if file is not None:
-        load_published(network, file)
+        load_published(network, file, Progress())
     return network
 
 

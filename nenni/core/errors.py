@@ -41,6 +41,18 @@ def unnameable(error: UnicodeEncodeError) -> str:
     )
 
 
+def last_line(error: Exception) -> str:
+    """The kind of an error and what it says, on one line.
+
+    Of one in a worker process, whose message is a traceback, what that ends with.
+    """
+    told = str(error).strip()
+    if "Traceback (most recent call last)" in told:
+        return told.splitlines()[-1].strip()
+    kind = type(error).__name__
+    return kind if not told else f"{kind}: {in_a_line(error)}"
+
+
 def in_a_line(error: Exception) -> str:
     """What an error says, on one line; its kind where it says nothing."""
     return " ".join(str(error).split()) or type(error).__name__

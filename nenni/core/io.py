@@ -129,13 +129,17 @@ def is_ours(path: Path) -> bool:
         return False
 
 
-def foreign_tensors(path: Path) -> dict[str, "Tensor"]:
+def foreign_tensors(path: Path, progress: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
     """Tensors that another program wrote, as safetensors or by torch.save; runs nothing of theirs.
+
+    Of what torch.save wrote they may be one entry, as in a training script's checkpoint;
+    `progress` is told which. Beside them may be what a ``get_extra_state`` returned.
 
     Raises
     ------
     UserError
-        If the file is missing, damaged, or holds more than tensors.
+        If the file is missing or damaged, holds more than plain values, no tensors by name, or
+        those of several networks.
     """
     import torch
     from safetensors.torch import load_file
@@ -143,18 +147,45 @@ def foreign_tensors(path: Path) -> dict[str, "Tensor"]:
     safe = path.suffix == ".safetensors"
     try:
         if safe:
-            return load_file(path)
+            tensors: dict[str, Any] = load_file(path)
+            return tensors
         found = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"{path}: is missing") from error
     except Exception as error:  # a damaged file may fail anywhere in a reader
         if safe:
             raise _damaged(path, error) from error
-        raise UserError(f"{path}: holds no tensors, or more than tensors alone") from error
-    found = found.get("state_dict", found) if isinstance(found, dict) else found
-    if not isinstance(found, dict) or not all(isinstance(t, torch.Tensor) for t in found.values()):
-        raise UserError(f"{path}: should hold tensors by name, as model.state_dict() does")
-    return found
+        raise UserError(
+            f"{path}: holds no tensors, or more than tensors alone; write it again by "
+            "torch.save(model.state_dict(), file)"
+        ) from error
+    if _by_name(found):
+        return dict(found)
+    entries = (
+        [key for key, value in found.items() if _by_name(value)] if isinstance(found, dict) else []
+    )
+    if len(entries) > 1 and "state_dict" in entries:
+        entries = ["state_dict"]
+    if len(entries) != 1:
+        several = f"; it has several networks: {', '.join(entries)}; keep one" if entries else ""
+        raise UserError(f"{path}: should hold tensors by name, as model.state_dict() does{several}")
+    progress(f"{path}: its entry {entries[0]} was taken")
+    entry: dict[str, Any] = found[entries[0]]
+    return entry
+
+
+def _by_name(value: Any) -> bool:
+    """Whether a value is what a network's state_dict() gives: tensors, and modules' own states."""
+    import torch
+
+    return (
+        isinstance(value, dict)
+        and any(isinstance(t, torch.Tensor) for t in value.values())
+        and all(
+            isinstance(name, str) and (isinstance(t, torch.Tensor) or name.endswith("_extra_state"))
+            for name, t in value.items()
+        )
+    )
 
 
 def sha256(path: Path) -> str:

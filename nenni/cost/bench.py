@@ -58,11 +58,11 @@ def prepare(model: nn.Module, images: Tensor, variant: str) -> Callable[[], obje
 
 @torch.no_grad()
 def _classify(network: nn.Module, images: Tensor) -> None:
-    network(images)
+    network(images.clone())
 
 
 def _training_step(network: nn.Module, images: Tensor, labels: Tensor) -> None:
-    F.cross_entropy(network(images), labels).backward()
+    F.cross_entropy(network(images.clone()), labels).backward()
     network.zero_grad()
 
 

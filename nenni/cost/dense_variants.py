@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nenni.networks.asking import answer
 from nenni.networks.copying import copied
 from nenni.networks.folding import folded
 from nenni.networks.hooks import hooked
@@ -97,7 +98,7 @@ def packed(model: nn.Module, images: Tensor, dtype: torch.dtype) -> nn.Module:
 
     plain = [(n, m) for n, m in quick.named_modules() if type(m) in (nn.Conv2d, nn.Linear)]
     with hooked([layer.register_forward_pre_hook(keep(name)) for name, layer in plain]):
-        quick(images)
+        answer(quick, images)
     quick.to(dtype)
     for name, layer in plain:
         if name not in shapes:
@@ -133,7 +134,7 @@ def quantised(model: nn.Module, images: Tensor) -> nn.Module:
         try:
             mapping = get_default_qconfig_mapping("x86")
             prepared = prepare_fx(copied(model), mapping, (images,))
-            prepared(images)
+            answer(prepared, images)
             result: nn.Module = convert_fx(prepared)
         finally:
             torch.backends.quantized.engine = engine

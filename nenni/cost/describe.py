@@ -16,6 +16,7 @@ from nenni.method.noise_base import Noise
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.method.projection_base import Projection
 from nenni.method.selection_base import Selection
+from nenni.networks.asking import answer, check_ready
 from nenni.networks.attention import make_attention_explicit
 from nenni.networks.build import architecture_of
 from nenni.networks.copying import copied
@@ -62,6 +63,7 @@ def describe(
         The content of ``layers.json``.
     """
     name = name or architecture_of(model).name or type(model).__name__
+    check_ready(model)
     batches = image_batches(data, batch_size, model)
     head = next(batches)
     model = copied(model)
@@ -81,7 +83,7 @@ def describe(
     ]
     with hooked(handles), seeded(seed, "describe"):
         for batch in chain([head], batches) if noisy else ():
-            model(batch)
+            answer(model, batch)
     layers = []
     for one in seen:
         entry = {"name": one.name, **one.geometry, "exact_bits": 32, "injection": None}

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from nenni.core.seeding import seeded
 from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
+from nenni.networks.asking import answer
 from nenni.networks.copying import copied
 from nenni.networks.hooks import hooked
 
@@ -89,7 +90,7 @@ def flop_count(model: nn.Module, image: Tensor) -> FlopCountAnalysis:
     image : Tensor
         One image (1, C, H, W).
     """
-    counted = FlopCountAnalysis(_by_terms(model, image), image).set_op_handle(**HANDLES)
+    counted = FlopCountAnalysis(_by_terms(model, image), image.clone()).set_op_handle(**HANDLES)
     counted.uncalled_modules_warnings(False).unsupported_ops_warnings(False).total()
     return counted
 
@@ -130,7 +131,7 @@ def _by_terms(model: nn.Module, image: Tensor) -> nn.Module:
     calls: dict[NoisyLayer, list[_Call]] = {layer: [] for _, layer in noisy_layers(model)}
     recorded = [layer.register_forward_hook(_record(found)) for layer, found in calls.items()]
     with hooked(recorded), seeded("flop count"):
-        model(image)
+        answer(model, image)
     terms = {layer: _Terms(layer, found) for layer, found in calls.items()}
     for name, layer in list(model.named_modules(remove_duplicate=False)):
         if isinstance(layer, NoisyLayer):

@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.hooks import RemovableHandle
 
 from nenni.core.errors import UserError
+from nenni.networks.asking import answer
 from nenni.networks.hooks import hooked
 
 Shape = dict[str, Any]
@@ -60,15 +61,18 @@ def products(model: nn.Module, layers: Mapping[str, nn.Module], image: Tensor) -
     Raises
     ------
     UserError
-        If a convolution is transposed, of three dimensions, or padded unevenly.
+        If a convolution is transposed, of three dimensions, or padded unevenly, or the network is
+        quantised by torch.
     """
     recorder = _Recorder(layers, {p.untyped_storage().data_ptr() for p in model.parameters()})
     handles: list[RemovableHandle] = []
     for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            continue  # takes no hooks; its operators are seen
         handles.append(module.register_forward_pre_hook(partial(recorder.enter, name)))
         handles.append(module.register_forward_hook(partial(recorder.leave, name)))
     with hooked(handles), sdpa_kernel(SDPBackend.MATH), recorder:
-        model(image)
+        answer(model, image)
     return recorder.seen
 
 
@@ -106,6 +110,11 @@ class _Recorder(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
+        if func.namespace == "quantized":
+            raise UserError(
+                f"the model is quantised by torch (its operator {func}), and such products are not "
+                "counted: describe the network that it was made from"
+            )
         result = func(*args, **(kwargs or {}))
         if not self._is_within_layer():
             where = self._open[-1] if self._open else ""
@@ -150,7 +159,7 @@ def _of_operator(
             left, right = args[1:3]
         case aten.mv:
             left, right = args[1][None], args[0].t()
-        case aten.convolution:
+        case aten.convolution | aten._convolution:  # the second where a network was traced
             yield "conv", _functional_convolution(where, args, result)
             return
         case _:
@@ -162,7 +171,7 @@ def _of_operator(
 
 
 def _functional_convolution(where: str, args: tuple[Any, ...], result: Tensor) -> Shape:
-    x, weight, _, stride, padding, dilation, transposed, _, groups = args
+    x, weight, _, stride, padding, dilation, transposed, _, groups = args[:9]
     if transposed or x.dim() > 4:
         kind = "transposed" if transposed else "three-dimensional"
         raise UserError(

@@ -1,24 +1,35 @@
 """Images as they are handed over: tensors, a loader of batches, or a data set."""
 
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from math import isfinite
 from typing import Any, TypeGuard
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, Subset, default_collate
 from torch.utils.data import Dataset as MapStyle
 
-from nenni.core.errors import UserError
+from nenni.core.errors import UserError, in_a_line, last_line
+from nenni.data.checks import check_labels, check_readable
 
-Data = Tensor | tuple[Tensor, Tensor] | Iterable[Tensor | Sequence[Tensor]] | MapStyle[Any]
+Array = Tensor | NDArray[Any]
+Batch = Array | Sequence[Any] | Mapping[str, Any]
+Data = Array | tuple[Array, Array] | Iterable[Batch] | MapStyle[Any]
 """Images (N, C, H, W), with labels (N,) or, where none are needed, without.
 
-Where they are attacked, they are in [0, 1]; elsewhere what the network takes.
+Where they are attacked, they are in [0, 1]; elsewhere what the network takes. No image of anybody's
+is changed, whatever the network does with those that it is given.
 
-The two tensors; a loader, or a list, of batches of them; or a map-style data set of single images
-and labels. Tensors and data sets are cut into batches here, a loader has its own.
+The two as tensors or arrays; a loader, or a list, of batches of them; or a map-style data set of
+single images and labels. Tensors and data sets are cut into batches here, a loader has its own. A
+batch or an item may name them: a dict, or a named tuple, with an entry of :data:`IMAGES` and, if
+there are labels, one of :data:`LABELS`; unnamed, they come first and second, and more is left
+aside.
 """
+IMAGES = ("image", "images", "img", "pixel_values", "inputs", "input", "x")
+LABELS = ("label", "labels", "target", "targets", "y")
 
 
 def image_batches(data: Data, batch_size: int, model: nn.Module) -> Iterator[Tensor]:
@@ -53,8 +64,10 @@ def labelled_batches(
     for images, labels in _batches(data, batch_size):
         if labels is None:
             raise UserError(
-                "labels are needed: give (images, labels), or a loader or a data set of both"
+                "labels are needed: give (images, labels), or a loader or a data set of both, the "
+                "labels as numbers"
             )
+        check_readable(images)
         check_labels(images, labels)
         rest = len(images) if examples is None else examples - seen
         if rest <= 0:
@@ -69,7 +82,7 @@ def all_labelled(
     data: Data, device: torch.device, examples: int | None = None
 ) -> tuple[Tensor, Tensor]:
     """All images and labels at once, or the first so many; see :func:`labelled_batches`."""
-    size = len(data[0]) if _is_pair(data) else _AT_ONCE
+    size = len(pair[0]) if (pair := _pair(_unnamed(data))) else _AT_ONCE
     parts = list(labelled_batches(data, max(1, size), device, examples))
     if len(parts) == 1:
         return parts[0]
@@ -99,38 +112,24 @@ def check_repeatable(data: Data) -> None:
 
 def reordered(data: Data, order: Tensor) -> Data:
     """Data in another order; a loader, whose own that is, as it was."""
-    if isinstance(data, Tensor):
-        return data[order]
-    if _is_pair(data):
-        return data[0][order], data[1][order]
+    data = _unnamed(data)
+    if isinstance(data, _ARRAYS):
+        return _tensor(data)[order]
+    if pair := _pair(data):
+        return pair[0][order], pair[1][order]
     return Subset(data, order.tolist()) if _is_map_style(data) else data
-
-
-def check_labels(images: Tensor, labels: Tensor) -> None:
-    """Refuse what is not one class for each image.
-
-    Raises
-    ------
-    UserError
-        Saying what is wrong, and the remedy.
-    """
-    if labels.dim() == 1 and len(labels) != len(images):
-        raise UserError(f"there are {len(images)} images and {len(labels)} labels")
-    plain = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
-    if labels.dim() != 1 or not plain:
-        raise UserError(
-            f"labels should be whole numbers of shape ({len(images)},), got {labels.dtype} of "
-            f"shape {tuple(labels.shape)}: give labels.argmax(1) if they are one-hot, or else "
-            "labels.flatten().long()"
-        )
 
 
 def count_batches(data: Data, batch_size: int, examples: int | None = None) -> int | None:
     """Number of batches up to a number of images; None if the loader does not know."""
-    if isinstance(data, Tensor) or _is_pair(data) or _is_map_style(data):
-        n = len(data[0]) if _is_pair(data) else len(data)  # type: ignore[arg-type]
+    data = _unnamed(data)
+    if isinstance(data, _ARRAYS) or (pair := _pair(data)) or _is_map_style(data):
+        n = len(pair[0]) if pair else len(data)  # type: ignore[arg-type]
         return -(-(n if examples is None else min(examples, n)) // batch_size)
-    count = len(data) if isinstance(data, Sized) else None
+    try:
+        count = len(data) if isinstance(data, Sized) else None
+    except TypeError:  # a loader of a stream
+        return None
     if count is None or examples is None:
         return count
     own = getattr(data, "batch_size", None)
@@ -143,17 +142,20 @@ def device_of(model: nn.Module) -> torch.device:
 
 
 _AT_ONCE = 250
+_ARRAYS = (Tensor, np.ndarray)
 _NO_IMAGES = (
     "there are no images: the data have no batch; an iterator that was gone through gives none"
 )
 
 
 def _batches(data: Data, batch_size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-    if isinstance(data, Tensor):
-        starts = range(0, len(data), batch_size)
-        yield from ((data[i : i + batch_size], None) for i in starts)
-    elif _is_pair(data):
-        images, labels = data
+    data = _unnamed(data)
+    if isinstance(data, _ARRAYS):
+        check_readable(images := _tensor(data))
+        yield from ((images[i : i + batch_size], None) for i in range(0, len(images), batch_size))
+    elif pair := _pair(data):
+        images, labels = pair
+        check_readable(images)
         check_labels(images, labels)
         starts = range(0, len(images), batch_size)
         yield from ((images[i : i + batch_size], labels[i : i + batch_size]) for i in starts)
@@ -161,10 +163,21 @@ def _batches(data: Data, batch_size: int) -> Iterator[tuple[Tensor, Tensor | Non
         if _is_map_style(data):
             own = torch.Generator()  # or the loader draws from the global one
             data = DataLoader(data, batch_size, collate_fn=_collated, generator=own)
-        yield from (batch for batch in map(_parts, _iterable(data)) if len(batch[0]))
+        yield from (batch for batch in map(_parts, _read(data)) if len(batch[0]))
+
+
+def _read(data: object) -> Iterator[Any]:
+    """What a loader gives; its errors, of a worker process too, in a line."""
+    try:
+        yield from _iterable(data)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"the data cannot be read: {last_line(error)}") from error
 
 
 def _check_images(images: Tensor, model: nn.Module) -> None:
+    check_readable(images)
     if not images.is_floating_point():
         if any(isinstance(module, nn.Embedding) for module in model.modules()):
             return  # words
@@ -179,14 +192,25 @@ def _check_images(images: Tensor, model: nn.Module) -> None:
         raise UserError("images should be finite numbers, and some of these are not")
 
 
-def _is_pair(data: object) -> TypeGuard[tuple[Tensor, Tensor]]:
-    """Images and labels, and not two batches of images, as Tensor.split gives them."""
-    return (
-        isinstance(data, tuple | list)
-        and len(data) == 2
-        and all(isinstance(part, Tensor) for part in data)
-        and data[0].shape[1:] != data[1].shape[1:]
-    )
+def _pair(data: object) -> tuple[Tensor, Tensor] | None:
+    """Images and labels, if data are these, and not two batches of images, as Tensor.split gives.
+
+    More, such as indices, may follow labels that cannot be images.
+    """
+    if not isinstance(data, tuple | list) or len(data) < 2 or hasattr(data, "_fields"):
+        return None
+    first, labels = data[0], data[1]
+    if not isinstance(first, _ARRAYS) or (images := _tensor(first)).dim() < 2:
+        return None
+    if isinstance(labels, list | tuple) and labels and all(isinstance(y, int) for y in labels):
+        labels = torch.tensor(labels)
+    if not isinstance(labels, _ARRAYS):
+        return None
+    labels = _tensor(labels)
+    one_each = labels.dim() == 1 and len(labels) == len(images)
+    if (len(data) > 2 and not one_each) or images.shape[1:] == labels.shape[1:]:
+        return None
+    return images, labels
 
 
 def _is_map_style(data: object) -> TypeGuard[MapStyle[Any]]:
@@ -204,14 +228,69 @@ def _iterable(data: object) -> Iterable[Any]:
 
 def _parts(item: object) -> tuple[Tensor, Tensor | None]:
     """Images and labels of a batch of a loader; more, such as indices, is left aside."""
-    if isinstance(item, Tensor):
-        return item, None
-    if isinstance(item, Sequence) and item and isinstance(item[0], Tensor):
-        labelled = len(item) > 1 and isinstance(item[1], Tensor)
-        return item[0], item[1] if labelled else None
-    raise UserError(
-        f"a batch should be images, or images and labels, as tensors, got a {type(item).__name__}"
-    )
+    item = _unnamed(item)
+    if isinstance(item, _ARRAYS):
+        return _tensor(item), None
+    if not (isinstance(item, Sequence) and item and isinstance(item[0], _ARRAYS)):
+        raise UserError(
+            "a batch should be images, or images and labels, as tensors or arrays, got a "
+            f"{type(item).__name__}"
+        )
+    images = _tensor(item[0])
+    labels = _labels(item[1]) if len(item) > 1 else None
+    if labels is not None and images.dim() < 2 and labels.dim() > 1:
+        raise UserError(
+            f"a batch should be images, then labels; got shapes {tuple(images.shape)} and "
+            f"{tuple(labels.shape)}: let the loader give them in this order"
+        )
+    if labels is not None and labels.dim() == 0 and images.dim() == 3:
+        raise UserError(
+            f"a batch should be images (N, C, H, W), got a single one of shape "
+            f"{tuple(images.shape)}: give a DataLoader with a batch_size of 1 or more"
+        )
+    return images, labels
+
+
+def _unnamed(data: Any) -> Any:
+    """The images of a dict or a named tuple, with its labels, if it has any; others as they are."""
+    item = data
+    if hasattr(data, "_fields") and {*data._fields} & {*IMAGES}:
+        item = data._asdict()
+    if not isinstance(item, Mapping):
+        return data
+    parts = [[key for key in names if key in item] for names in (IMAGES, LABELS)]
+    if len(parts[0]) != 1 or len(parts[1]) > 1:
+        raise UserError(
+            f"a dict should have its images under one of {', '.join(IMAGES)}, and labels, if any, "
+            f"under one of {', '.join(LABELS)}; got {', '.join(map(str, item))}"
+        )
+    found = [item[key] for keys in parts for key in keys]
+    return found if len(found) > 1 else found[0]
+
+
+def _labels(given: object) -> Tensor | None:
+    """Labels as a tensor; None where there are none that could be one."""
+    if isinstance(given, _ARRAYS):
+        return _tensor(given)
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        try:
+            return torch.tensor(given)
+        except (TypeError, ValueError, RuntimeError):
+            return None
+    return torch.tensor(given) if isinstance(given, int) else None
+
+
+def _tensor(given: Array) -> Tensor:
+    if isinstance(given, Tensor):
+        return given
+    try:
+        return torch.from_numpy(given)
+    except (TypeError, ValueError):  # of another byte order, turned round, or no numbers
+        pass
+    try:
+        return torch.from_numpy(given.astype(given.dtype.newbyteorder("=")))
+    except TypeError as error:
+        raise UserError(f"an array of {given.dtype} holds no numbers: {error}") from error
 
 
 def _collated(items: list[Any]) -> Any:
@@ -220,5 +299,6 @@ def _collated(items: list[Any]) -> Any:
     except (TypeError, RuntimeError) as error:
         raise UserError(
             "an item of a data set should be an image, or an image and its label, the images as "
-            f"tensors of one size: {error}"
+            "tensors of one size (transform=torchvision.transforms.ToTensor() makes those of "
+            f"pictures): {in_a_line(error)}"
         ) from error

@@ -1,7 +1,6 @@
 """The images of a split, in memory or in files, and batches of them on a device."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from nenni.core.errors import UserError
+from nenni.core.errors import UserError, last_line
 from nenni.data.image_file import read_image
 from nenni.data.image_files import Batch
 
@@ -88,36 +87,39 @@ class InFiles:
 
     def batches(self, order: Sequence[Tensor]) -> Iterator[Batch]:
         """See :class:`Images`."""
-        device = self.labels.device
+        device, over = self.labels.device, torch.tensor(False).share_memory_()
         loader = DataLoader(
-            _Files(self.files, self.size),
+            _Files(self.files, self.size, over),
             batch_sampler=[indices.tolist() for indices in order],
             num_workers=self.workers,
             pin_memory=device.type == "cuda",
             collate_fn=torch.stack,
         )
-        with _one_line():
-            for pixels, indices in zip(loader, order, strict=True):
+        decoded, told = iter(loader), ""
+        try:
+            for pixels, indices in zip(decoded, order, strict=True):
                 labels = self.labels[indices.to(device)]
                 yield _scaled(pixels.to(device, non_blocking=True)), labels
+        except UserError as error:  # of a worker, with its traceback as the message
+            told = last_line(error).rpartition("UserError: ")[2]
+            error.__traceback__ = None  # would keep the workers, until it is too late to stop them
+        finally:
+            over.fill_(True)
+            del decoded
+        if told:
+            raise UserError(told)
 
 
 class _Files(Dataset[Tensor]):
-    def __init__(self, files: Sequence[Path], size: int) -> None:
-        self.files, self.size = files, size
+    """Files as images; once it is over none is decoded, so that no worker is waited for."""
+
+    def __init__(self, files: Sequence[Path], size: int, over: Tensor) -> None:
+        self.files, self.size, self.over = files, size, over
 
     def __getitem__(self, index: int) -> Tensor:
+        if self.over:
+            raise UserError(f"{self.files[index]}: is not needed any more")
         return torch.from_numpy(read_image(self.files[index], self.size))
-
-
-@contextmanager
-def _one_line() -> Iterator[None]:
-    """A worker's UserError arrives with its traceback as the message: keep its last line."""
-    try:
-        yield
-    except UserError as error:
-        _, _, message = str(error).splitlines()[-1].rpartition("UserError: ")
-        raise UserError(message) from None
 
 
 def first(images: Images, n: int) -> Batch:

@@ -19,7 +19,7 @@ from nenni.core.progress import Left
 from nenni.core.radius import shown
 from nenni.core.seeding import generator, seeded
 from nenni.core.types import Count
-from nenni.evaluation.preconditions import check_data
+from nenni.data.checks import check_data
 from nenni.evaluation.scoring import Scores, robust, score
 from nenni.evaluation.subject import UNSTEADY, Subject, Unsteady, at_random, examine
 

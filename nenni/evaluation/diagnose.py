@@ -12,13 +12,14 @@ from nenni.core import radius
 from nenni.core.errors import UserError
 from nenni.core.types import Norm
 from nenni.data.batches import Data, all_labelled, device_of
+from nenni.data.checks import check_data
 from nenni.evaluation.battery import Battery, run_battery
 from nenni.evaluation.checks import CHECKS, Kind
 from nenni.evaluation.done import Done
-from nenni.evaluation.preconditions import check_data
 from nenni.evaluation.resume import key_of
 from nenni.evaluation.scoring import ALL_CHECKS
 from nenni.evaluation.subject import UNCOPIED, UNSTEADY, Subject, Unsteady, at_random, examine
+from nenni.networks.copying import uncompiled
 
 TRUSTWORTHY = "trustworthy"
 MASKED = "not to be believed"
@@ -113,7 +114,7 @@ def diagnose(
         If model and data do not go together, the model gives no gradient, or eps is no radius
         above 0.
     """
-    eps = radius.check(eps, norm)
+    eps, model = radius.check(eps, norm), uncompiled(model)
     if eps == 0:
         raise UserError("a ball of eps 0 holds the image alone: there is nothing to diagnose")
     images, labels = all_labelled(data, device_of(model), examples)

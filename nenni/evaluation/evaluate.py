@@ -24,15 +24,16 @@ from nenni.data.batches import (
     device_of,
     labelled_batches,
 )
+from nenni.data.checks import check_data
 from nenni.evaluation.attack_images import FLAGS, TRIES, attack_batch, score_clean, told
 from nenni.evaluation.done import Done
 from nenni.evaluation.gradient_check import doubtful
 from nenni.evaluation.persistence import persistence
-from nenni.evaluation.preconditions import check_data
 from nenni.evaluation.resume import Part, Parts, digest, key_of
 from nenni.evaluation.scoring import Scores, least
 from nenni.evaluation.subject import UNSTEADY, Subject, Unsteady, at_random, examine
 from nenni.evaluation.suite_result import SuiteResult, summary
+from nenni.networks.copying import uncompiled
 
 TRANSFER = "transfer"
 _BY_CHANCE = 0.01
@@ -74,7 +75,8 @@ def evaluate(
     ----------
     model : Module
         Any classifier in eval mode, giving logits (N, classes); with the suite ``labels``, labels
-        (N,) are enough. Its normalisation belongs inside.
+        (N,) are enough. Its normalisation belongs inside. Of what torch.compile gave, the network
+        that it was given is asked.
     data : tensors, loader or data set
         Images (N, C, H, W) in [0, 1] and labels (N,), see :data:`nenni.data.batches.Data`.
     suite : str or mapping
@@ -109,7 +111,7 @@ def evaluate(
     UserError
         If model, data and suite do not go together, or eps is no radius.
     """
-    eps = radius.check(eps, norm)
+    eps, model = radius.check(eps, norm), uncompiled(model)
     read = partial(labelled_batches, data, batch_size, device_of(model), examples)
     batches = read()
     head = next(batches)

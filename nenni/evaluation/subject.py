@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from nenni.adversary.ball import Ball
 from nenni.adversary.fast_copy import faster
 from nenni.adversary.outputs import changed
-from nenni.core.errors import UserError
+from nenni.core.errors import UserError, in_a_line
 from nenni.core.keyed import Keyed
 from nenni.core.seeding import generator, seeded
 from nenni.core.types import Norm
@@ -93,7 +93,7 @@ def examine(model: nn.Module, images: Tensor, *, eps: float, norm: Norm) -> Subj
     except UserError:
         raise
     except Exception as error:
-        told = f"{type(error).__name__}: {error}".rstrip(": ")
+        told = f"{type(error).__name__}: {in_a_line(error)}"
         raise UserError(f"the model fails on images near the given ones: {told}") from error
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from nenni.core.seeding import seeded
 from nenni.method.allocation import allocate
 from nenni.method.injection import set_fractions
+from nenni.networks.asking import answer
 from nenni.networks.modes import evaluating
 
 REACHES = (0.25, 0.125)
@@ -109,7 +110,7 @@ def mean_loss(model: nn.Module, images: Tensor, labels: Tensor, batch_size: int 
     """Mean cross entropy in eval mode, on the same draws of a randomised network each time."""
     with evaluating(model), seeded("mean loss"):
         losses = [
-            F.cross_entropy(model(x), y, reduction="sum")
+            F.cross_entropy(answer(model, x), y, reduction="sum")
             for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True)
         ]
     return float(torch.stack(losses).sum()) / len(labels)

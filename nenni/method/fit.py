@@ -15,6 +15,7 @@ from nenni.method import quantise
 from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.method.visit import visit_exact
+from nenni.networks.copying import uncompiled
 
 _SAMPLED_SCORES = 1000
 """Scores of each layer and image from which a threshold is read."""
@@ -59,6 +60,7 @@ def fit(
         If the data can be gone through only once, or has no batch.
     """
     check_repeatable(data)
+    model = uncompiled(model)
 
     def batches() -> Iterator[Tensor]:
         return image_batches(data, batch_size, model)

@@ -19,6 +19,7 @@ from nenni.method.quantise import NOT_ROUNDED
 from nenni.method.score import TEMPERATURE
 from nenni.method.spec import InjectionSpec, matches, with_fraction
 from nenni.networks.architecture import Architecture
+from nenni.networks.asking import answer, check_ready, shows_no_layers
 from nenni.networks.attention import make_attention_explicit, pack_attention
 from nenni.networks.build import architecture_of, remember
 from nenni.networks.copying import copied
@@ -48,11 +49,12 @@ def inject(model: nn.Module, spec: InjectionSpec, data: Data, *, seed: int = 0) 
     Raises
     ------
     UserError
-        If the network is injected already, no layer qualifies, a chosen one does not run on the
-        image or cannot be wrapped, or a pattern of the spec matches nothing.
+        If the network is injected already or has no weights yet, no layer qualifies, a chosen one
+        does not run on the image or cannot be wrapped, or a pattern of the spec matches nothing.
     """
     if any(noisy_layers(model)):
         raise UserError("the network is injected already: inject the plain one, or remove() first")
+    check_ready(model)
     image = one_image(data, model)
     noisy = copied(model)
     make_attention_explicit(noisy)
@@ -194,9 +196,14 @@ def _chosen(
         wanted = wanted - hits if pattern.startswith("!") else wanted | hits
     chosen = [name for name in layers if name in wanted and _fits(layers[name], min_inputs)]
     if not chosen:
+        closed = shows_no_layers(model)
         raise UserError(
-            f"no layer of {type(model).__name__} qualifies for injection: of the chosen ones, none "
-            f"is ungrouped with {min_inputs} inputs or more"
+            f"no layer of {type(model).__name__} qualifies for injection: "
+            + (
+                f"{closed}, which shows no layers; inject the network that it was made from"
+                if closed
+                else f"of the chosen ones, none is ungrouped with {min_inputs} inputs or more"
+            )
         )
     if idle := [name for name in chosen if name not in order]:
         raise UserError(
@@ -258,7 +265,7 @@ def _check_layers(noisy: nn.Module, example_input: Tensor, once: dict[str, list[
         for name, layer in noisy_layers(noisy)
     ]
     with hooked(handles), on_path(noisy, "exact"), evaluating(noisy):
-        noisy(torch.cat([example_input, example_input]))
+        answer(noisy, torch.cat([example_input, example_input]))
     for name, counts in sizes.items():
         if counts != [2 * count for count in once[name]]:
             raise UserError(

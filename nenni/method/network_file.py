@@ -6,7 +6,8 @@ Its metadata have one key, ``nenni``, with sorted JSON::
      "model": {"name": ..., arguments} or null,
      "input_shape": [C, H, W] or null,
      "n_classes": a number or null,
-     "defence": {"name": ..., what its plugin needs} or null}
+     "defence": {"name": ..., what its plugin needs} or null,
+     "extra_state": {name: plain data}, where modules keep more than tensors}
 
 Nothing that a file names is run, but for the models and defences of this package and of the folders
 that :func:`nenni.use_plugins` was given: a function of somebody's own only where the caller names
@@ -14,7 +15,7 @@ the same one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,10 @@ from nenni.core.errors import UserError, refusal
 from nenni.core.io import is_ours, read_tensors, write_tensors
 from nenni.method.defence import DefenceFormat
 from nenni.networks.architecture import Architecture
+from nenni.networks.asking import check_ready
 from nenni.networks.build import architecture_of, build, remember
-from nenni.networks.copying import copied
-from nenni.networks.weights import check_fits, load_tensors
+from nenni.networks.copying import copied, is_compiled
+from nenni.networks.weights import State, check_fits, divided, load_tensors
 
 _FORMAT = 2
 Named = str | Mapping[str, Any] | Architecture
@@ -53,8 +55,12 @@ def save(network: nn.Module, path: str | Path, *, architecture: Named | None = N
     ------
     UserError
         If there is no such architecture, a defence's choice is no plugin, or the network is not
-        (any more) what its model makes; a function of one's own is not run to find out.
+        (any more) what its model makes; a function of one's own is not run to find out. If it has
+        no weights yet, or keeps what is neither tensors nor plain data.
     """
+    check_ready(network)
+    if any(is_compiled(module) for module in network.modules()):
+        network = copied(network)
     known = architecture_of(network)
     if architecture is not None:
         known = Architecture.read(architecture, "architecture").over(known)
@@ -69,7 +75,8 @@ def save(network: nn.Module, path: str | Path, *, architecture: Named | None = N
         "n_classes": known.n_classes,
         "defence": header.defence,
     }
-    write_tensors(Path(path), network.state_dict(), meta)
+    tensors, extra = divided(network.state_dict(), Path(path))
+    write_tensors(Path(path), tensors, meta | ({"extra_state": extra} if extra else {}))
 
 
 def load(
@@ -114,7 +121,7 @@ def load(
         plain = copied(model)
         remember(plain, architecture_of(model).over(known))
     network = _defended(plain, header, example_input, file)
-    load_tensors(network, tensors, file)
+    load_tensors(network, tensors | header.extra_state, file)
     return network
 
 
@@ -129,6 +136,7 @@ class _Header:
 
     architecture: Architecture
     defence: dict[str, Any] | None
+    extra_state: State = field(default_factory=dict)
 
 
 def _read(meta: Any, file: Path) -> _Header:
@@ -155,8 +163,10 @@ def _read(meta: Any, file: Path) -> _Header:
         )
     if not isinstance(defence, dict | None):
         raise UserError(f"{file}: defence should be a mapping with a name, got {defence!r}")
+    if not isinstance(extra := meta.get("extra_state", {}), dict):
+        raise UserError(f"{file}: extra_state should be a mapping of names, got {extra!r}")
     made = Architecture(model, None if shape is None else tuple(shape), classes)
-    return _Header(Architecture.read(made, str(file)), defence)
+    return _Header(Architecture.read(made, str(file)), defence, extra)
 
 
 def _is_size(value: Any) -> bool:

@@ -11,6 +11,7 @@ from nenni.method.mixing import mix, with_gradient_of
 from nenni.method.quantise import NOT_ROUNDED, on_rounded, quantise, quantise_weight
 from nenni.method.score import TEMPERATURE, soft_step, standardised, through_batch_norm
 from nenni.method.spec import Choices
+from nenni.networks.computed import compute_anew
 from nenni.networks.tracing import BatchNorm
 
 LayerPath = Literal["injected", "exact", "approximate", "soft", "bpda"]
@@ -104,6 +105,7 @@ class NoisyLayer(nn.Module):
         bits = self.choices.exact_bits
         if bits >= NOT_ROUNDED:
             return self.exact(x)
+        compute_anew(self.wrapped)
         weight, bias = quantise_weight(self.wrapped.weight, bits), self.wrapped.bias
 
         def operate(rounded: Tensor) -> Tensor:

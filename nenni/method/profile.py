@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nenni.core.seeding import generator
 from nenni.method.ranking import largest
+from nenni.networks.asking import answer
 from nenni.networks.hooks import hooked
 
 Edit = Callable[[Tensor], Tensor]
@@ -63,7 +64,7 @@ def channel_importance(
     """
     frames = []
     with torch.no_grad():
-        base = float(F.cross_entropy(model(images), labels))
+        base = float(F.cross_entropy(answer(model, images), labels))
     for name in layers:
         kept: list[Tensor] = []
 
@@ -72,7 +73,7 @@ def channel_importance(
             return z
 
         with _edited(model, name, keep):
-            loss = F.cross_entropy(model(images), labels, reduction="sum")
+            loss = F.cross_entropy(answer(model, images), labels, reduction="sum")
         (gradient,) = torch.autograd.grad(loss, kept[0])
         z = kept[0].detach()
         dims = [i for i in range(z.dim()) if i != _channel_dim(z)]
@@ -115,7 +116,7 @@ def sensitivities(
         Columns ``layer``, ``fraction`` f, ``noise`` s and ``rise`` in the mean cross entropy.
     """
     with torch.no_grad():
-        base = float(F.cross_entropy(model(images), labels))
+        base = float(F.cross_entropy(answer(model, images), labels))
     rows = []
     for name in layers:
         z = _output(model, name, images)
@@ -155,7 +156,7 @@ def _edited(model: nn.Module, name: str, edit: Edit) -> AbstractContextManager[N
 @torch.no_grad()
 def _loss_with(model: nn.Module, images: Tensor, labels: Tensor, name: str, edit: Edit) -> float:
     with _edited(model, name, edit):
-        return float(F.cross_entropy(model(images), labels))
+        return float(F.cross_entropy(answer(model, images), labels))
 
 
 @torch.no_grad()
@@ -167,5 +168,5 @@ def _output(model: nn.Module, name: str, images: Tensor) -> Tensor:
         return z
 
     with _edited(model, name, keep):
-        model(images)
+        answer(model, images)
     return kept[0]

@@ -12,6 +12,7 @@ from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.method.ranking import largest
 from nenni.method.visit import visit_exact
+from nenni.networks.copying import uncompiled
 
 _BATCH = 128
 _BINS, _REACH = 81, 2.0
@@ -39,6 +40,7 @@ def report(model: nn.Module, data: Data, *, batch_size: int = _BATCH) -> pd.Data
         (by the exact z, as many as selected) that are selected; ``neurons`` per sample and
         ``error_bias``, the mean of z~ - z over rms(z). Of a pool of approximations the mean.
     """
+    model = uncompiled(model)
     sums: dict[str, Tensor] = {}
     neurons: dict[str, int] = {}
 
@@ -48,9 +50,11 @@ def report(model: nn.Module, data: Data, *, batch_size: int = _BATCH) -> pd.Data
             mask = layer.mask(z if layer.choices.selection.judges_exact else z_tilde)
             mask = layer.geometry.channels_second(mask).flatten(1)
             truth = largest(layer.score(z), float(mask.float().mean())).flatten(1)
-            values = [(z_tilde - z).square().sum(), z.square().sum(), (z_tilde - z).sum()]
-            values += [mask.sum(), (mask & truth).sum(), truth.sum(), z.new_tensor(z.numel())]
-            parts = torch.stack([v.double() for v in values])
+            whole, error = _wide(z), _wide(z_tilde) - _wide(z)
+            values = [error.square().sum(), whole.square().sum(), error.sum()]
+            values += [mask.sum(), (mask & truth).sum(), truth.sum()]
+            total = z.new_tensor(z.numel(), dtype=torch.float64)
+            parts = torch.stack([*(v.double() for v in values), total])
             sums[name] = sums.get(name, torch.zeros_like(parts)) + parts
         neurons[name] = z[0].numel()
 
@@ -84,6 +88,7 @@ def error_histogram(model: nn.Module, data: Data) -> pd.DataFrame:
         outermost bins hold what lies beyond.
     """
     check_repeatable(data)
+    model = uncompiled(model)
     squared = {name: 0.0 for name, _ in noisy_layers(model)}
     sizes: list[int] = []
 
@@ -93,7 +98,7 @@ def error_histogram(model: nn.Module, data: Data) -> pd.DataFrame:
             yield batch
 
     def add_squares(name: str, _: NoisyLayer, __: Tensor, z: Tensor) -> None:
-        squared[name] += float(z.square().sum()) / z[0].numel()
+        squared[name] += float(_wide(z).square().sum()) / z[0].numel()
 
     visit_exact(model, counted(), add_squares)
     edges = torch.linspace(-_REACH, _REACH, _BINS + 1)
@@ -102,7 +107,7 @@ def error_histogram(model: nn.Module, data: Data) -> pd.DataFrame:
     def count(name: str, layer: NoisyLayer, x: Tensor, z: Tensor) -> None:
         for i in range(layer.pool):
             z_tilde = layer.approximate(x, i)
-            error = (z_tilde - z) / (squared[name] / sum(sizes)) ** 0.5
+            error = (_wide(z_tilde) - _wide(z)) / (squared[name] / sum(sizes)) ** 0.5
             error = error.clamp(-_REACH, _REACH)
             mask = layer.mask(z if layer.choices.selection.judges_exact else z_tilde)
             for row, values in enumerate((error, error[~mask])):
@@ -116,3 +121,8 @@ def error_histogram(model: nn.Module, data: Data) -> pd.DataFrame:
         frame = pd.DataFrame({"layer": name, "bin": centres})
         frames.append(frame.assign(all=share[0].tolist(), injected=share[1].tolist()))
     return pd.concat(frames, ignore_index=True)
+
+
+def _wide(x: Tensor) -> Tensor:
+    """In single precision at least: a sum of halves is soon infinite."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from nenni.method.injection import noisy_layers, on_path
 from nenni.method.noisy_layer import NoisyLayer
+from nenni.networks.asking import answer
 from nenni.networks.hooks import hooked
 from nenni.networks.modes import evaluating
 
@@ -27,4 +28,4 @@ def visit_exact(noisy: nn.Module, batches: Iterable[Tensor], visit: Visit) -> No
     handles = [layer.register_forward_hook(hook_for(name)) for name, layer in noisy_layers(noisy)]
     with hooked(handles), on_path(noisy, "exact"), evaluating(noisy):
         for batch in batches:
-            noisy(batch)
+            answer(noisy, batch)

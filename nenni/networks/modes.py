@@ -9,7 +9,7 @@ from torch import nn
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Eval mode within; afterwards every module is in its own mode again."""
-    training = [(module, module.training) for module in model.modules()]
+    training = [(m, m.training) for m in model.modules() if hasattr(m, "training")]
     model.eval()
     try:
         yield

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from nenni.networks.asking import answer
 from nenni.networks.hooks import hooked
 from nenni.networks.modes import evaluating
 
@@ -60,7 +61,7 @@ def trace(model: nn.Module, example_input: Tensor) -> Trace:
         if isinstance(module, BatchNorm) and module.running_mean is not None:
             handles.append(module.register_forward_pre_hook(before_norm))
     with hooked(handles), evaluating(model):
-        model(example_input)
+        answer(model, example_input)
     owners: dict[nn.Conv2d | nn.Linear, set[BatchNorm | None]] = {}
     for call in calls:
         channels_second = isinstance(call.layer, nn.Conv2d) or call.output.dim() == 2

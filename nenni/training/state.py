@@ -9,10 +9,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from nenni.core.seeding import generator
 from nenni.data.split import Images
+from nenni.networks.copying import copied
 from nenni.training.history import Tensors
+from nenni.training.processes import processes
 from nenni.training.recipe import Recipe
 
 Purpose = tuple[int | str, ...]
+_FOR_STATISTICS = 2
+"""Images of which batch norm has a variance."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,50 @@ class Task:
         return next(self.model.parameters()).device
 
     @property
+    def sizes(self) -> list[int]:
+        """Images of each batch of an epoch."""
+        return sizes(len(self.data["train"]), self.recipe.batch_size, processes())
+
+    @property
     def epoch_steps(self) -> int:
         """Steps of an epoch."""
-        return -(-len(self.data["train"]) // self.recipe.batch_size)
+        return len(self.sizes)
 
     @property
     def steps(self) -> int:
         """Steps of the whole training."""
         return self.epoch_steps * self.recipe.epochs
+
+
+def sizes(n: int, batch_size: int, processes: int) -> list[int]:
+    """Images of each batch when n are gone through.
+
+    A rest of fewer than two images for each process joins the batch before it: of one image batch
+    norm has no statistics. Where a whole batch has no two for each, or there is just one batch, it
+    stays as it is.
+
+    Parameters
+    ----------
+    n, batch_size : int
+        Images of an epoch, and of a batch.
+    processes : int
+        Among which each batch is divided.
+    """
+    whole, rest = divmod(n, batch_size)
+    found = [batch_size] * whole
+    if whole and 0 < rest < processes * least(batch_size, processes):
+        found[-1] += rest
+    elif rest:
+        found.append(rest)
+    return found
+
+
+def least(batch_size: int, processes: int) -> int:
+    """Images that a pass in training has at least: two, which batch norm needs, or one.
+
+    One, where the recipe's batches have no two for each process.
+    """
+    return max(1, min(_FOR_STATISTICS, batch_size // processes))
 
 
 @dataclass
@@ -133,7 +173,7 @@ class State:
         state = cls(model, recipe.build_optimiser(parameters))
         if recipe.average:
             rule = get_ema_multi_avg_fn(recipe.average)
-            state.average = AveragedModel(model, multi_avg_fn=rule, use_buffers=True)
+            state.average = AveragedModel(copied(model), multi_avg_fn=rule, use_buffers=True)
         return state
 
     @property

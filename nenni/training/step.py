@@ -6,10 +6,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from nenni.networks.asking import failures_told
 from nenni.networks.modes import evaluating
 from nenni.training.awp import perturbed_weights
 from nenni.training.processes import own_draws, processes
-from nenni.training.state import State, Task
+from nenni.training.state import State, Task, least
 
 
 def train_step(
@@ -48,7 +49,8 @@ def train_step(
         group["lr"] = recipe.lr * recipe.schedule(step, task.steps)
     optimiser.zero_grad()
     sums = torch.zeros(2, dtype=torch.float64, device=task.device)
-    parts = min(recipe.accumulate, n // processes())
+    fewest = least(recipe.batch_size, processes() * recipe.accumulate)
+    parts = min(recipe.accumulate, max(1, n // processes() // fewest))
     for part, labels in zip(x.tensor_split(parts), y.tensor_split(parts), strict=True):
         batch = part, _perturbed(task, part, labels, eps, draws["attack"]), labels
         calm = partial(_loss, task, task.model, *batch, weight=weight)
@@ -71,8 +73,9 @@ def _perturbed(task: Task, x: Tensor, y: Tensor, eps: float, draws: torch.Genera
 
 
 def _loss(
-    task: Task, network: nn.Module, *batch: Tensor, weight: float = 1
+    task: Task, network: nn.Module, x: Tensor, adversarial: Tensor, y: Tensor, weight: float = 1
 ) -> tuple[Tensor, Tensor]:
-    with task.recipe.autocast(task.device):
-        loss, logits = task.recipe.method.loss(network, *batch)
+    """The loss of a batch, of whose images the network gets copies."""
+    with failures_told(task.model, x), task.recipe.autocast(task.device):
+        loss, logits = task.recipe.method.loss(network, x.clone(), adversarial.clone(), y)
         return weight * loss, logits

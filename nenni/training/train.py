@@ -1,5 +1,6 @@
 """Training and fine-tuning: one loop for every recipe, in one process or several."""
 
+import copy
 import math
 import time
 from collections.abc import Callable
@@ -47,7 +48,8 @@ def train(
     image by itself. Every random choice depends on the purpose and the epoch alone: a run resumed
     from its checkpoint, which is kept each minute and after each epoch, ends in the same bytes, and
     networks that differ in one choice see the same data in the same order. Processes that torchrun
-    started share each batch.
+    started share each batch. A last batch of one image joins the one before
+    (:func:`nenni.training.state.sizes`).
 
     Parameters
     ----------
@@ -117,7 +119,7 @@ def run_epoch(
     """
     saved, first = time.perf_counter(), epoch.number * task.epoch_steps
     task.model.train()
-    batches = epoch.order.split(task.recipe.batch_size)[epoch.step :]
+    batches = epoch.order.split(task.sizes)[epoch.step :]
     mine = task.data["train"].batches([share(batch) for batch in batches])
     for batch, (x, y) in zip(batches, mine, strict=True):
         with seeded(*task.purpose, "noise", first + epoch.step, rank()):
@@ -155,7 +157,7 @@ def finish_epoch(task: Task, state: State, number: int, loss: float, right: floa
     }
     measure = "val_robust" if "val_robust" in row else "val_clean"
     if row[measure] > max((past[measure] for past in state.history), default=-1.0):
-        state.best = {name: t.detach().clone() for name, t in state.weights().items()}
+        state.best = copy.deepcopy(state.weights())
         state.best_epoch = number + 1
     state.history.append(row)
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from nenni.adversary.ball import Ball
 from nenni.adversary.gradient import frozen
+from nenni.adversary.judge import watched
 from nenni.adversary.losses import DLR_CLASSES, TARGETED_DLR_CLASSES
 from nenni.core.errors import UserError
 from nenni.core.types import AutoAttackVersion, Norm, OnRandomised
@@ -58,6 +59,7 @@ def autoattack(
         raise UserError(
             "the attack autoattack needs the package pyautoattack: pip install 'nenni[autoattack]'"
         ) from error
+    model = watched(model, inputs, labels, eps, norm)
     if eps == 0 or not len(inputs):
         return inputs.clone()
     draw = torch.randint(2**31, (), generator=generator, device=generator.device)

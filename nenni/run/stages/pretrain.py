@@ -30,7 +30,7 @@ def run(job: Job) -> str:
         with seeded(c["seed"], "initial weights"):
             model = build(architecture).to(device)
         if c["weights"] is not None:
-            load_published(model, c["weights"])
+            load_published(model, c["weights"], job.progress)
         checkpoint = Checkpoint(job.checkpoint_file())
         if c["recipe"] is None:
             found = as_given(model, data["val"])

@@ -11,6 +11,7 @@ from nenni.adversary.attacks.pgd import climb
 from nenni.adversary.ball import Ball, gaussian_like
 from nenni.adversary.gradient import ascent, frozen
 from nenni.core.types import Count, LInf, NonNegative, Positive
+from nenni.networks.asking import answer
 
 __all__ = ["Trades"]
 
@@ -49,7 +50,7 @@ class Trades:
         """Steps along the sign of the gradient of the divergence, from near the images."""
         ball = Ball(x, eps, self.norm)
         with torch.no_grad():
-            clean = model(x)
+            clean = answer(model, x)
 
         def rising(images: Tensor, _: Tensor) -> tuple[Tensor, None]:
             return ascent(model, images, lambda z: divergence(clean, z)).gradient, None

@@ -13,7 +13,7 @@ def test_averaged_gradients_are_the_mean_over_copies() -> None:
 
     class Fourth(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
-            return (x**4).sum(1, keepdim=True)
+            return (x**4).sum(1, keepdim=True).expand(-1, 2)
 
     x = torch.full((1, 2000), 0.5, dtype=torch.float64)
     model = watched(Fourth(), x, torch.zeros(1, dtype=torch.int64), 1.0, "linf")

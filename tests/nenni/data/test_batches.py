@@ -1,7 +1,7 @@
 """The same images in every form in which they may be handed over."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -34,6 +34,16 @@ class Pictures(Dataset[Tensor]):
         return len(X)
 
 
+class Named(NamedTuple):
+    target: Tensor
+    img: Tensor
+
+
+def cut() -> list[tuple[Tensor, Tensor]]:
+    """Batches of four."""
+    return list(zip(X.split(4), Y.split(4), strict=True))
+
+
 class Stream(IterableDataset[Tensor]):
     def __iter__(self) -> Any:
         return iter(X)
@@ -47,6 +57,17 @@ LABELLED: dict[str, Callable[[], Any]] = {
     "list": lambda: [(X[:4], Y[:4]), [X[4:8], Y[4:8]], (X[8:], Y[8:], "an index")],
     "data set": lambda: TensorDataset(X, Y),
     "subset": lambda: Subset(TensorDataset(X, Y), range(10)),
+    "short integers as labels": lambda: (X, Y.to(torch.uint16)),
+    "arrays": lambda: (X.numpy(), Y.numpy()),
+    "arrays, turned round": lambda: (X.flip(0).numpy()[::-1], Y.flip(0).numpy()[::-1]),
+    "arrays of another machine": lambda: (X.numpy().astype(">f4"), Y.numpy().astype(">u8")),
+    "list as labels": lambda: (X, Y.tolist()),
+    "with an index": lambda: (X, Y, torch.arange(10)),
+    "loader of arrays": lambda: [(x.numpy(), y.tolist()) for x, y in cut()],
+    "loader of dicts": lambda: [{"label": y, "image": x, "path": "?"} for x, y in cut()],
+    "loader as transformers have it": lambda: [{"pixel_values": x, "labels": y} for x, y in cut()],
+    "loader of named tuples": lambda: [Named(y, x) for x, y in cut()],
+    "dict": lambda: {"images": X, "labels": Y},
     "numbers as labels": lambda: [(x, int(y)) for x, y in zip(X, Y, strict=True)],
 }
 IMAGES: dict[str, Callable[[], Any]] = {
@@ -87,7 +108,7 @@ def test_images_and_labels_are_the_same_in_every_form(name: str) -> None:
         few = list(labelled_batches(given(name), 4, CPU, examples))
         assert sum(len(x) for x, _ in few) == min(examples, 10)
         assert len(few) == count
-        if name != "list":
+        if name != "list" and not name.startswith("loader of") and "transformers" not in name:
             assert count_batches(given(name), 4, examples) == count
         x, y = all_labelled(given(name), CPU, examples)
         assert torch.equal(x, X[:examples])
@@ -143,8 +164,20 @@ SHAPED = r"labels should be whole numbers of shape \(10,\), got .* give labels.a
         *((form((X, wrong)), SHAPED) for form in FORMS for wrong in NO_LABELS),
         (Stream(), "a map-style data set, got a Stream"),
         (3, "a map-style data set, got a int"),
-        ([{"x": X}], "as tensors, got a dict"),
-        (["x"], "as tensors, got a str"),
+        ([{"z": X}], "a dict should have its images under one of image, .* got z"),
+        ([{"x": X, "image": X}], "a dict should have its images under one of .* got x, image"),
+        ([{"image": X}], "labels are needed"),
+        (["x"], "as tensors or arrays, got a str"),
+        ([(Y, X)], r"images, then labels; got shapes \(10,\) and \(10, 1, 4, 4\)"),
+        ([(X[0], 3)], r"a single one of shape \(1, 4, 4\): give a DataLoader with a batch_size"),
+        ((X, Y.tolist()[:9]), "10 images and 9 labels"),
+        ((X, Y.to("meta")), "labels are on the device meta"),
+        ((X.to("meta"), Y), "images of shape .* are on the device meta"),
+        ((X.to_sparse(), Y), r"give images.to_dense\(\)"),
+        ((X[..., :0], Y), r"images of shape \(10, 1, 4, 0\) have no pixels"),
+        ((X, torch.full((10,), 2**64 - 1, dtype=torch.uint64)), "classes from 0; .* 2\\*\\*63"),
+        ((X, list("abcdefghij")), "labels are needed: .* the labels as numbers"),
+        ((X, None), "labels are needed"),
         (TensorDataset, "a map-style data set, got a type"),
     ],
 )
@@ -160,6 +193,27 @@ def test_items_that_make_no_batch_are_an_error() -> None:
 
     with pytest.raises(UserError, match="images as tensors of one size"):
         list(image_batches(Odd(), 4, ANY))
+
+
+class Broken(Pictures):
+    """What one's own data set raises."""
+
+    def __getitem__(self, index: int) -> Tensor:
+        raise FileNotFoundError(2, "No such file", "image\n7.png")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_error_of_a_data_set_is_told_in_a_line(workers: int) -> None:
+    for data in (DataLoader(Broken(), 4, num_workers=workers), Broken()):
+        with pytest.raises(UserError, match=r"the data cannot be read: .*No such file") as told:
+            list(image_batches(data, 4, ANY))
+        assert "\n" not in str(told.value)
+
+
+def test_a_loader_of_a_stream_does_not_know_how_many_batches_it_has() -> None:
+    loader = DataLoader(Stream(), batch_size=4)
+    assert count_batches(loader, 4) is None
+    assert torch.equal(torch.cat(list(image_batches(loader, 4, ANY))), X)
 
 
 @pytest.mark.parametrize("form", FORMS[:2])

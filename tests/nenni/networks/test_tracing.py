@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from nenni.core.errors import UserError
 from nenni.method.injection import inject, injectable, noisy_layers
 from nenni.method.projection.sparse import Sparse
 from nenni.method.projection.tap_shared import TapShared
@@ -211,7 +212,7 @@ def test_tracing_in_inference_mode() -> None:
 
 def test_hooks_are_gone_after_an_error() -> None:
     model = nn.Sequential(conv(), nn.BatchNorm2d(3), nn.Linear(5, 5))
-    with pytest.raises(RuntimeError):
+    with pytest.raises(UserError, match="does not accept images"):
         trace(model, X)
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
 

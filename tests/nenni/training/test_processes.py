@@ -31,6 +31,7 @@ from nenni.method.selection.topk import TopK
 from nenni.method.spec import InjectionSpec
 from nenni.networks.models.small_cnn import small_cnn
 from nenni.training.objectives.adversarial import Adversarial
+from nenni.training.objectives.standard import Standard
 from nenni.training.processes import agree, joined, own_draws, share
 from nenni.training.recipe import Recipe
 from nenni.training.train import train
@@ -41,7 +42,7 @@ TOLERANCE = 1e-4
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    tensors, meta, _ = decode({"name": "mnist5k"}, {"train": 402, "val": 100, "test": 10}, 0)
+    tensors, meta, _ = decode({"name": "mnist5k"}, {"train": 404, "val": 100, "test": 10}, 0)
     save_data(tmp_path / "data.safetensors", tensors, meta)
     return tmp_path / "data.safetensors"
 
@@ -67,7 +68,7 @@ def pretrain(
 
 
 def test_same_result_as_one_process(data: Path, tmp_path: Path) -> None:
-    """402 images in batches of 100: the last one has 2, one for each process."""
+    """404 images in batches of 100: the last one has 4, two for each process."""
     found = {}
     for processes in (1, 2):
         folder = tmp_path / str(processes)
@@ -145,12 +146,41 @@ def train_both(number: int, processes: int, folder: Path) -> None:
                 save_file(model.state_dict(), folder / f"{name}{processes}.safetensors")
 
 
+def train_normed(number: int, processes: int, folder: Path) -> None:
+    """In one of several processes: 23 images in batches of 10, with batch norm over images."""
+    torch.set_num_threads(1)
+    os.environ |= {"RANK": f"{number}", "LOCAL_RANK": f"{number}", "WORLD_SIZE": f"{processes}"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": (folder / "port").read_text()}
+    draws = torch.Generator().manual_seed(0)
+    images = InMemory.of(torch.rand(23, 1, 4, 4, generator=draws), torch.arange(23) % 3)
+    with joined(torch.device("cpu")):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(16), nn.Linear(16, 3))
+        train(
+            model, {"train": images, "val": images}, Recipe(2, 10, 0.05, Standard()), (0, "test"),
+            parameters=list(model.parameters()), checkpoint=Checkpoint(),
+        )  # fmt: skip
+        save_file(model.state_dict(), folder / f"{number}.safetensors")
+
+
+@pytest.mark.slow
+def test_no_process_has_one_image_alone(tmp_path: Path) -> None:
+    """Of three images in the last batch one process would have one, of which no variance is."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        (tmp_path / "port").write_text(str(free.getsockname()[1]))
+    torch.multiprocessing.spawn(train_normed, (2, tmp_path), 2)
+    one, two = (load_file(tmp_path / f"{number}.safetensors") for number in range(2))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert int(one["1.num_batches_tracked"]) == 4
+
+
 @pytest.mark.slow
 def test_attacks_perturbed_weights_and_injection_on_two_processes(
     digits: tuple[Tensor, Tensor], tmp_path: Path
 ) -> None:
     x, y = digits
-    save_file({"x": x[:203].clone(), "y": y[:203].clone()}, tmp_path / "digits.safetensors")
+    save_file({"x": x[:204].clone(), "y": y[:204].clone()}, tmp_path / "digits.safetensors")
     for processes in (1, 2):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -164,7 +194,7 @@ def test_attacks_perturbed_weights_and_injection_on_two_processes(
 
 @pytest.mark.slow
 def test_more_processes_than_images_is_one_message(data: Path, tmp_path: Path) -> None:
-    done = pretrain(tmp_path, data, 3)
+    done = pretrain(tmp_path, data, 3, batch_size=2)
     assert done.returncode == 2
     assert "3 processes share a batch of 2 images; use fewer processes" in done.stderr
     assert "Traceback" not in done.stderr
