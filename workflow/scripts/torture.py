@@ -259,38 +259,42 @@ def damage_checkpoint(bench: Bench) -> bool:
 
 
 def damage_result(bench: Bench) -> bool:
-    """A result is damaged: it is named, and the command that is named with it repairs it."""
-    names = sorted(n for n in bench.reference if not n.startswith("manifests/"))
-    return damage(bench, names)
+    """A result is damaged, or two are exchanged."""
+    one, other = bench.rng.sample(sorted(n for n in bench.reference if not is_manifest(n)), 2)
+    hurt = bench.rng.choice([truncate, flip, empty, delete, None])
+    if hurt is not None or bench.reference[one] == bench.reference[other]:
+        (hurt or flip)(bench.results / one, bench.rng)
+        return repair(bench, [[one]])
+    (bench.results / one).write_bytes(bench.reference[other])
+    (bench.results / other).write_bytes(bench.reference[one])
+    return repair(bench, [[one], [other]])
 
 
 def damage_manifest(bench: Bench) -> bool:
-    """The same of a file of checksums."""
-    return damage(bench, sorted(n for n in bench.reference if n.startswith("manifests/")))
+    """A file of checksums is damaged: it is named, or a file that it vouched for."""
+    one = bench.rng.choice(sorted(n for n in bench.reference if is_manifest(n)))
+    vouched = re.findall(rb"  results/soak/(.+)", bench.reference[one])
+    bench.rng.choice([truncate, flip, empty, delete])(bench.results / one, bench.rng)
+    return repair(bench, [[one, *(name.decode() for name in vouched)]])
 
 
-def damage(bench: Bench, names: list[str]) -> bool:
-    """Damage one of some results, or swap two, and follow what ``nenni verify`` says."""
-    one, other = bench.rng.sample(names, 2)
-    hurt = bench.rng.choice([truncate, flip, empty, delete, None])
-    if hurt is None and bench.reference[one] != bench.reference[other]:
-        first, second = bench.results / one, bench.results / other
-        first.write_bytes(bench.reference[other])
-        second.write_bytes(bench.reference[one])
-        damaged = {one, other}
-    else:
-        (hurt or flip)(bench.results / one, bench.rng)
-        damaged = {one}
+def is_manifest(name: str) -> bool:
+    """Whether a result is a file of checksums."""
+    return name.startswith("manifests/")
+
+
+def repair(bench: Bench, damaged: list[list[str]]) -> bool:
+    """Follow ``nenni verify``, which has to name one file of each list."""
     run = f"results/{bench.results.name}"
     bench.run("nenni", "verify", run)
-    if unnamed := [name for name in damaged if f"{run}/{name}" not in bench.said]:
-        raise Wrong(f"nenni verify does not name {unnamed}:\n{bench.said}")
+    for names in damaged:
+        if not any(f"{run}/{name}: " in bench.said for name in names):
+            raise Wrong(f"nenni verify does not name {names[0]}:\n{bench.said}")
     for _ in range(4):  # where two are damaged, a command may meet the other
         if not bench.run("nenni", "verify", run):
             return True
-        commands = re.findall(r"snakemake (\S+) --force\b", bench.said)
-        for file in dict.fromkeys(commands):
-            bench.run("snakemake", file, "--force")
+        for file in re.findall(r"`snakemake --force (\S+)`", bench.said):
+            bench.run("snakemake", "--force", file)
     raise Wrong(f"not repaired by what nenni verify names:\n{bench.said}")
 
 
