@@ -8,8 +8,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 OPENERS = {"read_text": 0, "write_text": 1, "open": 2}
 """Method or function -> place of the encoding among the arguments of the method."""
-NO_TEXT = {"Image", "os"}
-"""Modules whose ``open`` gives no text."""
+NO_TEXT = {"Image", "os", "arrays"}
+"""Modules and archives whose ``open`` gives no text."""
 
 
 def without_encoding(source: str) -> list[int]:

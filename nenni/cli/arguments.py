@@ -136,6 +136,7 @@ def read_network(parsed: argparse.Namespace, images: "ImageFiles | None" = None)
     from nenni.core.progress import Progress
     from nenni.method.network_file import is_network_file, load
     from nenni.networks.architecture import TORCHVISION
+    from nenni.networks.asking import check_ready
     from nenni.networks.build import build
     from nenni.networks.weights import load_published
 
@@ -156,6 +157,7 @@ def read_network(parsed: argparse.Namespace, images: "ImageFiles | None" = None)
         network = build(named)
     if file is not None:
         load_published(network, file, Progress())
+    check_ready(network)
     return network
 
 

@@ -5,15 +5,17 @@ the folder that the workflow runs in; they are looked for in the run's folder, w
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from nenni.core.errors import UserError
 from nenni.core.io import sha256, write_text
 
 FOLDER = "manifests"
 """Where they are, below the folder of a run."""
-_LINE = re.compile(r"([0-9a-f]{64})  results/[^/\0]+/([^\0]+)")
+_LINE = re.compile(r"([0-9a-f]{64})  results/([^/\0]+)/([^\0]+)")
 _UNFINISHED = re.compile(r"\..+\.part")
 
 
@@ -46,13 +48,14 @@ def problems(run: Path) -> Iterator[str]:
         Folder of the run.
     """
     known: dict[str, str] = {}
-    for manifest in _manifests(run):
-        lines, whole = _read(manifest)
-        if not (lines and whole):
+    read = {manifest: _read(manifest) for manifest in _manifests(run)}
+    names = Counter(line.run for lines, _ in read.values() for line in lines).most_common(1)
+    for manifest, (lines, whole) in read.items():
+        if not (lines and whole and all(line.run == names[0][0] for line in lines)):
             yield _told(run, _name(run, manifest), "is damaged")
-        for file, checksum in lines:
-            if known.setdefault(file, checksum) != checksum:
-                yield _told(run, file, "two manifests name it, with other checksums")
+        for line in lines:
+            if known.setdefault(line.file, line.checksum) != line.checksum:
+                yield _told(run, line.file, "two manifests name it, with other checksums")
     for file, checksum in known.items():
         if (wrong := _wrong(run / file, checksum)) is not None:
             yield _told(run, file, wrong)
@@ -93,7 +96,7 @@ def check(checksums: Mapping[Path, str], run: Path) -> None:
 
 def recorded(run: Path) -> dict[str, str]:
     """Path below the folder of a run -> checksum, of all files that its manifests name."""
-    return {file: checksum for manifest in _manifests(run) for file, checksum in _read(manifest)[0]}
+    return {line.file: line.checksum for m in _manifests(run) for line in _read(m)[0]}
 
 
 _UNNAMED = "no manifest names it: its line or its manifest was lost, or it is not of this run"
@@ -103,14 +106,22 @@ def _manifests(run: Path) -> list[Path]:
     return sorted((run / FOLDER).rglob("*.sha256"))
 
 
-def _read(manifest: Path) -> tuple[list[tuple[str, str]], bool]:
-    """Files below the run's folder with their checksums, and whether there is nothing else."""
+class _Line(NamedTuple):
+    """A checksum, the name that the run had, and a file below the folder of the run."""
+
+    checksum: str
+    run: str
+    file: str
+
+
+def _read(manifest: Path) -> tuple[list[_Line], bool]:
+    """The lines of a manifest, and whether there is nothing else."""
     try:
         text = manifest.read_bytes().decode()
     except (OSError, ValueError):
         return [], False
     found = [_LINE.fullmatch(line) for line in text.split("\n")[:-1]]
-    lines = [(line[2], line[1]) for line in found if line and ".." not in line[2].split("/")]
+    lines = [_Line(*line.groups()) for line in found if line and ".." not in line[3].split("/")]
     return lines, len(lines) == len(found) and text.endswith("\n")
 
 

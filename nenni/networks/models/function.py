@@ -1,12 +1,14 @@
 """A network of one's own."""
 
+import os
 import sys
+import traceback
 from importlib import import_module
 from pathlib import Path
 
 from torch import nn
 
-from nenni.core.errors import UserError
+from nenni.core.errors import UserError, last_line
 from nenni.core.types import ImportPath
 
 __all__ = ["function"]
@@ -27,7 +29,7 @@ def function(
     Raises
     ------
     UserError
-        If there is no such function, or it returns no torch module.
+        If there is no such function, it or its module fails, or it returns no torch module.
     """
     return call(function)
 
@@ -40,12 +42,23 @@ def call(given: str) -> nn.Module:
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        build = getattr(import_module(module), name)
+        found = import_module(module)
+        if not callable(build := getattr(found, name, None)):
+            raise UserError(f"model {given}: {module} has no function {name}")
+        model = build()
+    except UserError:
+        raise
     except ModuleNotFoundError as error:
         raise UserError(f"model {given}: {error}; run from the folder that holds it") from error
-    except AttributeError as error:
-        raise UserError(f"model {given}: {error}") from error
-    model = build()
+    except Exception as error:
+        raise UserError(f"model {given}: {last_line(error)}{_place(error)}") from error
     if not isinstance(model, nn.Module):
         raise UserError(f"model {given}: returns a {type(model).__name__}, not a torch module")
     return model
+
+
+def _place(error: Exception) -> str:
+    """The last line in a file of the working directory that led to an error."""
+    here = f"{Path.cwd()}{os.sep}"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(here)]
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""

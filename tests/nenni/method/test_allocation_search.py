@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from nenni.core.seeding import seeded
 from nenni.method import allocation_search as working_point
 from nenni.method.allocation_search import mean_loss, measured_rises, spend
 from nenni.method.fit import fit
@@ -74,8 +75,9 @@ def test_the_loss_of_a_randomised_network_repeats(
     first = mean_loss(noisy.train(), digits[0][:60], digits[1][:60], batch_size=25)
     assert first == mean_loss(noisy, digits[0][:60], digits[1][:60], batch_size=25)
     assert noisy.training
-    with torch.no_grad():
-        logits = noisy.eval()(digits[0][:60])
-    assert first == pytest.approx(
-        float(nn.functional.cross_entropy(logits, digits[1][:60])), rel=0.5
-    )
+    others = []
+    for draw in range(30):
+        with torch.no_grad(), seeded(draw):
+            logits = noisy.eval()(digits[0][:60])
+        others.append(float(nn.functional.cross_entropy(logits, digits[1][:60])))
+    assert min(others) / 1.2 < first < max(others) * 1.2

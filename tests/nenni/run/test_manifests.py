@@ -140,6 +140,13 @@ def test_a_lost_line_and_one_that_another_manifest_contradicts_are_noticed(run: 
     assert ["two manifests name it" in line for line in manifests.problems(run)] == [True]
 
 
+def test_a_line_of_another_run_is_damage(run: Path) -> None:
+    manifest = run / "manifests/tables/main.sha256"
+    manifest.write_text(manifest.read_text().replace("results/r/tables", "results/q/tables", 1))
+    (told,) = manifests.problems(run)
+    assert told.startswith(f"{manifest}: is damaged")
+
+
 @pytest.mark.parametrize(
     "line", ["results/r/../../secret", "results/r", "/etc/passwd", "other/r/x"]
 )
