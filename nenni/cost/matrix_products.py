@@ -4,8 +4,10 @@ Those of modules are seen by hooks; those that a forward pass computes by itself
 by the operators that reach the device.
 """
 
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -71,9 +73,18 @@ def products(model: nn.Module, layers: Mapping[str, nn.Module], image: Tensor) -
             continue  # takes no hooks; its operators are seen
         handles.append(module.register_forward_pre_hook(partial(recorder.enter, name)))
         handles.append(module.register_forward_hook(partial(recorder.leave, name)))
-    with hooked(handles), sdpa_kernel(SDPBackend.MATH), recorder:
+    with hooked(handles), sdpa_kernel(SDPBackend.MATH), _in_parts(), recorder:
         answer(model, image)
     return recorder.seen
+
+
+@contextmanager
+def _in_parts() -> Iterator[None]:
+    """Within, a recurrent layer is not one operator of a library's, but its products."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "TF32 acceleration on top of oneDNN", UserWarning)
+        with torch.backends.mkldnn.flags(enabled=False), torch.backends.cudnn.flags(enabled=False):
+            yield
 
 
 class _Recorder(TorchDispatchMode):

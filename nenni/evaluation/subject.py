@@ -27,6 +27,8 @@ _ROUNDING = 0.02
 kernels round otherwise."""
 _FEW = 1 / 16
 """Share of the images whose answer may change by more: a rounding may flip a hard mask."""
+_SUM = 1e-2
+"""By how much probabilities in half precision may miss their sum."""
 REMEMBERS = (
     "its answers depend on what it was asked before: each pass was made on a fresh copy of the "
     "network"
@@ -38,6 +40,9 @@ UNSTEADY = (
 ROUNDING = (
     "the last digits of its sums, which change with the size of the batch, decide some of its "
     "masks: so do its answers"
+)
+PROBABILITIES = (
+    "its outputs are probabilities, on which losses saturate: let it return the logits before them"
 )
 BATCH_DEPENDS = "its answers depend on the rest of the batch: each image was asked alone"
 
@@ -89,7 +94,10 @@ def examine(model: nn.Module, images: Tensor, *, eps: float, norm: Norm) -> Subj
         If it is no classifier of such images, or of some near them.
     """
     try:
-        return _examined(model, images, eps, norm)
+        subject = _examined(model, images, eps, norm)
+        if subject.classes is None or not gives_probabilities(model, images[:_TRIAL]):
+            return subject
+        return replace(subject, notes=[*subject.notes, PROBABILITIES])
     except UserError:
         raise
     except Exception as error:
@@ -120,6 +128,16 @@ def _examined(model: nn.Module, images: Tensor, eps: float, norm: Norm) -> Subje
         return of(Alone(model), Alone(model), randomised=False, notes=[BATCH_DEPENDS, *notes])
     attacked, note = (model, "") if classes is None else faster(model, images[:_TRIAL])
     return of(model, attacked, randomised=False, notes=[note, *notes] if note else notes)
+
+
+@torch.no_grad()
+def gives_probabilities(model: nn.Module, images: Tensor) -> bool:
+    """Whether a classifier's outputs are no logits, but numbers from 0 to 1 with a sum of 1."""
+    with seeded("probabilities"):
+        outputs = (copied(model) or model)(images.clone()).double()
+    sums = outputs.sum(1)
+    shares = bool((outputs >= 0).all()) and bool((outputs <= 1).all())
+    return shares and torch.allclose(sums, torch.ones_like(sums), atol=_SUM)
 
 
 class Unsteady(Exception):

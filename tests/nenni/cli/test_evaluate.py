@@ -93,7 +93,7 @@ def test_diagnoses(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ),
         (["--model", ":build"], "a model of one's own should be MODULE:FUNCTION, got ':build'"),
         (["--model", "absent:build"], "model absent:build: No module named 'absent'"),
-        (["--model", "my_digits:absent"], "has no attribute 'absent'"),
+        (["--model", "my_digits:absent"], "my_digits has no function absent"),
         (["--model", "my_digits:number"], "returns a int, not a torch module"),
         (["--weights", "absent.safetensors"], "absent.safetensors: is missing"),
         (["--weights", "my_digits.py"], "my_digits.py: holds no tensors"),

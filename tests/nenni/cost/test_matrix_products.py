@@ -131,6 +131,28 @@ class Frames(nn.Module):
         return (self.weight @ tokens.mean((0, 1)))[None]
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("kind", "gates"), [(nn.LSTM, 4), (nn.GRU, 3), (nn.RNN, 1)])
+@pytest.mark.parametrize("choices", [{}, {"num_layers": 2, "bias": False}, {"bidirectional": True}])
+def test_recurrent_layers_by_hand(kind: Any, gates: int, choices: dict[str, Any]) -> None:
+    """At each of 9 steps each gate multiplies the input and the state before."""
+
+    class Rows(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rows = kind(7, 16, batch_first=True, **choices)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.rows(x[:, 0])[0][:, -1]  # type: ignore[no-any-return]
+
+    first, directions = 9 * gates * 16 * (7 + 16), 1 + choices.get("bidirectional", False)
+    later = 9 * gates * 16 * (16 + 16) * (choices.get("num_layers", 1) - 1)
+    assert torch.backends.mkldnn.enabled
+    found = layers(Rows().eval(), (1, 9, 7))
+    assert sum(dense_macs(layer) for layer in found) == directions * first + later
+    assert torch.backends.mkldnn.enabled
+
+
 def test_samples_need_not_come_first() -> None:
     *frames, linear, vector = layers(Frames().eval(), (3, 4, 4))
     assert [layer.name for layer in frames] == ["conv", "conv#2", "conv#3"]

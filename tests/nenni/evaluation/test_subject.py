@@ -10,7 +10,15 @@ from torch import Tensor, nn
 from zoo import load_zoo
 
 from nenni.adversary.fast_copy import NOT_COPIED
-from nenni.evaluation.subject import BATCH_DEPENDS, REMEMBERS, UNCOPIED, Afresh, Alone, examine
+from nenni.evaluation.subject import (
+    BATCH_DEPENDS,
+    PROBABILITIES,
+    REMEMBERS,
+    UNCOPIED,
+    Afresh,
+    Alone,
+    examine,
+)
 
 Digits = tuple[Tensor, Tensor]
 ZOO = load_zoo()
@@ -28,6 +36,23 @@ def test_an_honest_network_is_asked_as_it_is(trained: nn.Module, images: Tensor)
     assert (subject.classes, subject.injected, subject.randomised) == (10, False, False)
     assert subject.notes == []
     assert subject.attacked is not trained
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (nn.Softmax(1), True),
+        (nn.Sequential(nn.Softmax(1), nn.Hardtanh(0, 1)), True),
+        (nn.LogSoftmax(1), False),
+        (nn.Sigmoid(), False),
+        (nn.Identity(), False),
+    ],
+)
+def test_probabilities_in_place_of_logits_are_noted(
+    head: nn.Module, told: bool, trained: nn.Module, images: Tensor
+) -> None:
+    subject = examine(nn.Sequential(trained, head).eval(), images, **WITHIN)
+    assert (PROBABILITIES in subject.notes) is told
 
 
 def test_memory_is_noticed_and_each_pass_is_made_afresh(trained: nn.Module, images: Tensor) -> None:

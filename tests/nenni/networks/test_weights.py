@@ -1,5 +1,6 @@
 """Weights that others trained."""
 
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,109 @@ from nenni.networks.build import build
 from nenni.networks.weights import load_published
 
 
-@pytest.mark.parametrize("kind", ["safetensors", "pt", "prefixed"])
-def test_weights_of_others(kind: str, tmp_path: Path) -> None:
-    source, target = nn.Linear(3, 2), nn.Linear(3, 2)
-    file = tmp_path / f"w.{'safetensors' if kind == 'safetensors' else 'pt'}"
+def network() -> nn.Sequential:
+    return nn.Sequential(OrderedDict(conv=nn.Conv2d(1, 2, 3), model=nn.Linear(3, 2)))
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "pt"])
+@pytest.mark.parametrize(
+    "entry", [None, "state_dict", "model_state_dict", "model", "net", "weights"]
+)
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "", "module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod.", "model.", "net.",
+        "module.model.", "model._orig_mod.net.", "backbone.",
+    ],
+)  # fmt: skip
+def test_weights_of_others(kind: str, entry: str | None, prefix: str, tmp_path: Path) -> None:
+    """As training scripts write them, one network beside an optimiser; and what was done is told."""
+    source, target = network(), network()
+    file, told = tmp_path / f"w.{kind}", []
+    state = {prefix + name: t for name, t in source.state_dict().items()}
     if kind == "safetensors":
-        save_file(source.state_dict(), file)
+        save_file(state, file)
     else:
-        prefix = "module." if kind == "prefixed" else ""
-        torch.save({"state_dict": {prefix + k: t for k, t in source.state_dict().items()}}, file)
-    load_published(target, str(file))
-    assert torch.equal(target.weight, source.weight)
+        optimiser = torch.optim.SGD(source.parameters(), 0.1, momentum=0.9)
+        more = {"optimizer": optimiser.state_dict(), "epoch": 3, "history": [0.5], "note": "best"}
+        torch.save(state if entry is None else {**more, entry: state}, file)
+    load_published(target, str(file), told.append)
+    assert all(map(torch.equal, target.state_dict().values(), source.state_dict().values()))
+    words = [f"{file}: its entry {entry} was taken"] if entry and kind == "pt" else []
+    parts = sorted(part for part in prefix.split(".") if part)
+    assert told[: len(words)] == words
+    assert len(told) == len(words) + bool(prefix)
+    if prefix:
+        assert sorted(filter(None, told[-1].split()[1].split("."))) == parts
+
+
+@pytest.mark.parametrize("name", ["module", "model", "_orig_mod"])
+def test_a_part_that_is_named_so_keeps_its_name(name: str, tmp_path: Path) -> None:
+    source, target = (nn.Sequential(OrderedDict({name: nn.Linear(3, 2)})) for _ in range(2))
+    torch.save(source.state_dict(), tmp_path / "w.pt")
+    told: list[str] = []
+    load_published(target, str(tmp_path / "w.pt"), told.append)
+    assert not told
+    assert torch.equal(target[0].weight, source[0].weight)
+
+
+def test_one_of_several_networks_is_not_chosen(tmp_path: Path) -> None:
+    state = network().state_dict()
+    torch.save({"model": state, "model_ema": state, "epoch": 1}, tmp_path / "w.pt")
+    with pytest.raises(UserError, match="has several networks: model, model_ema; keep one"):
+        load_published(network(), str(tmp_path / "w.pt"))
+
+
+def test_names_that_differ_are_all_named(tmp_path: Path) -> None:
+    state = network().state_dict()
+    torch.save({**state, "fc.weight": torch.ones(1)}, tmp_path / "more.pt")
+    with pytest.raises(
+        UserError, match=r"does not fit: it has fc.weight, which the network has not"
+    ):
+        load_published(network(), str(tmp_path / "more.pt"))
+    torch.save({"fc.weight": torch.ones(1), "conv.bias": state["conv.bias"]}, tmp_path / "less.pt")
+    with pytest.raises(
+        UserError, match=r"it lacks conv.weight, model.bias, model.weight; it has fc"
+    ):
+        load_published(network(), str(tmp_path / "less.pt"))
+    for i in range(9):
+        state[f"more.{i}"] = torch.ones(1)
+    torch.save(state, tmp_path / "many.pt")
+    with pytest.raises(UserError, match=r"it has more.0, more.1, more.2 and 6 more, which"):
+        load_published(network(), str(tmp_path / "many.pt"))
+
+
+class Keeps(nn.Linear):
+    def __init__(self) -> None:
+        super().__init__(3, 2)
+        self.steps = 0
+
+    def get_extra_state(self) -> dict[str, int]:
+        return {"steps": self.steps}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        self.steps = state["steps"]
+
+
+def test_what_modules_keep_beside_tensors_is_loaded_or_stays(tmp_path: Path) -> None:
+    source, target = Keeps(), Keeps()
+    source.steps = 5
+    torch.save({"model": source.state_dict()}, tmp_path / "w.pt")
+    load_published(target, str(tmp_path / "w.pt"))
+    assert target.steps == 5
+    torch.save(
+        {k: t for k, t in source.state_dict().items() if k != "_extra_state"}, tmp_path / "t.pt"
+    )
+    target.steps = 7
+    load_published(target, str(tmp_path / "t.pt"))
+    assert target.steps == 7
+
+
+def test_a_lazy_network_takes_the_shapes_of_its_weights(tmp_path: Path) -> None:
+    source, target = nn.Linear(3, 2), nn.LazyLinear(2)
+    torch.save(source.state_dict(), tmp_path / "w.pt")
+    load_published(target, str(tmp_path / "w.pt"))
+    assert torch.equal(target(torch.ones(1, 3)), source(torch.ones(1, 3)))
 
 
 def test_weights_from_before_batch_norms_counted(tmp_path: Path) -> None:
