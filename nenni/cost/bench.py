@@ -21,10 +21,14 @@ from nenni.core.errors import UserError
 from nenni.cost.dense_variants import packed, quantised
 from nenni.data.batches import Data, image_batches
 from nenni.method.injection import remove
+from nenni.networks.asking import answer
+from nenni.networks.modes import evaluating
 
 FORWARD = ("fp32", "bf16", "int8", "injected")
 TRAINING = ("train_plain", "train_injected")
 _REPEATS = 5
+_WITH_A_LAYOUT = 4
+"""Dimensions of images, which can be laid out channels last."""
 
 
 def prepare(model: nn.Module, images: Tensor, variant: str) -> Callable[[], object]:
@@ -45,7 +49,8 @@ def prepare(model: nn.Module, images: Tensor, variant: str) -> Callable[[], obje
         network = (plain if variant == "train_plain" else model).train()
         labels = torch.zeros(len(images), dtype=torch.int64)
         return lambda: _training_step(network, images, labels)
-    images = images.contiguous(memory_format=torch.channels_last)
+    if images.dim() == _WITH_A_LAYOUT:
+        images = images.contiguous(memory_format=torch.channels_last)
     if variant == "injected":
         network = model.eval().to(memory_format=torch.channels_last)
     elif variant == "int8":
@@ -95,7 +100,10 @@ def measure(model: nn.Module, data: Data, variant: str, *, batch_size: int = 1) 
     """
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    run = prepare(model, next(image_batches(data, batch_size, model)), variant)
+    images = next(image_batches(data, batch_size, model))
+    with torch.no_grad(), evaluating(model):
+        answer(model, images)  # whatever fails from here on is the variant's
+    run = prepare(model, images, variant)
     peak = added_mib(run)
     runtime.keep_freed_memory()
     return {"seconds": seconds(run), "peak_mib": peak}

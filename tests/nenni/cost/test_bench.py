@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+import nenni
+from nenni.core.errors import UserError
 from nenni.cost.bench import FORWARD, TRAINING, measure, prepare
 
 
@@ -41,3 +43,15 @@ print(added_mib(lambda: None), added_mib(lambda: torch.ones(16 * 2**20)), added_
 def test_training_steps_leave_no_gradients(noisy: nn.Module) -> None:
     prepare(noisy, torch.rand(4, 1, 28, 28), "train_injected")()
     assert all(p.grad is None for p in noisy.parameters())
+
+
+def test_a_network_that_fails_is_told_before_it_is_measured(noisy: nn.Module) -> None:
+    with pytest.raises(UserError, match=r"does not accept images, .* of shape .*1, 20, 28"):
+        measure(noisy, torch.rand(2, 1, 20, 28), "fp32", batch_size=1)
+
+
+def test_rows_that_are_no_images_are_measured_too() -> None:
+    model = nn.Sequential(nn.Linear(40, 40), nn.Linear(40, 40), nn.Linear(40, 3)).eval()
+    spec = nenni.InjectionSpec(nenni.TopK(0.5), nenni.Sparse(0.25), min_inputs=4)
+    noisy = nenni.inject(model, spec, torch.rand(2, 40))
+    assert measure(noisy, torch.rand(2, 40), "injected", batch_size=2)["seconds"] > 0
