@@ -70,8 +70,13 @@ class AttackChoice:
         eps: float,
         generator: torch.Generator,
     ) -> Tensor:
-        """Adversarial images; a model that is watched is asked as it is."""
-        model = model if isinstance(model, Watched) else self.through(model)
+        """Adversarial images; a model that is watched is asked as it is.
+
+        Who trains by an attack has looked at model and images before: nothing is checked again.
+        """
+        if not isinstance(model, Watched):
+            rows = torch.arange(len(inputs), device=inputs.device)
+            model = Watched(self.through(model), None, rows)
         attack = plugins.load("attack", self.name)
         images: Tensor = attack(model, inputs, labels, eps, generator, **self.arguments)
         return images.detach()

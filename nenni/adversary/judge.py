@@ -263,7 +263,7 @@ def watched(
     targeted: bool = False,
     judged: bool = False,
 ) -> Watched:
-    """The model as an attack asks it; one that a judge watches already stays as it is.
+    """The model as an attack asks it; one that is watched already was checked by who watches it.
 
     Parameters
     ----------
@@ -272,7 +272,7 @@ def watched(
     inputs, labels, eps, norm, targeted
         See :mod:`nenni.adversary.attacks`.
     judged : bool
-        The attack needs to know which images are broken: a plain model gets a judge too.
+        The attack needs to know which images are broken: a model without a judge gets one.
 
     Raises
     ------
@@ -282,8 +282,17 @@ def watched(
     """
     if eps != torch.inf:
         radius.check(eps, norm)
-    if isinstance(model, Watched):
-        return model
+    if not isinstance(model, Watched):
+        classes = _checked(model, inputs, labels)
+        model = Watched(model, None, torch.arange(len(inputs), device=inputs.device), classes)
+    if judged and model.judge is None:
+        judge = Judge(None, inputs, labels, eps, norm, targeted=targeted)
+        return Watched(model.network, judge, model.rows, model.classes)
+    return model
+
+
+def _checked(model: nn.Module, inputs: Tensor, labels: Tensor) -> int:
+    """How many classes the labels of an attack ask for, if all it was given can be used."""
     check_ready(model)
     if len(inputs):
         check_data(inputs, labels, None)
@@ -292,6 +301,4 @@ def watched(
             f"labels should be torch.int64 on {inputs.device}, got {labels.dtype} on "
             f"{labels.device}: give labels.to(images.device, torch.int64)"
         )
-    classes = 1 + int(labels.max()) if len(labels) else 0
-    judge = Judge(None, inputs, labels, eps, norm, targeted=targeted) if judged else None
-    return Watched(model, judge, torch.arange(len(inputs), device=inputs.device), classes)
+    return 1 + int(labels.max()) if len(labels) else 0

@@ -121,9 +121,8 @@ def added_mib(run: Callable[[], object]) -> float:
     gc.collect()
     runtime.return_freed_memory()
     try:
-        Path("/proc/self/clear_refs").write_text(
-            "5", encoding="ascii"
-        )  # forgets the largest so far
+        # forgets the largest so far
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError as error:
         raise UserError(f"memory is measured on Linux alone ({error})") from None
     before = _status("VmRSS")

@@ -1,6 +1,7 @@
 """What a training is given, what it changes, and what of that a checkpoint holds."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -48,7 +49,7 @@ class Task:
         """Where the model is."""
         return next(self.model.parameters()).device
 
-    @property
+    @cached_property
     def sizes(self) -> list[int]:
         """Images of each batch of an epoch."""
         return sizes(len(self.data["train"]), self.recipe.batch_size, processes())

@@ -131,3 +131,14 @@ def test_what_is_watched_already_stays_so() -> None:
     alone = watched(NETWORK, X, Y, 0.1, "linf")
     assert not alone.broken.any()
     assert not alone.leave
+
+
+def test_what_is_watched_without_a_judge_gets_one_where_an_attack_needs_it() -> None:
+    rows = torch.tensor([2, 0, 1])
+    network = Watched(NETWORK, None, rows, 2)
+    assert watched(network, X, Y, 0.1, "linf") is network
+    found = watched(network, X, Y, 0.1, "linf", judged=True)
+    assert found.judge is not None
+    assert (found.network, found.classes) == (network.network, 2)
+    assert torch.equal(found.rows, rows)
+    assert watched(found, X, Y, 0.1, "linf", judged=True) is found

@@ -1,5 +1,9 @@
 """What is known of a data set without decoding it."""
 
+import zipfile
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from nenni.core import plugins, settings
@@ -25,6 +29,19 @@ def test_published_sizes_add_up(name: str, total: int, channels: int) -> None:
     assert sizes is not None
     assert sum(sizes.values()) == total
     assert plugins.constant("data", name, "SHAPE", None)[0] == channels
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+def test_labels_of_an_npz_file_are_counted_by_their_header(
+    version: tuple[int, int], tmp_path: Path
+) -> None:
+    file = tmp_path / "a.npz"
+    with zipfile.ZipFile(file, "w") as arrays, arrays.open("y.npy", "w") as stored:
+        np.lib.format.write_array(stored, np.zeros(70, np.int64), version)
+    source = settings.validate("data", {"name": "npz", "train": str(file)})
+    assert known_sizes(source, 0) == {"train": 70}
+    file.write_bytes(file.read_bytes()[:-30])
+    assert known_sizes(source, 0) is None
 
 
 def test_what_is_not_published_is_held_out_of_the_training_images() -> None:
