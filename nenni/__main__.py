@@ -2,6 +2,11 @@
 
 import sys
 
-from nenni.cli.main import main
+from nenni.cli import fork_server
 
-sys.exit(main())
+status = fork_server.serve_me(sys.argv[1:])
+if status is None:
+    from nenni.cli.main import main
+
+    status = main()
+sys.exit(status)

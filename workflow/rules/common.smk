@@ -1,4 +1,5 @@
 # Reads the config and turns it into what the rules ask for. No rule stands here.
+import atexit
 import shlex
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import hwmodel
 from nenni.run.config_file import load_claims, load_config, with_types
 from nenni.core.errors import UserError, unnameable
 from nenni.run.experiment import Experiment
+from nenni.cli import fork_server
 from nenni.run import locks
 from nenni.run.plan import COLLECTED, OF_BASES, Files, Plan
 from nenni.run.provenance import relative, stage_files
@@ -19,7 +21,8 @@ from nenni.run.slices import Slices, canonical
 if {"{", "}"} & set(str(Path.cwd())):
     raise WorkflowError(f"{Path.cwd()}: Snakemake takes braces for wildcards; rename the folder")
 
-if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+if not CONDA:
     PYTHON_FOLDER = str(Path(sys.executable).parent)
     if ":" in PYTHON_FOLDER:
         raise WorkflowError(
@@ -73,6 +76,13 @@ def tell_locks():
     files = getattr(workflow.persistence, "_lockfile", None)  # none where a database holds them
     if NOTE and files:
         NOTE.tell_locks([Path(file) for file in files.values()], elsewhere=workflow.non_local_exec)
+
+
+def share_imports():
+    """Let the jobs that run on this machine, by this Python, share their imports."""
+    if CONDA or workflow.non_local_exec or sys.platform != "linux":
+        return
+    atexit.register(fork_server.Server(C.threads).close)
 
 
 FILES = Files(PLAN)

@@ -216,6 +216,20 @@ def kill_stage(bench: Bench) -> bool:
     return run.wait(LONGEST) != 0
 
 
+def kill_server(bench: Bench) -> bool:
+    """What the stages share their imports by dies, and nothing else notices."""
+    run = bench.started()
+    with suppress(psutil.Error):
+        for child in run.children():
+            if "nenni.cli.fork_server" in child.cmdline():
+                child.kill()
+                if status := run.wait(LONGEST):
+                    raise Wrong(f"without its server the run ends with {status}:\n{bench.said}")
+                return True
+    run.wait(LONGEST)
+    return False
+
+
 def kill_snakemake(bench: Bench) -> bool:
     """Snakemake dies and its stages live on."""
     run = bench.started()
@@ -344,6 +358,7 @@ def run_two(bench: Bench) -> bool:
 
 KINDS: dict[str, Callable[[Bench], bool]] = {
     "a stage is killed": kill_stage,
+    "the server of imports is killed": kill_server,
     "snakemake is killed, its stages live": kill_snakemake,
     "all are killed": kill_group,
     "a result is damaged": damage_result,
