@@ -38,6 +38,15 @@ def prepare(config: dict[str, Any]) -> torch.device:
     return torch.device("cuda")
 
 
+def may_look(x: torch.Tensor) -> bool:
+    """Whether a tensor's values may steer what is computed.
+
+    On a CPU they may, and save work. A GPU would make the program wait for them, and a graph that
+    ``torch.compile`` traces holds no values.
+    """
+    return x.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
 def return_freed_memory() -> None:
     """Let glibc give freed memory back to the system, so that what is resident is in use.
 

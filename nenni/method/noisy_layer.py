@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 import torch
 from torch import Tensor, nn
 
+from nenni.core.runtime import may_look
 from nenni.method.geometry import Geometry
 from nenni.method.mixing import mix, with_gradient_of
 from nenni.method.quantise import NOT_ROUNDED, on_rounded, quantise, quantise_weight
@@ -225,8 +226,14 @@ class NoisyLayer(nn.Module):
         return mix(z, other, self.mask(judged))
 
     def _by_one_of_pool(self, x: Tensor) -> Tensor:
-        """z~ of each sample by an approximation drawn for it, independent of the others."""
+        """z~ of each sample by an approximation drawn for it, independent of the others.
+
+        Where values may not steer the work, all samples go through all of them.
+        """
         drawn = torch.randint(self.pool, (len(x),), device=x.device)
+        if not may_look(x):
+            every = torch.stack([self.approximate(x, i) for i in range(self.pool)])
+            return every[drawn, torch.arange(len(x), device=x.device)]
         rows = [(drawn == i).nonzero()[:, 0] for i in range(self.pool)]
         parts = [self.approximate(x[some], i) for i, some in enumerate(rows) if len(some)]
         if not parts:

@@ -59,8 +59,8 @@ def on_rounded(
         their shape.
     """
     rounded = quantise(x, scale, bits)
-    if rounded is x or not torch.is_grad_enabled():
-        return operation(rounded)
+    if rounded is x or not torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return operation(rounded)  # a compiled graph itself chooses what it keeps
     place, size, kept = rounded.data_ptr(), rounded.numel(), x.detach()
     version = kept._version
 

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from nenni.core.runtime import may_look
+
 _LONG_ROW = 8192
 """From this length on, narrowing the search down first is faster."""
 _SAMPLE = 512
@@ -27,13 +29,20 @@ def top_k(rows: Tensor, fraction: float) -> Tensor:
     """Mask of the round(fraction * n) largest numbers of each row of (N, n); NaN ranks last."""
     if rows.dtype not in (torch.float32, torch.float64):
         rows = rows.float()
-    if not bool(rows.sum().isfinite()):
+    looks = may_look(rows)
+    if not (looks and rows.sum().isfinite()):
         rows = rows.nan_to_num(nan=torch.finfo(rows.dtype).min)
     n = rows.shape[1]
     k = round(fraction * n)
-    if n < _LONG_ROW or k in (0, n) or not len(rows):
-        return _select(rows, k)
-    return _narrow_and_select(rows, k)
+    if looks and n >= _LONG_ROW and k not in (0, n) and len(rows):
+        return _narrow_and_select(rows, k)
+    return _select(rows, k)
+
+
+def distance(score: Tensor, mask: Tensor) -> Tensor:
+    """A score (N, ...) less the value that parts the masked neurons of a sample from the others."""
+    rows = score.flatten(1)
+    return (rows - midpoint(rows, mask.flatten(1), 1)).view_as(score)
 
 
 def midpoint(score: Tensor, mask: Tensor, dim: int) -> Tensor:

@@ -4,7 +4,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from nenni.core.types import Fraction
-from nenni.method.selection.topk import TopK
+from nenni.method.ranking import distance, largest
 from nenni.method.selection_base import Selection
 
 __all__ = ["Inverted"]
@@ -27,11 +27,11 @@ class Inverted(Selection):
 
     def mask(self, score: Tensor) -> Tensor:
         """Neurons to compute exactly, of a score (N, C, ...)."""
-        return TopK(self.fraction).mask(-score)
+        return largest(-score, self.fraction)
 
     def margin(self, score: Tensor, mask: Tensor) -> Tensor:
         """Value that parts the neurons computed exactly from the others, less the score."""
-        return TopK(self.fraction).margin(-score, mask)
+        return distance(-score, mask)
 
     def nominal(self) -> float:
         """Fraction of neurons computed exactly."""

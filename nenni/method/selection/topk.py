@@ -4,7 +4,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from nenni.core.types import Fraction
-from nenni.method.ranking import largest, midpoint
+from nenni.method.ranking import distance, largest
 from nenni.method.selection_base import Selection
 
 __all__ = ["TopK"]
@@ -28,8 +28,7 @@ class TopK(Selection):
 
     def margin(self, score: Tensor, mask: Tensor) -> Tensor:
         """Score less the value that parts each sample's essential neurons from the others."""
-        rows = score.flatten(1)
-        return (rows - midpoint(rows, mask.flatten(1), 1)).view_as(score)
+        return distance(score, mask)
 
     def nominal(self) -> float:
         """Fraction of essential neurons."""
