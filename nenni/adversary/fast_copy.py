@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from nenni.adversary.outputs import spread
 from nenni.method.injection import noisy_layers
 from nenni.networks.folding import folded, replace
 from nenni.networks.image_convolution import ImageConv2d, takes_images
@@ -12,7 +13,7 @@ NOT_COPIED = (
     "attacked"
 )
 _SAME = 1e-2
-"""Largest share of a gradient's length, or of the logits' deviation, that is rounding alone."""
+"""Largest share of a gradient's length, or of the logits' spread, that is rounding alone."""
 _AWAY = 0.05
 """How far from the images the copy is tried too."""
 
@@ -65,10 +66,9 @@ def _agree(model: nn.Module, quick: nn.Module, images: Tensor) -> bool:
     points = torch.cat([images, (images + _AWAY * (2 * u - 1)).clamp(0, 1)])
     expected, slope = _look(model, points)
     found, its_slope = _look(quick, points)
-    rounding = _SAME * expected.std().clamp_min(torch.finfo(expected.dtype).tiny)
     off = (slope - its_slope).flatten(1).norm(dim=1)
     near = off <= _SAME * slope.flatten(1).norm(dim=1)
-    return bool((found - expected).abs().max() <= rounding) and bool(near.all())
+    return bool((found - expected).abs().max() <= _SAME * spread(expected)) and bool(near.all())
 
 
 def _look(model: nn.Module, points: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,13 +20,25 @@ def changed(first: Tensor, second: Tensor, rounding: float) -> Tensor:
     first, second : Tensor
         Logits (N, classes) or labels (N,) of the same samples.
     rounding : float
-        Share of the logits' deviation by which one may change.
+        Share of the logits' :func:`spread` by which one may change.
     """
     if first.dim() == 1:
         return first != second
-    first, second = first.double().nan_to_num(), second.double().nan_to_num()
-    tolerance = rounding * first.std().clamp_min(torch.finfo(first.dtype).tiny)
-    return (first - second).abs().amax(1) > tolerance
+    apart = first.double().nan_to_num() - second.double().nan_to_num()
+    return apart.abs().amax(1) > rounding * spread(first)
+
+
+def spread(logits: Tensor) -> Tensor:
+    """What a change of some logits (N, classes) is measured by, above 0.
+
+    The interquartile range of the two largest of each sample: a logit of -1e9, for a class that
+    never is to be predicted, does not widen it, nor does a sample that is answered a million times
+    as surely as others.
+    """
+    largest = logits.double().nan_to_num().topk(2, dim=1).values
+    low, high = largest.quantile(torch.tensor([0.25, 0.75]).to(largest))
+    between: Tensor = high - low
+    return between.clamp_min(torch.finfo(largest.dtype).tiny)
 
 
 @torch.no_grad()

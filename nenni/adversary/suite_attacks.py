@@ -53,6 +53,7 @@ _LONGER: dict[str, Ref] = {
     "smoothed": SMOOTHED,
     "square_5000": {"name": "square", "queries": 5000},
     "rays_5000": {"name": "rays", "queries": 5000},
+    "hopskipjump": {"name": "hopskipjump", "norm": "l2", "steps": 30},
 }
 FURTHER: dict[str, dict[str, Ref]] = {"standard": _LONGER, "full": _LONGER}
 """Suite -> attacks on the images that are left, where the gradient is doubtful."""

@@ -160,7 +160,11 @@ def run_battery(
     planted, missed = trial.planted(pgd)
     probes = {"eps": eps, "norm": norm, "seed": seed, "draws": trial.passes}
     apart = disagreement(subject.attacked, images, labels, **probes)  # type: ignore[arg-type]
-    turned = {} if subject.randomised else inconsistent(model, images, followed.images)
+    turned = (
+        inconsistent(model, images, followed.images, randomised=subject.randomised)
+        if subject.copied or not subject.randomised
+        else {}
+    )
     return Battery(
         tables=tables,
         by_eps=dict(sorted(by_eps.items())),

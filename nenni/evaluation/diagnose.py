@@ -18,13 +18,16 @@ from nenni.evaluation.checks import CHECKS, Kind
 from nenni.evaluation.done import Done
 from nenni.evaluation.resume import key_of
 from nenni.evaluation.scoring import ALL_CHECKS
-from nenni.evaluation.subject import UNCOPIED, UNSTEADY, Subject, Unsteady, at_random, examine
+from nenni.evaluation.subject import UNSTEADY, Subject, Unsteady, at_random, examine
 from nenni.networks.copying import uncompiled
 
 TRUSTWORTHY = "trustworthy"
 MASKED = "not to be believed"
 WEAK = "PGD-20 is too weak, believe the least over stronger attacks"
 UNDECIDED = "undecided"
+UNSEEN = (
+    "what it remembers could not be seen, as it cannot be copied or draws from a source of its own"
+)
 _ENOUGH = 20
 """Images; of fewer hardly any check can fail."""
 _LEVEL = 0.05
@@ -227,7 +230,7 @@ def _verdict(rows: pd.DataFrame, battery: Battery) -> str:
         return f"{UNDECIDED}, too few images (n = {battery.n}): {_strongest(few)}"
     if battery.n < _ENOUGH:
         return f"{UNDECIDED}, too few images (n = {battery.n}): hardly any check could fail"
-    return TRUSTWORTHY if battery.copied else f"{UNDECIDED}: {UNCOPIED}"
+    return TRUSTWORTHY if battery.copied else f"{UNDECIDED}: {UNSEEN}"
 
 
 def _strongest(rows: pd.DataFrame) -> str:

@@ -1,7 +1,9 @@
 """Whether a network remembers what it was asked, and answers by that, or by chance."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Literal
 
 import torch
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 
 from nenni.adversary.ball import length
 from nenni.adversary.outputs import changed
+from nenni.core.seeding import seeded
 from nenni.core.types import Norm
 from nenni.networks.copying import copied
 
@@ -21,12 +24,12 @@ _STEPS = (16, 64)
 _REPEATS = 8
 """Copies by which chance is told from memory."""
 _EXACTLY = 1e-4
-"""Share of the outputs' deviation by which an answer to the same batch may change."""
+"""Share of the outputs' spread by which an answer to the same batch may change."""
 
 
 @torch.no_grad()
 def found_in_answers(
-    pristine: nn.Module, images: Tensor, *, eps: float, norm: Norm
+    pristine: nn.Module, images: Tensor, *, eps: float, norm: Norm, randomised: bool = False
 ) -> Literal["memory", "chance"] | None:
     """What else than the image decides the answers of a network, if anything.
 
@@ -43,7 +46,10 @@ def found_in_answers(
         Images (N, C, H, W) in [0, 1].
     eps, norm : float, "linf" or "l2"
         The ball.
+    randomised : bool
+        It is known to draw from torch's global state, which is then the same for all copies.
     """
+    asked_with = partial(seeded, "memory") if randomised else nullcontext
     images = images[:_TRIAL]
     draws = torch.Generator(images.device).manual_seed(0)
     u = torch.rand(images.shape, generator=draws, device=images.device).to(images)
@@ -51,14 +57,17 @@ def found_in_answers(
     asked = [(walking, points) for points in _walk(images, eps, norm)]
     for away in _NEAR:
         asked_before = copied(pristine)
-        asked_before(images.clone())
+        _answer(asked_before, images, asked_with)
         asked.append((asked_before, (images + away * (2 * u - 1)).clamp(0, 1)))
     for network, points in asked:
         fresh = copied(pristine)
-        first = fresh(points.clone())
-        if any(_otherwise(first, again, points) for again in (network, fresh)):
-            others = (copied(pristine) for _ in range(_REPEATS))
-            by_chance = any(_otherwise(first, other, points) for other in others)
+        first = _answer(fresh, points, asked_with)
+
+        def otherwise(network: nn.Module, first: Tensor = first, points: Tensor = points) -> bool:
+            return bool(changed(first, _answer(network, points, asked_with), _EXACTLY).any())
+
+        if any(otherwise(again) for again in (network, fresh)):
+            by_chance = any(otherwise(copied(pristine)) for _ in range(_REPEATS))
             return "chance" if by_chance else "memory"
     return None
 
@@ -74,6 +83,8 @@ def _walk(images: Tensor, eps: float, norm: Norm) -> Iterator[Tensor]:
         yield (starts + step / steps * way).clamp(0, 1)
 
 
-def _otherwise(first: Tensor, network: nn.Module, points: Tensor) -> bool:
-    """Whether a network answers any of these points otherwise."""
-    return bool(changed(first, network(points.clone()), _EXACTLY).any())
+def _answer(
+    network: nn.Module, points: Tensor, within: Callable[[], AbstractContextManager[None]]
+) -> Tensor:
+    with within():
+        return network(points.clone())  # type: ignore[no-any-return]

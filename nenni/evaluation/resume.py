@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.seeding import seeded
 from nenni.evaluation.attack_images import Table
-from nenni.evaluation.subject import copied
+from nenni.networks.copying import copied_or_none
 
 _PROBES, _NEAR = 8, 0.05
 """Points near the first image, and as many anywhere; how far from it."""
@@ -75,7 +75,7 @@ def key_of(networks: Iterable[nn.Module], images: Tensor, settings: Any) -> str:
     """
     digests = [json.dumps(settings, sort_keys=True)]
     for network in networks:
-        asked = copied(network) or network
+        asked = copied_or_none(network) or network
         digests += [f"{name} {_bytes_of(value)}" for name, value in network.state_dict().items()]
         with seeded("key"):
             with torch.no_grad():

@@ -8,22 +8,23 @@ from torch import Tensor, nn
 
 from nenni.adversary.ball import Ball
 from nenni.adversary.fast_copy import faster
-from nenni.adversary.outputs import changed
 from nenni.core.errors import UserError, in_a_line
 from nenni.core.keyed import Keyed
 from nenni.core.seeding import generator, seeded
 from nenni.core.types import Norm
+from nenni.evaluation.company import DRAWS, in_company
 from nenni.evaluation.memory import found_in_answers
 from nenni.evaluation.preconditions import check_classifier
 from nenni.method.injection import is_randomised, noisy_layers
 from nenni.networks import copying
+from nenni.networks.copying import copied_or_none
 
 _SEVERAL = 32
 """Images that are asked again and again to see whether answers vary, and each alone."""
 _TRIAL = 8
 """Images on which the faster copy is proved."""
 _ROUNDING = 0.02
-"""Share of the outputs' deviation by which an answer may change in another batch, where other
+"""Share of the outputs' spread by which an answer may change in another batch, where other
 kernels round otherwise."""
 _FEW = 1 / 16
 """Share of the images whose answer may change by more: a rounding may flip a hard mask."""
@@ -34,6 +35,10 @@ REMEMBERS = (
     "network"
 )
 UNCOPIED = "it cannot be copied: what it remembers could not be seen by a copy that saw nothing"
+RESTLESS = (
+    "its answers go on changing with the same seed of torch: it draws from a source of its own, or "
+    "learns from what it is asked; it was taken to be randomised, what it remembers was not seen"
+)
 UNSTEADY = (
     "its answers to the same points changed while it was attacked: it was taken to be randomised"
 )
@@ -62,7 +67,7 @@ class Subject:
     injected, randomised : bool
         Whether it is of this method, and whether two passes on the same images differ.
     copied : bool
-        Whether copies of it could be asked what they remember.
+        Whether copies of it could be asked what they remember, and their answers compared.
     notes : list of str
         What should be known about any number of it.
     """
@@ -106,27 +111,31 @@ def examine(model: nn.Module, images: Tensor, *, eps: float, norm: Norm) -> Subj
 
 
 def _examined(model: nn.Module, images: Tensor, eps: float, norm: Norm) -> Subject:
-    pristine = copied(model)
-    trial = copied(pristine) or model
+    pristine = copied_or_none(model)
+    trial = copied_or_none(pristine) or model
     classes, injected = check_classifier(trial, images[:1]), any(noisy_layers(model))
     of = partial(Subject, classes=classes, injected=injected, copied=pristine is not None)
-    if varies(pristine or model, images, eps, norm):
-        return of(model, model, randomised=True)
+    if changes_by_itself(pristine or model, images, eps, norm):
+        return of(model, model, randomised=True, copied=False, notes=[RESTLESS])
+    randomised = varies(pristine or model, images, eps, norm)
     if pristine is not None:
         with seeded("memory"):
-            else_than_images = found_in_answers(pristine, images, eps=eps, norm=norm)
-        if else_than_images == "chance":
-            return of(model, model, randomised=True)
+            else_than_images = found_in_answers(
+                pristine, images, eps=eps, norm=norm, randomised=randomised
+            )
         if else_than_images == "memory":
-            return of(Afresh(pristine), Afresh(pristine), randomised=False, notes=[REMEMBERS])
+            return of(Afresh(pristine), Afresh(pristine), randomised=randomised, notes=[REMEMBERS])
+        randomised |= else_than_images == "chance"
     notes = [UNCOPIED] if pristine is None else []
-    dependent = depends_on_batch(trial, images)
-    if injected:
-        notes += [ROUNDING] if dependent else []
-        return of(model, model, randomised=False, notes=notes)
+    dependent = depends_on_batch(trial, images, eps, norm, randomised=randomised)
+    if dependent and injected and _by_rounding(trial, images, eps, norm, randomised=randomised):
+        dependent, notes = False, [ROUNDING, *notes]
     if dependent:
-        return of(Alone(model), Alone(model), randomised=False, notes=[BATCH_DEPENDS, *notes])
-    attacked, note = (model, "") if classes is None else faster(model, images[:_TRIAL])
+        notes = [BATCH_DEPENDS, *notes]
+        return of(Alone(model), Alone(model), randomised=randomised, notes=notes)
+    if injected or randomised or classes is None:
+        return of(model, model, randomised=randomised, notes=notes)
+    attacked, note = faster(model, images[:_TRIAL])
     return of(model, attacked, randomised=False, notes=[note, *notes] if note else notes)
 
 
@@ -134,7 +143,7 @@ def _examined(model: nn.Module, images: Tensor, eps: float, norm: Norm) -> Subje
 def gives_probabilities(model: nn.Module, images: Tensor) -> bool:
     """Whether a classifier's outputs are no logits, but numbers from 0 to 1 with a sum of 1."""
     with seeded("probabilities"):
-        outputs = (copied(model) or model)(images.clone()).double()
+        outputs = (copied_or_none(model) or model)(images.clone()).double()
     sums = outputs.sum(1)
     shares = bool((outputs >= 0).all()) and bool((outputs <= 1).all())
     return shares and torch.allclose(sums, torch.ones_like(sums), atol=_SUM)
@@ -194,43 +203,61 @@ class Alone(nn.Module):
 def varies(model: nn.Module, images: Tensor, eps: float, norm: Norm) -> bool:
     """Whether two passes on the same points differ: noise of this method, or of any other.
 
-    The points are images, and others at random in their balls. A network that answers otherwise
-    once it has seen an image, and stays with that, remembers; one that goes on changing draws from
-    a source of its own. Copies are asked, where there can be any.
+    The points are images, and others at random in their balls. Copies are asked, where there can
+    be any, each with another seed of torch's global state.
     """
     if is_randomised(model):
         return True
-    images = images[:_SEVERAL]
-    draws, ball = Keyed.by_content(images, generator(0, "probe")), Ball(images, eps, norm)
-    points = torch.cat([images, ball.uniform(draws.at(0)), ball.border(draws.at(1))])
-    outputs = []
+    points, outputs = _in_balls(images, eps, norm), []
     for i in range(2):
         with seeded("probe", i):
-            outputs.append((copied(model) or model)(points.clone()))
-    if not torch.equal(outputs[0].nan_to_num(), outputs[1].nan_to_num()):
-        return True
-    same = copied(model) or model
-    with seeded("probe"):
-        passes = [same(points.clone()) for _ in range(3)]
-    return not torch.equal(passes[1].nan_to_num(), passes[2].nan_to_num())
+            outputs.append((copied_or_none(model) or model)(points.clone()))
+    return not torch.equal(outputs[0].nan_to_num(), outputs[1].nan_to_num())
 
 
 @torch.no_grad()
-def depends_on_batch(model: nn.Module, images: Tensor) -> bool:
-    """Whether an image's answer changes with the images beside it, or with their order."""
-    if len(images) == 1:
-        return False
-    some = images[:_SEVERAL]
-    together = model(images.clone())[: len(some)]
-    turned = model(images.flip(0)).flip(0)[: len(some)]
-    alone = torch.cat([model(image.clone()) for image in some.split(1)])
-    shares = (changed(alone, z, _ROUNDING).double().mean() for z in (together, turned))
-    return any(float(share) > _FEW for share in shares)
+def changes_by_itself(model: nn.Module, images: Tensor, eps: float, norm: Norm) -> bool:
+    """Whether one network goes on changing its answers, though torch's state is the same.
+
+    One that answers otherwise once it has seen an image, and stays with that, remembers; one that
+    goes on changing draws from a source of its own, or learns from what it is asked.
+    """
+    same, points, outputs = copied_or_none(model) or model, _in_balls(images, eps, norm), []
+    for _ in range(3):
+        with seeded("probe"):
+            outputs.append(same(points.clone()).nan_to_num())
+    return not torch.equal(outputs[1], outputs[2])
 
 
-def copied(model: nn.Module | None) -> nn.Module | None:
-    """A copy of a network; None of what cannot be copied."""
+def _in_balls(images: Tensor, eps: float, norm: Norm) -> Tensor:
+    """A few images, and as many random points within their balls and at the border of these."""
+    images = images[:_SEVERAL]
+    draws, ball = Keyed.by_content(images, generator(0, "probe")), Ball(images, eps, norm)
+    return torch.cat([images, ball.uniform(draws.at(0)), ball.border(draws.at(1))])
+
+
+def depends_on_batch(
+    model: nn.Module, images: Tensor, eps: float, norm: Norm, *, randomised: bool
+) -> bool:
+    """Whether answers change with the images beside one, or with their order.
+
+    A few images are asked about, and a random point at the border of the ball of each: a network
+    may answer otherwise there alone.
+    """
+    few = images[: _SEVERAL // 2]
+    near = Ball(few, eps, norm).border(Keyed.by_content(few, generator(0, "company")).at(0))
+    company, asked = torch.cat([few, near, images[len(few) :]]), 2 * len(few)
+    draws = DRAWS if randomised else 1
+    found = in_company(model, company, _ROUNDING, first=asked, draws=draws)
+    return any(float(flags.double().mean()) > _FEW for flags in found.values())
+
+
+def _by_rounding(
+    model: nn.Module, images: Tensor, eps: float, norm: Norm, *, randomised: bool
+) -> bool:
+    """Whether the batch decides the answers by the last digits alone: not in double precision."""
     try:
-        return None if model is None else copying.copied(model)
+        exact = copying.copied(model).double()
+        return not depends_on_batch(exact, images.double(), eps, norm, randomised=randomised)
     except Exception:
-        return None
+        return False

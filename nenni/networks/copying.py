@@ -38,3 +38,11 @@ def is_compiled(module: nn.Module) -> bool:
 def uncompiled(model: nn.Module) -> nn.Module:
     """The network that ``torch.compile`` was given, or the network itself; nothing is copied."""
     return model.get_submodule(_COMPILED) if is_compiled(model) else model
+
+
+def copied_or_none(model: nn.Module | None) -> nn.Module | None:
+    """A copy of a network; None of what cannot be copied."""
+    try:
+        return None if model is None else copied(model)
+    except Exception:
+        return None

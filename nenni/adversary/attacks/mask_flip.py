@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ from nenni.networks.hooks import hooked
 __all__ = ["mask_flip"]
 
 Masks = dict[int, list[Tensor]]
-"""Layer -> the mask of each of its calls, soft or of the clean images."""
+"""Number of a layer -> the mask of each of its calls, soft or of the clean images."""
 
 
 def mask_flip(
@@ -74,7 +75,10 @@ def mask_flip(
     ball = Ball(inputs, eps, norm)
     with torch.no_grad(), _masks(layers, temperature) as found:
         model(inputs)
-        clean = {layer: [(mask > 0.5).to(mask) for mask in masks] for layer, masks in found.items()}
+        clean = {
+            layer: [(mask > 0.5).to(mask) for mask in _of_batch(masks, len(inputs))]
+            for layer, masks in found.items()
+        }
 
     def rising(images: Tensor, rows: Tensor) -> tuple[Tensor, Tensor | None]:
         here, away = model.of(rows), objective(labels[rows], loss, targeted)
@@ -94,20 +98,32 @@ def _flipped(soft: Masks, clean: Masks, rows: Tensor) -> Tensor:
     shares = [
         (now - before[rows]).abs().flatten(1).mean(1)
         for layer, masks in soft.items()
-        for now, before in zip(masks, clean[layer], strict=True)
+        for now, before in zip(_of_batch(masks, len(rows)), clean[layer], strict=True)
     ]
     return torch.stack(shares).mean(0) if shares else torch.zeros(len(rows), device=rows.device)
 
 
+def _of_batch(masks: list[Tensor], size: int) -> list[Tensor]:
+    """One mask per call on all images, where each image was asked about by itself, too."""
+    calls = len(masks) // size if size else 0
+    if size == 1 or not calls or any(len(mask) != 1 for mask in masks):
+        return masks
+    return [torch.cat(masks[call::calls]) for call in range(calls)]
+
+
 @contextmanager
 def _masks(layers: list[NoisyLayer], temperature: float) -> Iterator[Masks]:
-    """Collects the soft masks of every pass within."""
+    """Collects the soft masks of every pass within, those of copies of the layers too."""
     found: Masks = {}
 
-    def keep(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def keep(number: int, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         assert isinstance(layer, NoisyLayer)
         soft = layer.soft_mask(layer.judged(inputs[0]), temperature)
-        found.setdefault(id(layer), []).append(soft)
+        found.setdefault(number, []).append(soft)
 
-    with hooked([layer.register_forward_pre_hook(keep) for layer in layers]):
+    hooks = [
+        layer.register_forward_pre_hook(partial(keep, number))
+        for number, layer in enumerate(layers)
+    ]
+    with hooked(hooks):
         yield found

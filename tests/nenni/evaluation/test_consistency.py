@@ -55,3 +55,17 @@ def test_of_what_cannot_be_copied_memory_is_not_asked(trained: nn.Module, digits
 
     x = digits[0][:2]
     assert set(inconsistent(Locked(), x, x)) == {"batch", "order"}
+
+
+def test_of_a_randomised_network_the_same_draws_and_averages_are_compared(
+    trained: nn.Module, digits: Digits
+) -> None:
+    def found(model: nn.Module) -> dict[str, float]:
+        x = digits[0][800:816]
+        flags = inconsistent(copy.deepcopy(model).eval(), x, x + 0.01, randomised=True)
+        return {name: float(off.double().mean()) for name, off in flags.items()}
+
+    noisy = ZOO.Noisy(trained, 0.05)
+    assert found(noisy) == {"memory": 0.0, "batch": 0.0, "order": 0.0}
+    assert found(ZOO.Remembering(noisy))["memory"] == 1.0
+    assert found(ZOO.InCompany(noisy, 10))["batch"] > 0.3

@@ -19,9 +19,8 @@ from nenni.core.errors import UserError
 from nenni.evaluation.attack_images import attack_images
 from nenni.evaluation.battery import Battery, Scaled
 from nenni.evaluation.battery_attacks import WHITE_BOX
-from nenni.evaluation.diagnose import MASKED, TRUSTWORTHY, UNDECIDED, holm, judge
+from nenni.evaluation.diagnose import MASKED, TRUSTWORTHY, UNDECIDED, UNSEEN, holm, judge
 from nenni.evaluation.scoring import robust
-from nenni.evaluation.subject import UNCOPIED
 from nenni.method import quantise
 from nenni.method.fit import fit
 from nenni.method.injection import inject
@@ -186,7 +185,7 @@ def test_the_verdict_names_the_strongest_evidence() -> None:
     assert undecided.startswith(f"{UNDECIDED}, too few images (n = 60): ")
     assert judge(battery_with("zero gradients", 0, 19))[1].startswith(f"{UNDECIDED}, too few")
     uncopied = judge(battery_with("zero gradients", 0, 60, copied=False))[1]
-    assert uncopied == f"{UNDECIDED}: {UNCOPIED}"
+    assert uncopied == f"{UNDECIDED}: {UNSEEN}"
 
 
 def test_a_ball_of_no_size_is_refused(trained: nn.Module, digits: tuple[Tensor, Tensor]) -> None:

@@ -61,6 +61,19 @@ def test_no_mask_hides_more_than_a_few_images(
         assert hidden >= reference + 0.1
 
 
+@pytest.mark.slow
+def test_under_l2_too_labels_alone_break_what_hides_all_else(
+    trained: nn.Module, held_out: Digits
+) -> None:
+    """90 % of 40 images were left, and 40 of the network without votes."""
+    few = (held_out[0][:12], held_out[1][:12])
+    votes = ZOO.Behind(copy.deepcopy(trained), after=ZOO._votes).eval()
+    found = nenni.evaluate(votes, few, eps=1.0, norm="l2", least_only=True).summary
+    by_name = found.set_index("attack")["any_iterate"]
+    others = by_name.index[1 : by_name.index.get_loc("hopskipjump")]
+    assert by_name["hopskipjump"] <= by_name[others].min() - 2 / 12
+
+
 def test_batches_of_any_size_say_the_same(trained: nn.Module, held_out: Digits) -> None:
     """Robust in company and not alone: 83, 10 and 10 % at batches of 250, 7 and 1."""
     model = ZOO.InCompany(copy.deepcopy(trained), 5).eval()

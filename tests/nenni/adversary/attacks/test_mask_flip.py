@@ -11,9 +11,11 @@ from nenni.adversary.attacks.mask_flip import mask_flip
 from nenni.adversary.attacks.pgd import pgd
 from nenni.core.errors import UserError
 from nenni.core.seeding import seeded
+from nenni.evaluation.subject import Afresh, Alone
 from nenni.method.injection import inject, noisy_layers
 from nenni.method.selection.random import Random
 from nenni.method.spec import InjectionSpec
+from nenni.networks.copying import copied
 
 Digits = tuple[Tensor, Tensor]
 
@@ -58,3 +60,14 @@ def test_mask_flip_needs_masks(
         by_chance(x)  # for the clean masks
         plain = pgd(by_chance, x, y, 0.1, draws(), loss="margin", steps=4, relative_step=5.0)
     assert torch.equal(found, plain), "nothing to flip"
+
+
+@pytest.mark.parametrize("ask", [Afresh, Alone])
+def test_masks_of_copies_and_of_images_by_themselves_are_flipped_too(
+    ask: Callable[[nn.Module], nn.Module], fitted: nn.Module, digits: Digits
+) -> None:
+    """Networks with a memory, or that depend on the batch, ended in a KeyError."""
+    exact = copied(fitted).double()
+    x, y = digits[0][800:804].double(), digits[1][800:804]
+    at_once = mask_flip(exact, x, y, 0.05, draws(), steps=3)
+    torch.testing.assert_close(mask_flip(ask(exact), x, y, 0.05, draws(), steps=3), at_once)
