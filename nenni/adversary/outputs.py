@@ -35,7 +35,7 @@ def spread(logits: Tensor) -> Tensor:
     never is to be predicted, does not widen it, nor does a sample that is answered a million times
     as surely as others.
     """
-    largest = logits.double().nan_to_num().topk(2, dim=1).values
+    largest = logits.double().nan_to_num().topk(min(2, logits.shape[1]), dim=1).values
     low, high = largest.quantile(torch.tensor([0.25, 0.75]).to(largest))
     between: Tensor = high - low
     return between.clamp_min(torch.finfo(largest.dtype).tiny)
