@@ -97,5 +97,5 @@ def check_count(name: str, value: object) -> None:
     UserError
         Naming the parameter.
     """
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+    if type(value) is bool or not isinstance(value, Integral) or value < 1:
         raise UserError(f"{name} should be a whole number of 1 or more, got {value!r}")

@@ -105,12 +105,17 @@ def test_what_is_missing_is_said(words: list[str], message: str, folder: Path) -
 
 @pytest.mark.parametrize("command", ["evaluate", "diagnose"])
 def test_a_folder_that_lacks_a_class_is_refused(
-    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Labels of the classes after it would be one too low."""
     for name in ("cat", "owl"):
         (tmp_path / "photos" / name).mkdir(parents=True)
-        write_png(torch.zeros(3, 6, 6, dtype=torch.uint8), str(tmp_path / "photos" / name / "1.png"))
+        write_png(
+            torch.zeros(3, 6, 6, dtype=torch.uint8), str(tmp_path / "photos" / name / "1.png")
+        )
     monkeypatch.chdir(tmp_path)
     words = [command, "--data", "photos", "--model", "{name: small_cnn}", "--classes"]
     assert main([*words, "3"]) == 2

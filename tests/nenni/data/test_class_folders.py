@@ -74,7 +74,9 @@ def test_parts_of_a_data_set_are_no_classes(parts: list[str], tmp_path: Path) ->
     for part in parts:
         image(tmp_path, part, "cat", "1.png")
         image(tmp_path, part, "dog", "1.png")
-    with pytest.raises(UserError, match=f"are parts of a data set and no classes; name .*{parts[0]}"):
+    with pytest.raises(
+        UserError, match=f"are parts of a data set and no classes; name .*{parts[0]}"
+    ):
         list_images(tmp_path)
     assert list_images(tmp_path / parts[0]).classes == ["cat", "dog"]
 

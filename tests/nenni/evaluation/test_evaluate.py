@@ -328,5 +328,7 @@ def test_an_attack_goes_on_where_it_broke_what_those_before_it_did_not() -> None
 def test_numbers_of_images_and_draws(
     key: str, value: object, trained: nn.Module, digits: Digits
 ) -> None:
-    with pytest.raises(UserError, match=f"{key} should be a whole number of 1 or more, got {value}"):
+    with pytest.raises(
+        UserError, match=f"{key} should be a whole number of 1 or more, got {value}"
+    ):
         nenni.evaluate(trained, digits, "quick", **{key: value})  # type: ignore[arg-type]
