@@ -253,6 +253,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit status: 0, or 2 after a user's mistake, which is told in one line.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    if sys.stdout is None:
+        sys.stdout = io.StringIO()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of layers, on any terminal
     try:
@@ -266,8 +268,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            return _fail(f"what is printed cannot be written ({error.strerror})")
     return 0
 
 

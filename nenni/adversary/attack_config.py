@@ -10,6 +10,8 @@ from pydantic_core import PydanticCustomError
 from nenni.core import plugins, settings
 from nenni.core.plugins import Ref
 
+_SURROGATE = "surrogate"
+"""The key, and the kind of plugin."""
 _INJECTED = "nenni.adversary.attack.Injected"
 
 
@@ -21,15 +23,15 @@ def validate(value: Any) -> Ref:
     PydanticCustomError
         As :func:`nenni.core.settings.validate`.
     """
-    surrogate = value.get("surrogate") if isinstance(value, dict) else None
-    if surrogate is None:
-        return settings.validate("attack", value)
-    checked = settings.validate("attack", {k: v for k, v in value.items() if k != "surrogate"})
+    if not isinstance(value, dict) or _SURROGATE not in value:
+        return settings.validate("attack", value, also=(_SURROGATE,))
+    alone = {key: setting for key, setting in value.items() if key != _SURROGATE}
+    checked = settings.validate("attack", alone)
     try:
-        return checked | {"surrogate": settings.validate("surrogate", surrogate)}
+        return checked | {_SURROGATE: settings.validate(_SURROGATE, value[_SURROGATE])}
     except PydanticCustomError as error:
         found = settings.problems_in(error)
-        raise settings.refusal([(("surrogate", *loc), what) for loc, what in found]) from None
+        raise settings.refusal([((_SURROGATE, *loc), what) for loc, what in found]) from None
 
 
 def injected_only(attack: Ref) -> bool:

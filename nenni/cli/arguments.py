@@ -161,6 +161,34 @@ def read_network(parsed: argparse.Namespace, images: "ImageFiles | None" = None)
     return network
 
 
+def check_classes(network: "nn.Module", images: "ImageFiles") -> None:
+    """Refuse a folder of fewer classes than a network knows, whose labels would be others.
+
+    Raises
+    ------
+    UserError
+        With both numbers, and the remedy.
+    """
+    import torch
+
+    from nenni.data.batches import device_of
+    from nenni.evaluation.preconditions import check_classifier
+    from nenni.evaluation.subject import copied
+
+    if not images.files or (trial := copied(network)) is None:
+        return
+    try:
+        known = check_classifier(trial, torch.zeros(1, *images.shape, device=device_of(network)))
+    except UserError:
+        return  # told of the images themselves
+    if known is not None and known > images.n_classes:
+        raise UserError(
+            f"{images.path}: has {images.n_classes} subfolders and the network {known} classes, so "
+            "that a label would not be the class that it was trained as; make the folders that "
+            "lack, with an image each, or give an npz file, which holds labels"
+        )
+
+
 def number(text: str) -> float:
     """A number, or a quotient such as 8/255, of 0 or more."""
     above, slash, below = text.partition("/")

@@ -22,10 +22,12 @@ def add(commands: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> None:
     """Run the command."""
-    from nenni.run.config_file import load_claims, load_config
+    from nenni.run.config_file import load_claims, load_config, refuse
+    from nenni.run.layer_contradictions import layer_contradictions
     from nenni.run.plan import Files, Plan
 
     config = load_config(parsed.config)
+    refuse(parsed.config, layer_contradictions(config))
     file = parsed.config.with_name("claims.yaml")
     if file.exists():
         load_claims(file, config)

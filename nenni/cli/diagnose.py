@@ -44,6 +44,7 @@ def run(parsed: argparse.Namespace) -> None:
     device = arguments.prepare(parsed)
     images = arguments.read_images(parsed, batch_size=parsed.examples)
     network = arguments.read_network(parsed, images).to(device)
+    arguments.check_classes(network, images)
     diagnose_and_print(parsed, network, images)
 
 

@@ -59,6 +59,7 @@ def run(parsed: argparse.Namespace) -> None:
     suite = _suite(parsed.suite)
     images = arguments.read_images(parsed)
     network = arguments.read_network(parsed, images).to(device)
+    arguments.check_classes(network, images)
     found = evaluate(
         network, images, suite, eps=parsed.eps, norm=parsed.norm, seed=parsed.seed,
         draws=parsed.draws, least_only=parsed.least, resume=_checkpoint(parsed),

@@ -1,6 +1,7 @@
 """The command line: what people call, and the stages of the workflow."""
 
 import argparse
+import errno
 import io
 import os
 import sys
@@ -54,6 +55,11 @@ def main(words: list[str] | None = None) -> int:
     except BrokenPipeError:
         _to_nobody()
         return _BROKEN_PIPE
+    except OSError as error:
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _to_nobody()
+        return _mistake(f"what is printed cannot be written ({error.strerror}); free some space")
     except KeyboardInterrupt:
         print("nenni: interrupted; the same command continues", file=sys.stderr)  # noqa: T201
         return 130
@@ -66,7 +72,9 @@ def _mistake(told: str) -> int:
 
 
 def _print_anything() -> None:
-    """A terminal without UTF-8 shows the letters that it lacks as escapes."""
+    """A terminal without UTF-8 shows the letters that it lacks as escapes; no output is one too."""
+    if sys.stdout is None:
+        sys.stdout = io.StringIO()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 

@@ -21,15 +21,22 @@ def add(commands: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> None:
     """Run the command."""
+    from nenni.core.errors import UserError, in_a_line
     from nenni.core.io import read_csv
     from nenni.results.main_table import LEGEND, display
     from nenni.run.config_file import load_config
 
     run = load_config(parsed.config).run
     results = Path("results") / run
-    table = read_csv(results / "tables" / "main.csv")
+    file = results / "tables" / "main.csv"
+    table = read_csv(file)
     titles = [c.removesuffix("_low") for c in table.columns if c.endswith("_low")]
-    shown = display(table, [title for title in titles if title != "clean"])
+    try:
+        shown = display(table, [title for title in titles if title != "clean"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{file}: is damaged ({in_a_line(error)}); delete it and run snakemake again"
+        ) from error
     print(shown.to_string(index=False))  # noqa: T201
     print(  # noqa: T201
         "\n".join(("", *LEGEND)) + "\n"

@@ -34,8 +34,17 @@ _HANDED_OVER = ("generator", "progress")
 """Keyword-only parameters that callers give and no config."""
 
 
-def validate(kind: str, value: Any) -> Ref:
+def validate(kind: str, value: Any, *, also: Sequence[str] = ()) -> Ref:
     """Check a plugin's config and fill in the defaults.
+
+    Parameters
+    ----------
+    kind : str
+        Of the plugin.
+    value : object
+        What should be a config of one.
+    also : sequence of str
+        Keys that stand beside the plugin's own and are not here: those that one may have misspelt.
 
     Raises
     ------
@@ -49,7 +58,7 @@ def validate(kind: str, value: Any) -> Ref:
         raise refusal(
             [(("name",), f"unknown {kind} {brief(value['name'])}; known are: {', '.join(known)}")]
         )
-    found = checked(schema(kind, value["name"]), plugins.arguments(value))
+    found = checked(schema(kind, value["name"]), plugins.arguments(value), also=also)
     for name, other in plugins.marked(kind, value["name"], types.AtMost).items():
         if found[name] > found[other]:
             raise refusal([((name,), f"should be at most {other} = {found[other]}")])
@@ -66,16 +75,18 @@ def chosen(kind: str, config: Ref) -> Ref:
     }
 
 
-def checked(model: type[BaseModel], value: Any, *, exclude_none: bool = False) -> dict[str, Any]:
+def checked(
+    model: type[BaseModel], value: Any, *, exclude_none: bool = False, also: Sequence[str] = ()
+) -> dict[str, Any]:
     """Check values by a model and fill in its defaults; raises as :func:`validate` does."""
     try:
         return model.model_validate(value).model_dump(exclude_none=exclude_none)
     except ValidationError as error:
-        raise refusal(problems(model, error)) from None
+        raise refusal(problems(model, error, also)) from None
 
 
 def problems(
-    model: type[BaseModel], error: ValidationError
+    model: type[BaseModel], error: ValidationError, also: Sequence[str] = ()
 ) -> list[tuple[tuple[int | str, ...], str]]:
     """What a model found as (location, message) pairs, several for an error about a plugin."""
     found: list[tuple[tuple[int | str, ...], str]] = []
@@ -83,15 +94,16 @@ def problems(
         if e["type"] == "plugin":
             found += [((*e["loc"], *loc), what) for loc, what in e["ctx"]["problems"]]
         else:
-            found.append((e["loc"], _describe(model, dict(e))))
+            found.append((e["loc"], _describe(model, dict(e), also)))
     return found
 
 
-def _describe(model: type[BaseModel], error: Mapping[str, Any]) -> str:
+def _describe(model: type[BaseModel], error: Mapping[str, Any], also: Sequence[str]) -> str:
     """One pydantic error in plain words, with the value that was found."""
     if error["type"] == "extra_forbidden":
         *above, key = error["loc"]
-        near = get_close_matches(str(key), _keys(model, above), 1, _NEAR)
+        known = _keys(model, above) + [name for name in also if not above]
+        near = get_close_matches(str(key), known, 1, _NEAR)
         return f"unknown key; did you mean '{near[0]}'?" if near else "unknown key"
     if error["type"] == "missing":
         return "is missing"

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset, Subset, default_collat
 from torch.utils.data import Dataset as MapStyle
 
 from nenni.core.errors import UserError, in_a_line, last_line
-from nenni.data.checks import check_labels, check_readable
+from nenni.data.checks import check_count, check_labels, check_readable
 
 Array = Tensor | NDArray[Any]
 Batch = Array | Sequence[Any] | Mapping[str, Any]
@@ -58,8 +58,11 @@ def labelled_batches(
     Raises
     ------
     UserError
-        If there are no images or no labels, or something else in their place.
+        If there are no images or no labels, something else in their place, or `examples` or
+        `batch_size` is no whole number of 1 or more.
     """
+    if examples is not None:
+        check_count("examples", examples)
     seen = 0
     for images, labels in _batches(data, batch_size):
         if labels is None:
@@ -149,6 +152,7 @@ _NO_IMAGES = (
 
 
 def _batches(data: Data, batch_size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+    check_count("batch_size", batch_size)
     data = _unnamed(data)
     if isinstance(data, _ARRAYS):
         check_readable(images := _tensor(data))

@@ -1,5 +1,7 @@
 """What images and their labels have to be before a network is asked about them."""
 
+from numbers import Integral
+
 import torch
 from torch import Tensor
 
@@ -85,3 +87,15 @@ def check_readable(images: Tensor) -> None:
         raise UserError(f"images are {images.layout}: give images.to_dense()")
     if len(images) and not images.numel():
         raise UserError(f"images of shape {shape} have no pixels")
+
+
+def check_count(name: str, value: object) -> None:
+    """Refuse what is no whole number of 1 or more.
+
+    Raises
+    ------
+    UserError
+        Naming the parameter.
+    """
+    if type(value) is bool or not isinstance(value, Integral) or value < 1:
+        raise UserError(f"{name} should be a whole number of 1 or more, got {value!r}")

@@ -12,6 +12,13 @@ from nenni.data.image_file import EXTENSIONS
 _BY_OTHER_PROGRAMS = ("__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN")
 """Folders that systems make beside a person's own; so are all that begin with a point."""
 
+_OTHER_PICTURES = (
+    ".avif", ".dcm", ".gif", ".heic", ".heif", ".j2k", ".jfif", ".jp2", ".jpe", ".jxl", ".tga",
+)  # fmt: skip
+"""Files that people take for images, and that are not read."""
+_PARTS = ("dev", "test", "testing", "train", "training", "val", "valid", "validation")
+"""Names of folders that hold classes, and are none."""
+
 
 @dataclass(frozen=True)
 class ClassFolders:
@@ -25,8 +32,8 @@ class ClassFolders:
     files : list of (Path, int)
         Images with their labels, class by class, in alphabetical order.
     left_out : list of Path
-        What was taken for no class or image of anybody: hidden files and folders, and those that
-        systems make.
+        What was taken for no class or image of anybody: hidden files and folders, those that
+        systems make, pictures of formats that are not read, and images beside the subfolders.
     """
 
     classes: list[str]
@@ -48,7 +55,8 @@ def list_images(folder: Path) -> ClassFolders:
     Raises
     ------
     UserError
-        If the folder is missing, cannot be read or has no subfolders, or one has no images.
+        If the folder is missing, cannot be read or has no subfolders, or one has no images; or if
+        its subfolders are parts of a data set, such as train and test, with classes of their own.
     """
     try:
         return _list_images(folder)
@@ -67,9 +75,10 @@ def _list_images(folder: Path) -> ClassFolders:
     if not folder.is_dir():
         raise UserError(f"{folder}: should be a folder with one subfolder of images per class")
     inner = sorted(path for path in folder.iterdir() if path.is_dir())
-    left_out = [path for path in inner if _not_a_persons(path.name)]
-    classes = in_order([path.name for path in inner if path not in left_out])
-    files = []
+    hidden = [path for path in inner if _not_a_persons(path.name)]
+    left_out = [*hidden, *(path for path in sorted(folder.iterdir()) if _is_picture(path))]
+    classes = in_order([path.name for path in inner if path not in hidden])
+    files: list[tuple[Path, int]] = []
     for label, name in enumerate(classes):
         found = sorted(_below(folder / name, left_out, set()))
         if not found:
@@ -77,6 +86,12 @@ def _list_images(folder: Path) -> ClassFolders:
         files += [(file, label) for file in found]
     if not files:
         raise UserError(f"{folder}: holds no images in subfolders, one per class")
+    deeper = all(file.parent != folder / classes[label] for file, label in files)
+    if deeper and all(name.lower() in _PARTS for name in classes):
+        raise UserError(
+            f"{folder}: holds {', '.join(classes)}, which are parts of a data set and no classes; "
+            f"name {folder / classes[0]} or another of them"
+        )
     return ClassFolders(classes, files, left_out)
 
 
@@ -100,6 +115,14 @@ def _below(folder: Path, left_out: list[Path], above: set[str]) -> Iterator[Path
             yield from _below(path, left_out, above | {here})
         elif image:
             yield path
+        elif _is_picture(path):
+            left_out.append(path)
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether a file is named as an image, also of a format that is not read."""
+    named = path.suffix.lower() in (*EXTENSIONS, *_OTHER_PICTURES)
+    return named and not path.name.startswith(".") and not path.is_dir()
 
 
 def _not_a_persons(name: str) -> bool:

@@ -13,7 +13,7 @@ from nenni.core import plugins
 from nenni.core.errors import UserError
 from nenni.core.io import read_tensors, write_tensors
 from nenni.core.seeding import generator
-from nenni.data.dataset import Pool, PublishedData, counts
+from nenni.data.dataset import Pool, PublishedData, counts, same_size
 from nenni.data.sizes import SPLITS, Split, split_sizes
 from nenni.data.split import Images, InFiles, InMemory
 
@@ -42,10 +42,12 @@ def decode(
     Raises
     ------
     UserError
-        If the splits ask for more images than there are, or there are labels beyond the classes.
+        If the splits ask for more images than there are, there are labels beyond the classes, or
+        the images of two parts differ in size.
     """
     found: PublishedData = plugins.load("data", source["name"])(**plugins.arguments(source))
     pools = found.pools
+    same_size({f"{name} of data {source['name']}": pool for name, pool in pools.items()})
     for name, pool in pools.items():
         if (largest := int(pool.labels.max())) >= found.n_classes:
             raise UserError(

@@ -1,6 +1,6 @@
 """What a dataset plugin gives: images and labels of the parts that its publishers made."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,6 +135,18 @@ def counts(labels: NDArray[np.integer], classes: Sequence[str] | int) -> str:
     empty = int((per_class == 0).sum())
     unseen = f"; {empty} classes have none" if empty else ""
     return f"{len(labels)} images of {len(names)} classes ({', '.join(told)}{unseen})"
+
+
+def same_size(pools: Mapping[str, Pool]) -> None:
+    """Raise a UserError if decoded images of some pools, by where they are from, differ in size."""
+    shapes = {
+        where: pool.images.shape[1:]
+        for where, pool in pools.items()
+        if isinstance(pool.images, np.ndarray)
+    }
+    if len(set(shapes.values())) > 1:
+        listed = ", ".join(f"{shape} in {where}" for where, shape in shapes.items())
+        raise UserError(f"images (C, H, W) should be of one size, got {listed}")
 
 
 def same_classes(train: Sequence[str], test: Sequence[str], where: str) -> None:

@@ -8,6 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+from PIL.TiffImagePlugin import (
+    BITSPERSAMPLE,
+    PHOTOMETRIC_INTERPRETATION,
+    SAMPLEFORMAT,
+    TiffImageFile,
+)
 
 from nenni.core.errors import UserError, in_a_line
 
@@ -20,6 +26,8 @@ _SIXTEEN_BITS_AS_I = ("PNG", "PPM")
 """Formats of which some versions of Pillow read 16 bits as mode I."""
 _FIRST_OF_SEVERAL = ("MPO",)
 """Formats whose further pictures are views of the first, as phones write them."""
+_WHITE_IS_ZERO, _SIGNED = 0, 2
+"""Values of a TIFF's photometric interpretation and sample format."""
 
 
 def read_image(file: Path, size: int | None) -> NDArray[np.uint8]:
@@ -39,7 +47,8 @@ def read_image(file: Path, size: int | None) -> NDArray[np.uint8]:
     ------
     UserError
         If it cannot be decoded, or holds what has no black and white: 32-bit or real numbers, or
-        several pictures.
+        several pictures; or if it is a TIFF of 9 to 15 bits, of 16 bits whose white is 0, or of
+        signed numbers, which Pillow would give as others.
     """
     with _opened(file) as opened:
         image = _of_bytes(ImageOps.exif_transpose(opened))
@@ -83,9 +92,22 @@ def _check_header(file: Path, image: Image.Image) -> None:
             f"{file}: holds 32-bit or real numbers (mode {image.mode}), of which nothing says what "
             "is black and what is white; save it with 8 or 16 bits"
         )
+    if isinstance(image, TiffImageFile):
+        _check_tags(file, image)
     count = getattr(image, "n_frames", 1)
     if count > 1 and image.format not in _FIRST_OF_SEVERAL:
         raise UserError(f"{file}: holds {count} pictures; save each in a file of its own")
+
+
+def _check_tags(file: Path, image: TiffImageFile) -> None:
+    """Refuse what a TIFF says of its numbers and Pillow leaves aside."""
+    bits, kinds = image.tag_v2.get(BITSPERSAMPLE, (1,)), image.tag_v2.get(SAMPLEFORMAT, (1,))
+    upside_down = image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == _WHITE_IS_ZERO
+    if max(bits) > 8 and (max(bits) < 16 or upside_down):
+        said = "white is 0" if upside_down else f"numbers of {max(bits)} bits"
+        raise UserError(f"{file}: is a TIFF of {said}; save it with 8 or 16 bits and black as 0")
+    if _SIGNED in kinds:
+        raise UserError(f"{file}: is a TIFF of numbers below 0 too; save it with those from 0 up")
 
 
 def _of_sixteen_bits(image: Image.Image) -> bool:

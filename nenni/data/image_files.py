@@ -59,7 +59,7 @@ class ImageFiles:
         examples: int | None = None,
         order: int | None = None,
     ) -> None:
-        self.size, self.batch_size = size, batch_size
+        self.path, self.size, self.batch_size = path, size, batch_size
         self.files: list[_File] = []
         if path.is_dir():
             listed = list_images(path)

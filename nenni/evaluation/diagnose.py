@@ -12,7 +12,7 @@ from nenni.core import radius
 from nenni.core.errors import UserError
 from nenni.core.types import Norm
 from nenni.data.batches import Data, all_labelled, device_of
-from nenni.data.checks import check_data
+from nenni.data.checks import check_count, check_data
 from nenni.evaluation.battery import Battery, run_battery
 from nenni.evaluation.checks import CHECKS, Kind
 from nenni.evaluation.done import Done
@@ -114,10 +114,11 @@ def diagnose(
     Raises
     ------
     UserError
-        If model and data do not go together, the model gives no gradient, or eps is no radius
-        above 0.
+        If model and data do not go together, the model gives no gradient, eps is no radius above 0,
+        or a number of images or draws is none.
     """
     eps, model = radius.check(eps, norm), uncompiled(model)
+    check_count("draws", draws)
     if eps == 0:
         raise UserError("a ball of eps 0 holds the image alone: there is nothing to diagnose")
     images, labels = all_labelled(data, device_of(model), examples)

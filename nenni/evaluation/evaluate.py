@@ -15,6 +15,7 @@ from nenni.adversary.attack_choice import AttackChoice
 from nenni.adversary.suite_attacks import AFTER, FURTHER
 from nenni.adversary.suites import applicable, read_suite
 from nenni.core import radius
+from nenni.core.errors import UserError
 from nenni.core.progress import Left
 from nenni.core.types import Norm
 from nenni.data.batches import (
@@ -24,18 +25,20 @@ from nenni.data.batches import (
     device_of,
     labelled_batches,
 )
-from nenni.data.checks import check_data
+from nenni.data.checks import check_count, check_data
 from nenni.evaluation.attack_images import FLAGS, TRIES, attack_batch, score_clean, told
 from nenni.evaluation.done import Done
 from nenni.evaluation.gradient_check import doubtful
 from nenni.evaluation.persistence import persistence
 from nenni.evaluation.resume import Part, Parts, digest, key_of
-from nenni.evaluation.scoring import Scores, least
+from nenni.evaluation.scoring import WORST, Scores, least
 from nenni.evaluation.subject import UNSTEADY, Subject, Unsteady, at_random, examine
-from nenni.evaluation.suite_result import SuiteResult, summary
+from nenni.evaluation.suite_result import CLEAN, SuiteResult, summary
 from nenni.networks.copying import uncompiled
 
 TRANSFER = "transfer"
+_OTHER_ROWS = (CLEAN, WORST, TRANSFER)
+"""Rows of the summary that are no attack of a suite."""
 _BY_CHANCE = 0.01
 """Share of a batch that one more attack breaks on honest networks, or one image."""
 _DOUBTFUL = (
@@ -109,15 +112,18 @@ def evaluate(
     Raises
     ------
     UserError
-        If model, data and suite do not go together, or eps is no radius.
+        If model, data and suite do not go together, an attack has the name of another row, eps is
+        no radius, or a number of images or draws is none.
     """
     eps, model = radius.check(eps, norm), uncompiled(model)
+    check_count("draws", draws)
     read = partial(labelled_batches, data, batch_size, device_of(model), examples)
     batches = read()
     head = next(batches)
     check_data(*head, None)
     subject = examine(model, head[0], eps=eps, norm=norm)
     attacks = read_suite(suite, norm)
+    _check_names(attacks)
     if source is not None:
         attacks |= read_suite({TRANSFER: {"name": "pgd"}}, norm)
     named = FURTHER.get(suite, {}) if isinstance(suite, str) else {}
@@ -128,6 +134,9 @@ def evaluate(
             applicable, injected=subject.injected, randomised=subject.randomised, samples=draws
         )
         here, after = fitting(attacks), fitting(further)
+        if not here:
+            listed = ", ".join(attacks)
+            raise UserError(f"suite: {listed}: for injected networks alone, and this is none")
         asked = [[name, asdict(attack)] for name, attack in (here | after).items()]
         networks = [model] if source is None else [model, source]
         settings = [asked, eps, seed, draws, least_only, subject.randomised]
@@ -158,6 +167,15 @@ def evaluate(
         check_repeatable(data)
         progress(UNSTEADY)
         return attacked(at_random(subject, model), read())
+
+
+def _check_names(attacks: Iterable[str]) -> None:
+    for name in attacks:
+        if not name.strip() or name in _OTHER_ROWS:
+            raise UserError(
+                "suite: an attack should have a name that is no other row of the summary "
+                f"({', '.join(_OTHER_ROWS)}), got {name!r}"
+            )
 
 
 @dataclass(frozen=True)

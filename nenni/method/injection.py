@@ -1,6 +1,6 @@
 """Put NENNI into a trained network, and take it out again."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import get_args
@@ -115,6 +115,22 @@ def injectable(
     return _chosen(explicit, layers, min_inputs, trace(explicit, example_input).order)
 
 
+def unmatched(model: nn.Module, patterns: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Patterns that match no convolution or linear layer of a plain network, and all of these.
+
+    Parameters
+    ----------
+    model : Module
+        Which may be on the device meta.
+    patterns : iterable of str
+        Of layers or overrides, see :class:`nenni.method.spec.InjectionSpec`.
+    """
+    explicit = copied(model)
+    make_attention_explicit(explicit)
+    layers = _layers(explicit)
+    return [pattern for pattern in patterns if not _hits(pattern, layers)], [*layers]
+
+
 def noisy_layers(model: nn.Module) -> Iterator[tuple[str, NoisyLayer]]:
     """All (name, layer) of a network that are injected."""
     return ((name, m) for name, m in model.named_modules() if isinstance(m, NoisyLayer))
@@ -181,16 +197,24 @@ def is_randomised(model: nn.Module) -> bool:
     return any(c.selection.randomised or c.noise.randomised for c in choices)
 
 
+def _layers(model: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
+    return {name: m for name, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+
+
+def _hits(pattern: str, layers: Mapping[str, nn.Module]) -> set[str]:
+    return {n for n in layers if matches(pattern.removeprefix("!"), n, _kind(layers[n]))}
+
+
 def _chosen(
     model: nn.Module, patterns: Sequence[str], min_inputs: int, order: list[str]
 ) -> list[str]:
     """Names of the layers to wrap, in the order in which they run."""
-    layers = {name: m for name, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+    layers = _layers(model)
     wanted = set(layers) - {*order[:1], *order[-1:]}
     if patterns and not patterns[0].startswith("!"):
         wanted = set()
     for pattern in patterns:
-        hits = {n for n in layers if matches(pattern.removeprefix("!"), n, _kind(layers[n]))}
+        hits = _hits(pattern, layers)
         if not hits:
             raise UserError(f"layers: '{pattern}' matches none of: {', '.join(layers)}")
         wanted = wanted - hits if pattern.startswith("!") else wanted | hits

@@ -4,6 +4,7 @@
 ``my_module:build`` for the plugin ``function``.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -19,6 +20,8 @@ from nenni.networks.torchvision_names import classifiers
 
 TORCHVISION = "torchvision:"
 """What names of torchvision's networks and weights begin with in a config."""
+_MADE_BY_CODE = r"import \*|__getattr__|\b(?:globals|locals|vars|exec|setattr)\("
+"""What may make names that no text shows."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,13 @@ def is_missing(function: str) -> bool:
     top = function.partition(":")[0].partition(".")[0]
     here = Path(f"{top}.py").is_file() or Path(top).is_dir()
     return not here and find_spec(top) is None
+
+
+def lacks(function: str) -> bool:
+    """Whether the file for ``MODULE:FUNCTION`` is here and nothing in it could be the function."""
+    texts = [file.read_text(encoding="utf-8", errors="replace") for file in files_of(function)]
+    name = function.partition(":")[2]
+    return bool(texts) and not re.search(rf"\b{name}\b|{_MADE_BY_CODE}", texts[0])
 
 
 def files_of(function: str) -> list[Path]:

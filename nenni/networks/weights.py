@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
+import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
@@ -65,7 +66,7 @@ def check_fits(model: nn.Module, tensors: State, path: Path) -> None:
     ------
     UserError
         With the names that only one side has; or else with the first tensor, by name, whose shape
-        or type differs.
+        or type differs, or that is stored otherwise: sparse, nested or without numbers.
     """
     wanted = model.state_dict()
     lacking, more = wanted.keys() - tensors.keys(), tensors.keys() - wanted.keys()
@@ -125,13 +126,14 @@ def unwrapped(tensors: State, wanted: Collection[str]) -> tuple[State, str]:
     tensors : dict
         Of a file.
     wanted : collection of str
-        Names in the network; what is part of them stays.
+        Names in the network; what is part of them stays, and so does what tells two tensors apart.
     """
     taken = ""
     for prefix in _PREFIXES:
         shorter = {f".{name}".replace(f".{prefix}", ".")[1:]: t for name, t in tensors.items()}
         own = any(f".{prefix}" in f".{name}" for name in wanted)
-        if shorter.keys() != tensors.keys() and not own:
+        wraps = shorter.keys() != tensors.keys() and len(shorter) == len(tensors)
+        if wraps and not own:
             tensors, taken = shorter, taken + prefix
     shorter, more = tensors, taken
     while not shorter.keys() & set(wanted):
@@ -185,7 +187,12 @@ def _is_plain(value: Any) -> bool:
 def _described(value: Any) -> str:
     if not isinstance(value, Tensor):
         return "no tensor"
-    return f"{tuple(value.shape)} of {str(value.dtype).removeprefix('torch.')}"
+    if value.is_nested:
+        return "a nested tensor"
+    told = f"{tuple(value.shape)} of {str(value.dtype).removeprefix('torch.')}"
+    if value.is_meta:
+        return f"{told} on the device meta, which holds no numbers"
+    return told if value.layout == torch.strided else f"{told}, {value.layout}"
 
 
 def _some(names: Collection[str]) -> str:

@@ -37,8 +37,8 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> Config:
     content = read_yaml(path) | (overrides or {})
     _find_plugins(path, content.get("plugins"))
     config = _validate(path, Config, content)
-    _refuse(path, contradictions(config))
-    _refuse(path, empty_products(Plan(config)))
+    refuse(path, contradictions(config))
+    refuse(path, empty_products(Plan(config)))
     return config
 
 
@@ -54,7 +54,7 @@ def with_types(given: Any) -> Any:
 def load_claims(path: Path, config: Config) -> Claims:
     """Read and check the claims of the paper, which name bases, defences and columns of a run."""
     claims = _validate(path, Claims, read_yaml(path))
-    _refuse(path, bad_claims(claims, config))
+    refuse(path, bad_claims(claims, config))
     return claims
 
 
@@ -72,11 +72,12 @@ def _validate(path: Path, model: type[M], content: dict[str, Any]) -> M:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        _refuse(path, settings.problems(model, error))
+        refuse(path, settings.problems(model, error))
         raise
 
 
-def _refuse(path: Path, problems: Iterable[Problem]) -> None:
+def refuse(path: Path, problems: Iterable[Problem]) -> None:
+    """Raise a UserError of one line per problem, if there are any."""
     found = [(tuple(part for part in loc if part != "[key]"), what) for loc, what in problems]
     if found:
         raise refusal(str(path), found)
@@ -134,7 +135,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: is empty; config/config.yaml shows what belongs in it")
     if not isinstance(content, dict):
         raise UserError(f"{path}: should hold keys and values, as config/config.yaml does")
-    _refuse(path, _no_plain_values(content))
+    refuse(path, _no_plain_values(content))
     return content
 
 

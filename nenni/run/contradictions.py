@@ -9,6 +9,7 @@ from nenni.core.declarations import ROOT
 from nenni.core.plugins import Ref
 from nenni.core.types import Norm
 from nenni.networks.architecture import TORCHVISION
+from nenni.networks.torchvision_names import weights_of
 from nenni.run.config import Claims, Config, Diagnose, Evaluation, Suite
 from nenni.run.data_contradictions import data_contradictions
 from nenni.run.problems import Problem, unknown
@@ -51,6 +52,11 @@ def _of_bases(config: Config) -> Iterator[Problem]:
         if published and model["name"] not in ("torchvision", ""):
             message = f"{base.weights} is for the model torchvision, not '{model['name']}'"
             yield ("bases", name, "weights"), message
+        elif published and base.weights is not None and model["name"]:
+            which, known = base.weights.removeprefix(TORCHVISION), weights_of(model["model"])
+            if known and which not in known:
+                message = f"torchvision has no weights '{which}' of {model['model']}; it has: "
+                yield ("bases", name, "weights"), message + ", ".join(known)
 
 
 def _of_recipe(config: Config, name: str, recipe: dict[str, Any]) -> Iterator[Problem]:
@@ -211,6 +217,8 @@ def _unfit_injection(shared: Ref, change: Ref, *loc: str) -> Iterator[Problem]:
     yield from _unfit_choices(own, *loc, "noise")
     for pattern, changes in own["overrides"].items():
         where = (*loc, "overrides", pattern)
+        if pattern.startswith("!"):
+            yield where, "names no layer: '!' leaves layers exact, and is for the key layers"
         yield from _unfit_choices(own | changes, *where)
         selection = (own | changes)["selection"]
         if "fraction" in changes and "fraction" not in selection:

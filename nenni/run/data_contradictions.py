@@ -27,6 +27,7 @@ def data_contradictions(config: Config) -> Iterator[Problem]:
         except UserError as error:
             yield ("data", name), str(error)
     yield from _of_models(config)
+    yield from _of_sources(config)
     for base, split, examples, loc in asked:
         size = sizes.get(_data(config, base), {}).get(split)
         if size is not None and examples > size:
@@ -61,14 +62,35 @@ def _asked(c: Config) -> Iterator[_Asked]:
         yield _Asked(base, "train", c.fit["examples"], ("fit", "examples"))
 
 
+def _shape(config: Config, base: str) -> tuple[int, ...] | None:
+    """Of a base's images (C, H, W), where the data set's plugin declares it."""
+    if (data := config.data.get(_data(config, base))) is None:
+        return None
+    shape: tuple[int, ...] | None = plugins.constant("data", data.data["name"], "SHAPE", None)
+    return shape
+
+
+def _of_sources(config: Config) -> Iterator[Problem]:
+    """Sources of transfer that take other images than what they are to attack."""
+    parts: list[tuple[tuple[str, ...], Evaluation | Diagnose]] = []
+    parts += [(("evaluations", name), part) for name, part in config.evaluations.items()]
+    parts += [(("diagnose",), config.diagnose)] if config.diagnose else []
+    for loc, part in parts:
+        source = part.source.base if part.source else ""
+        taken = _shape(config, source)
+        for base in part.eps if taken else ():
+            if (shape := _shape(config, base)) not in (None, taken):
+                message = (
+                    f"'{source}' takes images {taken}, and '{base}', which is attacked, {shape}"
+                )
+                yield (*loc, "source", "base"), message
+
+
 def _of_models(config: Config) -> Iterator[Problem]:
     for name, base in config.bases.items():
-        if base.data not in config.data or base.model not in config.models:
-            continue
-        data = config.data[base.data].data["name"]
-        shape = plugins.constant("data", data, "SHAPE", None)
+        shape = _shape(config, name)
         try:
-            if shape is not None:
+            if shape is not None and base.model in config.models:
                 check_channels(config.models[base.model], shape[0])
         except UserError as error:
             yield ("bases", name, "model"), str(error)

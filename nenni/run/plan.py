@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nenni.adversary.attack_config import injected_only
 from nenni.core import plugins
-from nenni.networks.architecture import TORCHVISION, is_missing
+from nenni.networks.architecture import TORCHVISION, is_missing, lacks
 from nenni.run.config import Config
 from nenni.run.experiment import Experiment, all_evaluations, evaluations_of
 from nenni.run.layout import Layout
@@ -204,6 +204,7 @@ class Files:
         ]
         own = {n: m["function"] for n, m in config.models.items() if m["name"] == "function"}
         found += [(f"models.{n}.name", "module of", f) for n, f in own.items() if is_missing(f)]
+        found += [(f"models.{n}.name", "function of", f) for n, f in own.items() if lacks(f)]
         return [
             f"{key}: there is no {what} {name}; a relative path starts where the workflow is run"
             for key, what, name in found

@@ -211,3 +211,19 @@ def test_letters_that_the_terminal_lacks_are_escaped(
     monkeypatch.setattr("sys.stdout", shown)
     assert main([str(path), "--preset", "server_cpu"]) == 0
     assert b"gr\\xf6\\xdfe" in shown.buffer.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no such device")
+def test_output_that_cannot_be_written(
+    layers: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        assert main([str(layers)]) == 2
+    told = "hwmodel: what is printed cannot be written (No space left on device)"
+    assert capsys.readouterr().err.splitlines() == [told]
+
+
+def test_no_output_at_all(layers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    assert main([str(layers)]) == 0

@@ -6,7 +6,7 @@ import numpy as np
 
 from nenni.core.errors import UserError
 from nenni.core.types import File
-from nenni.data.dataset import PublishedData
+from nenni.data.dataset import PublishedData, same_size
 from nenni.data.npz_file import read_pool
 
 __all__ = ["medmnist"]
@@ -37,6 +37,7 @@ def medmnist(*, file: File) -> PublishedData:
     """
     path = Path(file)
     pools = {part: read_pool(path, f"{part}_images", f"{part}_labels") for part in _parts(path)}
+    same_size({f"{path}: {part}_images": pool for part, pool in pools.items()})
     if "test" not in pools:
         pools["test"] = pools.pop("val")
     classes = 1 + max(int(pool.labels.max()) for pool in pools.values())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from nenni.core.errors import UserError
 from nenni.core.types import Classes, File
-from nenni.data.dataset import PublishedData
+from nenni.data.dataset import PublishedData, same_size
 from nenni.data.npz_file import read_pool
 
 __all__ = ["npz"]
@@ -34,8 +34,5 @@ def npz(
     for file, pool in pools.items():
         if (largest := int(pool.labels.max())) >= classes:
             raise UserError(f"{file}: y goes up to {largest}, and there are {classes} classes")
-    shapes = {file: pool.pixels.shape[1:] for file, pool in pools.items()}
-    if len(set(shapes.values())) > 1:
-        listed = ", ".join(f"{shape} in {file}" for file, shape in shapes.items())
-        raise UserError(f"images (C, H, W) should be of one size, got {listed}")
+    same_size({str(file): pool for file, pool in pools.items()})
     return PublishedData(pools[Path(train)], test=pools.get(Path(test or "")), n_classes=classes)

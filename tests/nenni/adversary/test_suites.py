@@ -23,6 +23,17 @@ def held_out(digits: Digits) -> Digits:
         ({"a": {"name": "pgd", "stpes": 3}}, "suite: a.stpes: unknown key"),
         ({"a": {"name": "pgdd"}}, "suite: a.name: unknown attack 'pgdd'"),
         ({"a": {"name": "pgd", "surrogate": {"name": "x"}}}, "suite: a.surrogate.name: unknown"),
+        ({"a": {"name": "pgd", "surogate": {"name": "bpda"}}}, "did you mean 'surrogate'"),
+        ({"a": {"name": "pgd", "surrogate": None}}, "suite: a.surrogate: should be a mapping"),
+        ({"a": {"name": "mask_flip"}}, "suite: a: for injected networks alone, and this is none"),
+        (
+            {"a": {"name": "pgd", "surrogate": {"name": "bpda"}}, "b": {"name": "mask_flip"}},
+            "suite: a, b: for injected networks alone",
+        ),
+        ({"clean": {"name": "fgsm"}}, "no other row of the summary .*, got 'clean'"),
+        ({"all attacks": {"name": "fgsm"}}, "no other row of the summary"),
+        ({"transfer": {"name": "fgsm"}}, "no other row of the summary"),
+        ({" ": {"name": "fgsm"}}, "an attack should have a name"),
     ],
 )
 def test_mistakes_in_a_suite(

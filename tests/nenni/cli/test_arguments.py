@@ -103,6 +103,33 @@ def test_what_is_missing_is_said(words: list[str], message: str, folder: Path) -
         read(*words)
 
 
+@pytest.mark.parametrize("command", ["evaluate", "diagnose"])
+def test_a_folder_that_lacks_a_class_is_refused(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Labels of the classes after it would be one too low."""
+    for name in ("cat", "owl"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        write_png(
+            torch.zeros(3, 6, 6, dtype=torch.uint8), str(tmp_path / "photos" / name / "1.png")
+        )
+    monkeypatch.chdir(tmp_path)
+    words = [command, "--data", "photos", "--model", "{name: small_cnn}", "--classes"]
+    assert main([*words, "3"]) == 2
+    told = "nenni: photos: has 2 subfolders and the network 3 classes"
+    assert capsys.readouterr().err.splitlines()[-1].startswith(told)
+
+
+def test_an_npz_file_may_lack_a_class(folder: Path) -> None:
+    parsed = parse("w.pt", "--data", "digits.npz", "--model", "my_digits:build")
+    images = arguments.read_images(parsed)
+    images.n_classes = 3
+    arguments.check_classes(arguments.read_network(parsed, images), images)
+
+
 def test_some_images_of_a_folder_are_of_all_classes(tmp_path: Path) -> None:
     for i in range(12):
         file = tmp_path / ("cat", "dog", "owl")[i // 4] / f"{i:02}.png"

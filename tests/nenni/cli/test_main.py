@@ -130,3 +130,23 @@ def test_letters_that_the_terminal_lacks_are_escaped(
     monkeypatch.setattr("nenni.run.locks.remove_dead_locks", lambda _: [Found("ü", True, True)])
     assert main(["unlock"]) == 0
     assert shown.buffer.getvalue() == b"\\xfc\n"  # type: ignore[attr-defined]
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="the system has no such device")
+def test_output_that_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = Path(__file__).parents[3] / "config" / "config.yaml"
+    with FULL.open("w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        assert main(["check", str(config)]) == 2
+    assert capsys.readouterr().err.startswith("nenni: what is printed cannot be written (No space")
+
+
+def test_no_output_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after ``>&-`` in a shell."""
+    monkeypatch.setattr("sys.stdout", None)
+    assert main(["check", str(Path(__file__).parents[3] / "config" / "config.yaml")]) == 0

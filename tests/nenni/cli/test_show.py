@@ -22,3 +22,10 @@ def test_prints_the_main_table(
     out = capsys.readouterr().out
     assert "topk_50" in out
     assert "figures   results/mnist5k/figures" in out
+    written = (tables / "main.csv").read_text()
+    for damaged in (written.replace("base,", "bsae,", 1), "a,b\n1,2\n", "base,defence\nx,y\n"):
+        (tables / "main.csv").write_text(damaged)
+        assert main(["show", "--config", str(config)]) == 2
+        err = capsys.readouterr().err
+        assert "results/mnist5k/tables/main.csv: is damaged (" in err
+        assert err.count("\n") == 1

@@ -58,3 +58,32 @@ def test_a_folder_of_hidden_images_alone_is_empty(tmp_path: Path) -> None:
     image(tmp_path, "cat", ".1.png")
     with pytest.raises(UserError, match="cat: holds no images"):
         list_images(tmp_path)
+
+
+@pytest.mark.parametrize("beside", ["dog/1.gif", "dog/deep/1.JP2", "1.png", "1.heic"])
+def test_pictures_that_are_not_taken_are_told(beside: str, tmp_path: Path) -> None:
+    for name in ("cat/1.png", "dog/1.png", beside, "labels.txt"):
+        image(tmp_path, name)
+    found = list_images(tmp_path)
+    assert [label for _, label in found.files] == [0, 1]
+    assert found.notes == [f"left out: {tmp_path / beside}"]
+
+
+@pytest.mark.parametrize("parts", [["train"], ["train", "val"], ["Training", "test", "validation"]])
+def test_parts_of_a_data_set_are_no_classes(parts: list[str], tmp_path: Path) -> None:
+    for part in parts:
+        image(tmp_path, part, "cat", "1.png")
+        image(tmp_path, part, "dog", "1.png")
+    with pytest.raises(
+        UserError, match=f"are parts of a data set and no classes; name .*{parts[0]}"
+    ):
+        list_images(tmp_path)
+    assert list_images(tmp_path / parts[0]).classes == ["cat", "dog"]
+
+
+def test_a_class_may_be_named_as_a_part(tmp_path: Path) -> None:
+    for name in ("test/1.png", "train/1.png"):
+        image(tmp_path, name)
+    assert list_images(tmp_path).classes == ["test", "train"], "images, and no folders"
+    image(tmp_path, "tram", "red", "1.png")
+    assert list_images(tmp_path).classes == ["test", "train", "tram"]

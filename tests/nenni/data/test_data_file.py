@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nenni.core.errors import UserError
@@ -22,3 +23,16 @@ def test_data_file(tmp_path: Path) -> None:
     assert len(set.union(*parts)) == 450
     with pytest.raises(UserError, match="ask for 6000 images of 5000"):
         decode({"name": "mnist5k"}, {"train": 6000, "val": 0, "test": 0}, 0)
+
+
+@pytest.mark.parametrize("shape", [(9, 8), (8, 9), (8, 8, 3), (8, 8, 4)])
+def test_parts_of_another_size_are_refused(shape: tuple[int, ...], tmp_path: Path) -> None:
+    images = np.zeros((9, 8, 8), np.uint8), np.zeros((9, *shape), np.uint8)
+    labels, file = np.arange(9), tmp_path / "m.npz"
+    parts = {f"{part}_images": x for part, x in zip(("train", "test"), images, strict=True)}
+    np.savez(file, train_labels=labels, test_labels=labels, **parts)
+    source = {"name": "medmnist", "file": str(file)}
+    with pytest.raises(
+        UserError, match=r"should be of one size, got \(1, 8, 8\) in .*m.npz: train"
+    ):
+        decode(source, {"train": None, "val": 2, "test": None}, 0)

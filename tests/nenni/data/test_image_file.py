@@ -58,6 +58,49 @@ def test_numbers_without_black_and_white_are_refused(numbers: NDArray[Any], tmp_
             read(tmp_path / "x.tif")
 
 
+def tiff(data: bytes, bits: int, *, photometric: int = 1, kind: int = 1) -> bytes:
+    """One row of two grey pixels."""
+    tags = [
+        (256, 2), (257, 1), (258, bits), (259, 1), (262, photometric), (273, 8), (277, 1), (278, 1),
+        (279, len(data)), (339, kind),
+    ]  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, 3, 1, value) for tag, value in tags)
+    body = data.ljust(4, b"\0")
+    return (
+        struct.pack("<2sHI", b"II", 42, 8 + len(body)) + body
+        + struct.pack("<H", len(tags)) + entries + bytes(4)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "grey"),
+    [
+        (tiff(b"\x0f", 4), [0, 255]),
+        (tiff(b"\0\xff", 8), [0, 255]),
+        (tiff(b"\0\xff", 8, photometric=0), [255, 0]),
+        (tiff(b"\0\0\xff\xff", 16), [0, 255]),
+    ],
+)
+def test_a_tiff_is_as_its_tags_say(file: bytes, grey: list[int], tmp_path: Path) -> None:
+    (tmp_path / "x.tif").write_bytes(file)
+    assert read_image(tmp_path / "x.tif", None)[0].tolist() == [grey]
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (tiff(b"\xff\xff\xff", 12), "numbers of 12 bits; save it with 8 or 16 bits"),
+        (tiff(b"\0\0\xff\xff", 16, photometric=0), "white is 0; save it .* black as 0"),
+        (tiff(b"\0\xff", 8, kind=2), "numbers below 0 too; save it with those from 0 up"),
+    ],
+)
+def test_a_tiff_that_would_be_read_as_another(file: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "x.tif").write_bytes(file)
+    for read in (lambda file: read_image(file, None), check_image):
+        with pytest.raises(UserError, match=f"x.tif: is a TIFF of {message}"):
+            read(tmp_path / "x.tif")
+
+
 @pytest.mark.parametrize("name", ["TIFF", "WEBP", "PNG"])
 def test_several_pictures_in_a_file_are_refused(name: str, tmp_path: Path) -> None:
     pages = [Image.fromarray(COLOUR), Image.fromarray(255 - COLOUR)]

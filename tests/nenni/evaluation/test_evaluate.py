@@ -316,3 +316,19 @@ def test_an_attack_goes_on_where_it_broke_what_those_before_it_did_not() -> None
     assert breaks_more(square | {"rays": table([0, 0, 0, 0, 0])}, "rays")
     assert not breaks_more(square, "rays")
     assert not breaks_more({"square": square["square"]}, "square"), "no gradient was asked"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("examples", 0), ("examples", -3), ("examples", 2.5), ("examples", True),
+        ("batch_size", 0), ("batch_size", 2.0), ("draws", 0), ("draws", None),
+    ],
+)  # fmt: skip
+def test_numbers_of_images_and_draws(
+    key: str, value: object, trained: nn.Module, digits: Digits
+) -> None:
+    with pytest.raises(
+        UserError, match=f"{key} should be a whole number of 1 or more, got {value}"
+    ):
+        nenni.evaluate(trained, digits, "quick", **{key: value})  # type: ignore[arg-type]

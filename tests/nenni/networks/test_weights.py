@@ -1,6 +1,7 @@
 """Weights that others trained."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,34 @@ def test_a_part_that_is_named_so_keeps_its_name(name: str, tmp_path: Path) -> No
     load_published(target, str(tmp_path / "w.pt"), told.append)
     assert not told
     assert torch.equal(target[0].weight, source[0].weight)
+
+
+@pytest.mark.parametrize("order", [("", "module."), ("module.", ""), ("module.", "_orig_mod.")])
+def test_of_two_networks_under_one_prefix_none_is_taken(
+    order: tuple[str, str], tmp_path: Path
+) -> None:
+    """A moving average beside its network would overwrite it, or the other way round."""
+    states = [{prefix + n: t for n, t in network().state_dict().items()} for prefix in order]
+    torch.save(states[0] | states[1], tmp_path / "w.pt")
+    with pytest.raises(UserError, match=r"w.pt: does not fit: .*which the network has not"):
+        load_published(network(), str(tmp_path / "w.pt"))
+
+
+@pytest.mark.parametrize(
+    ("tensor", "told"),
+    [
+        (lambda: torch.ones(2, 3).to_sparse(), r"is \(2, 3\) of float32, torch.sparse_coo"),
+        (lambda: torch.ones(2, 3, device="meta"), "on the device meta, which holds no numbers"),
+        (lambda: torch.nested.nested_tensor([torch.ones(3), torch.ones(2)]), "is a nested tensor"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested", "ignore:Validating sparse")
+def test_tensors_of_another_layout(
+    tensor: Callable[[], torch.Tensor], told: str, tmp_path: Path
+) -> None:
+    torch.save({**network().state_dict(), "model.weight": tensor()}, tmp_path / "w.pt")
+    with pytest.raises(UserError, match=f"does not fit: model.weight should be .*{told}$"):
+        load_published(network(), str(tmp_path / "w.pt"))
 
 
 def test_one_of_several_networks_is_not_chosen(tmp_path: Path) -> None:

@@ -149,6 +149,8 @@ def test_names_of_which_no_file_can_be_made(tmp_path: Path, part: str, name: str
         ("thread", "threads"),
         ("recipes.standard.epochz", "epochs"),
         ("attacks.pgd_7.stpes", "steps"),
+        ("attacks.pgd_7.surogate", "surrogate"),
+        ("attacks.pgd_7.surrogates", "surrogate"),
         ("models.small_cnn.channel", "channels"),
         ("bases.standard.receipe", "recipe"),
         ("evaluations.transfer.source.sed", "seed"),

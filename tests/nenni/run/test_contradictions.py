@@ -48,6 +48,7 @@ def test_mistakes_are_named(tmp_path: Path, old: str, new: str, message: str) ->
 SUITE = {"attacks": ["pgd_20"], "eps": {"pgd_at": {"linf": 76.5}}, "examples": 9}
 PCA = {"name": "tap_shared_pca", "ratio": 0.25}
 POOL = {"name": "resample", "pool": 2}
+RESNET = {"name": "torchvision:resnet18"}
 TOPK = "defences.topk_50.injection"
 
 
@@ -68,6 +69,9 @@ TOPK = "defences.topk_50.injection"
         ({"bases.standard.weights": "torchvision:DEFAULT"}, "bases.standard.weights: torchvision:DEFAULT is for the model torchvision, not 'small_cnn'"),
         ({"evaluations.fgsm.eps.pgd_at": [76.5, 8, math.nextafter(8, 0)]}, "evaluations.fgsm.eps.pgd_at: 8.0 and 7.999999999999999 are the same radius"),
         ({"models.small_cnn": {"name": "torchvision:resnet5o"}}, "models.small_cnn.name: torchvision has no classifier 'resnet5o'; it has: resnet50"),
+        ({"models.small_cnn": RESNET, "bases.standard.weights": "torchvision:IMAGENET1K_V3"}, "bases.standard.weights: torchvision has no weights 'IMAGENET1K_V3' of resnet18; it has: IMAGENET1K_V1, DEFAULT"),
+        ({"models.small_cnn": RESNET, "bases.standard.weights": "torchvision:"}, "bases.standard.weights: torchvision has no weights '' of resnet18"),
+        ({f"{TOPK}.overrides": {"!fc*": {"weight_bits": 8}}}, f"{TOPK}.overrides.!fc*: names no layer: '!' leaves layers exact"),
         ({"models.small_cnn": {"name": "torchvision", "model": "vit"}}, "models.small_cnn.model: torchvision has no classifier 'vit'"),
     ],
 )  # fmt: skip

@@ -105,3 +105,17 @@ def test_a_damaged_file_is_left_to_its_reader(tmp_path: Path, content: bytes) ->
 def test_a_model_for_other_channels(tmp_path: Path, model: Any, message: str) -> None:
     found = refused_with(tmp_path, {"models.small_cnn": model})
     assert [line for line in found if line.startswith("bases.standard.model: ") and message in line]
+
+
+OTHER = {"data": {"name": "cifar10"}, "train": 9, "val": 9, "test": 9}
+
+
+@pytest.mark.parametrize("place", ["evaluations.transfer", "diagnose"])
+def test_a_source_of_transfer_for_other_images(tmp_path: Path, place: str) -> None:
+    base = {"data": "other", "model": "small_cnn", "recipe": "standard"}
+    source = {"base": "far", "seed": 100}
+    found = refused_with(
+        tmp_path, {"data.other": OTHER, "bases.far": base, f"{place}.source": source}
+    )
+    told = "'far' takes images (3, 32, 32), and 'pgd_at', which is attacked, (1, 28, 28)"
+    assert f"{place}.source.base: {told}" in found

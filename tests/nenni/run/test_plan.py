@@ -100,5 +100,5 @@ def test_modules_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     (message,) = files.missing()
     assert message.startswith("models.own.name: there is no module of not_there:build; ")
-    (tmp_path / "not_there.py").touch()
+    (tmp_path / "not_there.py").write_text("def build(): ...\n")
     assert files.missing() == []
