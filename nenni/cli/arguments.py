@@ -173,9 +173,9 @@ def check_classes(network: "nn.Module", images: "ImageFiles") -> None:
 
     from nenni.data.batches import device_of
     from nenni.evaluation.preconditions import check_classifier
-    from nenni.evaluation.subject import copied
+    from nenni.networks.copying import copied_or_none
 
-    if not images.files or (trial := copied(network)) is None:
+    if not images.files or (trial := copied_or_none(network)) is None:
         return
     try:
         known = check_classifier(trial, torch.zeros(1, *images.shape, device=device_of(network)))

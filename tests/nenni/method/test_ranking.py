@@ -1,5 +1,6 @@
 """Exact top-k masks of long rows, whatever the numbers."""
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -78,3 +79,18 @@ def test_random_holds_the_fraction_in_long_rows_and_draws_evenly() -> None:
     assert (mask.sum(1) == round(0.3 * 40 * 256)).all()
     shares = mask.float().mean(0)
     assert (shares - 0.3).abs().max() < 5.5 * (0.3 * 0.7 / 60) ** 0.5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_short_rows_resolve_ties_as_topk_does(kind: str) -> None:
+    """As one call of torch.topk, of the smaller side, on NaN as the least of numbers."""
+    for seed in range(112):
+        n = (3, 16, 128, 784, 1568, 6272)[seed % 6]
+        rows = long_rows(kind, 3, n, seed)
+        k = round((0.1, 0.25, 0.5, 0.75)[seed % 4] * n)
+        few = 2 * k <= n
+        least = torch.finfo(rows.dtype).min
+        known = rows if rows.sum().isfinite() else rows.nan_to_num(nan=least)
+        chosen = known.topk(k if few else n - k, largest=few, sorted=False).indices
+        expected = torch.full_like(rows, not few, dtype=torch.bool).scatter(1, chosen, few)
+        assert torch.equal(top_k(rows, k / n), expected), (n, k, seed)
