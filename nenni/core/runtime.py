@@ -20,6 +20,12 @@ def prepare(config: dict[str, Any]) -> torch.device:
     device come from the config, never from the machine. On a CPU that is all it takes; the switch
     for deterministic algorithms, which a GPU needs, loads torch's compiler and costs seconds.
 
+    Parameters
+    ----------
+    config : dict
+        ``threads``, ``device``, and for a GPU ``deterministic`` and ``tf32``, both true unless it
+        says otherwise.
+
     Raises
     ------
     UserError
@@ -31,10 +37,13 @@ def prepare(config: dict[str, Any]) -> torch.device:
         return torch.device("cpu")
     if not torch.cuda.is_available():
         raise UserError("device: cuda is asked for, and torch finds none; set device: cpu")
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    torch.backends.cudnn.benchmark = False
+    if deterministic := config.get("deterministic", True):
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.benchmark = not deterministic
+    torch.backends.cudnn.allow_tf32 = config.get("tf32", True)
+    torch.backends.cuda.matmul.allow_tf32 = config.get("tf32", True)
     return torch.device("cuda")
 
 

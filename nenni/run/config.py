@@ -385,6 +385,11 @@ class Config(_Strict):
         from the machine.
     device
         Results are the same bytes on one kind of device only.
+    deterministic
+        On a GPU: the same bytes each time. ``false`` lets cuDNN choose the fastest kernels, whose
+        last digits differ from run to run.
+    tf32
+        On a GPU: products of fp32 numbers round their factors to TF32, 10 bits of mantissa.
     processes
         Processes that share each batch of a training job, one per GPU. Results depend on it in the
         last digits, and batch norms see their own process's images.
@@ -411,6 +416,8 @@ class Config(_Strict):
     plugins: list[Folder] = []
     threads: Few
     device: Literal["cpu", "cuda"] = "cpu"
+    deterministic: bool = True
+    tf32: bool = True
     processes: Few = 1
     seeds: Several[Index]
     data: dict[Name, SplitDataset]

@@ -204,10 +204,16 @@ class Slices:
     def _network(self, base: str, seed: str) -> Slice:
         return {
             "threads": self._config.threads,
-            "device": self._config.device,
+            **self._device(),
             "seed": int(seed),
             "model": self._model(base),
         }
+
+    def _device(self) -> Slice:
+        """What :func:`nenni.core.runtime.prepare` asks for; a GPU's settings for a GPU alone."""
+        c = self._config
+        of_gpu = {"deterministic": c.deterministic, "tf32": c.tf32}
+        return {"device": c.device, **(of_gpu if c.device == "cuda" else {})}
 
     def _source(self, source: TransferSource | None) -> Slice | None:
         if source is None:

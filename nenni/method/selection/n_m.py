@@ -44,15 +44,14 @@ class NM(Selection):
         """Essential neurons of a score (N, C, ...)."""
         inf = torch.inf
         score = score.detach().nan_to_num(nan=-inf, posinf=inf, neginf=-inf)
-        groups = self._groups(score).unbind(2)
+        groups = self._groups(score).contiguous()
         counter = torch.uint8 if self.m < 256 else torch.int32
-        ranks = [torch.zeros_like(groups[0], dtype=counter) for _ in groups]
-        for i in range(self.m):
-            for j in range(i + 1, self.m):
-                beaten = groups[j] > groups[i]
-                ranks[i] += beaten.view(torch.uint8)
-                ranks[j] += beaten.logical_not_().view(torch.uint8)
-        return self._ungroup(torch.stack(ranks, 2) < self.n, score)
+        ranks = torch.zeros_like(groups, dtype=counter)
+        for apart in range(1, self.m):
+            beaten = groups[:, :, apart:] > groups[:, :, :-apart]
+            ranks[:, :, :-apart] += beaten.view(torch.uint8)
+            ranks[:, :, apart:] += beaten.logical_not_().view(torch.uint8)
+        return self._ungroup(ranks < self.n, score)
 
     def margin(self, score: Tensor, mask: Tensor) -> Tensor:
         """Score less the value that parts each group's essential neurons from the others."""

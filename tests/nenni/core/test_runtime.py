@@ -1,6 +1,7 @@
 """What the library computes with, a GPU can compute so that it is the same each time."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 import nenni
 from nenni.adversary.suite_attacks import FURTHER, SUITES, THROUGH
+from nenni.core import runtime
 from nenni.core.plugins import Ref
 from nenni.method.fit import fit
 from nenni.method.injection import inject
@@ -66,3 +68,37 @@ def short(suite: dict[str, Ref]) -> dict[str, Ref]:
         name: attack | {key: least for key, least in few.items() if key in attack}
         for name, attack in suite.items()
     }
+
+
+@pytest.fixture
+def with_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As if there was one; torch's switches are put back."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    switches = [(cudnn, "benchmark"), (cudnn, "allow_tf32"), (matmul, "allow_tf32")]
+    before = [getattr(owner, name) for owner, name in switches]
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]
+    for (owner, name), value in zip(switches, before, strict=True):
+        setattr(owner, name, value)
+
+
+@pytest.mark.usefixtures("with_gpu")
+@pytest.mark.parametrize("deterministic", [True, False])
+@pytest.mark.parametrize("tf32", [True, False])
+def test_a_gpu_does_as_the_config_says(deterministic: bool, tf32: bool) -> None:
+    asked = {"threads": 1, "device": "cuda", "deterministic": deterministic, "tf32": tf32}
+    assert runtime.prepare(asked) == torch.device("cuda")
+    assert torch.are_deterministic_algorithms_enabled() == deterministic
+    assert torch.backends.cudnn.benchmark != deterministic
+    assert ("CUBLAS_WORKSPACE_CONFIG" in os.environ) == deterministic
+    assert torch.backends.cudnn.allow_tf32 == torch.backends.cuda.matmul.allow_tf32 == tf32
+
+
+@pytest.mark.usefixtures("with_gpu")
+def test_a_gpu_is_deterministic_unless_told_otherwise() -> None:
+    runtime.prepare({"threads": 1, "device": "cuda"})
+    assert torch.are_deterministic_algorithms_enabled()
+    assert torch.backends.cudnn.allow_tf32

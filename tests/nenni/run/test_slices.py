@@ -53,6 +53,7 @@ def slices(s: Slices) -> dict[str, str]:
         ("examples: 60\n  source", "examples: 50\n  source", {"diagnose"}),
         ("noises: [0.1,", "noises: [0.15,", {"profile"}),
         ("threads: 1", "threads:   1   # spelt otherwise", set()),
+        ("device: cpu", "device: cpu\ndeterministic: false\ntf32: false", set()),
         ("pgd_20: {name: pgd, steps: 20}", "pgd_20: {steps: 20, relative_step: 2.5, name: pgd}", set()),
     ],
 )  # fmt: skip
@@ -61,6 +62,14 @@ def test_a_change_reaches_what_reads_it(
 ) -> None:
     before, after = slices(parts(tmp_path)[1]), slices(parts(tmp_path, old, new)[1])
     assert {name for name in before if before[name] != after[name]} == touched
+
+
+def test_what_a_gpu_is_told_reaches_the_stages_that_use_it(tmp_path: Path) -> None:
+    of_gpu = slices(parts(tmp_path, "device: cpu", "device: cuda")[1])
+    faster = slices(parts(tmp_path, "device: cpu", "device: cuda\ndeterministic: false")[1])
+    touched = {name for name in of_gpu if of_gpu[name] != faster[name]}
+    assert touched == {name for name in of_gpu if '"device":"cuda"' in of_gpu[name]}
+    assert {"pretrain", "finetune", "attack", "diagnose", "describe", "sweep"} <= touched
 
 
 def test_radii_are_in_units_of_the_input(tmp_path: Path) -> None:
