@@ -11,7 +11,7 @@ INSTALLED := .venv/installed
 CONFIGFILE = $(if $(filter-out config/config.yaml,$(CONFIG)),--configfile "$$CONFIG")
 export CONFIG
 
-.PHONY: reproduce test test-slow torture lint docs config pages format verify clean
+.PHONY: reproduce test test-slow test-gpu torture lint docs config pages format verify clean
 
 reproduce: $(INSTALLED)
 	@$(BIN)/python -m nenni check "$$CONFIG"
@@ -24,6 +24,9 @@ test: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+
+test-gpu: $(INSTALLED)
+	$(BIN)/python -m pytest -m gpu
 
 torture: $(INSTALLED)
 	$(BIN)/python workflow/scripts/torture.py --minutes $(MINUTES) --seed $(SEED)

@@ -49,6 +49,11 @@ class Server:
     ----------
     threads : int
         Threads of its forks: libraries fix their number when they are loaded.
+
+    Raises
+    ------
+    OSError
+        If there can be no socket in the folder for temporary files.
     """
 
     def __init__(self, threads: int) -> None:
@@ -56,7 +61,11 @@ class Server:
         address = str(self._folder / "socket")
         variables = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
         with socket.socket(socket.AF_UNIX) as listening:
-            listening.bind(address)
+            try:
+                listening.bind(address)
+            except OSError:
+                self._folder.rmdir()
+                raise
             listening.listen(128)
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "nenni.cli.fork_server", str(listening.fileno())],

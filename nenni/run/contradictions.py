@@ -10,6 +10,7 @@ from nenni.core.plugins import Ref
 from nenni.core.types import Norm
 from nenni.networks.architecture import TORCHVISION
 from nenni.networks.torchvision_names import weights_of
+from nenni.results.main_columns import CLEAN
 from nenni.run.config import Claims, Config, Diagnose, Evaluation, Suite
 from nenni.run.data_contradictions import data_contradictions
 from nenni.run.problems import Problem, unknown
@@ -157,6 +158,9 @@ def _of_suites(config: Config) -> Iterator[Problem]:
         yield from unknown(suite.attacks, config.attacks, *loc, "attacks")
         yield from unknown(suite.subsets, suite.attacks, *loc, "subsets")
         yield from _covered(config, suite, *loc)
+        if CLEAN in suite.attacks:
+            message = f"'{CLEAN}' is the row of the images as they are; name the attack otherwise"
+            yield (*loc, "attacks", suite.attacks.index(CLEAN)), message
         for attack, examples in suite.subsets.items():
             if examples > suite.examples:
                 yield (*loc, "subsets", attack), f"should be at most the suite's {suite.examples}"

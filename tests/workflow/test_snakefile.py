@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 from workflow_project import Project
 
 
@@ -68,3 +69,20 @@ def test_another_folder_one_core_and_two_kills_give_the_same_bytes(
 def test_no_result_names_its_folder(finished: Project, first_results: dict[str, bytes]) -> None:
     for name, content in first_results.items():
         assert str(finished.folder).encode() not in content, name
+
+
+@pytest.mark.gpu
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU, and torch finds none")
+def test_twice_on_a_gpu_gives_the_same_bytes(tmp_path: Path) -> None:
+    results = []
+    for name in ("one", "another"):
+        project = Project.copy(tmp_path / name)
+        text = project.config.read_text(encoding="utf-8")
+        project.config.write_text(text.replace("threads: 1", "threads: 1\ndevice: cuda", 1))
+        done = project.run("snakemake", "--cores", "2")
+        assert done.returncode == 0, done.stdout + done.stderr
+        results.append(project.results())
+    first, second = results
+    assert len(first) > 60
+    assert first == second

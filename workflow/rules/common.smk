@@ -2,6 +2,7 @@
 import atexit
 import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -80,9 +81,10 @@ def tell_locks():
 
 def share_imports():
     """Let the jobs that run on this machine, by this Python, share their imports."""
-    if CONDA or workflow.non_local_exec or sys.platform != "linux":
-        return
-    atexit.register(fork_server.Server(C.threads).close)
+    here = workflow.is_main_process and not workflow.non_local_exec
+    if here and not CONDA and sys.platform == "linux":
+        with suppress(OSError):  # without a folder for it, each imports by itself
+            atexit.register(fork_server.Server(C.threads).close)
 
 
 FILES = Files(PLAN)

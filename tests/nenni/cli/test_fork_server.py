@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ import torch
 
 def make():
     print(os.getpid(), os.environ["OF_THE_JOB"], torch.get_num_threads(), flush=True)
+    torch.ones(1000, 1000).exp() @ torch.ones(1000, 1000)
     waits = pathlib.Path("waits")
     while waits.exists():
         time.sleep(0.01)
@@ -46,6 +48,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+DESCRIBE = ("describe", "--model", "here:make", "--data", "x.npz")
+
+
 def start(folder: Path, *words: str, serve: bool = True) -> subprocess.Popen[str]:
     environment = os.environ | {"OF_THE_JOB": "ä b", "PYTHONPATH": str(Path.cwd())}
     if not serve:
@@ -57,7 +62,7 @@ def start(folder: Path, *words: str, serve: bool = True) -> subprocess.Popen[str
 
 
 def describe(folder: Path, serve: bool = True) -> subprocess.Popen[str]:
-    return start(folder, "describe", "--model", "here:make", "--data", "x.npz", serve=serve)
+    return start(folder, *DESCRIBE, serve=serve)
 
 
 def begun(job: subprocess.Popen[str]) -> psutil.Process:
@@ -151,7 +156,7 @@ def test_it_ends_with_who_started_it_and_its_jobs_go_on(
     (folder / "waits").touch()
     code = (
         "import os, psutil, time; from nenni.cli.fork_server import ADDRESS, Server; "
-        "kept = Server(1); print(os.environ[ADDRESS], *(c.pid for c in psutil.Process().children()), "
+        "kept = Server(2); print(os.environ[ADDRESS], *(c.pid for c in psutil.Process().children()), "
         "flush=True); time.sleep(60)"
     )
     starter = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -159,7 +164,7 @@ def test_it_ends_with_who_started_it_and_its_jobs_go_on(
     address, pid = starter.stdout.readline().split()
     server = psutil.Process(int(pid))
     monkeypatch.setenv(fork_server.ADDRESS, address)
-    job = describe(folder)
+    job = start(folder, *DESCRIBE, "--threads", "2")
     worker = begun(job)
     starter.kill()
     starter.communicate()
@@ -168,3 +173,14 @@ def test_it_ends_with_who_started_it_and_its_jobs_go_on(
     assert worker.is_running()
     (folder / "waits").unlink()
     assert "no network today" in job.communicate()[1]
+
+
+def test_without_a_place_for_its_socket_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("d" * 120)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with pytest.raises(OSError, match="AF_UNIX"):
+        fork_server.Server(threads=1)
+    assert not any(deep.iterdir())

@@ -59,6 +59,7 @@ TOPK = "defences.topk_50.injection"
         ({"energy_table": "nothing"}, "energy_table: unknown name 'nothing'; defined are: horowitz_45nm"),
         ({"tables.resamples": 100_000, "evaluations.fgsm.examples": 10**6}, "tables.resamples: all resamples of all images"),
         ({"processes": 65}, "processes: 65 share a batch of 64 images"),
+        ({"suites.odd": SUITE | {"attacks": ["fgsm", "clean"]}, "attacks.clean": {"name": "fgsm"}}, "suites.odd.attacks.1: 'clean' is the row of the images as they are; name the attack otherwise"),
         ({"suites.full_pgd": SUITE | {"attacks": ["fgsm"]}, "suites.full": SUITE | {"attacks": ["pgd_fgsm"]}, "attacks.pgd_fgsm": {"name": "fgsm"}}, "suites.full_pgd: its attack 'fgsm' clashes with one of suite 'full'"),
         ({f"{TOPK}.projection": PCA, f"{TOPK}.noise": POOL}, f"{TOPK}.noise: 'resample' draws one of several"),
         ({f"{TOPK}.projection": PCA, f"{TOPK}.overrides": {"fc*": {"noise": POOL}}}, f"{TOPK}.overrides.fc*: 'resample' draws one of several"),
