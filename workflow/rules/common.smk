@@ -79,10 +79,16 @@ def tell_locks():
         NOTE.tell_locks([Path(file) for file in files.values()], elsewhere=workflow.non_local_exec)
 
 
-def share_imports():
-    """Let the jobs that run on this machine, by this Python, share their imports."""
-    here = workflow.is_main_process and not workflow.non_local_exec
-    if here and not CONDA and sys.platform == "linux":
+def spare_this_machine():
+    """Let jobs that run here, by this Python, share their imports, and start without a rate.
+
+    With a limit of jobs per second, which is for clusters, Snakemake looks at all jobs once a second
+    more for each job that has ended: after 200, as much as a core does.
+    """
+    if workflow.non_local_exec or not workflow.is_main_process:
+        return
+    workflow.scheduler.job_rate_limiter = None
+    if not CONDA and sys.platform == "linux":
         with suppress(OSError):  # without a folder for it, each imports by itself
             atexit.register(fork_server.Server(C.threads).close)
 
