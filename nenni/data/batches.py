@@ -192,7 +192,7 @@ def _check_images(images: Tensor, model: nn.Module) -> None:
         raise UserError(
             f"images are {images.dtype} and the model's weights {dtype}: give images.to({dtype})"
         )
-    if not all(map(isfinite, images.aminmax())):
+    if not all(map(isfinite, images.detach().aminmax())):
         raise UserError("images should be finite numbers, and some of these are not")
 
 

@@ -164,3 +164,57 @@ def published(found: pd.DataFrame, elsewhere: pd.DataFrame) -> pd.DataFrame:
 
 def _whole(passes: "pd.Series[float]") -> "pd.Series[str]":
     return passes.map("{:,.0f}".format).replace("nan", "")
+
+
+AIM = 1.25
+"""A step should take at most so many times its floor."""
+_STEPS = {"forward": "forward", "training_step": "training step", "pgd_step": "PGD step"}
+
+
+def injected_speed(found: pd.DataFrame) -> pd.DataFrame:
+    """One row per device, network and setting: its steps over their floor."""
+    what = [f"{step}_of_floor" for step in _STEPS]
+    shown = found[what].map(lambda x: f"**{x:.2f}**" if x > AIM else f"{x:.2f}")
+    shown = shown.set_axis([f"{title} / floor" for title in _STEPS.values()], axis=1)
+    device = found["device"] + found["compiled"].map({0: "", 1: ", compiled"})
+    head = pd.DataFrame(
+        {
+            "device": device, "network": found["network"], "setting": found["setting"],
+            "floor": found["floor"].map("{:.2f}".format),
+        }
+    )  # fmt: skip
+    memory = found["memory"].map("{:.1f}".format).rename("memory")
+    return pd.concat([head, shown, memory], axis=1)
+
+
+def injected_parts(found: pd.DataFrame) -> pd.DataFrame:
+    """A row per part of a pass, a column per network and projection with top-k."""
+    here = found[found["setting"].isin(["top-k, shared taps", "top-k, sparse"])]
+    column = here["network"] + here["setting"].str.removeprefix("top-k")
+    named = here.assign(column=column, share=here["of_plain"].map("{:.2f}".format))
+    wide = named.pivot(index="part", columns="column", values="share")
+    order = [*dict.fromkeys(named["part"])], [*dict.fromkeys(named["column"])]
+    return wide.loc[order].reset_index()
+
+
+def launches(found: pd.DataFrame) -> pd.DataFrame:
+    """Launches and gigabytes of ResNet-18 with shared taps, beside the plain network's."""
+    here = found[(found["network"] == "resnet18") & found["setting"].str.endswith(", shared taps")]
+    table = pd.DataFrame({"selection": here["setting"].str.removesuffix(", shared taps")})
+    for step, title in _STEPS.items():
+        counts = here[[f"{step}_launches", f"plain_{step}_launches"]].to_numpy()
+        table[f"{title}: launches"] = [f"{a} ({b})" for a, b in counts]
+        sizes = here[[f"{step}_mb", f"plain_{step}_mb"]].to_numpy() / 1000
+        table[f"{title}: GB"] = [f"{a:.1f} ({b:.1f})" for a, b in sizes]
+    return table
+
+
+def run_times(found: pd.DataFrame) -> pd.DataFrame:
+    """Seconds on the clock and of CPU."""
+    return pd.DataFrame(
+        {
+            "what": found["what"],
+            "seconds": found["seconds"].map("{:.1f}".format),
+            "of CPU": found["cpu_seconds"].map("{:.1f}".format),
+        }
+    )

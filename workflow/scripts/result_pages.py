@@ -1,4 +1,4 @@
-"""Make docs/results.md, docs/bench.md and the numbers of README.md from results/reference/.
+"""Make results.md, bench.md, speed.md and the numbers of README.md from results/reference/.
 
     python workflow/scripts/result_pages.py      # make pages
 
@@ -28,15 +28,18 @@ from nenni.results.main_table import LEGEND, display
 
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT / "results" / "reference"
-README, PAGE, BENCH = (ROOT / file for file in ("README.md", "docs/results.md", "docs/bench.md"))
-TEMPLATE, BENCH_TEMPLATE = (page.with_suffix(".md.jinja") for page in (PAGE, BENCH))
+README = ROOT / "README.md"
+PAGE, BENCH, SPEED = (ROOT / "docs" / f"{name}.md" for name in ("results", "bench", "speed"))
+TEMPLATE, BENCH_TEMPLATE, SPEED_TEMPLATE = (
+    page.with_suffix(".md.jinja") for page in (PAGE, BENCH, SPEED)
+)
 CLAIMS = ROOT / "config" / "claims.yaml"
 READ = (
     "mnist5k/claims", "mnist5k/main", "mnist5k/suites", "mnist5k/persistence",
     "mnist5k/diagnostics", "mnist5k/energy",
     "cifar10/main", "cifar10/suites", "cifar10/base", "cost/bench", "autoattack/summary",
     "autoattack/images", "optimality", "diagnostics", "invariance", "evaluation_speed",
-    "attack_speed", "attacks", "published",
+    "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
@@ -58,6 +61,7 @@ def pages(tables: Tables) -> dict[Path, str]:
     return {
         PAGE: page(tables),
         BENCH: page(tables, BENCH_TEMPLATE),
+        SPEED: page(tables, SPEED_TEMPLATE),
         README: filled(README.read_text(encoding="utf-8"), tables),
     }
 
@@ -112,6 +116,7 @@ def environment(tables: Tables) -> Environment:
         "energy": partial(energy, tables["mnist5k/energy"]),
         "legend": " ".join(LEGEND).replace("*", "\\*"),
         "seeds_needed": SEEDS_NEEDED,
+        "aim": _bench_tables.AIM,
         "bench": lambda table, *files: markdown(
             getattr(_bench_tables, table)(*(tables[f] for f in files))
         ),

@@ -29,8 +29,16 @@ def make():
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def interruptible() -> Iterator[None]:
+    """A shell lets what it starts in the background ignore SIGINT, which is inherited."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
-def server() -> Iterator[psutil.Process]:
+def server(interruptible: None) -> Iterator[psutil.Process]:
     running = fork_server.Server(threads=1)
     (process,) = (
         each for each in psutil.Process().children() if "nenni.cli.fork_server" in each.cmdline()
