@@ -103,9 +103,14 @@ def serve_me(words: list[str]) -> int | None:
                 return None
         except OSError:
             return None
+
+        def pass_on(number: int, frame: FrameType | None) -> None:
+            with suppress(OSError):  # it has just ended
+                server.send(bytes([number]))
+
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, lambda number, _: server.send(bytes([number])))
+                signal.signal(number, pass_on)
         status = server.recv(1)
     return status[0] if status else 1  # it was killed
 
@@ -155,6 +160,9 @@ def _work(job: socket.socket) -> None:
     try:
         words = _become(job)
         job.send(_STARTED)
+    except (OSError, ValueError):  # it has gone meanwhile
+        os._exit(status)
+    try:
         threading.Thread(target=_obey, args=(job,), daemon=True).start()
         from nenni.cli.main import main
 

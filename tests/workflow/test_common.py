@@ -85,6 +85,27 @@ def test_stages_are_targets(project: Project) -> None:
         assert "data" in kinds
 
 
+LOOKS_AGAIN = """
+import sys
+from snakemake.cli import main
+from snakemake.scheduling.job_scheduler import JobScheduler
+
+planned = JobScheduler._schedule_reevalutation
+JobScheduler._schedule_reevalutation = lambda *a: (print("looks again"), planned(*a))
+main(sys.argv[1:])
+"""
+
+
+def test_jobs_here_start_without_a_rate(tmp_path: Path) -> None:
+    """Each that ends would make Snakemake look at all of them once a second more."""
+    project = Project.copy(tmp_path / "project")
+    (project.folder / "looks_again.py").write_text(LOOKS_AGAIN)
+    done = project.run("looks_again", "--cores", "1", "data")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert any((project.folder / "results").rglob("digits.safetensors"))
+    assert "looks again" not in done.stdout
+
+
 def test_values_that_would_fail_in_a_job_start_none(project: Project) -> None:
     """Three configs, as the checks of values, of names and of files come one after the other."""
     text = project.config.read_text()

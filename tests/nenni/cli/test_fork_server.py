@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -167,15 +168,21 @@ def test_it_ends_with_who_started_it_and_its_jobs_go_on(
         "kept = Server(2); print(os.environ[ADDRESS], *(c.pid for c in psutil.Process().children()), "
         "flush=True); time.sleep(60)"
     )
-    starter = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    starter = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert starter.stdout
     address, pid = starter.stdout.readline().split()
     server = psutil.Process(int(pid))
     monkeypatch.setenv(fork_server.ADDRESS, address)
+    for sent in (b"", b"\xff" * 3, (9).to_bytes(8, "big") + b"{"):  # jobs that die as they ask
+        with socket.socket(socket.AF_UNIX) as dying:
+            dying.connect(address)
+            dying.sendall(sent)
     job = start(folder, *DESCRIBE, "--threads", "2")
     worker = begun(job)
     starter.kill()
-    starter.communicate()
+    assert starter.communicate()[1] == ""
     assert gone(server)
     assert not Path(address).parent.exists()
     assert worker.is_running()
