@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from nenni.adversary.judge import Watched, mean
 from nenni.core.errors import UserError
 from nenni.core.keyed import Keyed
+from nenni.method.noisy_layer import constant_weights
 from nenni.networks.asking import answer
 
 _NO_GRADIENT = (
@@ -37,12 +38,12 @@ class Ascent(NamedTuple):
 
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[None]:
-    """No gradients for the parameters within, which saves their share of the backward pass."""
+    """Within, parameters are constant: no gradients for them, and what is made of them is kept."""
     trainable = [p for p in model.parameters() if p.requires_grad]
     for p in trainable:
         p.requires_grad_(False)
     try:
-        with torch.enable_grad():
+        with torch.enable_grad(), constant_weights(model):
             yield
     finally:
         for p in trainable:

@@ -56,6 +56,11 @@ def may_look(x: torch.Tensor) -> bool:
     return x.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
+def as_one_kernel(x: torch.Tensor) -> bool:
+    """Whether a step is best one operator: a CPU's formulas, and a compiler's, are several."""
+    return x.device.type != "cpu" and not torch.compiler.is_compiling()
+
+
 def return_freed_memory() -> None:
     """Let glibc give freed memory back to the system, so that what is resident is in use.
 

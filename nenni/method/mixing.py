@@ -5,6 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nenni.core.runtime import as_one_kernel
+from nenni.method.fused.mixing import as_numbers, mixed
+
 
 def mix(z: Tensor, noise: Tensor, mask: Tensor) -> Tensor:
     """Each neuron of `z` where the mask is True, of `noise` where it is not.
@@ -19,8 +22,8 @@ def mix(z: Tensor, noise: Tensor, mask: Tensor) -> Tensor:
     mask : Tensor
         Boolean, of the same shape.
     """
-    mixed: Tensor = _Mix.apply(z, noise, mask)
-    return mixed
+    z_mixed: Tensor = _Mix.apply(z, noise, mask)
+    return z_mixed
 
 
 def with_gradient_of(z: Tensor, value: Tensor) -> Tensor:
@@ -47,17 +50,17 @@ class _Mix(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor, noise: Tensor, mask: Tensor) -> Tensor:
         ctx.save_for_backward(mask)
-        m = _as_numbers(mask, z)
-        return torch.lerp(noise, z, m, out=m)
+        if as_one_kernel(z):
+            z_mixed: Tensor = torch.ops.nenni.mixed(z, noise, mask)
+            return z_mixed
+        return mixed(z, noise, mask)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         (mask,) = ctx.saved_tensors
         (gradient,) = gradients
-        to_z = _as_numbers(mask, gradient).mul_(gradient)
+        if as_one_kernel(gradient):
+            to_z = gradient * mask
+        else:
+            to_z = as_numbers(mask, gradient).mul_(gradient)
         return to_z, gradient - to_z if ctx.needs_input_grad[1] else None, None
-
-
-def _as_numbers(mask: Tensor, like: Tensor) -> Tensor:
-    """A boolean mask as 0 and 1 in new memory, laid out as `like`; bytes convert the fastest."""
-    return torch.empty_like(like).copy_(mask.view(torch.uint8))

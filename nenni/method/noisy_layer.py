@@ -1,7 +1,8 @@
 """The two-path layer: z' = m z + (1 - m) z~ around an unchanged layer."""
 
-from collections.abc import Callable
-from typing import Any, Literal, Self
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,13 @@ from nenni.networks.computed import compute_anew
 from nenni.networks.tracing import BatchNorm
 
 LayerPath = Literal["injected", "exact", "approximate", "soft", "bpda"]
+
+
+class RoundedWeights(NamedTuple):
+    """What a layer computes from its weights alone: Q(W), if rounded, and each Q_w(W~)."""
+
+    exact: Tensor | None
+    approximate: list[Tensor]
 
 
 class NoisyLayer(nn.Module):
@@ -45,6 +53,8 @@ class NoisyLayer(nn.Module):
         Width of the soft mask, in standard deviations of a sample's scores.
     batch_norm : tuple
         The batch norm that follows the layer, or nothing.
+    kept : RoundedWeights or None
+        What is computed from the weights, while they do not change; see :func:`constant_weights`.
     """
 
     P: Tensor
@@ -72,6 +82,7 @@ class NoisyLayer(nn.Module):
         self.path: LayerPath = "injected"
         self.temperature = TEMPERATURE
         self.batch_norm = () if batch_norm is None else (batch_norm,)
+        self.kept: RoundedWeights | None = None
         kind: dict[str, Any] = {"device": wrapped.weight.device, "dtype": wrapped.weight.dtype}
         n, pool = wrapped.weight.shape[0], choices.noise.approximations()
         self.pool = pool
@@ -97,6 +108,11 @@ class NoisyLayer(nn.Module):
                 raise
             return getattr(self.wrapped, name)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Of what a copy is made: its weights may change where those here may not."""
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[no-untyped-call]
+        return state | {"kept": None}
+
     def exact(self, x: Tensor) -> Tensor:
         """Compute z = W x + b, by the wrapped module itself."""
         return self.wrapped(x)  # type: ignore[no-any-return]
@@ -106,8 +122,7 @@ class NoisyLayer(nn.Module):
         bits = self.choices.exact_bits
         if bits >= NOT_ROUNDED:
             return self.exact(x)
-        compute_anew(self.wrapped)
-        weight, bias = quantise_weight(self.wrapped.weight, bits), self.wrapped.bias
+        weight, bias = self.exact_weight(), self.wrapped.bias
 
         def operate(rounded: Tensor) -> Tensor:
             return self.geometry.operate(rounded, weight, bias)
@@ -133,13 +148,12 @@ class NoisyLayer(nn.Module):
         Where nothing is rounded after the projection and it costs less, P and W~ act as one
         matrix, Q_w(W~) P, of the size of W.
         """
-        weight = quantise_weight(self.W_tilde[index], self.choices.weight_bits)
+        weight = self.approximate_weight(index)
         bias, learns = self.b_tilde[index], weight.requires_grad
         if self.composes:
-            composed = self.geometry.compose(weight, self.P[index])
 
             def operate(rounded: Tensor) -> Tensor:
-                return self.geometry.operate(rounded, composed, bias)
+                return self.geometry.operate(rounded, weight, bias)
 
             return on_rounded(operate, x, self.input_scale, self.choices.input_bits, learns)
 
@@ -148,6 +162,20 @@ class NoisyLayer(nn.Module):
 
         p, scale = self.projected(x, index), self.projected_scale[index]
         return on_rounded(combine, p, scale, self.choices.projected_bits, learns)
+
+    def exact_weight(self) -> Tensor:
+        """Q(W), of an exact path that is rounded."""
+        if self.kept is not None and self.kept.exact is not None:
+            return self.kept.exact
+        compute_anew(self.wrapped)
+        return quantise_weight(self.wrapped.weight, self.choices.exact_bits)
+
+    def approximate_weight(self, index: int) -> Tensor:
+        """Q_w(W~) of an approximation, or Q_w(W~) P where they act as one matrix."""
+        if self.kept is not None:
+            return self.kept.approximate[index]
+        weight = quantise_weight(self.W_tilde[index], self.choices.weight_bits)
+        return self.geometry.compose(weight, self.P[index]) if self.composes else weight
 
     @property
     def composes(self) -> bool:
@@ -247,3 +275,24 @@ class NoisyLayer(nn.Module):
             return fn(x.flatten(0, 1)).unflatten(0, x.shape[:2]) if x.dim() == 5 else fn(x)
 
         return super()._apply(as_kernel, recurse)  # type: ignore[no-any-return, no-untyped-call]
+
+
+@contextmanager
+def constant_weights(network: nn.Module) -> Iterator[None]:
+    """Within, weights are rounded, and multiplied with P, once in place of in each pass.
+
+    Nobody may change them within. No gradient goes to them.
+    """
+    layers = [m for m in network.modules() if isinstance(m, NoisyLayer) and m.kept is None]
+    try:
+        with torch.no_grad():
+            for layer in layers:
+                exact = layer.choices.exact_bits < NOT_ROUNDED
+                layer.kept = RoundedWeights(
+                    layer.exact_weight() if exact else None,
+                    [layer.approximate_weight(i) for i in range(layer.pool)],
+                )
+        yield
+    finally:
+        for layer in layers:
+            layer.kept = None

@@ -12,6 +12,9 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
+from nenni.core.runtime import as_one_kernel
+from nenni.method.fused.rounding import round_to_codes, unclipped
+
 NOT_ROUNDED = 32
 """At this number of bits values are left as they are."""
 _CANDIDATES = 40
@@ -125,19 +128,23 @@ class StraightThrough(torch.autograd.Function):
         """Round to multiples of the scale, and clip to q of them."""
         ctx.save_for_backward(x, scale)
         ctx.limit = q + 0.5
-        return (x / scale).round_().clamp_(-q, q).mul_(scale)
+        if as_one_kernel(x):
+            rounded: Tensor = torch.ops.nenni.round_to_codes(x, scale, q)
+            return rounded
+        return round_to_codes(x, scale, q)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         """The gradient where nothing was clipped, 0 elsewhere."""
         x, scale = ctx.saved_tensors
-        codes, limits = x / scale, (-ctx.limit, ctx.limit)
+        limit, (gradient,) = ctx.limit, gradients
         if torch.is_grad_enabled():  # second derivatives are asked for
-            inside = torch.ops.aten.hardtanh_backward(gradients[0], codes, *limits)
-            return inside, None, None
-        codes = codes.to(gradients[0].dtype)
-        clip_gradient = torch.ops.aten.hardtanh_backward.grad_input
-        return clip_gradient(gradients[0], codes, *limits, grad_input=codes), None, None
+            inside = torch.ops.aten.hardtanh_backward(gradient, x / scale, -limit, limit)
+        elif as_one_kernel(x):
+            inside = torch.ops.nenni.unclipped(gradient, x, scale, limit)
+        else:
+            inside = unclipped(gradient, x, scale, limit)
+        return inside, None, None
 
 
 def _round(x: Tensor, scale: Tensor, q: int) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from nenni.core.runtime import may_look
+from nenni.method.fused.top_k import numbers, select
 
 _LONG_ROW = 8192
 """From this length on, narrowing the search down first is the fastest."""
@@ -28,16 +29,16 @@ def largest(score: Tensor, fraction: float) -> Tensor:
 
 def top_k(rows: Tensor, fraction: float) -> Tensor:
     """Mask of the round(fraction * n) largest numbers of each row of (N, n); NaN ranks last."""
-    if rows.dtype not in (torch.float32, torch.float64):
-        rows = rows.float()
-    looks = may_look(rows)
-    if not (looks and rows.sum().isfinite()):
-        rows = rows.nan_to_num(nan=torch.finfo(rows.dtype).min)
     n = rows.shape[1]
     k = round(fraction * n)
-    if not looks or k in (0, n) or not len(rows):
-        return _select(rows, k)
-    return _narrow_and_select(rows, k) if n >= _LONG_ROW else _partition(rows, k)
+    if not may_look(rows):
+        chosen: Tensor = torch.ops.nenni.top_k(rows, k)
+        return chosen
+    if rows.dtype not in (torch.float32, torch.float64) or not rows.sum().isfinite():
+        rows = numbers(rows)
+    if k in (0, n) or not len(rows):
+        return select(rows, k)
+    return _narrow_andselect(rows, k) if n >= _LONG_ROW else _partition(rows, k)
 
 
 def distance(score: Tensor, mask: Tensor) -> Tensor:
@@ -64,14 +65,6 @@ def _memory_order(score: Tensor) -> list[int]:
     return list(range(score.dim()))
 
 
-def _select(rows: Tensor, k: int) -> Tensor:
-    """Top-k, or the complement of the smallest n - k where those are fewer."""
-    n = rows.shape[1]
-    few = 2 * k <= n
-    chosen = rows.topk(k if few else n - k, dim=1, largest=few, sorted=False).indices
-    return torch.full_like(rows, not few, dtype=torch.bool).scatter_(1, chosen, few)
-
-
 def _partition(rows: Tensor, k: int) -> Tensor:
     """Top-k as what is not below the k-th largest number, where no other number equals that."""
     place = rows.shape[1] - k
@@ -79,11 +72,11 @@ def _partition(rows: Tensor, k: int) -> Tensor:
     mask = rows >= border[:, None]
     tied = mask.sum(1) != k
     if bool(tied.any()):
-        mask[tied] = _select(rows[tied], k)
+        mask[tied] = select(rows[tied], k)
     return mask
 
 
-def _narrow_and_select(rows: Tensor, k: int) -> Tensor:
+def _narrow_andselect(rows: Tensor, k: int) -> Tensor:
     """Top-k among the few numbers that lie close to the border.
 
     What lies above a bracket of the k-th largest number is in, what lies below is out. Rows whose
@@ -104,9 +97,9 @@ def _narrow_and_select(rows: Tensor, k: int) -> Tensor:
     candidates[row, place] = rows.view(-1)[index]
     taken = torch.arange(most, device=rows.device) < (most - wanted)[:, None]
     candidates[:, width:].masked_fill_(taken, math.inf)
-    mask.view(-1)[index] = _select(candidates, most)[row, place]
+    mask.view(-1)[index] = select(candidates, most)[row, place]
     if bool(missed.any()):
-        mask[missed] = _select(rows[missed], k)
+        mask[missed] = select(rows[missed], k)
     return mask
 
 

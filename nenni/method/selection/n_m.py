@@ -4,12 +4,13 @@ from math import comb
 from typing import Annotated, ClassVar, Self
 
 import torch
-import torch.nn.functional as F
 from pydantic import model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from nenni.core.runtime import as_one_kernel
 from nenni.core.types import AtMost, Few
+from nenni.method.fused.n_of_m import by_counting, in_groups
 from nenni.method.ranking import midpoint
 from nenni.method.selection_base import Selection
 
@@ -42,22 +43,16 @@ class NM(Selection):
 
     def mask(self, score: Tensor) -> Tensor:
         """Essential neurons of a score (N, C, ...)."""
-        inf = torch.inf
-        score = score.detach().nan_to_num(nan=-inf, posinf=inf, neginf=-inf)
-        groups = self._groups(score).contiguous()
-        counter = torch.uint8 if self.m < 256 else torch.int32
-        ranks = torch.zeros_like(groups, dtype=counter)
-        for apart in range(1, self.m):
-            beaten = groups[:, :, apart:] > groups[:, :, :-apart]
-            ranks[:, :, :-apart] += beaten.view(torch.uint8)
-            ranks[:, :, apart:] += beaten.logical_not_().view(torch.uint8)
-        return self._ungroup(ranks < self.n, score)
+        score = score.detach()
+        choose = torch.ops.nenni.n_of_m if as_one_kernel(score) else by_counting
+        mask: Tensor = choose(_flat(score), self.n, self.m)
+        return mask.reshape(score.shape)
 
     def margin(self, score: Tensor, mask: Tensor) -> Tensor:
         """Score less the value that parts each group's essential neurons from the others."""
-        groups = self._groups(score)
-        border = midpoint(groups, self._groups(mask.to(score)) > 0.5, 2)
-        return self._ungroup(groups - border, score)
+        groups = in_groups(_flat(score), self.m)
+        border = midpoint(groups, in_groups(_flat(mask.to(score)), self.m) > 0.5, 2)
+        return (groups - border).flatten(1, 2)[:, : score.shape[1]].reshape(score.shape)
 
     def nominal(self) -> float:
         """Fraction of essential neurons where M divides the channels."""
@@ -72,12 +67,7 @@ class NM(Selection):
         groups, rest = divmod(channels, self.m)
         return groups * comb(self.m, 2) + comb(rest, 2)
 
-    def _groups(self, score: Tensor) -> Tensor:
-        """Neighbouring channels side by side: (N, groups, M, positions), filled up with -inf."""
-        positions = score.flatten(2) if score.dim() > 2 else score[..., None]
-        padded = F.pad(positions, (0, 0, 0, -score.shape[1] % self.m), value=-torch.inf)
-        groups: Tensor = padded.unflatten(1, (-1, self.m))
-        return groups
 
-    def _ungroup(self, groups: Tensor, score: Tensor) -> Tensor:
-        return groups.flatten(1, 2)[:, : score.shape[1]].reshape(score.shape)
+def _flat(score: Tensor) -> Tensor:
+    """A score as (N, C, positions)."""
+    return score.flatten(2) if score.dim() > 2 else score[..., None]

@@ -1,0 +1,43 @@
+"""Mask of the n largest of every m neighbouring channels; among equals, the first."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nenni.method.fused.operators import has_triton, register
+
+
+def by_counting(score: Tensor, n: int, m: int) -> Tensor:
+    """Of a score (N, C, positions): those that fewer than n neighbours of their group beat."""
+    inf = torch.inf
+    score = score.nan_to_num(nan=-inf, posinf=inf, neginf=-inf)
+    groups = in_groups(score, m).contiguous()
+    ranks = torch.zeros_like(groups, dtype=torch.uint8 if m < 256 else torch.int32)
+    for apart in range(1, m):
+        beaten = groups[:, :, apart:] > groups[:, :, :-apart]
+        ranks[:, :, :-apart] += beaten.view(torch.uint8)
+        ranks[:, :, apart:] += beaten.logical_not_().view(torch.uint8)
+    return (ranks < n).flatten(1, 2)[:, : score.shape[1]]
+
+
+def in_groups(score: Tensor, m: int) -> Tensor:
+    """Neighbouring channels side by side: (N, groups, m, positions), filled up with -inf."""
+    padded = F.pad(score, (0, 0, 0, -score.shape[1] % m), value=-torch.inf)
+    groups: Tensor = padded.unflatten(1, (-1, m))
+    return groups
+
+
+def _kernel(score: Tensor, n: int, m: int) -> Tensor:
+    if not has_triton() or not score.numel():
+        return by_counting(score, n, m)
+    from nenni.method.fused import triton_n_of_m
+
+    return triton_n_of_m.n_of_m(score, n, m)
+
+
+register(
+    "n_of_m(Tensor score, int n, int m) -> Tensor",
+    by_counting,
+    _kernel,
+    lambda score, n, m: torch.empty_like(score, dtype=torch.bool),
+)

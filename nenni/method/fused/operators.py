@@ -1,0 +1,54 @@
+"""Where the operators are registered, and what their kernels are made with."""
+
+import functools
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+OPERATORS = torch.library.Library("nenni", "FRAGMENT")
+
+
+def register(
+    signature: str,
+    formula: Callable[..., Tensor],
+    kernel: Callable[..., Tensor],
+    shape: Callable[..., Tensor],
+) -> None:
+    """Make an operator ``torch.ops.nenni.<name>``, which has no gradient.
+
+    Parameters
+    ----------
+    signature : str
+        Name, arguments and result, e.g. ``"twice(Tensor x) -> Tensor"``.
+    formula, kernel : callable
+        What computes it on any device, and on a GPU.
+    shape : callable
+        Gives an empty result, for whoever traces or counts.
+    """
+    name = signature[: signature.index("(")]
+    OPERATORS.define(signature)
+    OPERATORS.impl(name, formula, "CompositeExplicitAutograd")
+    OPERATORS.impl(name, kernel, "CUDA")
+    OPERATORS.impl(name, shape, "Meta")
+
+
+def elementwise(code: str, **defaults: float) -> Callable[..., Tensor]:
+    """A kernel of a scalar function in C++, compiled by CUDA's own compiler when first called."""
+
+    @functools.cache
+    def compiled() -> Callable[..., Tensor]:
+        kernel: Callable[..., Tensor] = torch.cuda.jiterator._create_jit_fn(code, **defaults)
+        return kernel
+
+    return lambda *tensors, **numbers: compiled()(*tensors, **numbers)
+
+
+@functools.cache
+def has_triton() -> bool:
+    """Whether Triton is there, and the C compiler with which it builds what starts a kernel."""
+    compilers = (os.environ.get("CC", "cc"), "gcc", "clang")
+    return importlib.util.find_spec("triton") is not None and any(map(shutil.which, compilers))

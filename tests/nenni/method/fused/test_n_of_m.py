@@ -1,0 +1,35 @@
+"""The n largest of every m neighbouring channels, by torch's operators and by the kernel."""
+
+import pytest
+import torch
+from fused_cases import DEVICES, KINDS, awkward, interpreted
+
+from nenni.method.fused.n_of_m import by_counting
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_the_operator_is_its_formula(device: str, kind: str, dtype: torch.dtype) -> None:
+    for shape in ((2, 16, 49), (3, 10, 1), (1, 7, 1100)):
+        score = awkward(kind, *shape, dtype=dtype).to(device)
+        for n, m in ((2, 4), (1, 1), (3, 5), (8, 8), (1, 300)):
+            found = torch.ops.nenni.n_of_m(score, n, m)
+            assert torch.equal(found, by_counting(score, n, m)), (shape, n, m)
+
+
+def test_the_kernel_interpreted_is_the_formula() -> None:
+    interpreted(
+        """
+import torch
+from fused_cases import KINDS, awkward
+from nenni.method.fused.n_of_m import by_counting
+from nenni.method.fused.triton_n_of_m import n_of_m
+
+for kind in KINDS:
+    for shape in ((2, 16, 9), (3, 10, 1), (1, 3, 1100)):
+        score = awkward(kind, *shape)
+        for n, m in ((2, 4), (1, 1), (3, 5)):
+            assert torch.equal(n_of_m(score, n, m), by_counting(score, n, m)), (kind, shape, n, m)
+"""
+    )
