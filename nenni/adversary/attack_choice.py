@@ -25,18 +25,21 @@ class AttackChoice:
     surrogate : dict or None
         A module of :mod:`nenni.adversary.surrogates`, as ``{"name": ..., ...}``: what is attacked
         in place of an injected network.
+    compile : bool
+        What is asked is compiled meanwhile, see :func:`nenni.networks.compiled.compiled`.
     """
 
     name: str
     arguments: dict[str, Any]
     surrogate: dict[str, Any] | None = None
+    compile: bool = False
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "AttackChoice":
         """From a checked entry of a config, e.g. ``{"name": "pgd", "steps": 20, ...}``."""
         arguments = plugins.arguments(config)
         surrogate = arguments.pop("surrogate", None)
-        return cls(config["name"], arguments, surrogate)
+        return cls(config["name"], arguments, surrogate, arguments.pop("compile", False))
 
     @property
     def injected_only(self) -> bool:

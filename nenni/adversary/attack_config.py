@@ -1,4 +1,4 @@
-"""An attack in a config: a plugin, and the surrogate that it differentiates, if any.
+"""An attack in a config: a plugin, the surrogate that it differentiates, whether it is compiled.
 
 Read by the config and the workflow's plan, which do without torch.
 """
@@ -8,10 +8,12 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from nenni.core import plugins, settings
+from nenni.core.errors import brief
 from nenni.core.plugins import Ref
 
 _SURROGATE = "surrogate"
 """The key, and the kind of plugin."""
+_COMPILE = "compile"
 _INJECTED = "nenni.adversary.attack.Injected"
 
 
@@ -23,10 +25,17 @@ def validate(value: Any) -> Ref:
     PydanticCustomError
         As :func:`nenni.core.settings.validate`.
     """
-    if not isinstance(value, dict) or _SURROGATE not in value:
-        return settings.validate("attack", value, also=(_SURROGATE,))
-    alone = {key: setting for key, setting in value.items() if key != _SURROGATE}
-    checked = settings.validate("attack", alone)
+    beside = (_SURROGATE, _COMPILE)
+    if not isinstance(value, dict):
+        return settings.validate("attack", value)
+    alone = {key: setting for key, setting in value.items() if key not in beside}
+    checked = settings.validate("attack", alone, also=beside)
+    if not isinstance(compile_ := value.get(_COMPILE, False), bool):
+        raise settings.refusal([((_COMPILE,), f"should be true or false, got {brief(compile_)}")])
+    if compile_:
+        checked |= {_COMPILE: True}
+    if _SURROGATE not in value:
+        return checked
     try:
         return checked | {_SURROGATE: settings.validate(_SURROGATE, value[_SURROGATE])}
     except PydanticCustomError as error:

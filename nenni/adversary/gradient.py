@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import repeat
 from typing import NamedTuple
 
@@ -43,7 +43,8 @@ def frozen(model: nn.Module) -> Iterator[None]:
     for p in trainable:
         p.requires_grad_(False)
     try:
-        with torch.enable_grad(), constant_weights(model):
+        fixed = any(m._compiled_call_impl is not None for m in model.modules())  # to where W~ is
+        with torch.enable_grad(), nullcontext() if fixed else constant_weights(model):
             yield
     finally:
         for p in trainable:

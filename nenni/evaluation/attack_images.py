@@ -22,6 +22,8 @@ from nenni.core.types import Count
 from nenni.data.checks import check_data
 from nenni.evaluation.scoring import Scores, robust, score
 from nenni.evaluation.subject import UNSTEADY, Subject, Unsteady, at_random, examine
+from nenni.networks.compiled import compiled
+from nenni.networks.replayed import replayed
 
 Table = dict[str, list[float]]
 """Columns of :func:`attack_images` for one batch and eps."""
@@ -242,7 +244,8 @@ def attack_batch(
             labels = _runners_up(subject.model, x[hit], labels)
         watched = Watched(asked, judge, torch.arange(len(labels), device=y.device))
         if len(labels):
-            returned[hit] = attack(watched, x[hit], labels, eps, generator(*where))
+            with compiled(asked, y.device, wanted=attack.compile), replayed(asked, y.device):
+                returned[hit] = attack(watched, x[hit], labels, eps, generator(*where))
     if not bool(Ball(x, eps, attack.norm).contains(returned).all()):
         raise RuntimeError(f"{attack.name} left its ball, or its images are not finite")
     notes = [str(warning.message) for warning in caught]

@@ -230,7 +230,8 @@ class Slices:
         recipe = self._config.recipes[name]
         attack = None if recipe["attack"] is None else self._config.attacks[recipe["attack"]]
         norm: Norm = "linf" if attack is None else attack["norm"]
-        return {**recipe, "attack": attack, "eps": radius.from_config(recipe["eps"], norm)}
+        chosen = {key: value for key, value in recipe.items() if key != "compile" or value}
+        return {**chosen, "attack": attack, "eps": radius.from_config(recipe["eps"], norm)}
 
     def _defended(self, defence: str) -> Slice:
         """What is injected, and the plugin that files of such networks name."""

@@ -59,6 +59,9 @@ class Recipe:
         Of the forward and backward passes of training; weights stay FP32.
     channels_last : bool
         Memory layout NHWC while training.
+    compile : bool
+        Passes by ``torch.compile``, where a compiler is found: see
+        :func:`nenni.networks.compiled.compiled`.
 
     Raises
     ------
@@ -84,6 +87,7 @@ class Recipe:
     average: Decay = 0.0
     precision: Literal["fp32", "bf16"] = "fp32"
     channels_last: bool = False
+    compile: bool = False
 
     def __post_init__(self) -> None:
         for part in (self.method, self.attack):

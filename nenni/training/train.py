@@ -14,6 +14,8 @@ from nenni.core.errors import UserError
 from nenni.core.progress import Left
 from nenni.core.seeding import seeded
 from nenni.data.split import Images
+from nenni.networks.compiled import compiled
+from nenni.networks.replayed import replayed
 from nenni.training.history import Trained, epoch_line
 from nenni.training.processes import (
     agree,
@@ -84,19 +86,20 @@ def train(
         at = "" if inside is None else f", step {inside['step']}/{task.epoch_steps} of the next"
         progress(f"resumed after epoch {len(state.history)}/{recipe.epochs}{at}")
     left, seconds = Left(recipe.epochs, done=len(state.history)), []
-    for number in range(len(state.history), recipe.epochs):
-        started, epoch = time.perf_counter(), Epoch.start(task, number)
-        if inside is not None:
-            epoch.restore(inside)
-        sums = run_epoch(task, state, epoch, checkpoint, progress)
-        if inside is None:
-            seconds.append(time.perf_counter() - started)
-        inside = None
-        finish_epoch(task, state, number, *sums.tolist())
-        if rank() == 0:
-            checkpoint.save(state.kept(None))
-            speed = len(data["train"]) / seconds[-1] if seconds else None
-            progress(epoch_line(state.history[-1], left.after(), speed))
+    with compiled(model, task.device, wanted=recipe.compile), replayed(model, task.device):
+        for number in range(len(state.history), recipe.epochs):
+            started, epoch = time.perf_counter(), Epoch.start(task, number)
+            if inside is not None:
+                epoch.restore(inside)
+            sums = run_epoch(task, state, epoch, checkpoint, progress)
+            if inside is None:
+                seconds.append(time.perf_counter() - started)
+            inside = None
+            finish_epoch(task, state, number, *sums.tolist())
+            if rank() == 0:
+                checkpoint.save(state.kept(None))
+                speed = len(data["train"]) / seconds[-1] if seconds else None
+                progress(epoch_line(state.history[-1], left.after(), speed))
     if state.average is not None:
         model.load_state_dict(state.weights())
     model.eval()

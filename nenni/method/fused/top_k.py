@@ -26,11 +26,13 @@ def top_k(rows: Tensor, k: int) -> Tensor:
 
 
 def _kernel(rows: Tensor, k: int) -> Tensor:
-    if not has_triton() or k in (0, rows.shape[1]) or not len(rows):
+    n = rows.shape[1]
+    if not has_triton() or k in (0, n) or not len(rows):
         return top_k(rows, k)
     from nenni.method.fused import triton_top_k
 
-    return triton_top_k.top_k(rows, k)
+    longest = triton_top_k.LONGEST
+    return triton_top_k.top_k(rows, k) if n <= longest else top_k(rows, k)
 
 
 register(

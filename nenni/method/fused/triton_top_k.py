@@ -1,77 +1,117 @@
-"""The k largest of each row, as a kernel in Triton: one program a row, three bits a pass."""
+"""The k largest of each row, as a kernel in Triton: one program a row."""
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-_BLOCK = 1024
+LONGEST = (1 << 21) - 1
+"""Numbers of a row whose count fits where three counts share a word."""
+_BLOCK = 2048
 """Numbers of a row at a time."""
 
 
 @triton.jit
 def _keys(rows, inside, WIDTH: tl.constexpr, LARGEST: tl.constexpr):  # type: ignore[no-untyped-def]
     """Integers in the order of the numbers; a NaN is the least number, infinities are finite."""
+    least: tl.constexpr = -LARGEST
     x = tl.load(rows, mask=inside, other=0.0)
     x = x.to(tl.float32) if WIDTH == 32 else x
-    x = tl.where(x != x, -LARGEST, x)
-    x = tl.where(x > LARGEST, LARGEST, tl.where(x < -LARGEST, -LARGEST, x))
+    x = tl.where(x > least, x, least)
+    x = tl.where(x < LARGEST, x, LARGEST)
     bits = x.to(tl.int32 if WIDTH == 32 else tl.int64, bitcast=True)
     magnitude = (1 << (WIDTH - 1)) - 1
     return tl.where(bits < 0, bits ^ magnitude, bits)
 
 
 @triton.jit
+def _three(first, second, third):  # type: ignore[no-untyped-def]
+    """Three counts in a word."""
+    return first.to(tl.int64) + (second.to(tl.int64) << 21) + (third.to(tl.int64) << 42)
+
+
+@triton.jit
+def _narrowed(low, reach, high, beyond, border, count, k):  # type: ignore[no-untyped-def]
+    """The bracket of the k-th key, and how many reach its ends, by one border within it."""
+    enough = count >= k
+    reach = tl.where(enough, count, reach)
+    low = tl.where(enough, border, low)
+    closer = (count < k) & (border < high)
+    beyond = tl.where(closer, count, beyond)
+    high = tl.where(closer, border, high)
+    return low, reach, high, beyond
+
+
+@triton.jit
 def _top_k(  # type: ignore[no-untyped-def]
-    rows, mask, n, k, first,
-    WIDTH: tl.constexpr, LARGEST: tl.constexpr, DIGIT: tl.constexpr, BLOCK: tl.constexpr,
-):  # fmt: skip
-    """The k-th largest key by its digits, from the highest: how many keys reach each candidate."""
-    key_type = tl.int32 if WIDTH == 32 else tl.int64
-    start = tl.program_id(0).to(tl.int64) * n
+    rows, mask, n, k, first, WIDTH: tl.constexpr, LARGEST: tl.constexpr, BLOCK: tl.constexpr
+):
+    """A bracket of the k-th largest key, a seventh at each pass, until exactly k keys reach it."""
+    key_type: tl.constexpr = tl.int32 if WIDTH == 32 else tl.int64
+    rows += tl.program_id(0).to(tl.int64) * n
+    mask += tl.program_id(0).to(tl.int64) * n
     column = tl.arange(0, BLOCK)
-    digit = tl.arange(0, 1 << DIGIT)
-    border = tl.full((), 0, key_type) + (-1 << (WIDTH - 1))
-    passes: tl.constexpr = (WIDTH + DIGIT - 1) // DIGIT
-    for step in tl.static_range(passes):
-        shift: tl.constexpr = DIGIT * (passes - 1 - step)
-        most: tl.constexpr = 1 << min(DIGIT, WIDTH - shift)
-        candidate = border + (tl.where(digit < most, digit, 0).to(key_type) << shift)
-        reached = tl.zeros((1 << DIGIT, BLOCK), tl.int32)
-        for at in range(0, n, BLOCK):
-            inside = at + column < n
-            key = _keys(rows + start + at + column, inside, WIDTH, LARGEST)
-            above = (key[None, :] >= candidate[:, None]) & inside[None, :]
-            reached += above.to(tl.int32)
-        enough = (tl.sum(reached, 1) >= k) & (digit < most)
-        border += (tl.sum(enough.to(tl.int32), 0) - 1).to(key_type) << shift
-    more = tl.zeros((BLOCK,), tl.int32)
-    equal = tl.zeros((BLOCK,), tl.int32)
+    least = tl.full((BLOCK,), (1 << (WIDTH - 1)) - 1, key_type)
+    most = -least
     for at in range(0, n, BLOCK):
         inside = at + column < n
-        key = _keys(rows + start + at + column, inside, WIDTH, LARGEST)
-        more += ((key > border) & inside).to(tl.int32)
-        equal += ((key == border) & inside).to(tl.int32)
-    wanted = k - tl.sum(more, 0)
-    ties = tl.sum(equal, 0)
-    skipped = 0 if first else ties - wanted
+        key = _keys(rows + at + column, inside, WIDTH, LARGEST)
+        least = tl.where(inside & (key < least), key, least)
+        most = tl.where(inside & (key > most), key, most)
+    low, high = tl.min(least, 0), tl.max(most, 0) + 1
+    beyond = tl.full((), 0, tl.int64)
+    reach = beyond + n
+    while (reach != k) & (high > low + 1):
+        step = high // 7 - low // 7
+        step = tl.where(step > 1, step, 1)
+        border_1 = low + step
+        border_2 = tl.minimum(low + 2 * step, high - 1)
+        border_3 = tl.minimum(low + 3 * step, high - 1)
+        border_4 = tl.minimum(low + 4 * step, high - 1)
+        border_5 = tl.minimum(low + 5 * step, high - 1)
+        border_6 = tl.minimum(low + 6 * step, high - 1)
+        count_1 = tl.zeros((BLOCK,), tl.int32)
+        count_2, count_3, count_4, count_5, count_6 = count_1, count_1, count_1, count_1, count_1
+        for at in range(0, n, BLOCK):
+            inside = at + column < n
+            key = _keys(rows + at + column, inside, WIDTH, LARGEST)
+            key = tl.where(inside, key, low)
+            count_1 += (key >= border_1).to(tl.int32)
+            count_2 += (key >= border_2).to(tl.int32)
+            count_3 += (key >= border_3).to(tl.int32)
+            count_4 += (key >= border_4).to(tl.int32)
+            count_5 += (key >= border_5).to(tl.int32)
+            count_6 += (key >= border_6).to(tl.int32)
+        lower = tl.sum(_three(count_1, count_2, count_3), 0)
+        upper = tl.sum(_three(count_4, count_5, count_6), 0)
+        one: tl.constexpr = (1 << 21) - 1
+        low, reach, high, beyond = _narrowed(low, reach, high, beyond, border_1, lower & one, k)
+        low, reach, high, beyond = _narrowed(
+            low, reach, high, beyond, border_2, (lower >> 21) & one, k
+        )
+        low, reach, high, beyond = _narrowed(low, reach, high, beyond, border_3, lower >> 42, k)
+        low, reach, high, beyond = _narrowed(low, reach, high, beyond, border_4, upper & one, k)
+        low, reach, high, beyond = _narrowed(
+            low, reach, high, beyond, border_5, (upper >> 21) & one, k
+        )
+        low, reach, high, beyond = _narrowed(low, reach, high, beyond, border_6, upper >> 42, k)
+    wanted = (k - beyond).to(tl.int32)
+    skipped = tl.where(first, 0, (reach - k).to(tl.int32))
     seen = 0
     for at in range(0, n, BLOCK):
         inside = at + column < n
-        key = _keys(rows + start + at + column, inside, WIDTH, LARGEST)
-        tied = ((key == border) & inside).to(tl.int32)
-        chosen = key > border
-        if ties == wanted:
-            chosen = key >= border
-        else:
+        key = _keys(rows + at + column, inside, WIDTH, LARGEST)
+        chosen = key >= low
+        if reach != k:
+            tied = ((key == low) & inside).to(tl.int32)
             place = seen + tl.cumsum(tied, 0)
-            chosen |= (tied > 0) & (place > skipped) & (place <= skipped + wanted)
+            chosen = (key > low) | ((tied > 0) & (place > skipped) & (place <= skipped + wanted))
             seen += tl.sum(tied, 0)
-        tl.store(mask + start + at + column, chosen, mask=inside)
+        tl.store(mask + at + column, chosen, mask=inside)
 
 
 def top_k(rows: Tensor, k: int) -> Tensor:
-    """Mask of the k largest of each row (N, n), 0 < k < n, whatever the ties.
+    """Mask of the k largest of each row (N, n), 0 < k < n <= LONGEST, whatever the ties.
 
     Among equals the first are chosen where k is at most half of n, and else the last, as by
     ``torch.topk`` of the smaller side.
@@ -83,6 +123,6 @@ def top_k(rows: Tensor, k: int) -> Tensor:
     largest = torch.finfo(torch.float64 if double else torch.float32).max
     _top_k[(len(rows),)](
         rows, mask, n, k, 2 * k <= n,
-        WIDTH=64 if double else 32, LARGEST=largest, DIGIT=3, BLOCK=_BLOCK, num_warps=16,
+        WIDTH=64 if double else 32, LARGEST=largest, BLOCK=_BLOCK, num_warps=32,
     )  # fmt: skip
     return mask
