@@ -120,7 +120,7 @@ class _Pass:
             self.out = out
             self.inputs: list[Tensor] = []
             if out.requires_grad:
-                self.inputs = [self.x, *learning] if x.requires_grad else learning
+                self.inputs = [*([self.x] if x.requires_grad else []), *learning]
                 self.gradient = torch.empty_like(out)
                 pool = self.forward.pool()
                 with torch.cuda.graph(self.backward, pool, capture_error_mode="thread_local"):

@@ -1,16 +1,17 @@
 """Time and memory of injected against plain networks, beside the floor that the operations set.
 
     python workflow/scripts/speed.py                       # one CPU thread
-    python workflow/scripts/speed.py --device cuda --networks resnet18 --batch 128 [--compile]
+    python workflow/scripts/speed.py --device cuda --networks resnet18 --batch 128
     python workflow/scripts/speed.py --parts               # where a forward pass goes, on a CPU
     python workflow/scripts/speed.py --count               # launches and bytes, of no device
 
-Random images and weights. Each setting's plain and injected passes alternate in one process, the
-fastest of each counts: CPU time of one thread, or on a GPU the time until it has finished. The
-floor is 1 + extra multiply-accumulates / dense ones, as hwmodel counts them where zeros of P are
-not skipped. Peak memory is that of a training step less what is there before it, on a CPU in a
-process of its own each. Rows of another device, network or setting in the table stay. Run it with
-nothing else running.
+Random images and weights. Passes are eager, by CUDA graphs (--passes graphs) or by torch.compile,
+on a GPU with graphs too (--passes compiled). Each setting's plain and injected passes alternate in
+one process, the fastest of each counts: CPU time of one thread, or on a GPU the time until it has
+finished. The floor is 1 + extra multiply-accumulates / dense ones, as hwmodel counts them where
+zeros of P are not skipped. Peak memory is that of a training step less what is there before it, on
+a CPU in a process of its own each, on a GPU of eager passes. Rows of another device, network or
+setting in the table stay. Run it with nothing else running.
 
 ``--count`` runs the steps on torch's meta device, which computes nothing, and counts what an eager
 GPU would be asked for: operations that touch memory, and the bytes that they read and write.
@@ -22,7 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -42,6 +43,7 @@ import hwmodel
 import nenni
 from hwmodel import op_count
 from hwmodel.product import approximation_product, projection_product
+from nenni.adversary.gradient import frozen
 from nenni.core import runtime
 from nenni.core.io import write_csv
 from nenni.cost.describe import describe
@@ -50,8 +52,10 @@ from nenni.method.fit import calibrate_scales
 from nenni.method.injection import inject, noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.method.spec import InjectionSpec
+from nenni.networks.compiled import compiled
 from nenni.networks.models.resnet18 import resnet18
 from nenni.networks.models.small_cnn import small_cnn
+from nenni.networks.replayed import replayed
 
 TABLES = Path(__file__).parents[2] / "results" / "reference"
 PROJECTIONS = {
@@ -88,9 +92,12 @@ NETWORKS: dict[str, tuple[Callable[..., nn.Module], tuple[int, int, int], int]] 
     "resnet18": (resnet18, (3, 32, 32), 16),
 }
 """Name -> what builds it, shape of its images, and how many at once unless --batch says so."""
+_FIRST = 4
+"""Steps in which what is compiled or captured once is."""
 _LARGER = 4
 """Times the batch in which memory is measured, so that a batch outweighs the weights."""
-OF = ["device", "compiled", "precision", "network", "setting"]
+PASSES = ("eager", "graphs", "compiled")
+OF = ["device", "passes", "precision", "network", "setting"]
 _VIEWS = ("view", "reshape", "expand", "permute", "transpose", "slice", "select", "t.default")
 _VIEWS = (*_VIEWS, "detach", "alias", "split", "unbind", "squeeze", "as_strided", "empty")
 
@@ -104,7 +111,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4, help="at least, of a pair of steps")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of training")
-    parser.add_argument("--compile", action="store_true", help="both networks by torch.compile")
+    parser.add_argument("--passes", choices=PASSES, default="eager", help="of both networks")
     parser.add_argument("--count", action="store_true", help="launches and bytes, measure nothing")
     parser.add_argument("--parts", action="store_true", help="where the time of a pass goes")
     parser.add_argument("--out", type=Path, help="default: a table in results/reference")
@@ -138,23 +145,30 @@ def measured(
     model, noisy, images, labels = networks(network, setting, asked.batch)
     least = floor(network, noisy, images)
     model, noisy, images, labels = (part.to(device) for part in (model, noisy, images, labels))
-    run = [torch.compile(m) for m in (model, noisy)] if asked.compile else [model, noisy]
     row: dict[str, object] = {
-        "device": device_name(device), "compiled": int(asked.compile), "precision": asked.precision,
+        "device": device_name(device), "passes": asked.passes, "precision": asked.precision,
         "network": network, "setting": setting, "batch": len(images), "floor": round(least, 3),
     }  # fmt: skip
     low = asked.precision == "bf16"
     for step in (forward, training_step, pgd_step):
         autocast = torch.autocast(device.type, torch.bfloat16, enabled=low)
-        within = autocast if step is training_step else nullcontext()
-        seconds = alternate(step, run, images, labels, asked.seconds, within)
+        with ExitStack() as within:
+            if step is training_step:
+                within.enter_context(autocast)
+            for each in (model, noisy):
+                within.enter_context(compiled(each, device, wanted=asked.passes == "compiled"))
+                if asked.passes != "eager":
+                    within.enter_context(replayed(each, device))
+                if step is pgd_step:
+                    within.enter_context(frozen(each.eval()))
+            seconds = alternate(step, [model, noisy], images, labels, asked.seconds)
         row[step.__name__] = round(seconds[1] / seconds[0], 3)
         row[f"{step.__name__}_of_floor"] = round(seconds[1] / seconds[0] / least, 3)
         row[f"plain_{step.__name__}_ms"] = round(1000 * seconds[0], 2)
     if plain is not None:
         row["memory"] = round(_in_own_process(network, setting, asked.batch) / plain, 2)
     else:
-        peaks = [gpu_memory(m, images, labels) for m in run]
+        peaks = [gpu_memory(m, images, labels) for m in (model, noisy)]
         row["memory"] = round(peaks[1] / peaks[0], 2)
     return row
 
@@ -212,11 +226,9 @@ def training_step(model: nn.Module, images: Tensor, labels: Tensor) -> None:
 
 
 def pgd_step(model: nn.Module, images: Tensor, labels: Tensor) -> None:
-    """Forward and the gradient for the images alone, in eval mode."""
-    model.eval().requires_grad_(False)
+    """Forward and the gradient for the images alone, of a network that is frozen."""
     inputs = images.clone().requires_grad_()
     torch.autograd.grad(F.cross_entropy(model(inputs), labels, reduction="sum"), inputs)
-    model.requires_grad_(True)
 
 
 def alternate(
@@ -225,20 +237,18 @@ def alternate(
     images: Tensor,
     labels: Tensor,
     seconds: float,
-    within: AbstractContextManager[object],
 ) -> list[float]:
-    """Fastest time of a step of each network, of three or more after one that does not count."""
+    """Fastest time of a step of each network, of three or more after four that do not count."""
     times: list[list[float]] = [[] for _ in models]
     clock = time.perf_counter if images.is_cuda else time.thread_time
-    with within:
-        while len(times[-1]) < 4 or sum(map(sum, times)) < seconds:
-            for model, found in zip(models, times, strict=True):
-                _wait(images)
-                started = clock()
-                step(model, images, labels)
-                _wait(images)
-                found.append(clock() - started)
-    return [min(found[1:]) for found in times]
+    while len(times[-1]) < _FIRST + 3 or sum(map(sum, times)) < seconds:
+        for model, found in zip(models, times, strict=True):
+            _wait(images)
+            started = clock()
+            step(model, images, labels)
+            _wait(images)
+            found.append(clock() - started)
+    return [min(found[_FIRST:]) for found in times]
 
 
 def _wait(images: Tensor) -> None:
@@ -322,9 +332,7 @@ def timed_parts() -> Iterator[dict[str, float]]:
 def parts(network: str, setting: str, asked: argparse.Namespace) -> list[dict[str, object]]:
     """Where a forward pass goes, as shares of the plain network's whole pass."""
     model, noisy, images, labels = networks(network, setting, asked.batch)
-    plain, injected = alternate(
-        forward, [model, noisy], images, labels, asked.seconds, nullcontext()
-    )
+    plain, injected = alternate(forward, [model, noisy], images, labels, asked.seconds)
     least: dict[str, float] = {}
     for _ in range(_PASSES):
         with timed_parts() as spent:
@@ -362,7 +370,7 @@ def counts(network: str, setting: str, batch: int | None) -> dict[str, object]:
     for step in (forward, training_step, pgd_step):
         spent = []
         for model in parts[:2]:
-            with Launches() as seen:
+            with frozen(model.eval()) if step is pgd_step else nullcontext(), Launches() as seen:
                 step(model, *parts[2:])
             spent.append((seen.launches, seen.bytes / 1e6))
         name = step.__name__

@@ -18,7 +18,7 @@ def _load(score, channel, channels, position, positions):  # type: ignore[no-unt
     return tl.where(x != x, least, x)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["channels", "n"])
 def _n_of_m(  # type: ignore[no-untyped-def]
     score, mask, channels, positions, n, M: tl.constexpr, PADDED: tl.constexpr, BLOCK: tl.constexpr
 ):

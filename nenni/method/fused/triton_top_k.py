@@ -42,7 +42,7 @@ def _narrowed(low, reach, high, beyond, border, count, k):  # type: ignore[no-un
     return low, reach, high, beyond
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["k", "first"])
 def _top_k(  # type: ignore[no-untyped-def]
     rows, mask, n, k, first, WIDTH: tl.constexpr, LARGEST: tl.constexpr, BLOCK: tl.constexpr
 ):
