@@ -33,7 +33,7 @@ def awkward(kind: str, *shape: int, seed: int = 0, dtype: torch.dtype = torch.fl
     some = torch.rand(*shape, generator=generator) < 0.2
     found: dict[str, Tensor] = {
         "normal": z,
-        "ties": z.mul(3).trunc() + 0.5,
+        "ties": z.mul(3).trunc(),
         "constant": torch.full_like(z, 3.25),
         "infinite": z.masked_fill(some, torch.inf).masked_fill(z < -1.5, -torch.inf),
         "nan": z.masked_fill(some, torch.nan),

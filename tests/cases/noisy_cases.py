@@ -1,6 +1,7 @@
 """An injected network of every selection, projection, noise and path, and what it gives."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -48,17 +49,25 @@ CASES = [(name, "injected") for name in SPECS] + [
 IMAGES = torch.rand(4, 3, 24, 24, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def network(name: str, path: LayerPath) -> nn.Module:
-    """Convolutions with and without a batch norm, rows short and long, and a linear layer."""
+def network(name: str, path: LayerPath, *, fine: bool = False) -> nn.Module:
+    """Convolutions with and without a batch norm, rows short and long, and a linear layer.
+
+    Fine codes, of 16 bits in place of 4, leave next to no two values equal.
+    """
+    spec = SPECS[name]
+    if fine and spec.weight_bits < 32:
+        spec = replace(spec, weight_bits=16, input_bits=16)
+        spec = replace(spec, projected_bits=max(16, spec.projected_bits))
     with seeded(0):
         plain = nn.Sequential(
             nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(),
             nn.Conv2d(16, 8, 3, padding=1, stride=2), nn.ReLU(), nn.Flatten(), nn.Linear(1152, 10),
         ).double().eval()  # fmt: skip
-        noisy = inject(plain, SPECS[name], IMAGES[:1])
+        noisy = inject(plain, spec, IMAGES[:1])
         calibrate_scales(noisy, IMAGES)
         for _, layer in noisy_layers(noisy):
             nn.init.normal_(layer.W_tilde, std=0.1)
+            nn.init.normal_(layer.b_tilde, std=0.1)
             layer.error_deviation.fill_(0.1)
     set_path(noisy, path)
     return noisy

@@ -21,8 +21,8 @@ def select(rows: Tensor, k: int) -> Tensor:
 
 
 def top_k(rows: Tensor, k: int) -> Tensor:
-    """The k largest of any rows (N, n)."""
-    return select(numbers(rows), k)
+    """The k largest of any rows (N, n); -0 is 0."""
+    return select(numbers(rows) + 0.0, k)
 
 
 def _kernel(rows: Tensor, k: int) -> Tensor:

@@ -13,15 +13,24 @@ _BLOCK = 2048
 
 @triton.jit
 def _keys(rows, inside, WIDTH: tl.constexpr, LARGEST: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Integers in the order of the numbers; a NaN is the least number, infinities are finite."""
+    """Integers in the order of the numbers: a NaN is the least, infinities are finite, -0 is 0."""
     least: tl.constexpr = -LARGEST
     x = tl.load(rows, mask=inside, other=0.0)
     x = x.to(tl.float32) if WIDTH == 32 else x
     x = tl.where(x > least, x, least)
     x = tl.where(x < LARGEST, x, LARGEST)
+    x = tl.where(x == 0.0, 0.0, x)
     bits = x.to(tl.int32 if WIDTH == 32 else tl.int64, bitcast=True)
     magnitude = (1 << (WIDTH - 1)) - 1
     return tl.where(bits < 0, bits ^ magnitude, bits)
+
+
+@triton.jit
+def _number(key, WIDTH: tl.constexpr):  # type: ignore[no-untyped-def]
+    """The number of a key."""
+    magnitude = (1 << (WIDTH - 1)) - 1
+    bits = tl.where(key < 0, key ^ magnitude, key)
+    return bits.to(tl.float32 if WIDTH == 32 else tl.float64, bitcast=True)
 
 
 @triton.jit
@@ -64,24 +73,26 @@ def _top_k(  # type: ignore[no-untyped-def]
     while (reach != k) & (high > low + 1):
         step = high // 7 - low // 7
         step = tl.where(step > 1, step, 1)
-        border_1 = low + step
+        border_1 = tl.minimum(low + step, high - 1)
         border_2 = tl.minimum(low + 2 * step, high - 1)
         border_3 = tl.minimum(low + 3 * step, high - 1)
         border_4 = tl.minimum(low + 4 * step, high - 1)
         border_5 = tl.minimum(low + 5 * step, high - 1)
         border_6 = tl.minimum(low + 6 * step, high - 1)
+        number_1, number_2 = _number(border_1, WIDTH), _number(border_2, WIDTH)
+        number_3, number_4 = _number(border_3, WIDTH), _number(border_4, WIDTH)
+        number_5, number_6 = _number(border_5, WIDTH), _number(border_6, WIDTH)
         count_1 = tl.zeros((BLOCK,), tl.int32)
         count_2, count_3, count_4, count_5, count_6 = count_1, count_1, count_1, count_1, count_1
         for at in range(0, n, BLOCK):
-            inside = at + column < n
-            key = _keys(rows + at + column, inside, WIDTH, LARGEST)
-            key = tl.where(inside, key, low)
-            count_1 += (key >= border_1).to(tl.int32)
-            count_2 += (key >= border_2).to(tl.int32)
-            count_3 += (key >= border_3).to(tl.int32)
-            count_4 += (key >= border_4).to(tl.int32)
-            count_5 += (key >= border_5).to(tl.int32)
-            count_6 += (key >= border_6).to(tl.int32)
+            x = tl.load(rows + at + column, mask=at + column < n, other=float("-inf"))
+            x = x.to(number_1.dtype)
+            count_1 += (x >= number_1).to(tl.int32)
+            count_2 += (x >= number_2).to(tl.int32)
+            count_3 += (x >= number_3).to(tl.int32)
+            count_4 += (x >= number_4).to(tl.int32)
+            count_5 += (x >= number_5).to(tl.int32)
+            count_6 += (x >= number_6).to(tl.int32)
         lower = tl.sum(_three(count_1, count_2, count_3), 0)
         upper = tl.sum(_three(count_4, count_5, count_6), 0)
         one: tl.constexpr = (1 << 21) - 1

@@ -73,6 +73,7 @@ class Block(Selection):
     def _spread(self, tiles: Tensor, score: Tensor) -> Tensor:
         """The value of its tile for every neuron, in the shape of the score."""
         positions = score.shape[2:].numel()
-        wide = tiles.repeat_interleave(min(self.channels, score.shape[1]), 1)
-        wide = wide.repeat_interleave(min(self.positions, positions), 2)
+        tile = min(self.channels, score.shape[1]), min(self.positions, positions)
+        wide = tiles[:, :, None, :, None].expand(-1, -1, tile[0], -1, tile[1])
+        wide = wide.flatten(1, 2).flatten(2)
         return wide[:, : score.shape[1], :positions].reshape(score.shape)

@@ -39,7 +39,7 @@ def test_a_pass_and_its_gradients_never_wait(
 
 @pytest.mark.parametrize(("name", "path"), [case for case in CASES if case[0] not in DRAWN])
 def test_the_same_as_on_a_cpu(name: str, path: LayerPath) -> None:
-    noisy = network(name, path)
+    noisy = network(name, path, fine=True)
     moved = copy.deepcopy(noisy).to("cuda")
     found = [part.cpu() for part in values_and_gradients(moved, moved)]
     torch.testing.assert_close(found, values_and_gradients(noisy, noisy))
