@@ -92,13 +92,17 @@ class _Replayed:
 
     def _capture(self, kind: Any, x: Tensor) -> None:
         buffers = [(b, b.clone()) for b in self.model.buffers()]
+        draws = torch.cuda.default_generators[x.device.index]
+        state = draws.get_state()
         try:
             self.captured[kind] = _Pass(self.call, x, self.parameters)
         except Exception as error:
             self.seen[kind] = -(2**62)  # not tried again
             warnings.warn(f"a pass was not captured: {in_a_line(error)}", stacklevel=3)
+            draws.graphsafe_set_state(torch.Generator(x.device).graphsafe_get_state())
+        draws.set_state(state)
         for buffer, value in buffers:
-            buffer.copy_(value)
+            buffer.detach().copy_(value)
 
 
 class _Pass:
@@ -109,16 +113,17 @@ class _Pass:
         self.parameters = parameters
         learning = [p for p in parameters if p.requires_grad]
         self.x = x.detach().clone().requires_grad_(x.requires_grad)
+        self.inputs: list[Tensor] = []
         self.forward, self.backward = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
         cached = torch.is_autocast_cache_enabled()
         torch.set_autocast_cache_enabled(False)
         try:
+            _go_through(call, self.x, learning)
             with torch.cuda.graph(self.forward, capture_error_mode="thread_local"):
                 out = call(self.x)
             if not isinstance(out, Tensor):
                 raise TypeError("its result is not one tensor")
             self.out = out
-            self.inputs: list[Tensor] = []
             if out.requires_grad:
                 self.inputs = [*([self.x] if x.requires_grad else []), *learning]
                 self.gradient = torch.empty_like(out)
@@ -152,6 +157,18 @@ class _Pass:
         learning = self.inputs[1:] if self.x.requires_grad else self.inputs
         replayed: Tensor = _Replay.apply(self, ticket, x, *learning)
         return replayed
+
+
+def _go_through(call: Callable[..., Any], x: Tensor, learning: list[nn.Parameter]) -> None:
+    """A pass and its gradients, for which libraries load what they may not load in a capture."""
+    beside = torch.cuda.Stream()
+    beside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(beside):
+        out = call(x)
+        if isinstance(out, Tensor) and out.requires_grad:
+            inputs = [*([x] if x.requires_grad else []), *learning]
+            torch.autograd.grad(out, inputs, torch.zeros_like(out), allow_unused=True)
+    torch.cuda.current_stream().wait_stream(beside)
 
 
 class _Ticket:

@@ -21,7 +21,7 @@ def unclipped(gradient: Tensor, x: Tensor, scale: Tensor, limit: float) -> Tenso
 
 _round = elementwise(
     """template <typename T> T round_to_codes(T x, T scale, T q) {
-        T code = rint(x / scale), least = -q;
+        T ratio = x / scale, code = rint(ratio), least = -q;
         return scale * (code < least ? least : code > q ? q : code);
     }""",
     q=0.0,

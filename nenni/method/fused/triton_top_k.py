@@ -7,7 +7,7 @@ from torch import Tensor
 
 LONGEST = (1 << 21) - 1
 """Numbers of a row whose count fits where three counts share a word."""
-_BLOCK = 2048
+_BLOCK = 1024
 """Numbers of a row at a time."""
 
 
@@ -134,6 +134,6 @@ def top_k(rows: Tensor, k: int) -> Tensor:
     largest = torch.finfo(torch.float64 if double else torch.float32).max
     _top_k[(len(rows),)](
         rows, mask, n, k, 2 * k <= n,
-        WIDTH=64 if double else 32, LARGEST=largest, BLOCK=_BLOCK, num_warps=32,
+        WIDTH=64 if double else 32, LARGEST=largest, BLOCK=_BLOCK, num_warps=16,
     )  # fmt: skip
     return mask
