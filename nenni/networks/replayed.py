@@ -123,7 +123,6 @@ class _Pass:
                 out = call(self.x)
             if not isinstance(out, Tensor):
                 raise TypeError("its result is not one tensor")
-            self.out = out
             if out.requires_grad:
                 self.inputs = [*([self.x] if x.requires_grad else []), *learning]
                 self.gradient = torch.empty_like(out)
@@ -132,6 +131,7 @@ class _Pass:
                     self.gradients = torch.autograd.grad(
                         out, self.inputs, self.gradient, allow_unused=True
                     )
+            self.out = out.detach()  # its graph would keep nodes of the stream of the capture
         finally:
             torch.set_autocast_cache_enabled(cached)
         self.waits: ReferenceType[_Ticket] | None = None
@@ -181,7 +181,7 @@ class _Replay(torch.autograd.Function):
         ctx.captured, ctx.ticket = captured, ticket
         captured.x.detach().copy_(x)
         captured.forward.replay()
-        return captured.out.detach().clone()
+        return captured.out.clone()
 
     @staticmethod
     @torch.autograd.function.once_differentiable

@@ -222,6 +222,7 @@ def _alternatives(kind: str) -> Iterator[dict[str, Any]]:
         properties = {"name": {"const": name}, **described.get("properties", {})}
         if kind == "attack":
             properties["surrogate"] = {"$ref": "#/$defs/plugin_surrogate"}
+            properties["compile"] = {"type": "boolean", "default": False}
         yield {
             "type": "object",
             "title": name,

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from nenni.adversary import attack_config
 from nenni.adversary.attack_choice import AttackChoice
 from nenni.adversary.attacks.fgsm import fgsm
-from nenni.core import settings
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.errors import UserError
 from nenni.evaluation.attack_images import attack_images
@@ -19,6 +19,7 @@ from nenni.method.fit import fit
 from nenni.method.injection import inject
 from nenni.method.selection.random import Random
 from nenni.method.spec import InjectionSpec
+from nenni.networks.compiled import what_lacks
 
 MakeSpec = Callable[..., InjectionSpec]
 
@@ -35,7 +36,7 @@ class Custom(AttackChoice):
 
 
 def choice(name: str, **values: Any) -> AttackChoice:
-    return AttackChoice.from_config(settings.validate("attack", {"name": name, **values}))
+    return AttackChoice.from_config(attack_config.validate({"name": name, **values}))
 
 
 def custom(function: Callable[..., Tensor]) -> AttackChoice:
@@ -246,3 +247,37 @@ def test_dlr_for_two_classes_is_noted(trained: nn.Module, digits: tuple[Tensor, 
     assert notes == ["the DLR loss is undefined for 2 classes; the margin took its place"]
     margin = run(Two().eval(), padded, attack=choice("pgd", loss="margin"))
     assert table["adv_correct"].equals(margin["adv_correct"])
+
+
+def attacked(model: nn.Module, digits: tuple[Tensor, Tensor], compile_: bool) -> Any:
+    attack = choice("pgd", steps=5, **({"compile": True} if compile_ else {}))
+    return run_noted(model, digits, attack=attack, eps_grid=[0.1])
+
+
+def test_where_nothing_compiles_an_attack_goes_on_and_a_note_says_so(
+    trained: nn.Module, digits: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nenni.networks.compiled.what_lacks", lambda _: "no compiler")
+    found, notes = attacked(trained, digits, compile_=True)
+    expected, none = attacked(trained, digits, compile_=False)
+    assert found.equals(expected)
+    assert none == []
+    (note,) = notes
+    assert "(no compiler); the network goes on uncompiled" in note
+
+
+@pytest.mark.slow
+def test_a_compiled_attack_finds_the_same_within_rounding(
+    trained: nn.Module, digits: tuple[Tensor, Tensor], make_spec: MakeSpec
+) -> None:
+    if lacks := what_lacks("cpu"):
+        pytest.skip(f"nothing compiles here: {lacks}")
+    noisy = inject(trained, make_spec(), digits[0][:10])
+    fit(noisy, digits[0][:100])
+    for model in (trained, noisy):
+        found, notes = attacked(model, digits, compile_=True)
+        expected, _ = attacked(model, digits, compile_=False)
+        assert any("within rounding" in note for note in notes)
+        assert (found["any_correct"] != expected["any_correct"]).sum() <= 2
+        apart = abs(found["adv_margin"] - expected["adv_margin"]).median()
+        assert apart < 1e-3 or model is noisy  # whose masks amplify the last digits

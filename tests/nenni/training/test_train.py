@@ -10,6 +10,7 @@ import nenni.training.train
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.errors import UserError
 from nenni.data.split import Images, InMemory, first
+from nenni.networks.compiled import what_lacks
 from nenni.networks.models.small_cnn import small_cnn
 from nenni.training.objectives.standard import Standard
 from nenni.training.recipe import Recipe
@@ -90,3 +91,16 @@ def test_accumulated_parts_are_the_whole_batch(data: dict[str, Any]) -> None:
     parts, _ = run(data, Recipe(1, 80, 1e-3, Standard(), accumulate=3))
     for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_compiled_training_gives_the_same_within_rounding(data: dict[str, Any]) -> None:
+    if lacks := what_lacks("cpu"):
+        pytest.skip(f"nothing compiles here: {lacks}")
+    plain, compiled = (
+        run(data, Recipe(epochs=2, batch_size=100, lr=1e-3, method=Standard(), compile=on))
+        for on in (False, True)
+    )
+    x, _ = first(data["val"], 20)
+    torch.testing.assert_close(compiled[0](x), plain[0](x), atol=1e-3, rtol=1e-2)
+    assert compiled[0]._compiled_call_impl is None
