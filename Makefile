@@ -6,12 +6,13 @@ CONFIG ?= config/config.yaml
 CONSTRAINTS ?= constraints.txt
 MINUTES ?= 30
 SEED ?= 0
-BIN := .venv/bin
-INSTALLED := .venv/installed
+ENVIRONMENT ?= .venv
+BIN := $(ENVIRONMENT)/bin
+INSTALLED := $(ENVIRONMENT)/installed
 CONFIGFILE = $(if $(filter-out config/config.yaml,$(CONFIG)),--configfile "$$CONFIG")
 export CONFIG
 
-.PHONY: reproduce test test-slow test-gpu torture lint docs config pages format verify clean
+.PHONY: reproduce test test-slow test-gpu test-oldest torture lint docs config pages format verify clean
 
 reproduce: $(INSTALLED)
 	@$(BIN)/python -m nenni check "$$CONFIG"
@@ -27,6 +28,9 @@ test-slow: $(INSTALLED)
 
 test-gpu: $(INSTALLED)
 	$(BIN)/python -m pytest -m gpu
+
+test-oldest:
+	$(MAKE) test ENVIRONMENT=.venv-oldest CONSTRAINTS=.github/oldest.txt
 
 torture: $(INSTALLED)
 	$(BIN)/python workflow/scripts/torture.py --minutes $(MINUTES) --seed $(SEED)
@@ -57,10 +61,10 @@ verify: $(INSTALLED)
 	$(BIN)/python -m nenni verify $(dir $(wildcard results/*/manifests))
 
 clean:
-	rm -rf .venv .snakemake .nenni build site *.egg-info
+	rm -rf .venv .venv-oldest .snakemake .nenni build site *.egg-info
 
 $(INSTALLED): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/python || $(PYTHON) -m venv $(ENVIRONMENT)
 	$(BIN)/python -m pip install --disable-pip-version-check -q -c $(CONSTRAINTS) -e ".[dev]"
 	touch $@

@@ -20,7 +20,7 @@ OF_BENCH = (
     "autoattack/summary", "autoattack/images", "optimality", "diagnostics", "invariance",
     "evaluation_speed", "attack_speed", "attacks", "published",
 )  # fmt: skip
-OF_SPEED = ("speed", "speed_parts", "launches", "run_times")
+OF_SPEED = ("speed", "speed_parts", "launches", "run_times", "fgsm_rs_speed")
 RESULT = re.compile(r"\d(?:[\d.,]*\d)? ?(?:%|points|times|percent)")
 
 

@@ -168,23 +168,51 @@ def _whole(passes: "pd.Series[float]") -> "pd.Series[str]":
 
 AIM = 1.25
 """A step should take at most so many times its floor."""
+AIM_RANKED, AIM_OTHERS, FLOOR_OF_AIMS = 2.5, 2.0, 1.14
+"""On a GPU, times the plain network: where neurons are ranked and elsewhere, at this floor."""
+_RANKED = ("top-k", "random", "inverted", "oracle")
 _STEPS = {"forward": "forward", "training_step": "training step", "pgd_step": "PGD step"}
 
 
 def injected_speed(found: pd.DataFrame) -> pd.DataFrame:
-    """One row per device, network and setting: its steps over their floor."""
+    """One row per network and setting on a CPU: its steps over their floor."""
+    found = found[_on_a_cpu(found)]
     what = [f"{step}_of_floor" for step in _STEPS]
     shown = found[what].map(lambda x: f"**{x:.2f}**" if x > AIM else f"{x:.2f}")
     shown = shown.set_axis([f"{title} / floor" for title in _STEPS.values()], axis=1)
-    device = found["device"] + found["compiled"].map({0: "", 1: ", compiled"})
-    head = pd.DataFrame(
-        {
-            "device": device, "network": found["network"], "setting": found["setting"],
-            "floor": found["floor"].map("{:.2f}".format),
-        }
-    )  # fmt: skip
+    head = found[["device", "network", "setting"]].assign(floor=found["floor"].map("{:.2f}".format))
     memory = found["memory"].map("{:.1f}".format).rename("memory")
     return pd.concat([head, shown, memory], axis=1)
+
+
+def gpu_speed(found: pd.DataFrame) -> pd.DataFrame:
+    """One row per GPU, kind of passes and setting: its steps over the plain network's."""
+    found = found[~_on_a_cpu(found)]
+    aims = found["setting"].str.startswith(_RANKED).map({True: AIM_RANKED, False: AIM_OTHERS})
+    aims = aims * found["floor"] / FLOOR_OF_AIMS
+    table = found[["device", "passes", "network", "setting"]].assign(
+        floor=found["floor"].map("{:.2f}".format)
+    )
+    for step, title in _STEPS.items():
+        above = found[step] > aims
+        shown = found[step].map("{:.2f}".format)
+        table[title] = shown.where(~above, "**" + shown + "**")
+        table[f"plain {title}, ms"] = found[f"plain_{step}_ms"].map("{:.1f}".format)
+    return table.assign(memory=found["memory"].map("{:.1f}".format))
+
+
+def fgsm_rs_speed(found: pd.DataFrame) -> pd.DataFrame:
+    """Images a second of each network and kind of passes."""
+    shown = found.assign(
+        images=found["images_a_second"].map("{:,}".format),
+        deterministic=found["deterministic"].map({0: "no", 1: "yes"}),
+    )
+    kept = ["device", "network", "precision", "passes", "deterministic", "images"]
+    return shown[kept].rename(columns={"images": "images a second"})
+
+
+def _on_a_cpu(found: pd.DataFrame) -> "pd.Series[bool]":
+    return found["device"].str.endswith("thread")
 
 
 def injected_parts(found: pd.DataFrame) -> pd.DataFrame:

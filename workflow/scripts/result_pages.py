@@ -39,7 +39,7 @@ READ = (
     "mnist5k/diagnostics", "mnist5k/energy",
     "cifar10/main", "cifar10/suites", "cifar10/base", "cost/bench", "autoattack/summary",
     "autoattack/images", "optimality", "diagnostics", "invariance", "evaluation_speed",
-    "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times",
+    "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times", "fgsm_rs_speed",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
@@ -117,6 +117,9 @@ def environment(tables: Tables) -> Environment:
         "legend": " ".join(LEGEND).replace("*", "\\*"),
         "seeds_needed": SEEDS_NEEDED,
         "aim": _bench_tables.AIM,
+        "aim_ranked": _bench_tables.AIM_RANKED,
+        "aim_others": _bench_tables.AIM_OTHERS,
+        "floor_of_aims": _bench_tables.FLOOR_OF_AIMS,
         "bench": lambda table, *files: markdown(
             getattr(_bench_tables, table)(*(tables[f] for f in files))
         ),

@@ -99,7 +99,7 @@ _LARGER = 4
 PASSES = ("eager", "graphs", "compiled")
 OF = ["device", "passes", "precision", "network", "setting"]
 _VIEWS = ("view", "reshape", "expand", "permute", "transpose", "slice", "select", "t.default")
-_VIEWS = (*_VIEWS, "detach", "alias", "split", "unbind", "squeeze", "as_strided", "empty")
+_VIEWS = (*_VIEWS, "detach", "alias", "split", "unbind", "squeeze", "as_strided", "empty", "un")
 
 
 def main() -> None:

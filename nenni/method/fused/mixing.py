@@ -9,7 +9,7 @@ from nenni.method.fused.operators import elementwise, register
 def mixed(z: Tensor, noise: Tensor, mask: Tensor) -> Tensor:
     """Each neuron of `z` where the mask is True, of `noise` where it is not."""
     m = as_numbers(mask, z)
-    return torch.lerp(noise, z, m, out=m)
+    return torch.lerp(noise, z, m, out=None if torch.compiler.is_compiling() else m)
 
 
 def as_numbers(mask: Tensor, like: Tensor) -> Tensor:

@@ -1,14 +1,16 @@
 """Where the operators are registered, and what their kernels are made with."""
 
 import functools
-import importlib.util
 import os
 import shutil
 from collections.abc import Callable
+from importlib import metadata
 
 import torch
 from torch import Tensor
 
+_OLDEST_TRITON = (3, 6)
+"""With which the kernels were tested."""
 OPERATORS = torch.library.Library("nenni", "FRAGMENT")
 
 
@@ -51,4 +53,8 @@ def elementwise(code: str, **defaults: float) -> Callable[..., Tensor]:
 def has_triton() -> bool:
     """Whether Triton is there, and the C compiler with which it builds what starts a kernel."""
     compilers = (os.environ.get("CC", "cc"), "gcc", "clang")
-    return importlib.util.find_spec("triton") is not None and any(map(shutil.which, compilers))
+    try:
+        version = tuple(int(part) for part in metadata.version("triton").split(".")[:2])
+    except metadata.PackageNotFoundError:
+        return False
+    return version >= _OLDEST_TRITON and any(map(shutil.which, compilers))
