@@ -401,8 +401,8 @@ class Config(_Strict):
         found from the working directory.
     attacks
         An attack with its parameters; with a ``surrogate``, that is what it differentiates in place
-        of an injected network. With ``compile: true`` its passes are made by ``torch.compile``, where
-        a compiler is found; they agree with the others within rounding, and a note says so.
+        of an injected network. With ``compile: true`` its passes are those of ``torch.compile``,
+        where a compiler is found; they agree with the others within rounding, and a note says so.
     experiments
         Base -> the defences that are applied to it.
     presets

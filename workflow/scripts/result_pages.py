@@ -39,7 +39,8 @@ READ = (
     "mnist5k/diagnostics", "mnist5k/energy",
     "cifar10/main", "cifar10/suites", "cifar10/base", "cost/bench", "autoattack/summary",
     "autoattack/images", "optimality", "diagnostics", "invariance", "evaluation_speed",
-    "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times", "fgsm_rs_speed",
+    "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times",
+    "fgsm_rs_speed",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
