@@ -199,7 +199,8 @@ def test_sources_and_configs_are_read_in_any_locale(tmp_path: Path) -> None:
     )
     done = project.run("snakemake", "-n", "results/tiny/data/digits.safetensors")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert project.run("nenni", "check", "config/config.yaml").returncode == 0
+    done = project.run("nenni", "check", "config/config.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_file_that_the_locale_cannot_name_is_told(tmp_path: Path) -> None:

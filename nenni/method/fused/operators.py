@@ -11,7 +11,6 @@ from torch import Tensor
 
 _OLDEST_TRITON = (3, 6)
 """With which the kernels were tested."""
-OPERATORS = torch.library.Library("nenni", "FRAGMENT")
 
 
 def register(
@@ -31,11 +30,12 @@ def register(
     shape : callable
         Gives an empty result, for whoever traces or counts.
     """
-    name = signature[: signature.index("(")]
-    OPERATORS.define(signature)
-    OPERATORS.impl(name, formula, "CompositeExplicitAutograd")
-    OPERATORS.impl(name, kernel, "CUDA")
-    OPERATORS.impl(name, shape, "Meta")
+    bracket = signature.index("(")
+    name = f"nenni::{signature[:bracket]}"
+    torch.library.define(name, signature[bracket:])
+    torch.library.impl(name, "default", formula)
+    torch.library.impl(name, "cuda", kernel)
+    torch.library.register_fake(name, shape)
 
 
 def elementwise(code: str, **defaults: float) -> Callable[..., Tensor]:
