@@ -40,13 +40,15 @@ def compiled(model: nn.Module, device: torch.device, *, wanted: bool) -> Iterato
         )
         yield
         return
+    before, strict = model._compiled_call_impl, torch._dynamo.config.suppress_errors
     torch._dynamo.config.suppress_errors = True
     warnings.warn(_ROUNDING, stacklevel=3)
     model.compile()
     try:
         yield
     finally:
-        model._compiled_call_impl = None
+        model._compiled_call_impl = before
+        torch._dynamo.config.suppress_errors = strict
 
 
 @cache

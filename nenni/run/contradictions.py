@@ -79,6 +79,9 @@ def _of_recipe(config: Config, name: str, recipe: dict[str, Any]) -> Iterator[Pr
     if attack and method.get("norm", attack["norm"]) != attack["norm"]:
         message = f"method '{method['name']}' is for linf, attack '{recipe['attack']}' for l2"
         yield (*loc, "attack"), message
+    if attack and attack.get("compile"):
+        message = f"'{recipe['attack']}' has compile: true, which a recipe says for all its passes"
+        yield (*loc, "attack"), message
     if attack and injected_only(attack):
         message = "is an attack on injected networks, and bases are trained before injection"
         yield (*loc, "attack"), message

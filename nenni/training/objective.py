@@ -13,7 +13,8 @@ class Objective(Protocol):
     """What is learned from a batch; see :mod:`nenni.training.objectives`.
 
     One that trains on clean images alone has the class attribute ``adversarial = False``: its
-    recipes need no attack.
+    recipes need no attack. One whose loss holds a gradient that is differentiated in turn has
+    ``differentiates_twice = True``: what is replayed on a GPU can be differentiated once.
     """
 
     def perturb(

@@ -4,6 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pandas as pd
 import torch
@@ -86,7 +87,9 @@ def train(
         at = "" if inside is None else f", step {inside['step']}/{task.epoch_steps} of the next"
         progress(f"resumed after epoch {len(state.history)}/{recipe.epochs}{at}")
     left, seconds = Left(recipe.epochs, done=len(state.history)), []
-    with compiled(model, task.device, wanted=recipe.compile), replayed(model, task.device):
+    once = not getattr(recipe.method, "differentiates_twice", False)
+    replaying = replayed(model, task.device) if once else nullcontext()
+    with compiled(model, task.device, wanted=recipe.compile), replaying:
         for number in range(len(state.history), recipe.epochs):
             started, epoch = time.perf_counter(), Epoch.start(task, number)
             if inside is not None:

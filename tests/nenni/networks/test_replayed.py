@@ -1,14 +1,20 @@
 """Passes by CUDA graphs give what the passes themselves give, bit by bit."""
 
 import copy
+import warnings
+from contextlib import nullcontext
+from unittest import mock
 
 import pytest
 import torch
 import torch.nn.functional as F
 from noisy_cases import CASES, IMAGES, network
+from simulated_graphs import simulated
 from torch import Tensor, nn
+from torchvision.transforms import RandomErasing
 
 from nenni.core.seeding import seeded
+from nenni.method import ranking
 from nenni.method.noisy_layer import LayerPath
 from nenni.networks.replayed import _Replayed, replayed
 
@@ -27,9 +33,19 @@ def plain() -> nn.Module:
         ).double()
 
 
-def trained(model: nn.Module, captured: bool) -> list[Tensor]:
+def slopes(model: nn.Module, images: Tensor) -> list[Tensor]:
+    """Gradients of three logits, one after the other, of one pass while two others wait."""
+    points = [images.clone().requires_grad_() for _ in range(3)]
+    logits = [model(x) for x in points]
+    return [
+        torch.autograd.grad(z[:, c].sum(), x, retain_graph=True)[0]
+        for x, z in zip(points, logits, strict=True)
+        for c in (0, 4, 7)
+    ]
+
+
+def trained(model: nn.Module, captured: bool, device: torch.device) -> list[Tensor]:
     """Weights and buffers after some steps, with an attack's gradient and a look in between."""
-    device = torch.device("cuda")
     model, images = model.to(device), IMAGES.to(device)
     labels = torch.tensor([1, 2, 3, 4], device=device)
     optimiser = torch.optim.SGD(model.parameters(), 0.01)
@@ -39,19 +55,19 @@ def trained(model: nn.Module, captured: bool) -> list[Tensor]:
         for step in range(7):
             with seeded(step):
                 model.eval()
-                x = images.clone().requires_grad_()
-                found.append(torch.autograd.grad(F.cross_entropy(model(x), labels), x)[0])
-                model.train()
                 optimiser.zero_grad()
+                found.extend(slopes(model, images))
+                model.train()
                 first, second = model(images), model(found[-1] + images)  # both wait for backward
                 (F.cross_entropy(first, labels) + second.square().mean()).backward()
+                del first, second
                 optimiser.step()
                 model.eval()
                 with torch.no_grad():
                     found.append(model(images[: 3 + step % 2]))
 
     if captured:
-        with replayed(model, device):
+        with replayed(model, torch.device("cuda")):
             steps()
             assert len(model._compiled_call_impl.captured) == 4  # type: ignore[attr-defined]
     else:
@@ -59,15 +75,18 @@ def trained(model: nn.Module, captured: bool) -> list[Tensor]:
     return found + [value.clone() for value in model.state_dict().values()]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=CUDA) for name in ("plain", "topk", "2:4", "GaussianNoise")]
-)
-def test_training_and_gradients_are_the_same_bits(name: str) -> None:
+@pytest.mark.parametrize("name", ["plain", "topk", "2:4", "GaussianNoise"])
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=CUDA)])
+def test_training_and_gradients_are_the_same_bits(name: str, device: str) -> None:
+    """On a CPU a capture is simulated, and cannot hold what looks at values."""
     torch.use_deterministic_algorithms(True)
-    model = plain() if name == "plain" else network(name, "injected")
+    model, where = plain() if name == "plain" else network(name, "injected"), torch.device(device)
+    looks = mock.patch.object(ranking, "may_look", return_value=False)
     try:
-        expected = trained(copy.deepcopy(model), captured=False)
-        for ours, theirs in zip(trained(model, captured=True), expected, strict=True):
+        with simulated() if device == "cpu" else nullcontext(), looks:
+            expected = trained(copy.deepcopy(model), captured=False, device=where)
+            found = trained(model, captured=True, device=where)
+        for ours, theirs in zip(found, expected, strict=True):
             assert torch.equal(ours, theirs)
     finally:
         torch.use_deterministic_algorithms(False)
@@ -87,6 +106,29 @@ def test_every_path_is_captured(name: str, path: LayerPath) -> None:
     assert torch.equal(found, expected)
 
 
+@pytest.mark.parametrize("case", [pytest.param(name, marks=CUDA) for name in ("hook", "waits")])
+def test_what_is_hooked_later_or_waits_is_not_captured(case: str) -> None:
+    class Waiting(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * float(x.sum() > 0)
+
+    Waiting.__module__ = "nenni.networks.waiting"
+    model = plain().cuda().eval()
+    if case == "waits":
+        model.append(Waiting())
+    seen: list[int] = []
+    images = IMAGES.to("cuda")
+    expected = model(images)
+    with warnings.catch_warnings(record=True) as caught, replayed(model, images.device):
+        if case == "hook":
+            model.get_submodule("0").register_forward_hook(lambda *_: seen.append(1))
+        for _ in range(4):
+            assert torch.equal(model(images), expected)
+    assert len(seen) == (4 if case == "hook" else 0)
+    assert any("no longer captured" in str(w.message) for w in caught) == (case == "waits")
+    assert torch.rand(3, device="cuda").shape == (3,)
+
+
 def test_nothing_changes_on_a_cpu_or_for_modules_of_others() -> None:
     class Counting(nn.Module):
         calls = 0
@@ -95,10 +137,10 @@ def test_nothing_changes_on_a_cpu_or_for_modules_of_others() -> None:
             self.calls += 1
             return x
 
-    hooked = nn.Linear(2, 2)
-    hooked.register_forward_hook(lambda *_: None)
+    patched, gpu = nn.Linear(2, 2), torch.device("cuda")
+    patched.forward = lambda x: x  # type: ignore[method-assign, assignment]
     for model, device in (
-        (plain(), CPU), (Counting(), torch.device("cuda")), (hooked, torch.device("cuda")),
+        (plain(), CPU), (Counting(), gpu), (patched, gpu), (nn.Sequential(RandomErasing()), gpu),
     ):  # fmt: skip
         with replayed(model, device):
             assert model._compiled_call_impl is None

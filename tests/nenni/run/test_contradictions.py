@@ -18,6 +18,7 @@ from nenni.run.config_file import load_claims, load_config
         ("seeds: [0, 1]", "seeds: [0, 0]", "seeds: 0 is given 2 times"),
         ("run: mnist5k", "run: reference", "run: the name 'reference' is reserved for the committed results"),
         ("attack: pgd_7, eps: 76.5", "attack: pgd_7, eps: 0", "recipes.pgd_at.eps: should be above 0 where the recipe has an attack"),
+        ("pgd_7: {name: pgd, steps: 7}", "pgd_7: {name: pgd, steps: 7, compile: true}", "recipes.pgd_at.attack: 'pgd_7' has compile: true, which a recipe says for all its passes"),
         ("attack: pgd_7, eps: 76.5", "attack: soft_mask, eps: 76.5", "recipes.pgd_at.attack: is an attack on injected networks, and bases are trained before injection"),
         ("standard: [none, topk_50]", "standard: [none, topk_60]", "experiments.standard: unknown name 'topk_60'; defined are: none, none_ft, topk_50, topk_25, nm_2_4, alloc_50, random_50, inverted_50"),
         ("standard: [none, topk_50]", "standard: [none, none]", "experiments.standard: none is given 2 times"),
