@@ -44,7 +44,13 @@ def digits(tmp_path: Path) -> Path:
     return tmp_path / "digits.npz"
 
 
-@pytest.mark.parametrize("which", ["experiments/at/topk/seed0/finetuned", "bases/at/seed0/weights"])
+@pytest.mark.parametrize(
+    "which",
+    [
+        "experiments/at/topk/seed0/finetuned",
+        pytest.param("bases/at/seed0/weights", marks=pytest.mark.slow),
+    ],
+)
 def test_commands_read_a_file_of_the_workflow(
     which: str, finished: Project, digits: Path, tmp_path: Path
 ) -> None:

@@ -130,6 +130,7 @@ def targets() -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_from_the_config_to_the_figure(project: Project) -> None:
     done = project.run("snakemake", "--cores", "2", *targets())
     assert done.returncode == 0, done.stdout + done.stderr

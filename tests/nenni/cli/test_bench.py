@@ -12,6 +12,7 @@ from nenni.core.io import read_tensors, write_tensors
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.slow
 def test_times_a_network_of_ones_own(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -92,6 +92,7 @@ def test_rounding_without_straight_through_gradient(
     assert len(failed) > 2
 
 
+@pytest.mark.slow
 def test_large_logits(trained: nn.Module, held_out: Digits) -> None:
     """Cross entropy of logits times 100 has no gradient; the margin has."""
     masked = Scaled(trained, 100.0)

@@ -183,6 +183,7 @@ def test_a_network_that_is_never_right_has_nothing_to_attack(
         assert (found.examples["forwards"] == 0).all()
 
 
+@pytest.mark.slow
 def test_networks_that_chance_alone_masks_are_evaluated_and_diagnosed(
     trained: nn.Module, held_out: Digits
 ) -> None:

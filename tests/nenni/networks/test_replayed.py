@@ -15,6 +15,7 @@ from torchvision.transforms import RandomErasing
 
 from nenni.core.seeding import seeded
 from nenni.method import ranking
+from nenni.method.injection import set_path
 from nenni.method.noisy_layer import LayerPath
 from nenni.networks.replayed import _Replayed, replayed
 
@@ -152,3 +153,27 @@ def test_what_was_called_before_is_called_afterwards() -> None:
         assert isinstance(model._compiled_call_impl, _Replayed)
         assert torch.equal(model(x), F.linear(x, model.weight, model.bias))
     assert model._compiled_call_impl is None
+
+
+def test_modes_paths_and_layouts_are_kinds_of_their_own() -> None:
+    model, images = network("topk", "injected"), IMAGES
+    found: dict[str, list[Tensor]] = {"eager": [], "replayed": []}
+
+    def passes(into: list[Tensor]) -> None:
+        for _ in range(4):
+            for path in ("injected", "exact"):
+                set_path(model, path)
+                into.append(model(images))
+            into.append(model(images.to(memory_format=torch.channels_last)))
+            into.append(model.train()(images))
+            model.eval()
+
+    with simulated(), torch.no_grad(), mock.patch.object(ranking, "may_look", return_value=False):
+        state = copy.deepcopy(model.state_dict())
+        passes(found["eager"])
+        model.load_state_dict(state)
+        with replayed(model, torch.device("cuda")):
+            passes(found["replayed"])
+            assert len(model._compiled_call_impl.captured) == 4  # type: ignore[attr-defined]
+    for ours, theirs in zip(found["replayed"], found["eager"], strict=True):
+        assert torch.equal(ours, theirs)

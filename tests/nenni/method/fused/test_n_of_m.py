@@ -19,6 +19,7 @@ def test_the_operator_is_its_formula(device: str, kind: str, dtype: torch.dtype)
                 assert torch.equal(found, by_counting(each, n, m)), (shape, n, m)
 
 
+@pytest.mark.slow
 def test_the_kernel_interpreted_is_the_formula() -> None:
     interpreted(
         """

@@ -35,6 +35,7 @@ def test_rows_of_a_transposed_score_and_no_rows() -> None:
     assert torch.ops.nenni.top_k(torch.zeros(0, 5), 2).shape == (0, 5)
 
 
+@pytest.mark.slow
 def test_the_kernel_interpreted_holds_the_count_and_takes_the_first_or_last_of_equals() -> None:
     interpreted(
         """
