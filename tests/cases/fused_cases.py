@@ -7,22 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from gpu import NEEDS_GPU
 from torch import Tensor
 
 from nenni.method.fused.operators import has_triton
 
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda",
-        marks=[
-            pytest.mark.gpu,
-            pytest.mark.skipif(
-                not torch.cuda.is_available(), reason="needs a GPU, and torch finds none"
-            ),
-        ],
-    ),
-]
+DEVICES = ["cpu", pytest.param("cuda", marks=NEEDS_GPU)]
 KINDS = ("normal", "ties", "constant", "infinite", "nan", "all nan")
 
 

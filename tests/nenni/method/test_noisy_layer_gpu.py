@@ -5,15 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from gpu import NEEDS_GPU
 from noisy_cases import CASES, IMAGES, network, values_and_gradients
 
 from nenni.method.noisy_layer import LayerPath
 from nenni.method.ranking import top_k
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU, and torch finds none"),
-]
+pytestmark = NEEDS_GPU
 DRAWN = ("random", "Resample", "GaussianNoise", "UniformNoise")
 """Devices draw otherwise."""
 

@@ -8,6 +8,7 @@ from unittest import mock
 import pytest
 import torch
 import torch.nn.functional as F
+from gpu import NEEDS_GPU
 from noisy_cases import CASES, IMAGES, network
 from simulated_graphs import simulated
 from torch import Tensor, nn
@@ -19,10 +20,6 @@ from nenni.method.injection import set_path
 from nenni.method.noisy_layer import LayerPath
 from nenni.networks.replayed import _Replayed, replayed
 
-CUDA = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU, and torch finds none"),
-]
 CPU = torch.device("cpu")
 
 
@@ -77,7 +74,7 @@ def trained(model: nn.Module, captured: bool, device: torch.device) -> list[Tens
 
 
 @pytest.mark.parametrize("name", ["plain", "topk", "2:4", "GaussianNoise"])
-@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=CUDA)])
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=NEEDS_GPU)])
 def test_training_and_gradients_are_the_same_bits(name: str, device: str) -> None:
     """On a CPU a capture is simulated, and cannot hold what looks at values."""
     torch.use_deterministic_algorithms(True)
@@ -93,7 +90,9 @@ def test_training_and_gradients_are_the_same_bits(name: str, device: str) -> Non
         torch.use_deterministic_algorithms(False)
 
 
-@pytest.mark.parametrize(("name", "path"), [pytest.param(*case, marks=CUDA) for case in CASES[::3]])
+@pytest.mark.parametrize(
+    ("name", "path"), [pytest.param(*case, marks=NEEDS_GPU) for case in CASES[::3]]
+)
 def test_every_path_is_captured(name: str, path: LayerPath) -> None:
     model, images = network(name, path).to("cuda"), IMAGES.to("cuda")
     with seeded(5), torch.no_grad():
@@ -107,7 +106,9 @@ def test_every_path_is_captured(name: str, path: LayerPath) -> None:
     assert torch.equal(found, expected)
 
 
-@pytest.mark.parametrize("case", [pytest.param(name, marks=CUDA) for name in ("hook", "waits")])
+@pytest.mark.parametrize(
+    "case", [pytest.param(name, marks=NEEDS_GPU) for name in ("hook", "waits")]
+)
 def test_what_is_hooked_later_or_waits_is_not_captured(case: str) -> None:
     class Waiting(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
