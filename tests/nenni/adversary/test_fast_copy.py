@@ -44,6 +44,43 @@ def test_no_prediction_changes(build: object, left: int) -> None:
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
+class AtKink(nn.Module):
+    """Has an image at a ReLU's zero, where a rounding decides the gradient."""
+
+    def __init__(self, kink: Tensor) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(1, 1, 3, bias=False), nn.BatchNorm2d(1)
+        self.last = nn.Linear(36, 3)
+        with_statistics(self)
+        with torch.no_grad():
+            self.last.weight[:, 7] = 5
+            self.register_buffer(
+                "at", self.norm(self.conv(kink)).flatten()[7].nextafter(kink.max())
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        z = self.norm(self.conv(x)).flatten(1)
+        return self.last(z + (z - self.at).relu())
+
+
+def test_a_gradient_that_jumps_at_one_image_is_no_other_function(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(0)
+    images = torch.rand(2, 1, 8, 8)
+    model, copy = AtKink(images[:1]), fast_copy._copy
+
+    def rounded_otherwise(model: nn.Module, example_input: Tensor) -> nn.Module:
+        quick = copy(model, example_input)
+        quick.at -= 1e-6
+        return quick
+
+    monkeypatch.setattr(fast_copy, "_copy", rounded_otherwise)
+    slopes = [fast_copy._look(m, images)[1] for m in (model, rounded_otherwise(model, images))]
+    assert not torch.allclose(*slopes, rtol=0.1)
+    assert faster(model, images)[1] == ""
+
+
 def test_a_convolution_that_is_used_twice_is_not_folded() -> None:
     class Forked(nn.Module):
         def __init__(self) -> None:
