@@ -106,7 +106,14 @@ def main() -> None:
     """Parse the command line and measure."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
-    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
+    parser.add_argument(
+        "--settings",
+        nargs="+",
+        choices=SETTINGS,
+        default=list(SETTINGS),
+        metavar="SETTING",
+        help="such as '2:4, sparse' (all)",
+    )
     parser.add_argument("--batch", type=int, help="images at once (512 small, 16 at 32 x 32)")
     parser.add_argument("--seconds", type=float, default=4, help="at least, of a pair of steps")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
