@@ -80,6 +80,10 @@ LARGEST_RADIUS = 255
 Radius = Annotated[float, Field(ge=0, le=LARGEST_RADIUS)]
 """Radius of a ball. In Python in units of the [0, 1] input, whatever the norm; in a config L-inf
 radii are in 1/255 and L2 radii in units of the input (:mod:`nenni.core.radius`)."""
+Inputs = Literal["injected", "exact"]
+"""Of a layer: those that it gets behind the injected layers before it, or in the exact network."""
+BatchNorms = Literal["kept", "measured"]
+"""Statistics of batch norms: the exact network's, or those of what they get in the injected one."""
 Norm = Literal["linf", "l2"]
 """What bounds a perturbation: its largest component, or its Euclidean length."""
 LInf = Literal["linf"]

@@ -7,11 +7,12 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from nenni.core.types import Inputs
 from nenni.data.batches import Data, check_repeatable, image_batches
 from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.method.ranking import largest
-from nenni.method.visit import visit_exact
+from nenni.method.visit import VISITS, visit_injected
 from nenni.networks.copying import uncompiled
 
 _BATCH = 128
@@ -20,8 +21,12 @@ _BINS, _REACH = 81, 2.0
 
 
 @torch.no_grad()
-def report(model: nn.Module, data: Data, *, batch_size: int = _BATCH) -> pd.DataFrame:
+def report(
+    model: nn.Module, data: Data, *, inputs: Inputs = "injected", batch_size: int = _BATCH
+) -> pd.DataFrame:
     """How well each layer's approximation does, on given images.
+
+    z~ is compared with the z that the layer itself gives for the same input.
 
     Parameters
     ----------
@@ -29,6 +34,8 @@ def report(model: nn.Module, data: Data, *, batch_size: int = _BATCH) -> pd.Data
         Injected and fitted.
     data : tensors, loader or data set
         Images, see :data:`nenni.data.batches.Data`; labels may be there and are not used.
+    inputs : "injected" or "exact"
+        Of a layer: those that it gets behind the other injected layers, or in the exact network.
     batch_size : int
         Images per batch; a loader has its own.
 
@@ -37,14 +44,18 @@ def report(model: nn.Module, data: Data, *, batch_size: int = _BATCH) -> pd.Data
     DataFrame
         One row per injected layer: ``relative_error`` = rms(z~ - z) / rms(z); ``fraction`` of
         neurons that the mask really selects; ``recall``, the share of the truly largest neurons
-        (by the exact z, as many as selected) that are selected; ``neurons`` per sample and
-        ``error_bias``, the mean of z~ - z over rms(z). Of a pool of approximations the mean.
+        (by z, as many as selected) that are selected; ``neurons`` per sample; ``error_bias``, the
+        mean of z~ - z over rms(z); and ``drift``, how far z itself is from that of the exact
+        network, rms of the difference over rms: 0 with exact inputs. Of a pool of approximations
+        the mean.
     """
     model = uncompiled(model)
     sums: dict[str, Tensor] = {}
     neurons: dict[str, int] = {}
 
-    def visit(name: str, layer: NoisyLayer, x: Tensor, z: Tensor) -> None:
+    def visit(name: str, layer: NoisyLayer, x: Tensor, exact: Tensor) -> None:
+        z = layer.exact(x)
+        moved = _wide(z) - _wide(exact)
         for i in range(layer.pool):
             z_tilde = layer.approximate(x, i)
             mask = layer.mask(z if layer.choices.selection.judges_exact else z_tilde)
@@ -53,18 +64,19 @@ def report(model: nn.Module, data: Data, *, batch_size: int = _BATCH) -> pd.Data
             whole, error = _wide(z), _wide(z_tilde) - _wide(z)
             values = [error.square().sum(), whole.square().sum(), error.sum()]
             values += [mask.sum(), (mask & truth).sum(), truth.sum()]
+            values += [moved.square().sum(), _wide(exact).square().sum()]
             total = z.new_tensor(z.numel(), dtype=torch.float64)
             parts = torch.stack([*(v.double() for v in values), total])
             sums[name] = sums.get(name, torch.zeros_like(parts)) + parts
         neurons[name] = z[0].numel()
 
-    visit_exact(model, image_batches(data, batch_size, model), visit)
+    VISITS[inputs](model, image_batches(data, batch_size, model), visit)
     return pd.DataFrame([_row(name, neurons[name], *sums[name].tolist()) for name in sums])
 
 
 def _row(
     name: str, neurons: int, squared_error: float, squared: float, error: float, selected: float,
-    hit: float, wanted: float, total: float,
+    hit: float, wanted: float, moved: float, in_exact: float, total: float,
 ) -> dict[str, Any]:  # fmt: skip
     return {
         "layer": name,
@@ -73,6 +85,7 @@ def _row(
         "error_bias": error / total / (squared / total) ** 0.5 if squared else float("nan"),
         "fraction": selected / total,
         "recall": hit / wanted if wanted else float("nan"),
+        "drift": (moved / in_exact) ** 0.5 if in_exact else float("nan"),
     }
 
 
@@ -97,14 +110,16 @@ def error_histogram(model: nn.Module, data: Data) -> pd.DataFrame:
             sizes.append(len(batch))
             yield batch
 
-    def add_squares(name: str, _: NoisyLayer, __: Tensor, z: Tensor) -> None:
+    def add_squares(name: str, layer: NoisyLayer, x: Tensor, _: Tensor) -> None:
+        z = layer.exact(x)
         squared[name] += float(_wide(z).square().sum()) / z[0].numel()
 
-    visit_exact(model, counted(), add_squares)
+    visit_injected(model, counted(), add_squares)
     edges = torch.linspace(-_REACH, _REACH, _BINS + 1)
     counts = {name: torch.zeros(2, _BINS) for name in squared}
 
-    def count(name: str, layer: NoisyLayer, x: Tensor, z: Tensor) -> None:
+    def count(name: str, layer: NoisyLayer, x: Tensor, _: Tensor) -> None:
+        z = layer.exact(x)
         for i in range(layer.pool):
             z_tilde = layer.approximate(x, i)
             error = (_wide(z_tilde) - _wide(z)) / (squared[name] / sum(sizes)) ** 0.5
@@ -113,7 +128,7 @@ def error_histogram(model: nn.Module, data: Data) -> pd.DataFrame:
             for row, values in enumerate((error, error[~mask])):
                 counts[name][row] += torch.histogram(values.flatten().cpu(), edges).hist
 
-    visit_exact(model, image_batches(data, _BATCH, model), count)
+    visit_injected(model, image_batches(data, _BATCH, model), count)
     centres = ((edges[1:] + edges[:-1]) / 2).tolist()
     frames = []
     for name, histograms in counts.items():

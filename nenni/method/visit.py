@@ -1,10 +1,14 @@
-"""What every injected layer sees and gives in the exact network, batch by batch."""
+"""What every injected layer sees, and gives in the exact network, batch by batch."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from nenni.core.seeding import seeded
+from nenni.data.batches import Data, image_batches, reordered
 from nenni.method.injection import noisy_layers, on_path
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.networks.asking import answer
@@ -12,7 +16,27 @@ from nenni.networks.hooks import hooked
 from nenni.networks.modes import evaluating
 
 Visit = Callable[[str, NoisyLayer, Tensor, Tensor], None]
-"""Takes a layer's name, the layer, its input x and its exact output z."""
+"""Takes a layer's name, the layer, its input x and the z of the exact network."""
+Batch = Callable[[Visit], None]
+"""Lets layers be visited with what they see of one batch of images."""
+
+
+class Seen(Protocol):
+    """Layers that are worked on together, and what they see."""
+
+    layers: dict[str, NoisyLayer]
+
+    def images(self) -> int:
+        """How many there are."""
+
+    def batches(self, order: Tensor | None = None) -> Iterator[Batch]:
+        """What they see of each batch, of the images in their order or in another."""
+
+
+def visit_all(seen: Seen, visit: Visit) -> None:
+    """Visit the layers with all that they see."""
+    for batch in seen.batches():
+        batch(visit)
 
 
 @torch.no_grad()
@@ -29,3 +53,48 @@ def visit_exact(noisy: nn.Module, batches: Iterable[Tensor], visit: Visit) -> No
     with hooked(handles), on_path(noisy, "exact"), evaluating(noisy):
         for batch in batches:
             answer(noisy, batch)
+
+
+@torch.no_grad()
+def visit_injected(noisy: nn.Module, batches: Iterable[Tensor], visit: Visit) -> None:
+    """Call `visit` at each call of an injected layer with its x in the injected network.
+
+    A pass holds each batch twice: the first half goes through the exact network, the second through
+    the injected one. The z is that of the first half; what the layer gives to the second is
+    computed after the visit, which may change it.
+    """
+
+    def hook_for(name: str) -> Callable[[NoisyLayer, tuple[Tensor, ...], Tensor], Tensor]:
+        def reached(layer: NoisyLayer, inputs: tuple[Tensor, ...], both: Tensor) -> Tensor:
+            z, x = both.chunk(2)[0], inputs[0].chunk(2)[1]
+            visit(name, layer, x, z)
+            with on_path(layer, "injected"):
+                return torch.cat([z, layer.forward(x)])
+
+        return reached
+
+    handles = [layer.register_forward_hook(hook_for(name)) for name, layer in noisy_layers(noisy)]
+    with hooked(handles), on_path(noisy, "exact"), evaluating(noisy), seeded("visit"):
+        for batch in batches:
+            answer(noisy, torch.cat([batch, batch]))
+
+
+VISITS = {"exact": visit_exact, "injected": visit_injected}
+
+
+class SeenInExact:
+    """All layers, with their inputs in the exact network."""
+
+    def __init__(self, noisy: nn.Module, data: Data, batch_size: int) -> None:
+        self.layers = dict(noisy_layers(noisy))
+        self._noisy, self._data, self._batch_size = noisy, data, batch_size
+
+    def images(self) -> int:
+        """How many there are, from a look at all of them."""
+        return sum(len(x) for x in image_batches(self._data, self._batch_size, self._noisy))
+
+    def batches(self, order: Tensor | None = None) -> Iterator[Batch]:
+        """What they see of each batch."""
+        data = self._data if order is None else reordered(self._data, order)
+        for batch in image_batches(data, self._batch_size, self._noisy):
+            yield partial(visit_exact, self._noisy, [batch])

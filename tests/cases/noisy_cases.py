@@ -8,10 +8,11 @@ from torch import Tensor, nn
 
 import nenni
 from nenni.core.seeding import seeded
-from nenni.method.fit import calibrate_scales
+from nenni.method.fitting.scales import calibrate_scales
 from nenni.method.injection import inject, noisy_layers, set_path
 from nenni.method.noisy_layer import LayerPath
 from nenni.method.spec import InjectionSpec
+from nenni.method.visit import SeenInExact
 
 TOP, TAPS = nenni.TopK(0.5), nenni.TapShared(1 / 4)
 SPECS = {
@@ -64,7 +65,7 @@ def network(name: str, path: LayerPath, *, fine: bool = False) -> nn.Module:
             nn.Conv2d(16, 8, 3, padding=1, stride=2), nn.ReLU(), nn.Flatten(), nn.Linear(1152, 10),
         ).double().eval()  # fmt: skip
         noisy = inject(plain, spec, IMAGES[:1])
-        calibrate_scales(noisy, IMAGES)
+        calibrate_scales(SeenInExact(noisy, IMAGES, len(IMAGES)))
         for _, layer in noisy_layers(noisy):
             nn.init.normal_(layer.W_tilde, std=0.1)
             nn.init.normal_(layer.b_tilde, std=0.1)

@@ -25,9 +25,10 @@ from nenni.adversary.attacks.pgd import pgd
 from nenni.core import runtime
 from nenni.core.checkpoint import Checkpoint
 from nenni.data.split import Images, InMemory
-from nenni.method.fit import calibrate_scales
+from nenni.method.fitting.scales import calibrate_scales
 from nenni.method.injection import inject
 from nenni.method.spec import InjectionSpec
+from nenni.method.visit import SeenInExact
 from nenni.networks.models.resnet18 import resnet18
 from nenni.networks.replayed import replayed
 from nenni.training import train as training
@@ -103,7 +104,7 @@ def _network(name: str, width: int) -> nn.Module:
         return model
     images = torch.rand(16, 3, 32, 32)
     noisy = inject(model, InjectionSpec(selection, nenni.TapShared(1 / 8)), images[:1])
-    calibrate_scales(noisy, images)
+    calibrate_scales(SeenInExact(noisy, images, len(images)))
     return noisy
 
 

@@ -11,7 +11,7 @@ import argparse
 import copy
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -23,9 +23,13 @@ import nenni
 from nenni.core import runtime
 from nenni.core.errors import UserError
 from nenni.core.io import write_csv
-from nenni.method.fit import adam, calibrate_scales, descend, solve_ridge
-from nenni.method.injection import inject, noisy_layers
+from nenni.method.fitting.descent import adam, descend
+from nenni.method.fitting.least_squares import solve_ridge, sums_of
+from nenni.method.fitting.scales import calibrate_scales
+from nenni.method.injection import inject
+from nenni.method.noisy_layer import NoisyLayer
 from nenni.method.report import report
+from nenni.method.visit import SeenInExact
 
 IMAGES, BATCH, EPOCHS = 1000, 125, 4
 Optimiser = Callable[
@@ -63,17 +67,20 @@ def main() -> None:
 
 def compare(noisy: nn.Module, images: Tensor) -> list[dict[str, object]]:
     """Rows of one setting: method, its rate, images, epochs, seconds and held-out error."""
-    calibrate_scales(noisy, images[:BATCH])
+    calibrate_scales(SeenInExact(noisy, images[:BATCH], BATCH))
     training, held_out = images[:IMAGES], images[-500:]
 
     def error(fitted: nn.Module) -> float:
-        return float(report(fitted, held_out, batch_size=BATCH)["relative_error"].mean())
+        return float(
+            report(fitted, held_out, inputs="exact", batch_size=BATCH)["relative_error"].mean()
+        )
 
     rows: list[dict[str, object]] = []
     for count in (125, 250, 500, 1000, 2000):
         solved = copy.deepcopy(noisy)
         started = time.thread_time()
-        solve_ridge(solved, images[:count].split(BATCH), 1e-4)
+        seen = SeenInExact(solved, images[:count], BATCH)
+        solve_ridge(seen, sums_of(seen), 1e-4)
         seconds = time.thread_time() - started
         rows.append(_row("ridge", 0, count, 1, seconds, error(solved)))
         if count == IMAGES:
@@ -98,13 +105,14 @@ def _descend(
 ) -> list[dict[str, object]]:
     """One row per epoch; the rate falls along a cosine over all of them."""
     noisy = copy.deepcopy(start)
-    optimiser, schedule = make(noisy, lr, EPOCHS * len(images) // BATCH)
+    seen = SeenInExact(noisy, images, BATCH)
+    optimiser, schedule = make(seen.layers.values(), lr, EPOCHS * len(images) // BATCH)
     draws = torch.Generator().manual_seed(0)
     rows = []
     for epoch in range(1, EPOCHS + 1):
         order = torch.randperm(len(images), generator=draws)
         started = time.thread_time()
-        descend(noisy, images[order].split(BATCH), optimiser, schedule)
+        descend(seen.batches(order), optimiser, schedule)
         spent += time.thread_time() - started
         if epoch in (1, 2, 4):
             rows.append(_row(method, lr, len(images), epoch, spent, error(noisy)))
@@ -112,9 +120,9 @@ def _descend(
 
 
 def _sgd(
-    noisy: nn.Module, lr: float, steps: int
+    layers: Iterable[NoisyLayer], lr: float, steps: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    parameters = [p for _, layer in noisy_layers(noisy) for p in (layer.W_tilde, layer.b_tilde)]
+    parameters = [p for layer in layers for p in (layer.W_tilde, layer.b_tilde)]
     optimiser = torch.optim.SGD(parameters, lr, momentum=0.9)
     return optimiser, torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
 

@@ -48,10 +48,11 @@ from nenni.core import runtime
 from nenni.core.io import write_csv
 from nenni.cost.describe import describe
 from nenni.method import noisy_layer
-from nenni.method.fit import calibrate_scales
+from nenni.method.fitting.scales import calibrate_scales
 from nenni.method.injection import inject, noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.method.spec import InjectionSpec
+from nenni.method.visit import SeenInExact
 from nenni.networks.compiled import compiled
 from nenni.networks.models.resnet18 import resnet18
 from nenni.networks.models.small_cnn import small_cnn
@@ -190,7 +191,7 @@ def networks(
     images, labels = torch.rand(batch, *shape), torch.randint(10, (batch,))
     model = build(shape, 10).eval()
     noisy = inject(model, SETTINGS[setting], images[:1])
-    calibrate_scales(noisy, images[:16])
+    calibrate_scales(SeenInExact(noisy, images[:16], 16))
     for _, layer in noisy_layers(noisy):
         nn.init.normal_(layer.W_tilde, std=0.05)
         nn.init.normal_(layer.b_tilde)

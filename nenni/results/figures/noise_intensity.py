@@ -20,10 +20,7 @@ def noise_intensity(sweep: pd.DataFrame, *, width: Inches = 7.2, height: Inches 
     width, height : float
         Inches, of the figure and of a panel.
     """
-    labels = {
-        ratio: f"{ratio:g} (error {rows['relative_error'].iloc[0]:.2f})"
-        for ratio, rows in sweep.groupby("ratio")
-    }
+    labels = {ratio: f"{ratio:g}" for ratio in sweep["ratio"].unique()}
     styles = look(list(labels.values()))
     figure, axes = grid(2, width, height, columns=2)
     radius = shown(sweep["eps"].iloc[0], sweep["norm"].iloc[0])

@@ -10,7 +10,7 @@ from nenni.core import runtime
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.io import write_csv, write_json
 from nenni.data.data_file import load_data
-from nenni.method.fit import approximation_parameters
+from nenni.method.fitting.descent import approximation_parameters
 from nenni.method.network_file import load, save
 from nenni.run.job import Job
 from nenni.training.processes import joined, rank

@@ -12,7 +12,6 @@ from nenni.core.seeding import seeded
 from nenni.data.data_file import load_data
 from nenni.data.split import first
 from nenni.method.allocation_search import mean_loss, spend
-from nenni.method.fit import set_thresholds
 from nenni.method.network_file import load, save
 from nenni.method.report import error_histogram, report
 from nenni.run.injected import injected
@@ -31,8 +30,8 @@ def run(job: Job) -> str:
     compared = ""
     if c["allocate"]:
         uniform = mean_loss(noisy, *held_out)
-        _allocate(job, noisy, images, labels)
-        set_thresholds(noisy, images.split(c["fit"]["batch_size"]))
+        fractions = _allocated(job, noisy, images, labels)
+        noisy = injected(base, c["injection"], images, c["fit"], c["seed"], fractions=fractions)
         compared = (
             f"; validation loss {mean_loss(noisy, *held_out):.4f}, with one fraction for all "
             f"layers {uniform:.4f}"
@@ -50,10 +49,13 @@ def run(job: Job) -> str:
     )
 
 
-def _allocate(job: Job, noisy: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> None:
-    """Spend the budget of exact multiply-accumulates over the layers, in place."""
+def _allocated(
+    job: Job, noisy: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor
+) -> dict[str, float]:
+    """Fractions of the layers that spend the budget of exact multiply-accumulates."""
     macs = read_csv(job.input("distribution")).set_index("layer")["macs"].to_dict()
     budget = job.config["injection"]["selection"]["fraction"]
     table = spend(noisy, images, labels, macs, budget, progress=job.progress)
     listed = ", ".join(f"{r.layer} {r.fraction:g}" for r in table.itertuples())
     job.progress(f"fractions: {listed}")
+    return dict(zip(table["layer"], table["fraction"], strict=True))

@@ -14,8 +14,6 @@ from nenni.data.data_file import load_data
 from nenni.data.split import first
 from nenni.evaluation.attack_images import attack_images
 from nenni.evaluation.scoring import robust
-from nenni.method.fit import set_thresholds
-from nenni.method.injection import noisy_layers, set_fractions
 from nenni.method.network_file import load
 from nenni.method.report import report
 from nenni.run.injected import injected
@@ -35,12 +33,10 @@ def run(job: Job) -> str:
     rows = []
     for ratio in sweep["ratios"]:
         injection = c["injection"] | {"projection": c["injection"]["projection"] | {"ratio": ratio}}
-        noisy = injected(base, injection, training, c["fit"], c["seed"])
-        with seeded(c["seed"], "report"):
-            error = report(noisy, images)["relative_error"].mean()
         for fraction in sweep["fractions"]:
-            set_fractions(noisy, {name: fraction for name, _ in noisy_layers(noisy)})
-            set_thresholds(noisy, training.split(c["fit"]["batch_size"]))
+            noisy = injected(base, injection, training, c["fit"], c["seed"], fractions=fraction)
+            with seeded(c["seed"], "report"):
+                error = report(noisy, images)["relative_error"].mean()
             examples, _ = attack_images(
                 noisy,
                 images,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nenni.method.fit import covariance, fit, ridge_solution, upper_quantile
+from nenni.method.fit import fit
 from nenni.method.injection import inject, noisy_layers, set_path
 from nenni.method.projection.sparse import Sparse
 from nenni.method.projection.tap_shared import TapShared
@@ -77,28 +77,3 @@ def test_fit_changes_nothing_else(noisy: nn.Module, digits: tuple[Tensor, Tensor
     assert all(layer.path == "injected" for _, layer in noisy_layers(noisy))
     set_path(noisy.eval(), "exact")
     assert torch.equal(noisy(digits[0][:20]), before)
-
-
-def test_covariances_from_summed_products() -> None:
-    x = torch.randn(50, 4, generator=draws(), dtype=torch.float64) + 3
-    rows = torch.cat([x, torch.ones(50, 1, dtype=torch.float64)], 1)
-    torch.testing.assert_close(covariance(rows.T @ rows), x.T.cov(correction=0))
-
-
-def test_the_ridge_solution_has_no_gradient() -> None:
-    """Of the squared error and the penalty on W~ alone, in units of the features' mean square."""
-    f = torch.randn(60, 5, generator=draws(), dtype=torch.float64) * 4 + 1
-    z = torch.randn(60, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    rows = torch.cat([f, torch.ones(60, 1, dtype=torch.float64)], 1)
-    W_tilde, b_tilde = ridge_solution(rows.T @ rows, rows.T @ z, 0.1)
-    W_tilde, b_tilde = W_tilde.clone().requires_grad_(), b_tilde.clone().requires_grad_()
-    error = (f @ W_tilde.T + b_tilde - z).square().sum()
-    loss = error + 0.1 * f.square().sum(0).mean() * W_tilde.square().sum()
-    gradients = torch.autograd.grad(loss, [W_tilde, b_tilde])
-    assert all(g.abs().max() < 1e-5 * float(error.detach()) for g in gradients)
-
-
-@pytest.mark.parametrize("fraction", [0.0, 0.2, 0.5, 1.0])
-def test_a_fraction_lies_above_its_quantile(fraction: float) -> None:
-    sample = torch.randperm(10, generator=draws()).float()
-    assert (sample > upper_quantile(sample, fraction)).double().mean() == fraction

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 
+import pytest
 from torch import Tensor, nn
 
 from nenni.method.fit import fit
-from nenni.method.injection import inject
+from nenni.method.injection import inject, noisy_layers
 from nenni.method.report import error_histogram, report
 from nenni.method.selection.inverted import Inverted
 from nenni.method.selection.random import Random
 from nenni.method.selection.topk import TopK
 from nenni.method.spec import InjectionSpec
+from nenni.networks.hooks import hooked
 
 MakeSpec = Callable[..., InjectionSpec]
 
@@ -20,8 +22,8 @@ def test_report_measures_error_fraction_and_recall(
 ) -> None:
     def table(selection: object) -> object:
         noisy = inject(trained, make_spec(selection=selection), digits[0][:1])
-        fit(noisy, digits[0][:400], epochs=0)
-        return report(noisy, digits[0][400:500])
+        fit(noisy, digits[0][:400], inputs="exact")
+        return report(noisy, digits[0][400:500], inputs="exact")
 
     topk, inverted, random = table(TopK(0.5)), table(Inverted(0.5)), table(Random(0.5))
     assert (topk["fraction"] == 0.5).all()
@@ -29,6 +31,40 @@ def test_report_measures_error_fraction_and_recall(
     assert (inverted["recall"] < 0.2).all()
     assert (random["recall"] - 0.5).abs().max() < 0.03
     assert (topk["relative_error"] == inverted["relative_error"]).all()
+    assert (topk["drift"] == 0).all()
+
+
+def test_the_report_of_a_network_as_it_runs(
+    trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor]
+) -> None:
+    """Each layer is compared with what it gives itself; the layers before it make z drift."""
+    noisy = inject(trained, make_spec(), digits[0][:1])
+    fit(noisy, digits[0][:400])
+    x = digits[0][400:450]
+    found = report(noisy, x, batch_size=20).set_index("layer")
+    inputs: dict[str, Tensor] = {}
+    handles = [
+        layer.register_forward_pre_hook(lambda m, x, name=name: inputs.update({name: x[0]}))
+        for name, layer in noisy_layers(noisy)
+    ]
+    with hooked(handles):
+        noisy(x)
+    exact = dict(trained.named_modules())
+    hidden: dict[str, Tensor] = {}
+    handles = [
+        exact[name].register_forward_hook(lambda m, x, z, name=name: hidden.update({name: z}))
+        for name in inputs
+    ]
+    with hooked(handles):
+        trained(x)
+    for name, layer in noisy_layers(noisy):
+        z = layer.exact(inputs[name])
+        error = (layer.approximate(inputs[name]) - z).norm() / z.norm()
+        assert found["relative_error"][name] == pytest.approx(float(error), rel=1e-2)
+        drift = (z - hidden[name]).norm() / hidden[name].norm()
+        assert found["drift"][name] == pytest.approx(float(drift), rel=1e-2, abs=1e-6)
+    assert found["drift"].iloc[0] == 0
+    assert (found["drift"].iloc[1:] > 0.01).all()
 
 
 def test_error_histogram_is_a_distribution(noisy: nn.Module, digits: tuple[Tensor, Tensor]) -> None:

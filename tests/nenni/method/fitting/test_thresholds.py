@@ -6,14 +6,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nenni.method import fit as fitting
 from nenni.method.fit import fit, set_thresholds
+from nenni.method.fitting import thresholds
+from nenni.method.fitting.thresholds import upper_quantile
 from nenni.method.injection import inject, noisy_layers, set_fractions
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.method.report import report
 from nenni.method.selection.threshold import Threshold
 from nenni.method.spec import InjectionSpec
-from nenni.method.visit import visit_exact
+from nenni.method.visit import visit_injected
 
 MakeSpec = Callable[..., InjectionSpec]
 
@@ -34,7 +35,7 @@ def test_thresholds_hold_the_fraction_on_the_images_of_the_fit(
     def visit(name: str, layer: NoisyLayer, x: Tensor, _: Tensor) -> None:
         scores[name].append(layer.score(layer.approximate(x)).flatten())
 
-    visit_exact(noisy, batches, visit)
+    visit_injected(noisy, batches, visit)
     found = report(noisy, batches).set_index("layer")["fraction"]
     for name, parts in scores.items():
         beyond, at_least = ((torch.cat(parts) > 0), (torch.cat(parts) >= 0))
@@ -61,7 +62,7 @@ def test_thresholds_are_read_from_all_parts_of_an_image(
     make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sample at regular steps may fall on one column alone, e.g. on the border."""
-    monkeypatch.setattr(fitting, "_SAMPLED_SCORES", 8 * 16)  # of 8 x 16 x 16: every 16th
+    monkeypatch.setattr(thresholds, "_SAMPLED_SCORES", 8 * 16)  # of 8 x 16 x 16: every 16th
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 2, 1))
@@ -78,7 +79,7 @@ def test_every_image_counts_the_same_for_a_threshold(
     make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A small last batch weighs no more than its images."""
-    monkeypatch.setattr(fitting, "_SAMPLED_SCORES", 64)
+    monkeypatch.setattr(thresholds, "_SAMPLED_SCORES", 64)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 2, 1))
@@ -88,3 +89,9 @@ def test_every_image_counts_the_same_for_a_threshold(
     noisy = inject(model, spec, x[:1])
     fit(noisy, x, batch_size=100)
     assert report(noisy, x)["fraction"].item() == pytest.approx(0.3, abs=0.03)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.2, 0.5, 1.0])
+def test_a_fraction_lies_above_its_quantile(fraction: float) -> None:
+    sample = torch.randperm(10, generator=torch.Generator().manual_seed(0)).float()
+    assert (sample > upper_quantile(sample, fraction)).double().mean() == fraction

@@ -1,0 +1,92 @@
+"""One layer after the other, each behind the injected ones before it."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from nenni.method.fitting.batch_norms import measure_statistics, measuring
+from nenni.method.injection import on_path
+from nenni.method.noisy_layer import NoisyLayer
+from nenni.method.visit import Batch, Seen, Visit, visit_exact, visit_injected
+from nenni.networks.hooks import hooked
+
+
+@torch.no_grad()
+def work_in_order(
+    noisy: nn.Module,
+    images: Tensor,
+    batch_size: int,
+    work: Callable[[Seen], None],
+    *,
+    measured: bool = False,
+) -> None:
+    """Work on one layer after the other, each when a pass reaches it.
+
+    A layer is shown its x behind the injected layers before it, and the exact network's z; only
+    then it gives z'. One that is called again is worked on again, with all its calls so far.
+
+    Parameters
+    ----------
+    noisy : Module
+        An injected network, whose layers `work` may change.
+    images : Tensor
+        (N, C, H, W). What the network holds for 2 N images has to fit into memory.
+    batch_size : int
+        Images per batch of what `work` is shown.
+    work : callable
+        Takes what one layer sees.
+    measured : bool
+        Whether batch norms take the statistics of what reaches them behind the injected layers.
+    """
+    left: Counter[str] = Counter()
+    visit_exact(noisy, [images[:1]], lambda name, *_: left.update([name]))
+    calls: dict[str, list[tuple[Tensor, Tensor]]] = {}
+
+    def visit(name: str, layer: NoisyLayer, x: Tensor, z: Tensor) -> None:
+        so_far = [*calls.pop(name, []), (x, z)]
+        left[name] -= 1
+        if left[name]:
+            calls[name] = so_far
+        work(SeenInInjected(name, layer, so_far, len(images), batch_size))
+        if measured and layer.choices.normalise and layer.batch_norm:
+            # Its scores go through these statistics, which are those of z'.
+            with on_path(layer, "injected"):
+                measure_statistics(layer.batch_norm[0], layer.forward(x))
+
+    with hooked(measuring(noisy) if measured else []):
+        visit_injected(noisy, [images], visit)
+
+
+class SeenInInjected:
+    """One layer, with its inputs behind the injected layers before it."""
+
+    def __init__(
+        self, name: str, layer: NoisyLayer, calls: list[tuple[Tensor, Tensor]], images: int,
+        batch_size: int,
+    ) -> None:  # fmt: skip
+        self.layers = {name: layer}
+        self._calls, self._images, self._batch_size = calls, images, batch_size
+
+    def images(self) -> int:
+        """How many there are."""
+        return self._images
+
+    def batches(self, order: Tensor | None = None) -> Iterator[Batch]:
+        """What it sees of each batch, at all its calls so far."""
+        order = torch.arange(self._images) if order is None else order
+        ((name, layer),) = self.layers.items()
+
+        def show(chosen: Tensor, visit: Visit) -> None:
+            for x, z in self._calls:
+                visit(name, layer, self._of(chosen, x), self._of(chosen, z))
+
+        for chosen in order.split(self._batch_size):
+            yield partial(show, chosen)
+
+    def _of(self, images: Tensor, x: Tensor) -> Tensor:
+        """The rows of some images; one image may have several, as windows of attention do."""
+        each: Tensor = x.unflatten(0, (self._images, -1))
+        return each[images.to(x.device)].flatten(0, 1)

@@ -1,0 +1,134 @@
+"""Batch norms that take the statistics of what reaches them in the injected network."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nenni.method.fit import fit
+from nenni.method.fitting.in_order import work_in_order
+from nenni.method.injection import inject, set_path
+from nenni.method.selection.topk import TopK
+from nenni.method.spec import InjectionSpec
+from nenni.method.visit import Seen, visit_all
+from nenni.networks.hooks import hooked
+from nenni.networks.models.resnet_cifar import resnet_cifar
+from nenni.networks.tracing import BatchNorm
+
+MakeSpec = Callable[..., InjectionSpec]
+
+
+@pytest.fixture(scope="module")
+def images() -> Tensor:
+    return torch.rand(64, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def resnet(images: Tensor) -> nn.Module:
+    model = resnet_cifar((3, 16, 16), 10, depth=8)
+    with torch.no_grad():
+        for _ in range(100):
+            model(images)
+    return model.eval()
+
+
+def statistics(noisy: nn.Module, x: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    """Mean and variance per channel of what reaches each batch norm, by name."""
+    found: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def look(name: str, x: Tensor) -> None:
+        variance, mean = torch.var_mean(x.double(), (0, 2, 3), correction=0)
+        found[name] = mean, variance
+
+    handles = [
+        m.register_forward_pre_hook(lambda _, x, n=n: look(n, x[0]))
+        for n, m in noisy.named_modules()
+        if isinstance(m, BatchNorm)
+    ]
+    with hooked(handles), torch.no_grad():
+        noisy(x)
+    return found
+
+
+@pytest.mark.parametrize("inputs", ["injected", "exact"])
+@pytest.mark.parametrize("normalise", [True, False])
+def test_measured_statistics_are_those_of_the_injected_network(
+    resnet: nn.Module, make_spec: MakeSpec, images: Tensor, inputs: str, normalise: bool
+) -> None:
+    """But for what the mask moves once more, where scores go through them."""
+    noisy = inject(resnet, make_spec(selection=TopK(0.3), normalise=normalise), images[:1])
+    fit(noisy, images, inputs=inputs, batch_norms="measured")
+    for name, (mean, variance) in statistics(noisy, images).items():
+        norm = noisy.get_submodule(name)
+        near = 0.3 if normalise else 1e-3
+        scale = variance.sqrt().mean()
+        assert (norm.running_mean - mean).abs().mean() < near * scale
+        assert (norm.running_var / variance - 1).abs().mean() < near
+
+
+def test_kept_statistics_are_the_exact_networks(
+    resnet: nn.Module, make_spec: MakeSpec, images: Tensor
+) -> None:
+    noisy = inject(resnet, make_spec(), images[:1])
+    fit(noisy, images)
+    set_path(noisy, "exact")
+    torch.testing.assert_close(noisy(images), resnet(images))
+
+
+def test_with_every_neuron_exact_nothing_moves(
+    resnet: nn.Module, make_spec: MakeSpec, images: Tensor
+) -> None:
+    noisy = inject(resnet, make_spec(selection=TopK(1.0)), images[:1])
+    fit(noisy, images, batch_norms="measured")
+    torch.testing.assert_close(noisy(images), resnet(images), rtol=1e-2, atol=1e-2)
+    for name, tensor in resnet.named_buffers():
+        torch.testing.assert_close(noisy.get_buffer(name), tensor, rtol=1e-2, atol=1e-2)
+
+
+def test_targets_are_the_exact_networks_whatever_is_measured_before(
+    resnet: nn.Module, make_spec: MakeSpec, images: Tensor
+) -> None:
+    """All layers are fitted to the same z, with and without measured statistics."""
+    targets: list[dict[str, Tensor]] = []
+    for measured in (True, False):
+        noisy = inject(resnet, make_spec(selection=TopK(0.0)), images[:1])
+        found: dict[str, Tensor] = {}
+
+        def work(seen: Seen, found: dict[str, Tensor] = found) -> None:
+            visit_all(seen, lambda name, _, __, z: found.update({name: z}))
+
+        work_in_order(noisy, images, len(images), work, measured=measured)
+        targets.append(found)
+    for name, z in targets[0].items():
+        torch.testing.assert_close(z, targets[1][name], rtol=1e-4, atol=1e-4)
+
+
+def test_it_is_the_network_that_is_measured_that_is_answered_with(
+    resnet: nn.Module, make_spec: MakeSpec, images: Tensor
+) -> None:
+    """The means of its activations are no longer off, where few neurons are exact."""
+
+    def shift(batch_norms: str) -> float:
+        noisy = inject(resnet, make_spec(selection=TopK(0.0)), images[:1])
+        fit(noisy, images, inputs="exact", batch_norms=batch_norms)
+        means = statistics(noisy, images)
+        moved = [
+            ((noisy.get_submodule(n).running_mean - mean) / variance.sqrt()).abs().mean()
+            for n, (mean, variance) in means.items()
+        ]
+        return float(torch.stack(moved).mean())
+
+    assert shift("measured") < 0.05 * shift("kept")
+
+
+def test_a_norm_without_statistics_is_left_alone(make_spec: MakeSpec, images: Tensor) -> None:
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8, track_running_stats=False), nn.ReLU(),
+        nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8, affine=False), nn.ReLU(), nn.Flatten(),
+        nn.Linear(8 * 12 * 12, 3),
+    ).eval()  # fmt: skip
+    noisy = inject(model, make_spec(min_inputs=20), images[:1])
+    fit(noisy, images, batch_norms="measured")
+    assert noisy[1].running_mean is None
+    assert not torch.equal(noisy[4].running_mean, model[4].running_mean)
