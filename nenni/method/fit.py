@@ -11,13 +11,15 @@ from torch import nn
 
 from nenni.core.types import BatchNorms, Count, Index, Inputs, NonNegative, Positive
 from nenni.data.batches import Data, check_repeatable, image_batches
+from nenni.method.fitting.bias import correct_bias
+from nenni.method.fitting.blocks import reconstruct
 from nenni.method.fitting.descent import adam, descend
 from nenni.method.fitting.in_order import work_in_order
 from nenni.method.fitting.least_squares import set_moments, solve_ridge, sums_of
 from nenni.method.fitting.projections import learn_projections
 from nenni.method.fitting.scales import calibrate_scales
 from nenni.method.fitting.thresholds import read_thresholds
-from nenni.method.injection import noisy_layers
+from nenni.method.injection import noisy_layers, remove
 from nenni.method.visit import Seen, SeenInExact
 from nenni.networks.copying import uncompiled
 
@@ -29,7 +31,9 @@ def fit(
     inputs: Inputs = "injected",
     batch_norms: BatchNorms = "kept",
     ridge: NonNegative = 1e-4,
+    bias_correction: bool = False,
     epochs: Index = 0,
+    block_epochs: Index = 0,
     lr: Positive = 1e-3,
     batch_size: Count = 128,
     seed: int = 0,
@@ -54,8 +58,14 @@ def fit(
         them in the injected one.
     ridge : float
         Penalty on W~, in units of the mean square of the features.
+    bias_correction : bool
+        Whether b~ makes the mean error 0 over the neurons that the mask leaves to z~, in place of
+        all of them; see :func:`nenni.method.fitting.bias.correct_bias`.
     epochs : int
-        Of Adam, after the closed form.
+        Of Adam on each layer's error, after the closed form.
+    block_epochs : int
+        Of Adam on the error of each block of layers, after all layers; see
+        :func:`nenni.method.fitting.blocks.reconstruct`.
     lr : float
         Its rate at the start; it falls to 0 along a cosine.
     batch_size : int
@@ -85,8 +95,27 @@ def fit(
         _refine(seen, epochs, lr, seed, progress)
         set_moments(seen, sums)
         read_thresholds(seen)
+        if bias_correction:
+            correct_bias(seen)
+            set_moments(seen, sums)
+            read_thresholds(seen)
 
+    exact = remove(model)
     _look(model, data, batch_size, inputs, work, measured=batch_norms == "measured")
+    if block_epochs:
+        images = torch.cat(list(image_batches(data, batch_size, model)))
+        reconstruct(
+            model,
+            exact,
+            images,
+            epochs=block_epochs,
+            lr=lr,
+            batch_size=batch_size,
+            seed=seed,
+            progress=progress,
+        )
+        measure_scores(model, images, inputs=inputs, batch_size=batch_size)
+        set_thresholds(model, images, inputs=inputs, batch_size=batch_size)
 
 
 def measure_scores(

@@ -91,7 +91,9 @@ _CHANGE = _settings(
     overrides=(dict[Pattern, _OVERRIDE], None),
     allocate=(bool, None),
 )
-_FIT = _settings("nenni.method.fit:fit", without=("seed",), examples=(Count, ...))
+_FIT = _settings(
+    "nenni.method.fit:fit", without=("seed",), examples=(Count, ...), attacked=(bool, False)
+)
 
 
 class _Strict(BaseModel):

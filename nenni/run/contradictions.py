@@ -25,6 +25,7 @@ def contradictions(config: Config) -> Iterator[Problem]:
     if config.run == "reference":
         yield ("run",), "the name 'reference' is reserved for the committed results"
     yield from _of_bases(config)
+    yield from _of_fit(config)
     yield from _of_defences(config)
     yield from _of_evaluations(config)
     yield from _of_suites(config)
@@ -85,6 +86,13 @@ def _of_recipe(config: Config, name: str, recipe: dict[str, Any]) -> Iterator[Pr
     if attack and injected_only(attack):
         message = "is an attack on injected networks, and bases are trained before injection"
         yield (*loc, "attack"), message
+
+
+def _of_fit(config: Config) -> Iterator[Problem]:
+    for name in config.experiments:
+        if config.fit["attacked"] and name in config.bases and config.bases[name].recipe is None:
+            message = f"the base '{name}' has no recipe that would attack the images of a fit"
+            yield ("fit", "attacked"), message
 
 
 def _of_defences(config: Config) -> Iterator[Problem]:

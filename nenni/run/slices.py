@@ -69,7 +69,7 @@ class Slices:
             **self._network(base, seed),
             **self._defended(defence),
             "allocate": change.get("allocate", False),
-            "fit": self._config.fit,
+            **self._fit(base),
         }
 
     def finetune(self, base: str, defence: str, seed: str) -> Slice:
@@ -130,7 +130,7 @@ class Slices:
         return {
             **self._network(sweep.base, str(sweep.seed)),
             "injection": {**c.injection, "selection": self._swept()},
-            "fit": c.fit,
+            **self._fit(sweep.base),
             "attack": attack,
             "sweep": {**asked, "eps": radius.from_config(sweep.eps, attack["norm"])},
         }
@@ -232,6 +232,11 @@ class Slices:
         norm: Norm = "linf" if attack is None else attack["norm"]
         chosen = {key: value for key, value in recipe.items() if key != "compile" or value}
         return {**chosen, "attack": attack, "eps": radius.from_config(recipe["eps"], norm)}
+
+    def _fit(self, base: str) -> Slice:
+        """The fit, and where it is on attacked images, the recipe that attacks them."""
+        fit = self._config.fit
+        return {"fit": fit, **({"recipe": self._recipe(base)} if fit["attacked"] else {})}
 
     def _defended(self, defence: str) -> Slice:
         """What is injected, and the plugin that files of such networks name."""

@@ -65,6 +65,11 @@ _LISTED = {
 """Part of the config -> kinds of the plugins that are listed under it."""
 _HEAD = "| key | what | default | meaning |\n| --- | --- | --- | --- |"
 _HERE = Path(config.__file__)
+_OF_A_RUN = {
+    "examples": "Training images.",
+    "attacked": "Whether they are attacked, as the training of the base attacks them.",
+}
+"""Settings that a run adds to those of a function."""
 
 
 def readme() -> str:
@@ -114,8 +119,8 @@ def _inner(info: FieldInfo) -> tuple[bool, Any, tuple[Any, ...]]:
 
 
 def _of_settings(mark: Settings) -> tuple[str, dict[str, str]]:
-    """What the docstrings of a part's sources say; ``examples`` is the run's own."""
-    about, said = "", {"examples": "Training images."}
+    """What the docstrings of a part's sources say, and of the run's own settings."""
+    about, said = "", dict(_OF_A_RUN)
     for source in mark.sources:
         module, _, name = source.partition(":")
         about, more = sentences(file_of(module), name)

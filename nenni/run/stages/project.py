@@ -14,7 +14,7 @@ from nenni.data.split import first
 from nenni.method.allocation_search import mean_loss, spend
 from nenni.method.network_file import load, save
 from nenni.method.report import error_histogram, report
-from nenni.run.injected import injected
+from nenni.run.injected import fitting_images, injected
 from nenni.run.job import Job
 
 
@@ -26,12 +26,13 @@ def run(job: Job) -> str:
     images, labels = first(data["train"], c["fit"]["examples"])
     held_out = first(data["val"], len(data["val"]))
     base = load(job.input("weights"), architecture=c["model"]).to(device)
-    noisy = injected(base, c["injection"], images, c["fit"], c["seed"], job.progress)
+    fitting = fitting_images(base, images, labels, c)
+    noisy = injected(base, c["injection"], fitting, c["fit"], c["seed"], job.progress)
     compared = ""
     if c["allocate"]:
         uniform = mean_loss(noisy, *held_out)
         fractions = _allocated(job, noisy, images, labels)
-        noisy = injected(base, c["injection"], images, c["fit"], c["seed"], fractions=fractions)
+        noisy = injected(base, c["injection"], fitting, c["fit"], c["seed"], fractions=fractions)
         compared = (
             f"; validation loss {mean_loss(noisy, *held_out):.4f}, with one fraction for all "
             f"layers {uniform:.4f}"

@@ -16,7 +16,7 @@ from nenni.evaluation.attack_images import attack_images
 from nenni.evaluation.scoring import robust
 from nenni.method.network_file import load
 from nenni.method.report import report
-from nenni.run.injected import injected
+from nenni.run.injected import fitting_images, injected
 from nenni.run.job import Job
 
 
@@ -26,9 +26,10 @@ def run(job: Job) -> str:
     sweep = c["sweep"]
     device = runtime.prepare(c)
     data, _ = load_data(job.input("data"), ("train", "test"), device)
-    training, _ = first(data["train"], c["fit"]["examples"])
+    training, training_labels = first(data["train"], c["fit"]["examples"])
     images, labels = first(data["test"], sweep["examples"])
     base = load(job.input("weights"), architecture=c["model"]).to(device)
+    training = fitting_images(base, training, training_labels, c)
     attack = AttackChoice.from_config(c["attack"])
     rows = []
     for ratio in sweep["ratios"]:

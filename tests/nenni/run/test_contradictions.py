@@ -67,6 +67,7 @@ TOPK = "defences.topk_50.injection"
         ({f"{TOPK}.overrides": {"fc*": {"fraction": 0.1, "selection": {"name": "all"}}}}, f"{TOPK}.overrides.fc*.fraction: selection 'all' has no fraction"),
         ({"defences.nm_2_4.injection.overrides": {"*": {"fraction": 0.1}}}, "defences.nm_2_4.injection.overrides.*.fraction: selection 'n_m' has no fraction"),
         ({"evaluations.transfer.attack": "bpda"}, "evaluations.transfer.source: attack 'bpda' takes injected networks alone"),
+        ({"fit.attacked": True, "experiments": {"standard": ["none", "topk_50"]}, "bases.standard": {"data": "mnist5k", "model": "small_cnn", "weights": "w.pt"}}, "fit.attacked: the base 'standard' has no recipe that would attack the images of a fit"),
         ({"bases.standard": {"data": "mnist5k", "model": "small_cnn", "weights": "w.pt"}}, "evaluations.transfer.source.base: 'standard' has the same weights for every seed"),
         ({"bases.standard.weights": "torchvision:DEFAULT"}, "bases.standard.weights: torchvision:DEFAULT is for the model torchvision, not 'small_cnn'"),
         ({"evaluations.fgsm.eps.pgd_at": [76.5, 8, math.nextafter(8, 0)]}, "evaluations.fgsm.eps.pgd_at: 8.0 and 7.999999999999999 are the same radius"),

@@ -100,3 +100,13 @@ def test_a_slice_names_the_folders_of_its_plugins_alone(
     assert s.of("project", **TOPK)["plugins"] == [str(mine)]
     assert s.of("project", **TOPK)["injection"]["selection"] == {"name": "own", "fraction": 0.5}
     assert "plugins" not in s.of("project", **TOPK | {"defence": "topk_25"})
+
+
+def test_a_fit_on_attacked_images_reads_the_recipe_of_its_base(tmp_path: Path) -> None:
+    _, plain = parts(tmp_path)
+    _, attacked = parts(tmp_path, "fit: {examples: 1000,", "fit: {examples: 1000, attacked: true,")
+    assert "recipe" not in plain.of("project", **TOPK)
+    recipe = attacked.of("project", **TOPK)["recipe"]
+    assert recipe == attacked.of("pretrain", base="pgd_at", seed="0")["recipe"]
+    assert attacked.of("sweep")["recipe"] == recipe
+    assert "recipe" not in attacked.of("attack", **TOPK, evaluation="pgd_20")
