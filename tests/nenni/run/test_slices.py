@@ -96,7 +96,7 @@ def test_a_slice_names_the_folders_of_its_plugins_alone(
     text = DEFAULT.read_text().replace("run: mnist5k", f"run: mnist5k\nplugins: ['{mine}']")
     file.write_text(text.replace("{name: topk, fraction: 0.5}}", "{name: own}}"))
     config = load_config(file)
-    s = Slices(config, load_claims(DEFAULT.with_name("claims.yaml"), config))
+    s = Slices(config, load_claims(DEFAULT.with_name("claims.yaml")))
     assert s.of("project", **TOPK)["plugins"] == [str(mine)]
     assert s.of("project", **TOPK)["injection"]["selection"] == {"name": "own", "fraction": 0.5}
     assert "plugins" not in s.of("project", **TOPK | {"defence": "topk_25"})
