@@ -75,7 +75,7 @@ def difference_interval(differences: NDArray[np.float64]) -> tuple[float, float]
     """
     mean = float(differences.mean())
     half = max(half_width(differences), 3 / differences.shape[1])
-    return mean - half, mean + half
+    return max(-1.0, mean - half), min(1.0, mean + half)
 
 
 def half_width(values: NDArray[np.float64]) -> float:

@@ -143,9 +143,9 @@ _SIDE = {"yes": "beyond", "no": "short of", "undecided": "on both sides of"}
 
 def _where(measured: Measured, at: Borders, some: Answer, large: Answer) -> str:
     """What was measured, and where it lies: by the second border only where it is needed."""
-    value, low, high = (100 * x for x in (measured.value, measured.low, measured.high))
-    interval = f" [{low:+.1f}, {high:+.1f}]" if measured.seeds is not None else ""
-    told = f"{value:+.1f} {measured.unit}{interval}, "
+    value, low, high = map(_shown, (measured.value, measured.low, measured.high))
+    interval = f" [{low}, {high}]" if measured.seeds is not None else ""
+    told = f"{value} {measured.unit}{interval}, "
     first = f"{_SIDE[some]} {_border(at.some, at.some_words)}"
     second = f"{_SIDE[large]} {_border(at.large, at.large_words)}"
     if some != "yes" or at.some == at.large:
@@ -154,4 +154,9 @@ def _where(measured: Measured, at: Borders, some: Answer, large: Answer) -> str:
 
 
 def _border(value: float, words: str) -> str:
-    return f"{100 * value:+.1f}, {words}" if value else words
+    return f"{_shown(value)}, {words}" if value else words
+
+
+def _shown(share: float) -> str:
+    """A hundred times a share with its sign, which 0 has none of but +."""
+    return f"{round(100 * share, 1) + 0.0:+.1f}"

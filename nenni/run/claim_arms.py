@@ -9,8 +9,8 @@ from nenni.networks.architecture import TORCHVISION
 from nenni.run.claims_config import Against, Arm, Claim
 from nenni.run.config import Config, Defence
 
-METHOD = "approximation"
-"""The noise that is the method itself; others are controls."""
+_METHOD = settings.default("nenni.method.spec", "InjectionSpec", "noise")
+"""The noise that is the method itself, which an injection has by default; others are controls."""
 _OF_MODEL = ("model", "function", "mean", "std")
 """Parameters of a model that say nothing of its size."""
 
@@ -132,8 +132,8 @@ def _is(arm: Arm, defence: Defence, config: Config) -> bool:
     change = defence.injection
     if change is None or change.get("allocate") or change["selection"] != arm.selection:
         return False
-    noise = (config.injection | change)["noise"]["name"]
-    return noise == METHOD and arm.finetuned in (None, defence.finetune is not None)
+    noise = (config.injection | change)["noise"]
+    return noise == _METHOD and arm.finetuned in (None, defence.finetune is not None)
 
 
 def _plain(config: Config, base: str, finetune: str | None) -> str | None:

@@ -72,10 +72,12 @@ class Claim(_Strict):
         What was claimed, and what of it is this project's reading.
     source
         A text by name.
-    datasets, architectures
-        On which it was made; by the name of the data in a config or of its plugin, by the model's
-        plugin. Any architecture where the text names none. Others can at best show the same
-        direction.
+    datasets
+        On which it was made: the name of the data in a config, or of its plugin. On others a run
+        can at best show the same direction.
+    architectures
+        With which, by the model's plugin with its default size, or its name in torchvision; the
+        same goes for others. Any where the text names none.
     training
         Methods by which the bases of the arms were trained.
     arms

@@ -41,7 +41,7 @@ def slices(s: Slices) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("old", "new", "touched"),
     [
-        ("pgd_20: {name: pgd, steps: 20}", "pgd_20: {name: pgd, steps: 30}", {"attack", "attack alloc", "sweep"}),
+        ("pgd_20: {name: pgd, steps: 20}", "pgd_20: {name: pgd, steps: 30}", {"attack", "attack alloc", "sweep", "claims"}),
         ("pgd_7: {name: pgd, steps: 7}", "pgd_7: {name: pgd, steps: 8}", {"pretrain", "finetune", "finetune alloc"}),
         ("epochs: 0, lr: 0.001, batch_size: 128", "epochs: 0, lr: 0.002, batch_size: 128", {"project", "project alloc", "sweep"}),
         ("epochs: 2, lr: 0.001, parameters", "epochs: 2, lr: 0.002, parameters", {"finetune", "finetune alloc"}),

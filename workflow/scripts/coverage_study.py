@@ -1,6 +1,6 @@
 """How often a 95 % interval over seeds and images holds the truth, in simulated populations.
 
-    python workflow/scripts/coverage.py
+    python workflow/scripts/coverage_study.py
 
 Writes results/reference/coverage.csv: for accuracies and for paired differences, near 0.5 and near
 1, with few and many seeds and images, and seeds that differ little and much, the share of intervals
