@@ -50,7 +50,7 @@ def controls_of(
             found = [] if longest is None else [(words, longest, None)]
         case "baselines":
             found = [
-                (f"{training_of(config, b)} training", b, None)
+                (f"the baseline of {training_of(config, b)} training", b, None)
                 for b in _beside(config, base)
                 if training_of(config, b) != training and _is_adversarial(config, b)
             ]

@@ -43,7 +43,10 @@ CONTROLS: dict[Against, list[tuple[str, str, str]]] = {
     "base": [("the base as it is", "at", "plain")],
     "last_epoch": [("the last epoch of adversarial training", "long_last", "plain")],
     "best_epoch": [("the best epoch of adversarial training", "long_best", "plain")],
-    "baselines": [("fgsm_rs training", "fast", "plain"), ("trades training", "trades", "plain")],
+    "baselines": [
+        ("the baseline of fgsm_rs training", "fast", "plain"),
+        ("the baseline of trades training", "trades", "plain"),
+    ],
 }
 
 
