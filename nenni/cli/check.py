@@ -30,7 +30,7 @@ def run(parsed: argparse.Namespace) -> None:
     refuse(parsed.config, layer_contradictions(config))
     file = parsed.config.with_name("claims.yaml")
     if file.exists():
-        load_claims(file, config)
+        load_claims(file)
     if missing := Files(Plan(config)).missing():
         raise UserError("\n".join(f"{parsed.config}: {message}" for message in missing))
     print(f"{parsed.config}: run '{config.run}' is well-formed")  # noqa: T201

@@ -50,8 +50,6 @@ Classes = Annotated[int, Field(ge=2, le=MOST_CLASSES)]
 """Number of classes."""
 Width = Annotated[int, Field(ge=1, le=65_536)]
 """Channels or neurons of a layer."""
-Resamples = Annotated[int, Field(ge=1, le=100_000)]
-"""Of a bootstrap, all of which are in memory."""
 Pixels = Annotated[int, Field(ge=1, le=16_384)]
 """Side of an image."""
 Number = Annotated[float, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]

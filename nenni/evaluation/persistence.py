@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nenni.evaluation.statistics import wilson
 
@@ -30,10 +31,18 @@ def persistence(shares: "pd.Series[float]", draws: int) -> pd.DataFrame:
     DataFrame
         Columns ``tries``, ``n``, ``accuracy``, and its 95 % interval ``low``, ``high``.
     """
-    correct = (shares * draws).round().astype(int)
     rows = []
-    for tries in (count for count in COUNTS if count <= draws and len(correct)):
-        held = np.array([math.comb(c, tries) / math.comb(draws, tries) for c in correct])
+    for tries, held in held_for(shares, draws).items():
         low, high = wilson(held.sum(), len(held))
         rows.append((tries, len(held), held.mean(), low, high))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def held_for(shares: "pd.Series[float]", draws: int) -> dict[int, NDArray[np.float64]]:
+    """Tries -> of each image, how likely none of them is wrong; see :func:`persistence`."""
+    correct = (shares * draws).round().astype(int)
+    counts = (count for count in COUNTS if count <= draws and len(correct))
+    return {
+        tries: np.array([math.comb(c, tries) / math.comb(draws, tries) for c in correct])
+        for tries in counts
+    }

@@ -1,8 +1,7 @@
 """What a suite found: from examples to accuracies."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 
@@ -73,36 +72,55 @@ def summary(
     norm : "linf" or "l2"
         What eps bounds.
     """
+    rows = []
+    for part in parts(tables):
+        low, high = wilson(part.share.sum(), len(part.share))
+        rows.append(
+            {
+                "attack": part.attack, "eps": part.eps, "n": len(part.share),
+                "accuracy": part.share.mean(), "low": low, "high": high,
+                "any_iterate": part.at_any.mean(), "forwards": part.forwards,
+                "backwards": part.backwards, "notes": "; ".join(notes.get(part.attack, [])),
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows).assign(norm=norm)[COLUMNS]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a row of a summary is made of.
+
+    Attributes
+    ----------
+    attack, eps
+        ``clean`` at 0, an attack, or all of them.
+    share, at_any
+        Of each image, the share of draws that are classified correctly, at what the attack returned
+        and at the worst point that it tried.
+    forwards, backwards
+        Mean passes per image.
+    """
+
+    attack: str
+    eps: float
+    share: "pd.Series[float]"
+    at_any: "pd.Series[float]"
+    forwards: float = 0.0
+    backwards: float = 0.0
+
+
+def parts(tables: Mapping[str, pd.DataFrame]) -> Iterator[Part]:
+    """Clean images, each attack, and all attacks on each number of images; see :func:`summary`."""
     sizes = sorted({len(table) for table in tables.values()}, reverse=True)
     most = next(table for table in tables.values() if len(table) == sizes[0])
     eps = float(most["eps"].iloc[0])
     clean = most["clean_correct"]
-    rows = [_row(CLEAN, 0.0, clean, clean)]
+    yield Part(CLEAN, 0.0, clean, clean)
     for name, table in tables.items():
-        passes = {way: table[way].mean() for way in ("forwards", "backwards")}
-        said = {"notes": "; ".join(notes.get(name, []))}
-        rows.append(_row(name, eps, robust(table), robust_at_any(table)) | passes | said)
+        passes = (float(table[way].mean()) for way in ("forwards", "backwards"))
+        yield Part(name, eps, robust(table), robust_at_any(table), *passes)
     for n in sizes:
         shared = [table.iloc[:n] for table in tables.values() if len(table) >= n]
-        passes = {w: sum(table[w].mean() for table in shared) for w in ("forwards", "backwards")}
+        passes = (float(sum(t[w].mean() for t in shared)) for w in ("forwards", "backwards"))
         share = least(shared)
-        rows.append(_row(WORST, eps, share, share) | passes)
-    return pd.DataFrame(rows).assign(norm=norm)[COLUMNS]
-
-
-def _row(
-    attack: str, eps: float, share: "pd.Series[float]", at_any: "pd.Series[float]"
-) -> dict[str, Any]:
-    low, high = wilson(share.sum(), len(share))
-    return {
-        "attack": attack,
-        "eps": eps,
-        "n": len(share),
-        "accuracy": share.mean(),
-        "low": low,
-        "high": high,
-        "any_iterate": at_any.mean(),
-        "forwards": 0.0,
-        "backwards": 0.0,
-        "notes": "",
-    }
+        yield Part(WORST, eps, share, share, *passes)

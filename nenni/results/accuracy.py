@@ -1,14 +1,13 @@
-"""From flags per example to accuracies with intervals, and paired comparisons of defences."""
+"""From flags per example to accuracies with intervals: per seed, and over seeds and images."""
 
-import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from nenni.evaluation.scoring import robust, robust_at_any
-from nenni.evaluation.statistics import bootstrap_weights, clustered_interval, mcnemar, wilson
+from nenni.evaluation.statistics import accuracy_interval, wilson
 
 Key = tuple[str, str, int]
 """Base, defence and seed of an experiment."""
@@ -17,9 +16,13 @@ Flags = dict[tuple[str, float], NDArray[np.float64]]
 ANY = " any"
 """Added to an evaluation's name where the worst point that it tried counts, not the last."""
 ALL = "all"
-_WHERE = ["evaluation", "eps", "seed", "n", "seeds"]
-ACCURACY_COLUMNS = ["base", "defence", *_WHERE, "accuracy", "deviation", "low", "high"]
-PAIRED_COLUMNS = ["base", "defence", "control", *_WHERE, "difference", "low", "high", "p"]
+"""In the column ``seed``: over all seeds."""
+CROSSED, ONE_SEED = "seeds and images", "one seed: images only"
+"""What an interval holds."""
+COLUMNS = [
+    "base", "defence", "evaluation", "eps", "seed", "n", "seeds", "accuracy", "deviation", "low",
+    "high", "values", "interval",
+]  # fmt: skip
 
 
 def flags_of(evaluation: str, examples: pd.DataFrame) -> Flags:
@@ -45,87 +48,47 @@ def flags_of(evaluation: str, examples: pd.DataFrame) -> Flags:
     return result
 
 
-def accuracy_table(flags: Mapping[Key, Flags], resamples: int) -> pd.DataFrame:
+def accuracy_table(flags: Mapping[Key, Flags]) -> pd.DataFrame:
     """Accuracy of every experiment, evaluation and eps.
 
     Returns
     -------
     DataFrame
         One row per seed, with a Wilson interval, and one for all seeds (``seed`` "all"): the mean,
-        the deviation over the seeds, and a bootstrap interval clustered by image.
+        the deviation over the seeds, each seed's value (``values``) and an interval over seeds and
+        images; ``interval`` says where it holds images only.
     """
     rows = []
-    weights: dict[int, NDArray[np.float64]] = {}
     for (base, defence), seeds in _by_defence(flags).items():
         keys = dict.fromkeys(key for seed in seeds for key in flags[base, defence, seed])
         for evaluation, eps in keys:
             where = {"base": base, "defence": defence, "evaluation": evaluation, "eps": eps}
             present = [s for s in seeds if (evaluation, eps) in flags[base, defence, s]]
             stack = np.stack([flags[base, defence, s][evaluation, eps] for s in present])
-            n = stack.shape[1]
             for seed, correct in zip(present, stack, strict=True):
-                low, high = wilson(correct.sum(), n)
+                low, high = wilson(correct.sum(), correct.size)
                 rows.append(
-                    {**where, "seed": str(seed), "n": n, "seeds": 1, "accuracy": correct.mean(),
-                     "deviation": np.nan, "low": low, "high": high}
+                    {**where, "seed": str(seed), "n": correct.size, "seeds": 1,
+                     "accuracy": correct.mean(), "low": low, "high": high, "interval": ONE_SEED}
                 )  # fmt: skip
-            if n not in weights:
-                weights[n] = bootstrap_weights(n, resamples, np.random.default_rng(n))
-            low, high = clustered_interval(stack, weights[n])
-            deviation = stack.mean(1).std(ddof=1) if len(present) > 1 else np.nan
-            rows.append(
-                {**where, "seed": ALL, "n": n, "seeds": len(present), "accuracy": stack.mean(),
-                 "deviation": deviation, "low": low, "high": high}
-            )  # fmt: skip
-    return pd.DataFrame(rows, columns=ACCURACY_COLUMNS)
+            rows.append({**where, **over_seeds(present, stack)})
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def paired_table(
-    flags: Mapping[Key, Flags], compare_with: list[str], resamples: int
-) -> pd.DataFrame:
-    """Each defence against the controls on the same images of the same seed, and over all seeds.
+def over_seeds(seeds: Iterable[int], flags: NDArray[np.float64]) -> dict[str, object]:
+    """Columns of an accuracy over all seeds, whose flags are (seeds, n)."""
+    low, high = accuracy_interval(flags)
+    return {
+        "seed": ALL, "n": flags.shape[1], "seeds": len(flags), "accuracy": flags.mean(),
+        "deviation": flags.mean(1).std(ddof=1) if len(flags) > 1 else np.nan,
+        "low": low, "high": high, "values": per_seed(seeds, flags.mean(1)),
+        "interval": CROSSED if len(flags) > 1 else ONE_SEED,
+    }  # fmt: skip
 
-    Returns
-    -------
-    DataFrame
-        ``difference`` in accuracy (defence less control) with the p value of McNemar's test per
-        seed; for all seeds, its mean and a bootstrap interval clustered by image.
-    """
-    rows = []
-    weights: dict[int, NDArray[np.float64]] = {}
-    defences = _by_defence(flags)
-    for (base, defence), control in itertools.product(defences, compare_with):
-        if defence == control or (base, control) not in defences:
-            continue
-        shared = [s for s in defences[base, defence] if (base, control, s) in flags]
-        keys = dict.fromkeys(
-            key for s in shared for key in flags[base, defence, s] if key in flags[base, control, s]
-        )
-        for evaluation, eps in keys:
-            where = {"base": base, "defence": defence, "control": control,
-                     "evaluation": evaluation, "eps": eps}  # fmt: skip
-            differences = []
-            for seed in shared:
-                ours = flags[base, defence, seed].get((evaluation, eps))
-                theirs = flags[base, control, seed].get((evaluation, eps))
-                if ours is None or theirs is None:
-                    continue
-                differences.append(ours - theirs)
-                rows.append(
-                    {**where, "seed": str(seed), "seeds": 1, "n": len(ours),
-                     "difference": differences[-1].mean(), "low": np.nan, "high": np.nan,
-                     "p": mcnemar(ours, theirs)}
-                )  # fmt: skip
-            stack = np.stack(differences)
-            n = stack.shape[1]
-            if n not in weights:
-                weights[n] = bootstrap_weights(n, resamples, np.random.default_rng(n))
-            low, high = clustered_interval(stack, weights[n])
-            rows.append(
-                {**where, "seed": ALL, "seeds": len(stack), "n": n, "difference": stack.mean(),
-                 "low": low, "high": high, "p": np.nan}
-            )  # fmt: skip
-    return pd.DataFrame(rows, columns=PAIRED_COLUMNS)
+
+def per_seed(seeds: Iterable[object], values: Iterable[float]) -> str:
+    """Each seed's value in one cell: ``0:0.7310 1:0.7710``."""
+    return " ".join(f"{seed}:{value:.4f}" for seed, value in zip(seeds, values, strict=True))
 
 
 def _by_defence(flags: Mapping[Key, Flags]) -> dict[tuple[str, str], list[int]]:

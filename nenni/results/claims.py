@@ -1,132 +1,142 @@
-"""Verdicts on the paper's claims: what was claimed, what this run measured, what follows."""
+"""The table of claims: what was claimed, by which text, what this run measured, what follows."""
 
 from typing import Any
 
 import pandas as pd
 
-from nenni.results.accuracy import ALL
+from nenni.results.accuracy import ALL, per_seed
+from nenni.results.verdict import (
+    NOT_DERIVABLE,
+    NOT_TESTED,
+    ROUNDING,
+    Measured,
+    borders,
+    not_derivable,
+    verdict,
+)
 
-REPRODUCED = "reproduced"
-DIRECTION = "same direction"
-NOT_REPRODUCED = "not reproduced"
-NOT_TESTED = "not tested here"
-SEEDS_NEEDED = 3
+COLUMNS = [
+    "claim", "text", "source", "certainty", "datasets", "measured_on", "architecture", "base",
+    "defence", "comparator", "control_base", "control", "evaluation", "norm", "eps", "n", "unit",
+    "claimed", "claimed_most", "measured", "low", "high", "seeds", "values", "effect", "as_large",
+    "verdict", "reason",
+]  # fmt: skip
+"""Measurements are shares. ``effect`` and ``as_large`` answer the two questions of
+:mod:`nenni.results.verdict`."""
 
 
 def judge(
     claims: dict[str, dict[str, Any]],
+    sources: dict[str, dict[str, Any]],
+    bases: dict[str, dict[str, str]],
+    trials: list[dict[str, Any]],
     paired: pd.DataFrame,
     reductions: pd.DataFrame,
-    tables: dict[str, Any],
-    datasets: dict[str, str],
 ) -> pd.DataFrame:
-    """Each claim beside its measurement, against every control, with a verdict and its reason.
-
-    'reproduced' needs the claim's own dataset, three seeds, and a measurement that reaches the
-    claimed value; 'same direction' an effect in every seed and an interval over the images that
-    excludes none. BitOPs count with their overheads.
+    """Each claim beside its measurements, a row for each arm and comparator, with a verdict.
 
     Parameters
     ----------
-    claims : dict
-        Name -> fields of :class:`nenni.run.config.Claim`.
+    claims, sources : dict
+        Name -> fields of :class:`nenni.run.claims_config.Claim` and ``Source``.
+    bases : dict
+        Base -> its ``data`` (by name), ``dataset`` (its plugin), ``model`` and ``architecture``.
+    trials : list of dict
+        Fields of :class:`nenni.run.claim_trials.Trial`, one for each row.
     paired : DataFrame
-        From :func:`nenni.results.accuracy.paired_table`.
+        From :func:`nenni.results.paired.paired_table`.
     reductions : DataFrame
         The cost model's reductions of all experiments.
-    tables : dict
-        Config of the main table: ``clean``, ``columns`` and ``eps``.
-    datasets : dict
-        Base -> name of its dataset.
+
+    Returns
+    -------
+    DataFrame
+        Columns :data:`COLUMNS`.
     """
     rows = []
-    for name, claim in claims.items():
-        about = {"claim": name, "text": claim["text"], "claimed": claim["value"]}
-        if claim["measure"] == "bitops_reduction":
-            measured = _reductions(claim, reductions)
+    for trial in trials:
+        claim = claims[trial["claim"]]
+        about = _about(claim, sources[claim["source"]]) | trial
+        if trial["base"]:
+            base = bases[trial["base"]]
+            about |= {"measured_on": base["data"], "architecture": base["architecture"]}
+            trial = trial | {"differs": _differs(claim, base, trial["differs"])}
+        if trial["missing"]:
+            reason = f"not in this run: {trial['missing']}"
+            found = {"verdict": NOT_TESTED, "reason": reason}
+        elif claim["measure"] == "bitops_reduction":
+            found = _of_bitops(claim, trial, reductions)
         else:
-            measured = _gains(claim, paired, tables)
-        if not measured:
-            missing = f"{claim['defence']} on {claim['base']} was not measured so in this run"
-            rows.append({**about, "verdict": NOT_TESTED, "reason": missing})
-        for measurement in measured:
-            verdict, reason = _verdict(claim, measurement, datasets.get(claim["base"]))
-            rows.append({**about, **measurement, "verdict": verdict, "reason": reason})
-    order = ["claim", "text", "claimed", "against", "measured", "low", "high"]
-    order += ["seeds", "worst_seed", "best_seed"]
-    return pd.DataFrame(rows).reindex(columns=[*order, "verdict", "reason"])
+            found = _of_accuracy(claim, trial, paired)
+        rows.append(about | found)
+    return pd.DataFrame(rows).reindex(columns=COLUMNS)
 
 
-def _gains(
-    claim: dict[str, Any], paired: pd.DataFrame, tables: dict[str, Any]
-) -> list[dict[str, Any]]:
-    if claim["measure"] == "robust_gain":
-        evaluation = tables["columns"].get(claim["column"])
-        radius = tables["eps"].get(claim["base"])
-    else:
-        evaluation, radius = tables["clean"], 0.0
-    found = paired[
-        (paired["base"] == claim["base"])
-        & (paired["defence"] == claim["defence"])
-        & (paired["evaluation"] == evaluation)
-        & (paired["eps"] == radius)
-    ]
-    single = found[found["seed"] != ALL].groupby("control")["difference"]
-    worst, best = single.min(), single.max()
-    found = found[found["seed"] == ALL]
-    return [
-        {"against": row["control"], "measured": row["difference"], "low": row["low"],
-         "high": row["high"], "seeds": row["seeds"],
-         "worst_seed": worst[row["control"]], "best_seed": best[row["control"]]}
-        for _, row in found.iterrows()
-    ]  # fmt: skip
+def _about(claim: dict[str, Any], source: dict[str, Any]) -> dict[str, Any]:
+    value = claim["value"] if isinstance(claim["value"], list) else [claim["value"]]
+    sign = -1 if claim["measure"].endswith("_loss") else 1
+    least, *most = (None if size is None else sign * size for size in value)
+    if claim["measure"] == "clean_kept":
+        least = -claim["margin"]
+    return {
+        "text": claim["text"], "source": source["cite"], "certainty": source["certainty"],
+        "datasets": " or ".join(claim["datasets"]),
+        "unit": "BitOPs" if claim["measure"] == "bitops_reduction" else "accuracy",
+        "claimed": least, "claimed_most": most[0] if most else None,
+    }  # fmt: skip
 
 
-def _reductions(claim: dict[str, Any], table: pd.DataFrame) -> list[dict[str, Any]]:
-    found = table[
-        (table["base"] == claim["base"])
-        & (table["defence"] == claim["defence"])
-        & (table["layer"] == "total")
-        & (table["baseline"] == claim["bits"])
-        & (table["variant"] == "as_evaluated")
-    ]
+def _size(claim: dict[str, Any]) -> float | None:
+    """The size that is to be reached: the least of several."""
+    value = claim["value"]
+    least: float | None = value[0] if isinstance(value, list) else value
+    return least
+
+
+def _differs(claim: dict[str, Any], base: dict[str, str], of_arm: str) -> str:
+    """How what is measured differs from what the claim is about, in words; empty if it does not."""
+    datasets, architectures = claim["datasets"], claim["architectures"]
+    found = []
+    if base["data"] not in datasets and base["dataset"] not in datasets:
+        found.append(f"on {base['data']}, not {' or '.join(datasets)}")
+    if architectures and base["architecture"] not in architectures:
+        name = "architecture" if base["model"] in architectures else "model"
+        found.append(f"with {base[name]}, not {' or '.join(architectures)}")
+    return "; ".join([*found, of_arm] if of_arm else found)
+
+
+def _of_accuracy(
+    claim: dict[str, Any], trial: dict[str, Any], paired: pd.DataFrame
+) -> dict[str, Any]:
+    keys = ["base", "defence", "control_base", "control", "evaluation", "eps"]
+    found = paired[(paired[keys] == [trial[key] for key in keys]).all(axis=1)]
     if found.empty:
-        return []
-    against = f"dense {claim['bits'].upper()}"
-    return [
-        {"against": f"{against}, {label}", "measured": found[column].mean(),
-         "seeds": len(found), "worst_seed": found[column].min(), "best_seed": found[column].max()}
-        for label, column in (
-            ("overheads counted", "reduction_with"),
-            ("overheads left out", "reduction_without"),
-        )
-    ]  # fmt: skip
+        return {"verdict": NOT_TESTED, "reason": "not in this run: a seed that both have"}
+    whole = found[found["seed"] == ALL].iloc[0]
+    measured = Measured(
+        whole["difference"], whole["low"], whole["high"], int(whole["seeds"]), trial["differs"]
+    )
+    at = borders(claim["measure"], _size(claim), claim["margin"])
+    return _judged(measured, verdict(measured, at)) | {
+        "seeds": whole["seeds"], "n": whole["n"], "values": whole["values"],
+    }  # fmt: skip
 
 
-def _verdict(
-    claim: dict[str, Any], measurement: dict[str, Any], dataset: str | None
-) -> tuple[str, str]:
-    measured = measurement["measured"]
-    needed = -claim["tolerance"]
-    lowest = min(measurement.get("low", measured), measurement["worst_seed"])
-    if lowest <= needed if claim["measure"] != "clean_gain" else lowest < needed:
-        return NOT_REPRODUCED, f"measured {_points(claim, measurement)}"
-    short = []
-    if measured < claim["value"] - claim["tolerance"]:
-        short.append(f"measured {_points(claim, measurement)}, less than claimed")
-    if dataset != claim["dataset"]:
-        short.append(f"{dataset} can only hint at a claim made on {claim['dataset']}")
-    if measurement["seeds"] < SEEDS_NEEDED:
-        short.append(f"{measurement['seeds']} seeds of the {SEEDS_NEEDED} that are needed")
-    if short:
-        return DIRECTION, "; ".join(short)
-    return REPRODUCED, f"measured {_points(claim, measurement)}"
+def _of_bitops(claim: dict[str, Any], trial: dict[str, Any], table: pd.DataFrame) -> dict[str, Any]:
+    """No seed changes them but for the non-zeros of P, so that there is no interval."""
+    total = table[(table["layer"] == "total") & (table["variant"] == "as_evaluated")]
+    keys = ["base", "defence", "baseline"]
+    found = total[(total[keys] == [trial[key] for key in keys]).all(axis=1)]
+    each = found["reduction_with" if trial["overheads"] else "reduction_without"]
+    size = _size(claim)
+    assert size is not None
+    measured = Measured(each.mean(), each.min(), each.max(), None, trial["differs"], "%")
+    judged = _judged(measured, verdict(measured, borders(claim["measure"], size, None)))
+    if trial["limit"] < size - ROUNDING:
+        judged |= {"verdict": NOT_DERIVABLE, "reason": not_derivable(trial["limit"], size)}
+    return judged | {"seeds": len(each), "values": per_seed(found["seed"], each)}
 
 
-def _points(claim: dict[str, Any], measurement: dict[str, Any]) -> str:
-    unit = "%" if claim["measure"] == "bitops_reduction" else "points"
-    text = f"{100 * measurement['measured']:+.1f} {unit}"
-    if "low" in measurement:
-        text += f" [{100 * measurement['low']:+.1f}, {100 * measurement['high']:+.1f}]"
-    worst, best = (100 * measurement[key] for key in ("worst_seed", "best_seed"))
-    return text if f"{worst:.1f}" == f"{best:.1f}" else f"{text}, seeds {worst:+.1f} to {best:+.1f}"
+def _judged(measured: Measured, found: tuple[str, str, str, str]) -> dict[str, Any]:
+    answers = dict(zip(("effect", "as_large", "verdict", "reason"), found, strict=True))
+    return {"measured": measured.value, "low": measured.low, "high": measured.high, **answers}

@@ -7,7 +7,7 @@ import pandas as pd
 
 from nenni.core import radius
 from nenni.core.types import Norm
-from nenni.results.accuracy import ALL, ANY
+from nenni.results.accuracy import ALL, ANY, per_seed
 from nenni.results.main_columns import (
     BASELINES,
     CLEAN,
@@ -25,7 +25,8 @@ BITOPS_SHOWN = (
 )
 """Baseline, variant and title of the columns that :func:`display` shows."""
 LEGEND = (
-    "Accuracy [95 % interval]. Change in BitOPs without / with projection and selection;",
+    "Accuracy [95 % interval over seeds and images; of one seed over images only].",
+    "Change in BitOPs without / with projection and selection;",
     "* exact path counted at INT8, at which it was not evaluated. Time: modelled, over dense FP32.",
 )
 
@@ -89,9 +90,9 @@ def _accuracy_cells(title: str, at: pd.DataFrame) -> dict[str, Any]:
         return {}
     pooled = at[at["seed"] == ALL].iloc[0]
     single = at[at["seed"] != ALL]
-    per_seed = " ".join(f"{s}:{a:.4f}" for s, a in single[["seed", "accuracy"]].to_numpy())
     interval = pooled["deviation"], pooled["low"], pooled["high"]
-    cells = (pooled["accuracy"], *interval, per_seed, pooled["n"])
+    values = per_seed(single["seed"], single["accuracy"])
+    cells = (pooled["accuracy"], *interval, values, pooled["n"])
     return dict(zip(of_accuracy(title), cells, strict=True))
 
 

@@ -23,17 +23,13 @@ from nenni.core.types import (
     Grid,
     Index,
     Name,
-    NonNegative,
     Norm,
-    Number,
     Pattern,
     Place,
     Positive,
     Radius,
     Ratio,
-    Resamples,
     Several,
-    Text,
     different,
 )
 from nenni.networks import architecture
@@ -362,15 +358,12 @@ class Tables(_Strict):
         Base -> radius at which the columns are read.
     compare_with
         Controls of the paired comparisons.
-    resamples
-        Of the bootstrap.
     """
 
     clean: Name
     columns: dict[Name, Name] = Field(min_length=1)
     eps: dict[Name, Radius]
     compare_with: Annotated[list[Name], AfterValidator(different)]
-    resamples: Resamples
 
 
 class Config(_Strict):
@@ -443,45 +436,3 @@ class Config(_Strict):
     energy_table: Name = "horowitz_45nm"
     tables: Tables
     figures: dict[Name, Annotated[Ref, *_plugin("figure")]]
-
-
-class Claim(_Strict):
-    """One claim of the paper, and how to look for it in a run.
-
-    Attributes
-    ----------
-    text, source, dataset
-        What was claimed, where, and on which dataset.
-    measure
-        ``robust_gain`` with a `column` of the main table, ``clean_gain``, or ``bitops_reduction``
-        with the baseline's `bits`.
-    value, tolerance
-        The number claimed, and by how much a measurement may miss it.
-    column, bits
-        See `measure`.
-    base, defence
-        What is judged.
-    """
-
-    text: Text
-    source: Text
-    dataset: Text
-    measure: Literal["robust_gain", "clean_gain", "bitops_reduction"]
-    value: Number
-    tolerance: NonNegative = 0.0
-    column: Name | None = None
-    base: Name
-    defence: Name
-    bits: Literal["fp32", "fp16", "int8"] | None = None
-
-
-class Claims(_Strict):
-    """The claims of the paper, ``claims.yaml``.
-
-    Attributes
-    ----------
-    claims
-        By name.
-    """
-
-    claims: dict[Name, Claim]

@@ -10,8 +10,10 @@ from pydantic import BaseModel, ValidationError
 
 from nenni.core import plugins, settings
 from nenni.core.errors import UserError, in_a_line, refusal
-from nenni.run.config import Claims, Config
-from nenni.run.contradictions import bad_claims, contradictions
+from nenni.run.claims_config import Claims
+from nenni.run.claims_contradictions import claims_contradictions
+from nenni.run.config import Config
+from nenni.run.contradictions import contradictions
 from nenni.run.plan import Plan
 from nenni.run.problems import Problem
 from nenni.run.product_contradictions import empty_products
@@ -51,10 +53,10 @@ def with_types(given: Any) -> Any:
     return yaml.safe_load(given) if isinstance(given, str) else given
 
 
-def load_claims(path: Path, config: Config) -> Claims:
-    """Read and check the claims of the paper, which name bases, defences and columns of a run."""
+def load_claims(path: Path) -> Claims:
+    """Read and check the claims, which name nothing of a run."""
     claims = _validate(path, Claims, read_yaml(path))
-    refuse(path, bad_claims(claims, config))
+    refuse(path, claims_contradictions(claims))
     return claims
 
 

@@ -11,13 +11,10 @@ from nenni.core.types import Norm
 from nenni.networks.architecture import TORCHVISION
 from nenni.networks.torchvision_names import weights_of
 from nenni.results.main_columns import CLEAN
-from nenni.run.config import Claims, Config, Diagnose, Evaluation, Suite
+from nenni.run.config import Config, Diagnose, Evaluation, Suite
 from nenni.run.data_contradictions import data_contradictions
 from nenni.run.problems import Problem, unknown
 from nenni.run.product_contradictions import product_contradictions
-
-_MOST_DRAWN = 500_000_000
-"""Images that the bootstrap counts, each in 8 bytes."""
 
 
 def contradictions(config: Config) -> Iterator[Problem]:
@@ -212,11 +209,6 @@ def _of_measurements(config: Config) -> Iterator[Problem]:
     ):
         files = (ROOT / "hwmodel" / folder).glob("*.toml")
         yield from unknown(names, sorted(file.stem for file in files), key)
-    parts = (*config.evaluations.values(), *config.suites.values())
-    drawn = config.tables.resamples * max((part.examples for part in parts), default=0)
-    if drawn > _MOST_DRAWN:
-        message = f"all resamples of all images, {drawn:,}, should be at most {_MOST_DRAWN:,}"
-        yield ("tables", "resamples"), f"{message}: they are in memory at once"
     yield from unknown([config.sweep.base], config.experiments, "sweep", "base")
     yield from unknown([str(config.sweep.seed)], list(map(str, config.seeds)), "sweep", "seed")
     yield from unknown([config.sweep.attack], config.attacks, "sweep", "attack")
@@ -254,15 +246,3 @@ def _unfit_choices(choices: Ref, *loc: str) -> Iterator[Problem]:
     learned = plugins.constant("projection", projection, "learned", otherwise=False)
     if learned and noise.get("pool", 1) > 1:
         yield loc, f"'{noise['name']}' draws one of several projections; '{projection}' learns one"
-
-
-def bad_claims(claims: Claims, config: Config) -> Iterator[Problem]:
-    """Claims whose measure and further keys do not go together."""
-    for name, claim in claims.claims.items():
-        if (claim.measure == "robust_gain") != (claim.column is not None):
-            yield ("claims", name, "column"), "goes with the measure robust_gain, and only with it"
-        if (claim.measure == "bitops_reduction") != (claim.bits is not None):
-            yield (
-                ("claims", name, "bits"),
-                "goes with the measure bitops_reduction, and only with it",
-            )

@@ -5,14 +5,19 @@ Radii leave the config's units here (:mod:`nenni.core.radius`), and nowhere else
 """
 
 import json
+from dataclasses import astuple
+from functools import cached_property
 from typing import Any
 
 from nenni.core import plugins, radius
 from nenni.core.plugins import Ref
 from nenni.core.types import Norm
 from nenni.evaluation.battery_attacks import ATTACKS
-from nenni.run.config import Claims, Config, TransferSource
-from nenni.run.experiment import all_evaluations
+from nenni.run.claim_arms import about_base
+from nenni.run.claim_trials import Trial, compared, trials
+from nenni.run.claims_config import Claims
+from nenni.run.config import Config, TransferSource
+from nenni.run.experiment import all_evaluations, evaluations_of
 
 Slice = dict[str, Any]
 
@@ -145,10 +150,12 @@ class Slices:
 
     def accuracy(self) -> Slice:
         """Sum up the flags per example."""
-        attacks = self._config.attacks
+        c = self._config
+        suites = {e: suite for suite in c.suites for e in evaluations_of(c, suite)}
         return {
-            **self._config.tables.model_dump(include={"compare_with", "resamples"}),
-            "norms": {n: attacks[e.attack]["norm"] for n, e in self._evaluations.items()},
+            "pairs": compared(self._trials, c),
+            "norms": {n: c.attacks[e.attack]["norm"] for n, e in self._evaluations.items()},
+            "suites": suites,
         }
 
     def overhead(self) -> Slice:
@@ -179,13 +186,18 @@ class Slices:
         return slice_
 
     def claims(self) -> Slice:
-        """Judge the claims."""
-        c = self._config
+        """Judge the claims, by where this run has their numbers."""
+        read = {"text", "source", "datasets", "architectures", "measure", "value", "margin"}
         return {
-            **self._claims.model_dump(),
-            "tables": self.main(),
-            "datasets": {base: c.data[c.bases[base].data].data["name"] for base in c.experiments},
+            "sources": {n: source.model_dump() for n, source in self._claims.sources.items()},
+            "claims": {n: c.model_dump(include=read) for n, c in self._claims.claims.items()},
+            "bases": {base: about_base(self._config, base) for base in self._config.experiments},
+            "trials": [astuple(trial) for trial in self._trials],
         }
+
+    @cached_property
+    def _trials(self) -> list[Trial]:
+        return trials(self._claims, self._config)
 
     def norm_of_columns(self) -> Norm:
         """Norm of the attacks whose columns the main table has."""

@@ -21,7 +21,7 @@ def parts(tmp_path: Path, old: str = "", new: str = "") -> tuple[Plan, Slices]:
     file = tmp_path / "config.yaml"
     file.write_text(text.replace(old, new) if old else text)
     config = load_config(file)
-    return Plan(config), Slices(config, load_claims(DEFAULT.with_name("claims.yaml"), config))
+    return Plan(config), Slices(config, load_claims(DEFAULT.with_name("claims.yaml")))
 
 
 def refused(tmp_path: Path, text: str) -> str:

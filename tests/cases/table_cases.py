@@ -1,5 +1,6 @@
 """Small tables of a run, made here."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,15 @@ EPS = {"pgd_at": 8 / 255, "standard": 4 / 255}
 COLUMNS = {"fgsm": "fgsm", "pgd_20": "pgd"}
 DEFENCES = {"pgd_at": ["none", "topk_50", "nm_2_4"], "standard": ["none"]}
 LAYERS = ["conv1", "conv2", "fc1"]
+
+
+def examples(clean: Sequence[float], robust: Sequence[float]) -> pd.DataFrame:
+    """Examples of an attack at eps 8 whose worst point is the one that it returned."""
+    n = len(clean)
+    flags = {"clean_correct": clean, "adv_correct": robust}
+    flags |= {"clean_chosen": clean, "adv_chosen": robust}
+    flags |= {"any_correct": robust, "any_chosen": robust}
+    return pd.DataFrame({"eps": [8.0] * n, "index": range(n), **flags})
 
 
 def rows(**columns: Any) -> list[dict[str, Any]]:
@@ -60,13 +70,13 @@ def small_tables() -> dict[str, pd.DataFrame]:
     ]  # fmt: skip
     attacks = ("clean", "pgd", "all attacks")
     suites = [
-        {**row, "seed": 0, "suite": "full", "attack": a, "norm": norm, "eps": 8.0, "n": n,
+        {**row, "seed": seed, "suite": "full", "attack": a, "norm": norm, "eps": 8.0, "n": n,
          "accuracy": 0.5, "low": 0.4, "high": 0.6, "any_iterate": 0.45, "forwards": 20.0,
          "backwards": 20.0, "notes": ""}
-        for row in rows() for norm in ("linf", "l2") for a, n in zip(attacks, (9, 9, 4), strict=True)
+        for row in rows() for norm in ("linf", "l2") for seed in ("0", "all") for a, n in zip(attacks, (9, 9, 4), strict=True)
     ]  # fmt: skip
     persistence = [
-        {**row, "seed": 0, "suite": "full", "norm": "linf", "tries": tries, "n": 9,
+        {**row, "seed": "all", "suite": "full", "norm": "linf", "tries": tries, "n": 9,
          "accuracy": a, "low": a - 0.1, "high": a + 0.1}
         for row in rows() for tries, a in ((1, 0.5), (10, 0.3), (100, 0.2))
     ]  # fmt: skip

@@ -111,7 +111,7 @@ def test_values_that_would_fail_in_a_job_start_none(project: Project) -> None:
     text = project.config.read_text()
     values, names, files = (yaml.safe_load(text) for _ in range(3))
     values["figures"]["noise_intensity"]["width"] = math.nan
-    values["tables"]["resamples"] = 10**12
+    values["threads"] = 10**12
     values["models"]["cnn"]["channels"] = []
     names["tables"]["columns"] = {"a": "pgd", "a_low": "pgd"}
     names["data"]["digits"]["train"] = 5000
@@ -119,7 +119,7 @@ def test_values_that_would_fail_in_a_job_start_none(project: Project) -> None:
     files["models"]["cnn"] = {"name": "not_there:build"}
     told = [
         (values, "models.cnn.channels: List should have at least 1 item"),
-        (values, "tables.resamples: should be less than or equal to 100000"),
+        (values, "threads: should be less than or equal to 1024"),
         (values, "figures.noise_intensity.width: should be "),
         (names, "tables.columns.a_low: makes the column 'a_low', which 'a' has"),
         (names, "data.digits: the splits ask for 5080 images of 5000"),

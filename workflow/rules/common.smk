@@ -51,7 +51,7 @@ def read_plan():
         hwmodel.load_energy_table(config.energy_table)
     except ValueError as error:
         raise UserError(f"{file}: energy_table: {error}") from None
-    claims = load_claims(CONFIG_FOLDER / "claims.yaml", config)
+    claims = load_claims(CONFIG_FOLDER / "claims.yaml")
     plan = Plan(config)
     if missing := Files(plan).missing():
         raise UserError("\n".join(f"{file}: {message}" for message in missing))

@@ -5,9 +5,8 @@ import pandas as pd
 from _words import percent
 
 from nenni.core import radius
-from nenni.evaluation.statistics import bootstrap_weights, clustered_interval
+from nenni.evaluation.statistics import difference_interval
 
-_RESAMPLES, _SEED = 2000, 0
 _ABOVE = 0.05
 """A number that lies higher over its reference is not to be trusted."""
 _OF_IMAGES = ["network", "n", "device"]
@@ -38,8 +37,7 @@ def beside_autoattack(summary: pd.DataFrame, images: pd.DataFrame) -> pd.DataFra
 def _interval(differences: "pd.Series[float]") -> str:
     """The mean of paired differences in points, with its 95 % interval."""
     values = differences.to_numpy()
-    weights = bootstrap_weights(len(values), _RESAMPLES, np.random.default_rng(_SEED))
-    low, high = clustered_interval(values[None], weights)
+    low, high = difference_interval(values[None])
     return f"{100 * values.mean():.1f} ({100 * low:.1f} to {100 * high:.1f})"
 
 

@@ -32,8 +32,9 @@ def shown(found: Row) -> str:
 
 
 def seeds(found: Row) -> str:
-    """How many seeds a row is over: ``two seeds``."""
-    number = len(found.clean_seeds.split()) if hasattr(found, "clean_seeds") else found.seeds
+    """How many seeds a row is over: ``two seeds``; one where it does not say."""
+    each = getattr(found, "clean_seeds", None)
+    number = getattr(found, "seeds", 1) if each is None else len(each.split())
     return f"{count(number)} seed" + ("s" if number != 1 else "")
 
 

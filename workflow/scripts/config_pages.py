@@ -21,8 +21,9 @@ from pydantic_core import PydanticUndefined
 from nenni.core import plugins, settings, types
 from nenni.core.declarations import ROOT, file_of, read
 from nenni.core.settings import PluginOf
-from nenni.run import config
-from nenni.run.config import Claim, Config, Settings
+from nenni.run import claims_config, config
+from nenni.run.claims_config import Arm, Claim, Source
+from nenni.run.config import Config, Settings
 
 README, SCHEMA = ROOT / "config" / "README.md", ROOT / "config" / "schema.json"
 _INTRO = """\
@@ -64,7 +65,7 @@ _LISTED = {
 }
 """Part of the config -> kinds of the plugins that are listed under it."""
 _HEAD = "| key | what | default | meaning |\n| --- | --- | --- | --- |"
-_HERE = Path(config.__file__)
+_HERE, _CLAIMS = Path(config.__file__), Path(claims_config.__file__)
 _OF_A_RUN = {
     "examples": "Training images.",
     "attacked": "Whether they are attacked, as the training of the base attacks them.",
@@ -84,8 +85,10 @@ def readme() -> str:
     sections = [intro, "## The run", "\n".join([_HEAD, *rows])]
     for title, names in _PARTS.items():
         sections += [f"## {title}", *(part(name, said.get(name, "")) for name in names)]
-    about, said = sentences(_HERE, "Claim")
-    sections += ["## `claims.yaml`", about, table(Claim, said)]
+    sections.append("## `claims.yaml`")
+    for title, model in (("sources.<name>", Source), ("claims.<name>", Claim), ("arms", Arm)):
+        about, said = sentences(_CLAIMS, model.__name__)
+        sections += [f"### `{title}`", about, table(model, said)]
     return "\n\n".join(section.strip() for section in sections) + "\n"
 
 

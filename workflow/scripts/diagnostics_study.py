@@ -23,7 +23,6 @@ from nenni.core import runtime
 from nenni.core.io import read_csv, write_csv
 from nenni.evaluation.diagnose import MASKED as NOT_BELIEVED
 from nenni.evaluation.diagnose import TRUSTWORTHY, UNDECIDED, WEAK
-from nenni.evaluation.statistics import bootstrap_weights
 
 IMAGES = (60, 100, 200)
 _WORDS = {TRUSTWORTHY: "trustworthy", NOT_BELIEVED: "masked", WEAK: "weak", UNDECIDED: "undecided"}
@@ -56,7 +55,8 @@ def study(name: str, n: int) -> dict[str, Any]:
     honest = own if found.reference is found.network else flags(
         found.reference.eval(), n, least_only=True
     )[0]  # fmt: skip
-    means = bootstrap_weights(n, 2000, np.random.default_rng(n)) @ (own - honest)
+    draws = np.random.default_rng(n).multinomial(n, np.full(n, 1 / n), size=2000)
+    means = draws @ (own - honest) / n
     low, high = np.quantile(means, [0.025, 0.975])
     pgd = result.summary.set_index("attack").loc["pgd_20", "accuracy"]
     return {

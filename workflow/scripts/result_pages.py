@@ -1,10 +1,10 @@
-"""Make results.md, bench.md, speed.md and the numbers of README.md from results/reference/.
+"""Make results.md, claims.md, bench.md, speed.md and the numbers of README.md.
 
     python workflow/scripts/result_pages.py      # make pages
 
-The sentences are those of docs/*.md.jinja. They hold no number of a result and no word that hangs
-on one: both are computed from the tables. A block of results.md.jinja stands in README.md too,
-between ``<!-- results: BLOCK -->`` and ``<!-- end -->``.
+From the tables of results/reference/ and the sentences of docs/*.md.jinja. They hold no number of a
+result and no word that hangs on one: both are computed from the tables. A block of results.md.jinja
+stands in README.md too, between ``<!-- results: BLOCK -->`` and ``<!-- end -->``.
 """
 
 import re
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import _bench_tables
+import _claim_tables
 import pandas as pd
-import yaml
 from _words import Row, change, count, difference, factor, fewer, percent, seeds, shown, span
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -22,25 +22,26 @@ from nenni.core import radius
 from nenni.core.errors import UserError
 from nenni.core.io import write_atomically
 from nenni.evaluation.scoring import WORST
-from nenni.results.accuracy import ANY
-from nenni.results.claims import SEEDS_NEEDED
+from nenni.results import verdict
+from nenni.results.accuracy import ALL, ANY
 from nenni.results.main_table import LEGEND, display
 
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT / "results" / "reference"
 README = ROOT / "README.md"
-PAGE, BENCH, SPEED = (ROOT / "docs" / f"{name}.md" for name in ("results", "bench", "speed"))
-TEMPLATE, BENCH_TEMPLATE, SPEED_TEMPLATE = (
-    page.with_suffix(".md.jinja") for page in (PAGE, BENCH, SPEED)
+PAGE, CLAIMS, BENCH, SPEED = (
+    ROOT / "docs" / f"{name}.md" for name in ("results", "claims", "bench", "speed")
 )
-CLAIMS = ROOT / "config" / "claims.yaml"
+TEMPLATE, CLAIMS_TEMPLATE, BENCH_TEMPLATE, SPEED_TEMPLATE = (
+    page.with_suffix(".md.jinja") for page in (PAGE, CLAIMS, BENCH, SPEED)
+)
 READ = (
     "mnist5k/claims", "mnist5k/main", "mnist5k/suites", "mnist5k/persistence",
     "mnist5k/diagnostics", "mnist5k/energy",
     "cifar10/main", "cifar10/suites", "cifar10/base", "cost/bench", "autoattack/summary",
     "autoattack/images", "optimality", "diagnostics", "invariance", "evaluation_speed",
     "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times",
-    "fgsm_rs_speed",
+    "fgsm_rs_speed", "coverage", "verdict_repeats", "bitops_claims",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
@@ -61,6 +62,7 @@ def pages(tables: Tables) -> dict[Path, str]:
     """Each file and what it should hold."""
     return {
         PAGE: page(tables),
+        CLAIMS: page(tables, CLAIMS_TEMPLATE),
         BENCH: page(tables, BENCH_TEMPLATE),
         SPEED: page(tables, SPEED_TEMPLATE),
         README: filled(README.read_text(encoding="utf-8"), tables),
@@ -108,15 +110,17 @@ def environment(tables: Tables) -> Environment:
         "fewer": fewer,
         "seeds": seeds,
         "span": span,
-        "claimed": lambda: claimed(tables["mnist5k/claims"]),
-        "measured": measured,
+        "extremes": extremes,
         "markdown": markdown,
         "main_table": lambda name: markdown(display(tables[name], titles(tables[name]))),
         "attacks": lambda name, suite: markdown(attacks(tables[name], suite)),
         "persistent": lambda name, suite: markdown(persistent(tables[name], suite)),
         "energy": partial(energy, tables["mnist5k/energy"]),
         "legend": " ".join(LEGEND).replace("*", "\\*"),
-        "seeds_needed": SEEDS_NEEDED,
+        "seeds_needed": verdict.SEEDS_NEEDED,
+        "some": verdict.SOME,
+        "large": verdict.LARGE,
+        "claims": lambda table, name: markdown(getattr(_claim_tables, table)(tables[name])),
         "aim": _bench_tables.AIM,
         "aim_ranked": _bench_tables.AIM_RANKED,
         "aim_others": _bench_tables.AIM_OTHERS,
@@ -141,6 +145,7 @@ def rows(tables: Tables, file: str, /, **where: object) -> list[Row]:
         table = table[table[column] == value]
     if table.empty:
         raise UserError(f"{TABLES / file}.csv: has no row with {_told(where)}")
+    table = overall(table)
     return [*table.itertuples(index=False)]
 
 
@@ -162,29 +167,16 @@ def row(tables: Tables, file: str, /, **where: object) -> Row:
     return found[-1]
 
 
-def claimed(table: pd.DataFrame) -> list[Row]:
-    """One row per claim, against the hardest control that it was measured against."""
-    hardest = [
-        group.loc[group["against"].map(_hardness).idxmax()]
-        for _, group in table.groupby("claim", sort=False)
-    ]
-    chosen = pd.DataFrame(hardest)
-    asked = list(yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))["claims"])
-    return [*chosen.sort_values("claim", key=lambda c: c.map(asked.index)).itertuples(index=False)]
+def extremes(values: str) -> list[float]:
+    """The least and the largest of the seeds' values in a cell."""
+    found = sorted(float(part.partition(":")[2]) for part in values.split())
+    return [found[0], found[-1]]
 
 
-def _hardness(against: object) -> int:
-    """The same training without the method, and overheads counted, are what counts."""
-    return 1 if against == "none_ft" or "overheads counted" in str(against) else 0
-
-
-def measured(claim: Row) -> str:
-    """What was measured of a claim, in words."""
-    if pd.isna(claim.measured):
-        return "not measured"
-    if str(claim.against).startswith("dense"):
-        return f"{fewer(claim.measured)}, {str(claim.against).partition(', ')[2]}"
-    return change(claim.measured, claim.low, claim.high)
+def overall(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows over all seeds, where a table has some; else all."""
+    of_all = table["seed"] == ALL if "seed" in table else pd.Series(False, index=table.index)
+    return table[of_all] if of_all.any() else table
 
 
 def titles(table: pd.DataFrame) -> list[str]:
@@ -200,7 +192,7 @@ def titles(table: pd.DataFrame) -> list[str]:
 
 def attacks(table: pd.DataFrame, suite: str) -> pd.DataFrame:
     """Accuracy under each attack of a suite, one column per defence."""
-    here = table[table["suite"] == suite]
+    here = overall(table[table["suite"] == suite])
     here = here[~((here["attack"] == "clean") & (here["norm"] != "linf"))]
     eps = [radius.shown(e, n) if e else "" for e, n in zip(here["eps"], here["norm"], strict=True)]
     norm = here["norm"].map({"linf": "L-inf", "l2": "L2"}).where(here["eps"] > 0, "")
@@ -214,7 +206,7 @@ def attacks(table: pd.DataFrame, suite: str) -> pd.DataFrame:
 
 def persistent(table: pd.DataFrame, suite: str) -> pd.DataFrame:
     """Accuracy of each randomised network where the attacker may try so often."""
-    here = table[table["suite"] == suite]
+    here = overall(table[table["suite"] == suite])
     told = [
         f"{percent(r.accuracy)} ({percent(r.low)} to {percent(r.high)})" for r in here.itertuples()
     ]

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from nenni.core.radius import shown
 from nenni.core.types import Inches, Name
 from nenni.evaluation.scoring import WORST
+from nenni.results.accuracy import ALL
 from nenni.results.figure_style import grid, look
 
 __all__ = ["attack_suite"]
@@ -14,9 +15,10 @@ __all__ = ["attack_suite"]
 def attack_suite(
     suites: pd.DataFrame, *, suite: Name, width: Inches = 7.2, height: Inches = 4.6
 ) -> Figure:
-    """Draw a marker per attack and defence, with its interval; a panel per base and norm.
+    """Draw a marker per attack and defence, over all seeds, with its interval.
 
-    A stroke stands where the worst point that the attack tried counts, not the last.
+    A panel per base and norm. A stroke stands where the worst point that the attack tried counts,
+    not the last.
 
     Parameters
     ----------
@@ -27,7 +29,7 @@ def attack_suite(
     width, height : float
         Inches, of the figure and of a panel.
     """
-    here = suites[suites["suite"] == suite]
+    here = suites[(suites["suite"] == suite) & (suites["seed"] == ALL)]
     styles = look(list(dict.fromkeys(here["defence"])))
     panels = list(here.groupby(["base", "norm"], sort=False))
     figure, axes = grid(len(panels), width, height, columns=2)
@@ -40,13 +42,13 @@ def attack_suite(
         rows = rows.assign(title=titles)
         ordered = sorted(dict.fromkeys(titles), key=lambda title: title.startswith(WORST))
         places = {title: -i for i, title in enumerate(ordered)}
-        for i, (defence, mine) in enumerate(rows.groupby(["defence", "seed"], sort=False)):
-            style = styles[str(defence[0])] | {"linestyle": "none"}
+        for i, (defence, mine) in enumerate(rows.groupby("defence", sort=False)):
+            style = styles[str(defence)] | {"linestyle": "none"}
             shift = (i - (rows["defence"].nunique() - 1) / 2) * -0.16
             spread = 100 * (mine["accuracy"] - mine["low"]), 100 * (mine["high"] - mine["accuracy"])
             axis.errorbar(
                 100 * mine["accuracy"], [places[t] + shift for t in mine["title"]], xerr=spread,
-                elinewidth=0.8, markersize=4, label=str(defence[0]), **style,
+                elinewidth=0.8, markersize=4, label=str(defence), **style,
             )  # fmt: skip
             axis.plot(
                 100 * mine["any_iterate"], [places[t] + shift for t in mine["title"]],

@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nenni.core.types import Inches, Name
+from nenni.results.accuracy import ALL
 from nenni.results.figure_style import grid, look, say
 
 __all__ = ["persistent_attacker"]
@@ -12,7 +13,7 @@ __all__ = ["persistent_attacker"]
 def persistent_attacker(
     persistence: pd.DataFrame, *, suite: Name, width: Inches = 7.2, height: Inches = 3.4
 ) -> Figure:
-    """Draw accuracy against the number of tries, a panel per base and norm.
+    """Draw accuracy over all seeds against the number of tries, a panel per base and norm.
 
     Parameters
     ----------
@@ -23,15 +24,15 @@ def persistent_attacker(
     width, height : float
         Inches, of the figure and of a panel.
     """
-    here = persistence[persistence["suite"] == suite]
+    here = persistence[(persistence["suite"] == suite) & (persistence["seed"] == ALL)]
     panels = list(here.groupby(["base", "norm"], sort=False))
     figure, axes = grid(max(1, len(panels)), width, height, columns=2)
     if not panels:
         say(axes[0], "no network of the suite is randomised")
     styles = look(list(dict.fromkeys(here["defence"])))
     for axis, ((base, norm), rows) in zip(axes, panels, strict=False):
-        for (defence, seed), mine in rows.groupby(["defence", "seed"], sort=False):
-            axis.plot(mine["tries"], 100 * mine["accuracy"], label=f"{defence}, seed {seed}",
+        for defence, mine in rows.groupby("defence", sort=False):
+            axis.plot(mine["tries"], 100 * mine["accuracy"], label=str(defence),
                       **styles[str(defence)])  # fmt: skip
             axis.fill_between(mine["tries"], 100 * mine["low"], 100 * mine["high"], alpha=0.15,
                               color=styles[str(defence)]["color"], linewidth=0)  # fmt: skip

@@ -1,16 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from table_cases import examples
 
-from nenni.results.accuracy import ALL, accuracy_table, flags_of, paired_table
-
-
-def examples(clean: list[int], robust: list[int]) -> pd.DataFrame:
-    n = len(clean)
-    flags = {"clean_correct": clean, "adv_correct": robust}
-    flags |= {"clean_chosen": clean, "adv_chosen": robust}
-    flags |= {"any_correct": robust, "any_chosen": robust}
-    return pd.DataFrame({"eps": [8.0] * n, "index": range(n), **flags})
+from nenni.evaluation.statistics import accuracy_interval, wilson
+from nenni.results.accuracy import ALL, CROSSED, ONE_SEED, accuracy_table, flags_of, per_seed
 
 
 def test_a_misclassified_image_is_not_robust() -> None:
@@ -19,26 +13,26 @@ def test_a_misclassified_image_is_not_robust() -> None:
     assert flags["pgd", 8.0].tolist() == [1, 0, 0, 0]
 
 
-def test_tables() -> None:
+def test_a_row_per_seed_and_one_for_all() -> None:
     flags = {
         ("b", "none", 0): flags_of("pgd", examples([1, 1, 1, 1], [1, 0, 0, 0])),
         ("b", "none", 1): flags_of("pgd", examples([1, 1, 1, 0], [1, 1, 0, 0])),
-        ("b", "noisy", 0): flags_of("pgd", examples([1, 1, 1, 1], [1, 1, 1, 0])),
-        ("b", "noisy", 1): flags_of("pgd", examples([1, 1, 1, 1], [1, 1, 1, 1])),
+        ("b", "one", 1): flags_of("pgd", examples([1, 1, 1, 0], [1, 1, 0, 0])),
     }
-    table = accuracy_table(flags, 200).set_index(["defence", "evaluation", "eps", "seed"])
-    assert table.loc[("none", "pgd", 8.0, "0"), "accuracy"] == 0.25
+    table = accuracy_table(flags).set_index(["defence", "evaluation", "eps", "seed"])
+    single = table.loc[("none", "pgd", 8.0, "0")]
+    assert single["accuracy"] == 0.25
+    assert (single["low"], single["high"]) == wilson(1, 4)
+    assert single["interval"] == ONE_SEED
     pooled = table.loc[("none", "pgd", 8.0, ALL)]
     assert pooled["accuracy"] == 0.375
     assert pooled["deviation"] == pytest.approx(np.std([0.25, 0.5], ddof=1))
-    assert pooled["low"] <= 0.375 <= pooled["high"]
-    paired = paired_table(flags, ["none", "absent"], 200)
-    assert set(paired["evaluation"]) == {"pgd", "pgd any"}
-    paired = paired[paired["evaluation"] == "pgd"].set_index(["defence", "eps", "seed"])
-    assert set(paired.index.get_level_values(0)) == {"noisy"}
-    assert paired.loc[("noisy", 8.0, "0"), "difference"] == 0.5
-    assert paired.loc[("noisy", 8.0, ALL), "difference"] == 0.5
-    assert paired.loc[("noisy", 0.0, ALL), "difference"] == 0.125
+    stack = np.array([[1, 0, 0, 0], [1, 1, 0, 0]], dtype=float)
+    assert (pooled["low"], pooled["high"]) == accuracy_interval(stack)
+    assert pooled["values"] == "0:0.2500 1:0.5000"
+    assert (pooled["seeds"], pooled["interval"]) == (2, CROSSED)
+    one = table.loc[("one", "pgd", 8.0, ALL)]
+    assert (one["seeds"], one["interval"], one["values"]) == (1, ONE_SEED, "1:0.5000")
 
 
 def test_a_file_cut_short_is_noticed() -> None:
@@ -47,6 +41,5 @@ def test_a_file_cut_short_is_noticed() -> None:
         flags_of("pgd", whole.iloc[:-1])
 
 
-def test_nothing_to_compare_still_has_columns() -> None:
-    flags = {("b", "none", 0): flags_of("pgd", examples([1], [1]))}
-    assert list(paired_table(flags, [], 10).columns)[:3] == ["base", "defence", "control"]
+def test_values_of_seeds_are_told_in_one_cell() -> None:
+    assert per_seed(["5", "6"], [0.5, -0.25]) == "5:0.5000 6:-0.2500"

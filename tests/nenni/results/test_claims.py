@@ -3,91 +3,166 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from nenni.results.claims import judge
+from nenni.results.claims import COLUMNS, judge
+from nenni.results.verdict import (
+    DIRECTION,
+    NOT_DERIVABLE,
+    NOT_REPRODUCED,
+    NOT_TESTED,
+    REPRODUCED,
+    UNDECIDED,
+)
 
-TABLES = {"clean": "pgd", "columns": {"pgd_20": "pgd"}, "eps": {"pgd_at": 8.0}}
+BASES = {
+    "at": {"data": "c", "dataset": "cifar10", "model": "resnet18", "architecture": "resnet18"},
+    "thin": {"data": "c", "dataset": "cifar10", "model": "resnet18", "architecture": "resnet18 with width 16"},
+    "digits": {"data": "digits", "dataset": "mnist", "model": "cnn", "architecture": "cnn with hidden 8"},
+}  # fmt: skip
+SOURCES = {"draft": {"cite": "a review", "certainty": "review"}}
+PAIR = {"base": "at", "defence": "nm", "control_base": "at", "control": "none_ft"}
 
 
-def claim(**changes: Any) -> dict[str, dict[str, Any]]:
+def judged(
+    trial: dict[str, Any] | None = None,
+    paired: pd.DataFrame | None = None,
+    reductions: pd.DataFrame | None = None,
+    **claim: Any,
+) -> dict[str, Any]:
     fields = {
-        "text": "t", "source": "s", "dataset": "cifar10", "measure": "robust_gain", "value": 0.14,
-        "tolerance": 0.0, "column": "pgd_20", "base": "pgd_at", "defence": "topk", "bits": None,
-    }  # fmt: skip
-    return {"c": fields | changes}
-
-
-def paired(
-    difference: float, low: float, high: float, seeds: int, eps: float = 8.0, worst: float = 1.0
-) -> pd.DataFrame:
+        "text": "t", "source": "draft", "datasets": ["cifar10"], "architectures": ["resnet18"],
+        "measure": "robust_gain", "value": 0.16, "margin": None,
+    } | claim  # fmt: skip
     row = {
-        "base": "pgd_at", "defence": "topk", "control": "none_ft", "evaluation": "pgd", "eps": eps,
-        "seed": "all", "seeds": seeds, "difference": difference, "low": low, "high": high,
+        "claim": "c", "comparator": "the same training", **PAIR, "evaluation": "pgd", "norm": "linf",
+        "eps": 8 / 255, "baseline": "", "overheads": False, "limit": 1.0, "differs": "", "missing": "",
+    } | (trial or {})  # fmt: skip
+    paired = measured(15, 20) if paired is None else paired
+    reductions = saved(0.9, 0.85) if reductions is None else reductions
+    (found,) = judge({"c": fields}, SOURCES, BASES, [row], paired, reductions).to_dict("records")
+    assert list(found) == COLUMNS
+    return {str(key): value for key, value in found.items()}
+
+
+def measured(low: float, high: float, seeds: int = 5, **where: Any) -> pd.DataFrame:
+    """In points: rows of seeds, and of all; others that are to be left alone."""
+    mean = (low + high) / 200
+    row = {**PAIR, "evaluation": "pgd", "eps": 8 / 255, **where}
+    whole = {
+        **row, "seed": "all", "seeds": seeds, "n": 1000, "difference": mean, "low": low / 100,
+        "high": high / 100, "values": "0:0.1 1:0.2",
     }  # fmt: skip
-    single = {**row, "seed": "0", "seeds": 1, "difference": min(difference, worst)}
-    return pd.DataFrame([single, {**single, "seed": "1", "difference": difference}, row])
+    others = [whole | {key: "other", "difference": 9.0} for key in (*PAIR, "evaluation")]
+    each = [{**row, "seed": str(s), "seeds": 1, "difference": mean} for s in range(seeds)]
+    return pd.DataFrame([*others, *each, whole, whole | {"eps": 0.0, "difference": 9.0}])
 
 
-def reductions(without: float, full: float) -> pd.DataFrame:
+def saved(without: float, full: float) -> pd.DataFrame:
     row = {
-        "base": "pgd_at", "defence": "topk", "layer": "total", "baseline": "fp32",
+        "base": "at", "defence": "nm", "layer": "total", "baseline": "fp32", "seed": 0,
         "variant": "as_evaluated", "reduction_without": without, "reduction_with": full,
     }  # fmt: skip
-    other = {**row, "variant": "exact_at_baseline", "reduction_with": 0.99}
-    return pd.DataFrame([row, row, other])
+    others = [row | c | {"reduction_with": 9.0} for c in (
+        {"variant": "exact_at_baseline"}, {"layer": "conv1"}, {"baseline": "int8"}, {"base": "x"}
+    )]  # fmt: skip
+    return pd.DataFrame([*others, row, row | {"seed": 1}])
+
+
+def test_a_row_says_what_was_claimed_by_whom_and_what_was_measured() -> None:
+    row = judged()
+    assert (row["source"], row["certainty"], row["datasets"]) == ("a review", "review", "cifar10")
+    assert (row["measured_on"], row["architecture"]) == ("c", "resnet18")
+    assert (row["claimed"], row["measured"]) == (0.16, pytest.approx(0.175))
+    assert (row["low"], row["high"], row["seeds"], row["n"]) == (0.15, 0.2, 5, 1000)
+    assert row["values"] == "0:0.1 1:0.2"
+    assert (row["effect"], row["as_large"], row["verdict"]) == ("yes", "yes", REPRODUCED)
+    assert row["unit"] == "accuracy"
 
 
 @pytest.mark.parametrize(
-    ("measured", "dataset", "verdict", "reason"),
+    ("low", "high", "verdict"),
+    [(5, 8, DIRECTION), (1, 8, UNDECIDED), (-2, 1, NOT_REPRODUCED)],
+)
+def test_a_gain_against_a_control(low: float, high: float, verdict: str) -> None:
+    assert judged(paired=measured(low, high))["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("trial", "why"),
     [
-        ((0.20, 0.15, 0.25, 3), "cifar10", "reproduced", "measured +20.0 points [+15.0, +25.0]"),
-        ((0.20, 0.15, 0.25, 2), "cifar10", "same direction", "2 seeds of the 3"),
-        ((0.20, 0.15, 0.25, 3), "mnist5k", "same direction", "mnist5k can only hint"),
-        ((0.05, 0.01, 0.09, 3), "cifar10", "same direction", "less than claimed"),
-        ((0.05, -0.01, 0.11, 3), "cifar10", "not reproduced", "measured +5.0 points"),
-        ((-0.2, -0.3, -0.1, 3), "mnist5k", "not reproduced", "measured -20.0 points"),
+        ({"base": "thin"}, "with resnet18 with width 16, not resnet18"),
+        ({"base": "digits"}, "on digits, not cifar10; with cnn, not resnet18"),
+        ({"differs": "with noise elsewhere"}, "; with noise elsewhere"),
     ],
 )
-def test_verdict_on_a_gain(
-    measured: tuple[float, float, float, int], dataset: str, verdict: str, reason: str
+def test_other_data_networks_and_arms_can_at_best_show_the_direction(
+    trial: dict[str, Any], why: str
 ) -> None:
-    table = judge(claim(), paired(*measured), reductions(0, 0), TABLES, {"pgd_at": dataset})
-    (row,) = table.to_dict("records")
+    where = {"base": trial["base"]} if "base" in trial else {}
+    row = judged(trial, measured(15, 20, **where))
+    assert row["verdict"] == DIRECTION
+    assert why in row["reason"]
+    row = judged(trial, measured(-5, -2, **where))
+    assert row["verdict"] == NOT_REPRODUCED
+    assert why in row["reason"]
+
+
+def test_a_text_without_architecture_takes_any() -> None:
+    row = judged({"base": "thin"}, measured(15, 20, base="thin"), architectures=None)
+    assert row["verdict"] == REPRODUCED
+
+
+def test_the_least_of_several_values_is_to_be_reached() -> None:
+    row = judged(paired=measured(1.5, 1.8), value=[0.0189, 0.0319])
+    assert (row["claimed"], row["claimed_most"]) == (0.0189, 0.0319)
+    assert row["verdict"] == REPRODUCED
+
+
+def test_accuracy_that_is_kept_and_lost() -> None:
+    clean = {"evaluation": "pgd", "eps": 0.0}
+    kept = {"measure": "clean_kept", "value": None, "margin": 0.02}
+    table = measured(-1.5, 0.5, eps=0.0)
+    table = table[table["difference"] != 9.0]
+    row = judged(clean, table, **kept)
+    assert (row["verdict"], row["claimed"]) == (REPRODUCED, -0.02)
+    row = judged(paired=measured(-70, -50), measure="clean_loss", value=0.5)
+    assert (row["verdict"], row["claimed"]) == (REPRODUCED, -0.5)
+    row = judged(paired=measured(-3, -1), measure="robust_loss", value=None)
+    assert row["verdict"] == REPRODUCED
+    assert pd.isna(row["claimed"])
+
+
+def test_what_the_run_lacks_is_named() -> None:
+    row = judged({"base": "", "defence": "", "missing": "a defence"})
+    assert (row["verdict"], row["reason"]) == (NOT_TESTED, "not in this run: a defence")
+    assert pd.isna(row["measured"])
+    row = judged(paired=measured(5, 9, control="another"))
+    assert row["verdict"] == NOT_TESTED
+
+
+BITOPS = {"evaluation": "", "norm": "", "eps": 0.0, "baseline": "fp32", "overheads": True}
+
+
+@pytest.mark.parametrize(
+    ("limit", "overheads", "value", "verdict"),
+    [
+        (0.9, True, 0.826, REPRODUCED),
+        (0.9, True, 0.86, DIRECTION),
+        (0.9, False, 0.86, REPRODUCED),
+        (0.9, False, 0.916, NOT_DERIVABLE),
+        (0.75, True, 0.826, NOT_DERIVABLE),
+    ],
+)
+def test_bitops(limit: float, overheads: bool, value: float, verdict: str) -> None:
+    trial = BITOPS | {"limit": limit, "overheads": overheads}
+    row = judged(trial, measure="bitops_reduction", value=value)
     assert row["verdict"] == verdict
-    assert reason in row["reason"]
-    assert row["against"] == "none_ft"
+    assert row["measured"] == (0.85 if overheads else 0.9)
+    assert (row["unit"], row["seeds"]) == ("BitOPs", 2)
+    assert row["values"].startswith("0:0.")
 
 
-def test_clean_accuracy_kept_within_the_tolerance() -> None:
-    kept = claim(measure="clean_gain", value=0.0, tolerance=0.01, column=None)
-    for low, verdict in ((-0.009, "reproduced"), (-0.011, "not reproduced")):
-        table = judge(
-            kept,
-            paired(-0.002, low, 0.01, 3, eps=0.0),
-            reductions(0, 0),
-            TABLES,
-            {"pgd_at": "cifar10"},
-        )
-        assert table["verdict"].tolist() == [verdict]
-
-
-def test_bitops_are_judged_with_and_without_overheads() -> None:
-    wanted = claim(measure="bitops_reduction", value=0.8, column=None, bits="fp32")
-    table = judge(wanted, paired(0, 0, 0, 3), reductions(0.9, -0.1), TABLES, {"pgd_at": "cifar10"})
-    assert table["against"].tolist() == [
-        "dense FP32, overheads counted",
-        "dense FP32, overheads left out",
-    ]
-    assert table["verdict"].tolist() == ["not reproduced", "same direction"]
-    assert table["measured"].tolist() == [-0.1, 0.9]
-
-
-def test_what_the_run_lacks_is_not_tested() -> None:
-    table = judge(claim(defence="absent"), paired(0, 0, 0, 3), reductions(0, 0), TABLES, {})
-    assert table["verdict"].tolist() == ["not tested here"]
-    assert table["reason"].tolist() == ["absent on pgd_at was not measured so in this run"]
-
-
-def test_an_effect_that_one_seed_does_not_show_is_not_reproduced() -> None:
-    table = judge(claim(), paired(0.2, 0.15, 0.25, 3, worst=-0.01), reductions(0, 0), TABLES, {})
-    assert table["verdict"].tolist() == ["not reproduced"]
-    assert "seeds -1.0 to" in table["reason"].iloc[0]
+def test_bitops_need_no_seeds() -> None:
+    row = judged(
+        BITOPS, reductions=saved(0.9, 0.85).iloc[:-1], measure="bitops_reduction", value=0.8
+    )
+    assert (row["seeds"], row["verdict"]) == (1, REPRODUCED)

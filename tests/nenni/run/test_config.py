@@ -73,7 +73,6 @@ def test_numbers_are_finite_in_single_precision(
     [
         ("threads", HUGE, "should be less than or equal to 1024, got 1000"),
         ("processes", 2**31, "should be less than or equal to 1024"),
-        ("tables.resamples", 10**12, "should be less than or equal to 100000"),
         ("recipes.standard.epochs", 10**12, "should be less than or equal to 2147483647"),
         ("recipes.standard.momentum", 1, "should be less than 1, got 1"),
         ("seeds", [0, HUGE], "should be less than or equal to 2147483647"),

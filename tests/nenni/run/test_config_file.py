@@ -17,7 +17,7 @@ def test_the_default_config_and_claims_are_accepted() -> None:
     config = load_config(DEFAULT)
     assert config.seeds == [0, 1]
     assert config.attacks["pgd_20"]["relative_step"] == 2.5
-    assert load_claims(DEFAULT.with_name("claims.yaml"), config).claims
+    assert load_claims(DEFAULT.with_name("claims.yaml")).claims
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_any_mistake_is_refused_in_lines_that_name_the_file(seeds: range, tmp_pa
         file.write_text(yaml.safe_dump(mutated(default, seed)))
         try:
             config = load_config(file)
-            claims = load_claims(beside, config)
+            claims = load_claims(beside)
         except UserError as error:
             lines = str(error).splitlines()
             assert lines

@@ -5,11 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from run_cases import DEFAULT, check_mistake, refused_with
-
-from nenni.core.errors import UserError
-from nenni.run.config_file import load_claims, load_config
+from run_cases import check_mistake, refused_with
 
 
 @pytest.mark.parametrize(
@@ -58,7 +54,6 @@ TOPK = "defences.topk_50.injection"
     [
         ({"presets": ["server_gpu"]}, "presets: unknown name 'server_gpu'; defined are: a100"),
         ({"energy_table": "nothing"}, "energy_table: unknown name 'nothing'; defined are: horowitz_45nm"),
-        ({"tables.resamples": 100_000, "evaluations.fgsm.examples": 10**6}, "tables.resamples: all resamples of all images"),
         ({"processes": 65}, "processes: 65 share a batch of 64 images"),
         ({"suites.odd": SUITE | {"attacks": ["fgsm", "clean"]}, "attacks.clean": {"name": "fgsm"}}, "suites.odd.attacks.1: 'clean' is the row of the images as they are; name the attack otherwise"),
         ({"suites.full_pgd": SUITE | {"attacks": ["fgsm"]}, "suites.full": SUITE | {"attacks": ["pgd_fgsm"]}, "attacks.pgd_fgsm": {"name": "fgsm"}}, "suites.full_pgd: its attack 'fgsm' clashes with one of suite 'full'"),
@@ -81,12 +76,3 @@ TOPK = "defences.topk_50.injection"
 def test_values_at_odds(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     found = refused_with(tmp_path, changes)
     assert any(line.startswith(message) for line in found), found
-
-
-def test_claims_that_contradict_themselves(tmp_path: Path) -> None:
-    content = yaml.safe_load(DEFAULT.with_name("claims.yaml").read_text())
-    content["claims"]["bitops_82_6"]["bits"] = None
-    file = tmp_path / "claims.yaml"
-    file.write_text(yaml.safe_dump(content))
-    with pytest.raises(UserError, match=r"claims.bitops_82_6.bits: goes with"):
-        load_claims(file, load_config(DEFAULT))

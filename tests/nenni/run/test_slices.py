@@ -41,7 +41,7 @@ def slices(s: Slices) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("old", "new", "touched"),
     [
-        ("pgd_20: {name: pgd, steps: 20}", "pgd_20: {name: pgd, steps: 30}", {"attack", "attack alloc", "sweep"}),
+        ("pgd_20: {name: pgd, steps: 20}", "pgd_20: {name: pgd, steps: 30}", {"attack", "attack alloc", "sweep", "claims"}),
         ("pgd_7: {name: pgd, steps: 7}", "pgd_7: {name: pgd, steps: 8}", {"pretrain", "finetune", "finetune alloc"}),
         ("epochs: 0, lr: 0.001, batch_size: 128", "epochs: 0, lr: 0.002, batch_size: 128", {"project", "project alloc", "sweep"}),
         ("epochs: 2, lr: 0.001, parameters", "epochs: 2, lr: 0.002, parameters", {"finetune", "finetune alloc"}),
@@ -96,7 +96,7 @@ def test_a_slice_names_the_folders_of_its_plugins_alone(
     text = DEFAULT.read_text().replace("run: mnist5k", f"run: mnist5k\nplugins: ['{mine}']")
     file.write_text(text.replace("{name: topk, fraction: 0.5}}", "{name: own}}"))
     config = load_config(file)
-    s = Slices(config, load_claims(DEFAULT.with_name("claims.yaml"), config))
+    s = Slices(config, load_claims(DEFAULT.with_name("claims.yaml")))
     assert s.of("project", **TOPK)["plugins"] == [str(mine)]
     assert s.of("project", **TOPK)["injection"]["selection"] == {"name": "own", "fraction": 0.5}
     assert "plugins" not in s.of("project", **TOPK | {"defence": "topk_25"})
