@@ -175,12 +175,16 @@ class Finetune(_Strict):
         Share of the steps along which the rate rises.
     parameters
         What is trained: everything, or W~ and b~ alone.
+    attack
+        By name, the attack to train and to validate on in place of the recipe's; its eps stays. One
+        through a surrogate is for injected networks alone.
     """
 
     epochs: Count
     lr: Positive
     warmup: Fraction = 0.0
     parameters: Literal["everything", "approximation"]
+    attack: Name | None = None
 
 
 class Defence(_Strict):

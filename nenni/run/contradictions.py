@@ -23,6 +23,7 @@ def contradictions(config: Config) -> Iterator[Problem]:
         yield ("run",), "the name 'reference' is reserved for the committed results"
     yield from _of_bases(config)
     yield from _of_fit(config)
+    yield from dict.fromkeys(_of_finetunes(config))
     yield from _of_defences(config)
     yield from _of_evaluations(config)
     yield from _of_suites(config)
@@ -70,19 +71,52 @@ def _of_recipe(config: Config, name: str, recipe: dict[str, Any]) -> Iterator[Pr
         yield (*loc, "awp"), "goes with an adversarial method"
     if recipe["attack"] is None:
         return
-    yield from unknown([recipe["attack"]], config.attacks, *loc, "attack")
     if recipe["eps"] == 0:
         yield (*loc, "eps"), "should be above 0 where the recipe has an attack"
+    yield from _of_training_attack(config, recipe["attack"], method, *loc)
     attack = config.attacks.get(recipe["attack"])
-    if attack and method.get("norm", attack["norm"]) != attack["norm"]:
-        message = f"method '{method['name']}' is for linf, attack '{recipe['attack']}' for l2"
-        yield (*loc, "attack"), message
-    if attack and attack.get("compile"):
-        message = f"'{recipe['attack']}' has compile: true, which a recipe says for all its passes"
-        yield (*loc, "attack"), message
     if attack and injected_only(attack):
         message = "is an attack on injected networks, and bases are trained before injection"
         yield (*loc, "attack"), message
+
+
+def _of_training_attack(config: Config, name: str, method: Ref, *loc: str) -> Iterator[Problem]:
+    yield from unknown([name], config.attacks, *loc, "attack")
+    attack = config.attacks.get(name)
+    if attack and method.get("norm", attack["norm"]) != attack["norm"]:
+        message = f"method '{method['name']}' is for linf, attack '{name}' for l2"
+        yield (*loc, "attack"), message
+    if attack and attack.get("compile"):
+        message = f"'{name}' has compile: true, which a recipe says for all its passes"
+        yield (*loc, "attack"), message
+
+
+def _of_finetunes(config: Config) -> Iterator[Problem]:
+    """Attacks of their own: for a base that has one, and of the same norm."""
+    for base_name, defences in config.experiments.items():
+        recipe = config.recipes.get(getattr(config.bases.get(base_name), "recipe", None) or "")
+        for name in (d for d in defences if d in config.defences):
+            defence = config.defences[name]
+            tuning = config.finetunes.get(defence.finetune or "")
+            if tuning is None or tuning.attack is None or recipe is None:
+                continue
+            loc = ("finetunes", str(defence.finetune))
+            attack, own = (
+                config.attacks.get(tuning.attack),
+                config.attacks.get(recipe["attack"] or ""),
+            )
+            yield from _of_training_attack(config, tuning.attack, recipe["method"], *loc)
+            if recipe["attack"] is None:
+                message = f"the recipe of the base '{base_name}' has none, and no eps for one"
+                yield (*loc, "attack"), message
+            elif attack and own and attack["norm"] != own["norm"]:
+                message = (
+                    f"'{tuning.attack}' is for {attack['norm']}, the recipe's eps for {own['norm']}"
+                )
+                yield (*loc, "attack"), message
+            if attack and injected_only(attack) and defence.injection is None:
+                message = f"is an attack on injected networks, and '{name}' is none"
+                yield (*loc, "attack"), message
 
 
 def _of_fit(config: Config) -> Iterator[Problem]:

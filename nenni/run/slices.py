@@ -81,12 +81,13 @@ class Slices:
         """Train a defended network on."""
         name = self._config.defences[defence].finetune
         assert name is not None
+        tuning = self._config.finetunes[name].model_dump()
         return {
             **self._network(base, seed),
             **self._defended(defence),
             "processes": self._config.processes,
-            "recipe": self._recipe(base),
-            "finetune": self._config.finetunes[name].model_dump(),
+            "recipe": self._recipe(base, tuning.pop("attack")),
+            "finetune": tuning,
         }
 
     def attack(self, base: str, defence: str, seed: str, evaluation: str) -> Slice:
@@ -235,12 +236,13 @@ class Slices:
     def _model(self, base: str) -> Ref:
         return self._config.models[self._config.bases[base].model]
 
-    def _recipe(self, base: str) -> Slice | None:
+    def _recipe(self, base: str, other_attack: str | None = None) -> Slice | None:
         name = self._config.bases[base].recipe
         if name is None:
             return None
         recipe = self._config.recipes[name]
-        attack = None if recipe["attack"] is None else self._config.attacks[recipe["attack"]]
+        named = other_attack or recipe["attack"]
+        attack = None if named is None else self._config.attacks[named]
         norm: Norm = "linf" if attack is None else attack["norm"]
         chosen = {key: value for key, value in recipe.items() if key != "compile" or value}
         return {**chosen, "attack": attack, "eps": radius.from_config(recipe["eps"], norm)}

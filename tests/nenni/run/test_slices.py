@@ -110,3 +110,19 @@ def test_a_fit_on_attacked_images_reads_the_recipe_of_its_base(tmp_path: Path) -
     assert recipe == attacked.of("pretrain", base="pgd_at", seed="0")["recipe"]
     assert attacked.of("sweep")["recipe"] == recipe
     assert "recipe" not in attacked.of("attack", **TOPK, evaluation="pgd_20")
+
+
+def test_fine_tuning_has_an_attack_of_its_own(tmp_path: Path) -> None:
+    path, text = tmp_path / "config.yaml", DEFAULT.read_text()
+    own = "  own: {epochs: 2, lr: 0.001, parameters: everything, attack: pgd_20}\n"
+    text = text.replace("finetunes:\n", f"finetunes:\n{own}")
+    path.write_text(text.replace("m: 4}}, finetune: short}", "m: 4}}, finetune: own}"))
+    claims = load_claims(DEFAULT.with_name("claims.yaml"))
+    plain, other = (Slices(load_config(file), claims) for file in (DEFAULT, path))
+    of = {"base": "pgd_at", "defence": "nm_2_4", "seed": "0"}
+    before, after = (s.of("finetune", **of) for s in (plain, other))
+    attack = before["recipe"]["attack"] | {"steps": 20}
+    assert after["recipe"] == before["recipe"] | {"attack": attack}
+    assert after["finetune"] == before["finetune"]
+    trained = {"base": "pgd_at", "seed": "0"}
+    assert other.of("pretrain", **trained) == plain.of("pretrain", **trained)

@@ -7,11 +7,15 @@ import torch
 from torch import Tensor, nn
 
 import nenni.training.train
+from nenni.adversary.attack_choice import AttackChoice
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.errors import UserError
 from nenni.data.split import Images, InMemory, first
+from nenni.method.fit import fit
+from nenni.method.injection import noisy_layers
 from nenni.networks.compiled import what_lacks
 from nenni.networks.models.small_cnn import small_cnn
+from nenni.training.objectives.adversarial import Adversarial
 from nenni.training.objectives.standard import Standard
 from nenni.training.recipe import Recipe
 from nenni.training.train import as_given, train
@@ -104,3 +108,26 @@ def test_compiled_training_gives_the_same_within_rounding(data: dict[str, Any]) 
     x, _ = first(data["val"], 20)
     torch.testing.assert_close(compiled[0](x), plain[0](x), atol=1e-3, rtol=1e-2)
     assert compiled[0]._compiled_call_impl is None
+
+
+def test_an_attack_through_a_surrogate_trains_an_injected_network(
+    data: dict[str, Any], noisy: nn.Module
+) -> None:
+    """Other images than the attack itself makes, and the paths are as before."""
+    fit(noisy, first(data["train"], 200)[0])
+    pgd = {"name": "pgd", "steps": 3, "norm": "linf"}
+    weights = []
+    for surrogate in (None, {"name": "soft_mask"}, {"name": "bpda"}):
+        model = copy.deepcopy(noisy)
+        attack = AttackChoice.from_config(pgd | {"surrogate": surrogate})
+        recipe = Recipe(
+            epochs=1, batch_size=50, lr=1e-3, method=Adversarial(), attack=attack, eps=0.1
+        )
+        train(
+            model, data, recipe, PURPOSE, parameters=list(model.parameters()),
+            checkpoint=Checkpoint(None),
+        )  # fmt: skip
+        assert all(layer.path == "injected" for _, layer in noisy_layers(model))
+        weights.append(torch.cat([p.flatten() for p in model.parameters()]))
+    assert not torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
