@@ -7,7 +7,7 @@ from dataclasses import astuple
 
 from nenni.core.errors import UserError
 from nenni.core.io import read_csv, write_csv
-from nenni.results.accuracy import Flags, Key, accuracy_table, flags_of, paired_table
+from nenni.results.accuracy import ANY, Flags, Key, accuracy_table, flags_of, paired_table
 from nenni.run.experiment import Experiment
 from nenni.run.job import Job
 
@@ -27,7 +27,8 @@ def run(job: Job) -> str:
     table = accuracy_table(flags, c["resamples"])
     paired = paired_table(flags, c["compare_with"], c["resamples"])
     for found in (table, paired):
-        found.insert(found.columns.get_loc("eps"), "norm", found["evaluation"].map(c["norms"]))
+        norms = found["evaluation"].str.removesuffix(ANY).map(c["norms"])
+        found.insert(found.columns.get_loc("eps"), "norm", norms)
     write_csv(job.output("accuracy"), table)
     write_csv(job.output("paired"), paired)
     return f"{len(flags)} experiments, {len(table)} accuracies, {len(paired)} comparisons"
