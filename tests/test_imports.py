@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torch", "pandas", "matplotlib", "scipy", "snakemake")
+HEAVY = (
+    "torch", "pandas", "matplotlib", "scipy", "snakemake", "altair", "vl_convert", "itables", "jinja2",
+)  # fmt: skip
 
 
 def loaded(code: str) -> set[str]:

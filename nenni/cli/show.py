@@ -43,5 +43,6 @@ def run(parsed: argparse.Namespace) -> None:
         f"\ntables    {results / 'tables'}, claims.csv among them"
         f"\nfigures   {results / 'figures'}"
         f"\ntimes     {Path('benchmarks') / run}"
-        "\nreport    report.html, where it was asked for",
+        "\nreport    report.html, where it was asked for"
+        f"\npage      {results / 'index.html'}, all of it in one file for a browser",
     )

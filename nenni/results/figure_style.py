@@ -1,6 +1,5 @@
 """What the figures share: colours that survive grey print and colour blindness, and saving."""
 
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +50,20 @@ def prepare() -> None:
 
 
 def look(names: list[str]) -> dict[str, dict[str, Any]]:
-    """Colour, marker and line style of each name, by its place in the list."""
-    styles = zip(*(itertools.cycle(x) for x in (COLOURS, MARKERS, LINES)), strict=False)
-    return {
-        name: {"color": c, "marker": m, "linestyle": line}
-        for name, (c, m, line) in zip(names, styles, strict=False)
-    }
+    """Colour, marker and line style of each name, by its place in the list.
+
+    Once all colours are taken they come again with other markers and lines.
+    """
+    styles = {}
+    for i, name in enumerate(names):
+        again, place = divmod(i, len(COLOURS))
+        other = (place + again) % len(MARKERS)
+        styles[name] = {
+            "color": COLOURS[place],
+            "marker": MARKERS[other],
+            "linestyle": LINES[other],
+        }
+    return styles
 
 
 def bar_style(i: int) -> dict[str, Any]:

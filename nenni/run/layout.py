@@ -53,6 +53,10 @@ class Layout:
         """A figure of the run."""
         return f"{self.results}/figures/{name}.{kind}"
 
+    def page(self) -> str:
+        """The page of the run."""
+        return f"{self.results}/index.html"
+
     def timing(self, stage: str, e: Experiment | None = None) -> str:
         """Times of a stage of an experiment, which are no results."""
         return f"benchmarks/{self.run}/{stage}/{_EXPERIMENT if e is None else e.key}.json"

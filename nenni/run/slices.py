@@ -9,6 +9,8 @@ from dataclasses import astuple
 from functools import cached_property
 from typing import Any
 
+import yaml
+
 from nenni.core import plugins, radius
 from nenni.core.plugins import Ref
 from nenni.core.types import Norm
@@ -200,6 +202,28 @@ class Slices:
     def _trials(self) -> list[Trial]:
         return trials(self._claims, self._config)
 
+    def page(self) -> Slice:
+        """Show the run on a page, with its whole config."""
+        c = self._config
+        whole = c.model_dump(mode="json")
+        return {
+            "run": c.run,
+            "config": yaml.safe_dump(whole, sort_keys=False, default_flow_style=None, width=100),
+            "device": c.device,
+            "seeds": c.seeds,
+            "threads": c.threads,
+            "bases": {name: self._told(name) for name in c.experiments},
+            "defences": {
+                name: {
+                    **self._defended(name),
+                    "allocate": (d.injection or {}).get("allocate", False),
+                    "finetune": d.finetune and c.finetunes[d.finetune].model_dump(),
+                }
+                for name, d in c.defences.items()
+            },
+            "figures": {name: {"figure": figure} for name, figure in c.figures.items()},
+        }
+
     def norm_of_columns(self) -> Norm:
         """Norm of the attacks whose columns the main table has."""
         first = next(iter(self._config.tables.columns.values()))
@@ -235,6 +259,16 @@ class Slices:
 
     def _model(self, base: str) -> Ref:
         return self._config.models[self._config.bases[base].model]
+
+    def _told(self, base: str) -> Slice:
+        """What a base is."""
+        of = self._config.bases[base]
+        return {
+            "data": self._config.data[of.data].model_dump(),
+            "model": self._model(base),
+            "recipe": self._recipe(base),
+            "keep": of.keep,
+        }
 
     def _recipe(self, base: str, other_attack: str | None = None) -> Slice | None:
         name = self._config.bases[base].recipe

@@ -75,11 +75,12 @@ def test_overrides_on_the_command_line_are_checked(project: Project) -> None:
 
 def test_stages_are_targets(project: Project) -> None:
     for stage in ("data", "pretrain", "profile", "project", "finetune", "attack", "hardware",
-                  "tables", "figures"):  # fmt: skip
+                  "tables", "figures", "page"):  # fmt: skip
         kinds = {job.split()[0] for job in project.to_do(stage, "--forceall")}
-        assert ("figure" in kinds) == (stage == "figures")
-        assert ("attack" in kinds) == (stage in ("attack", "tables", "figures"))
-        assert ("hardware" in kinds) == (stage in ("hardware", "tables"))
+        assert ("page" in kinds) == (stage == "page")
+        assert ("figure" in kinds) == (stage in ("figures", "page"))
+        assert ("attack" in kinds) == (stage in ("attack", "tables", "figures", "page"))
+        assert ("hardware" in kinds) == (stage in ("hardware", "tables", "page"))
         assert ("project" in kinds) == (stage not in ("data", "pretrain", "profile"))
         assert ("pretrain" in kinds) == (stage != "data")
         assert "data" in kinds

@@ -76,6 +76,10 @@ FROM_PROJECT = (
 )  # fmt: skip
 
 
+PAGE = {"page"}
+"""Shows all that the run made, and the whole config."""
+
+
 PROFILED = {"collect sensitivities", "figure layer_sensitivities"}
 
 
@@ -199,7 +203,7 @@ def test_a_change_of_the_config(finished: Project, change: str) -> None:
         found = finished.to_do()
     finally:
         finished.config.write_text(text)
-    assert found == expected
+    assert found == (expected | PAGE if expected else set())
 
 
 @pytest.mark.parametrize("file", some(CODE_CHANGES))
@@ -211,7 +215,18 @@ def test_a_change_of_the_code(finished: Project, file: str) -> None:
         found = finished.to_do()
     finally:
         path.write_text(text)
-    assert found == CODE_CHANGES[file]
+    assert found == (CODE_CHANGES[file] | PAGE if CODE_CHANGES[file] else set())
+
+
+def test_a_change_of_a_template_makes_the_page_again(finished: Project) -> None:
+    path = finished.folder / "nenni" / "results" / "page" / "templates" / "style.css"
+    text = path.read_text()
+    path.write_text(f"{text}\n/* changed */\n")
+    try:
+        found = finished.to_do()
+    finally:
+        path.write_text(text)
+    assert found == PAGE
 
 
 def test_touching_every_file_changes_nothing(finished: Project) -> None:
@@ -230,7 +245,7 @@ def test_a_damaged_result_is_found_and_made_again_in_the_same_bytes(finished: Pr
     assert damaged.returncode == 1
     told = f"{name}: is not what was written; `snakemake --force {name}` makes it again"
     assert told in damaged.stdout
-    assert finished.to_do() == {"figure noise_intensity"}
+    assert finished.to_do() == {"figure noise_intensity"} | PAGE
     assert finished.run("snakemake", "--force", name).returncode == 0
     assert finished.run("nenni", "verify", "results/tiny").returncode == 0
     assert finished.results() == before

@@ -10,6 +10,7 @@ from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
 import hwmodel
+import nenni
 from nenni.run.config_file import load_claims, load_config, with_types
 from nenni.core.errors import UserError, unnameable
 from nenni.run.experiment import Experiment
@@ -160,6 +161,12 @@ def table_files():
 def figure_files():
     """All figures of the run."""
     return [L.figure(kind, name) for name in C.figures for kind in ("pdf", "png")]
+
+
+def template_files():
+    """What the page of a run is made of beside its code."""
+    folder = Path(nenni.__file__).parent / "results" / "page" / "templates"
+    return sorted(relative(file) for file in folder.glob("*.*"))
 
 
 ATTACKED = {

@@ -168,3 +168,29 @@ rule draw_figure:
     shell:
         "python -m nenni stage figure --config {params.cfg:q} --manifest {output.manifest}"
         " --input {params.inputs} --output pdf={output.pdf} png={output.png} 2> {log}"
+
+
+rule make_page:
+    input:
+        tables=table_files(),
+        figures=[L.figure("png", name) for name in C.figures],
+        code=sources("page"),
+        templates=template_files(),
+    output:
+        page=L.page(),
+        manifest=L.manifest("page"),
+    log:
+        L.log("page"),
+    conda:
+        "../envs/nenni.yaml"
+    params:
+        cfg=cfg("page"),
+        inputs=lambda w, input: pairs(
+            {f"table/{name}": file for name, file in zip(PLAN.tables(), input.tables)}
+            | {f"figure/{name}": file for name, file in zip(C.figures, input.figures)}
+        ),
+    message:
+        "page"
+    shell:
+        "python -m nenni stage page --config {params.cfg:q} --manifest {output.manifest}"
+        " --input {params.inputs} --output page={output.page} 2> {log}"

@@ -49,3 +49,8 @@ rule tables:
 rule figures:
     input:
         figure_files(),
+
+
+rule page:
+    input:
+        L.page(),

@@ -1,16 +1,8 @@
 """What a measurement was made on, in words."""
 
-from pathlib import Path
-
 import torch
 
-
-def processor() -> str:
-    """Name of the CPU."""
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return "CPU"
+from nenni.core.machine import processor
 
 
 def device_name(device: torch.device) -> str:

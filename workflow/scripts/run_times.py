@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pandas as pd
 import psutil
-from _machine import processor
 
 from nenni.core.io import write_csv
+from nenni.core.machine import processor
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tests" / "cases"))

@@ -22,6 +22,7 @@ def test_prints_the_main_table(
     out = capsys.readouterr().out
     assert "topk_50" in out
     assert "figures   results/mnist5k/figures" in out
+    assert out.splitlines()[-1].startswith("page      results/mnist5k/index.html")
     written = (tables / "main.csv").read_text()
     for damaged in (written.replace("base,", "bsae,", 1), "a,b\n1,2\n", "base,defence\nx,y\n"):
         (tables / "main.csv").write_text(damaged)

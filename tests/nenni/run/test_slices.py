@@ -64,6 +64,26 @@ def test_a_change_reaches_what_reads_it(
     assert {name for name in before if before[name] != after[name]} == touched
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "again"),
+    [
+        ("pgd_20: {name: pgd, steps: 20}", "pgd_20: {name: pgd, steps: 30}", True),
+        ("seeds: [0, 1]", "seeds: [0, 1, 2]", True),
+        ("device: cpu", "device: cpu\ndeterministic: false", True),
+        ("noise_intensity: {name: noise_intensity}", "noise_intensity: {name: noise_intensity, width: 5}", True),
+        ("threads: 1", "threads:   1   # spelt otherwise", False),
+        ("pgd_20: {name: pgd, steps: 20}", "pgd_20: {steps: 20, relative_step: 2.5, name: pgd}", False),
+    ],
+)  # fmt: skip
+def test_the_page_shows_the_whole_config(tmp_path: Path, old: str, new: str, again: bool) -> None:
+    before, after = (parts(tmp_path, *change)[1].of("page") for change in ((), (old, new)))
+    assert (canonical(before) != canonical(after)) == again
+    assert before["run"] == "mnist5k"
+    assert set(before["bases"]) == {"pgd_at", "standard"}
+    assert before["defences"]["none"]["injection"] is None
+    assert before["defences"]["alloc_50"]["allocate"] is True
+
+
 def test_what_a_gpu_is_told_reaches_the_stages_that_use_it(tmp_path: Path) -> None:
     of_gpu = slices(parts(tmp_path, "device: cpu", "device: cuda")[1])
     faster = slices(parts(tmp_path, "device: cpu", "device: cuda\ndeterministic: false")[1])
