@@ -67,7 +67,7 @@ def claims(**changes: Any) -> pd.DataFrame:
 def asked() -> dict[str, Any]:
     """The slice of the default config that a page is made by."""
     config = load_config(DEFAULT)
-    return Slices(config, load_claims(DEFAULT.with_name("claims.yaml"), config)).of("page")
+    return Slices(config, load_claims(DEFAULT.with_name("claims.yaml"))).of("page")
 
 
 def about_default() -> About:

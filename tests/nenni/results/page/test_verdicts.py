@@ -1,6 +1,6 @@
 from page_cases import VERDICTS, claims
 
-from nenni.results.claims import DIRECTION, NOT_REPRODUCED, REPRODUCED
+from nenni.results.verdict import DIRECTION, NOT_REPRODUCED, REPRODUCED
 from nenni.results.page.verdicts import counted, verdicts
 
 
