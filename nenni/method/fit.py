@@ -28,7 +28,7 @@ def fit(
     model: nn.Module,
     data: Data,
     *,
-    inputs: Inputs = "injected",
+    inputs: Inputs = "exact",
     batch_norms: BatchNorms = "kept",
     ridge: NonNegative = 1e-4,
     bias_correction: bool = False,
@@ -122,7 +122,7 @@ def measure_scores(
     model: nn.Module,
     data: Data,
     *,
-    inputs: Inputs = "injected",
+    inputs: Inputs = "exact",
     batch_size: Count = 128,
 ) -> None:
     """Set each layer's mean and variance of z~ per channel, and the deviation of z~ - z, anew.
@@ -138,7 +138,7 @@ def set_thresholds(
     model: nn.Module,
     data: Data,
     *,
-    inputs: Inputs = "injected",
+    inputs: Inputs = "exact",
     batch_size: Count = 128,
 ) -> None:
     """Set the thresholds of calibrated selections so that their nominal fraction lies above.

@@ -55,7 +55,7 @@ def main() -> None:
     fit(noisy, images[:FIT])
     names = [name for name, _ in noisy_layers(noisy)]
     errors = (
-        report(noisy, images[:PROFILE], batch_size=BATCH)
+        report(noisy, images[:PROFILE], inputs="exact", batch_size=BATCH)
         .set_index("layer")["relative_error"]
         .to_dict()
     )

@@ -166,9 +166,9 @@ def judge(
     """Errors of a fitted network with other choices, and means over its layers."""
     for _, layer in noisy_layers(noisy):
         layer.choices = choices
-    set_thresholds(noisy, fitting.split(BATCH))
+    set_thresholds(noisy, fitting, batch_size=BATCH)
     with seeded(0, "report"):
-        table = report(noisy, images[:REPORT_IMAGES], batch_size=BATCH)
+        table = report(noisy, images[:REPORT_IMAGES], inputs="exact", batch_size=BATCH)
     draws = DRAWS if is_randomised(noisy) else 1
     wrong = sum(errors(noisy, images, labels, draw) for draw in range(draws)) / draws
     means = table[["relative_error", "recall", "fraction"]].mean().to_dict()

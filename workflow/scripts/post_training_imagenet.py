@@ -52,7 +52,7 @@ def main() -> None:
             noisy = inject(model, spec, images[:1])
             fit(noisy, images[fitting], batch_size=BATCH)
             right.append(correct(noisy, images[judging], labels[judging]))
-            tables.append(report(noisy, images[judging], batch_size=BATCH))
+            tables.append(report(noisy, images[judging], inputs="exact", batch_size=BATCH))
         means = pd.concat(tables)[["relative_error", "recall", "fraction"]].mean().to_dict()
         setting = f"topk {fraction:g}, sparse 1/8, 4 bits, normalised, {len(tables[0])} layers"
         rows.append({"setting": setting} | _accuracy(torch.cat(right)) | means)

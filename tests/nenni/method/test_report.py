@@ -39,7 +39,7 @@ def test_the_report_of_a_network_as_it_runs(
 ) -> None:
     """Each layer is compared with what it gives itself; the layers before it make z drift."""
     noisy = inject(trained, make_spec(), digits[0][:1])
-    fit(noisy, digits[0][:400])
+    fit(noisy, digits[0][:400], inputs="injected")
     x = digits[0][400:450]
     found = report(noisy, x, batch_size=20).set_index("layer")
     inputs: dict[str, Tensor] = {}

@@ -80,7 +80,7 @@ def test_with_every_neuron_exact_nothing_moves(
     resnet: nn.Module, make_spec: MakeSpec, images: Tensor
 ) -> None:
     noisy = inject(resnet, make_spec(selection=TopK(1.0)), images[:1])
-    fit(noisy, images, batch_norms="measured")
+    fit(noisy, images, inputs="injected", batch_norms="measured")
     torch.testing.assert_close(noisy(images), resnet(images), rtol=1e-2, atol=1e-2)
     for name, tensor in resnet.named_buffers():
         torch.testing.assert_close(noisy.get_buffer(name), tensor, rtol=1e-2, atol=1e-2)
@@ -129,6 +129,6 @@ def test_a_norm_without_statistics_is_left_alone(make_spec: MakeSpec, images: Te
         nn.Linear(8 * 12 * 12, 3),
     ).eval()  # fmt: skip
     noisy = inject(model, make_spec(min_inputs=20), images[:1])
-    fit(noisy, images, batch_norms="measured")
+    fit(noisy, images, inputs="injected", batch_norms="measured")
     assert noisy[1].running_mean is None
     assert not torch.equal(noisy[4].running_mean, model[4].running_mean)

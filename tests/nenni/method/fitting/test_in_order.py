@@ -94,7 +94,7 @@ def test_a_layer_that_is_called_again_is_fitted_to_all_its_calls(make_spec: Make
     model = Twice().eval()
     x = torch.rand(80, 3, 2, 2)
     noisy = inject(model, make_spec(min_inputs=1, **EXACT), x[:1])
-    fit(noisy, x, ridge=0)
+    fit(noisy, x, inputs="injected", ridge=0)
     layer = dict(noisy_layers(noisy))["shared"]
     inputs, targets = [], [z for _, z in runs(model, x)["shared"]]
     behind = runs(noisy, x)["shared"]
@@ -140,7 +140,7 @@ def test_a_random_selection_is_fitted_the_same_each_time_and_draws_nothing_from_
         torch.manual_seed(seed)
         before = torch.random.get_rng_state()
         noisy = inject(trained, make_spec(selection=Random(0.5)), digits[0][:1])
-        fit(noisy, digits[0][:50])
+        fit(noisy, digits[0][:50], inputs="injected")
         assert torch.equal(torch.random.get_rng_state(), before)
         found.append(noisy.state_dict())
     assert all(torch.equal(tensor, found[1][name]) for name, tensor in found[0].items())
@@ -159,5 +159,5 @@ def test_a_layer_with_several_rows_for_an_image(make_spec: MakeSpec) -> None:
 
     model, x = Windows().eval(), torch.rand(30, 3, 2, 2)
     noisy = inject(model, make_spec(min_inputs=1), x[:1])
-    fit(noisy, x, batch_size=8, epochs=1)
+    fit(noisy, x, inputs="injected", batch_size=8, epochs=1)
     assert all(layer.W_tilde.abs().sum() > 0 for _, layer in noisy_layers(noisy))

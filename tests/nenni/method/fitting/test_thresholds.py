@@ -14,45 +14,48 @@ from nenni.method.noisy_layer import NoisyLayer
 from nenni.method.report import report
 from nenni.method.selection.threshold import Threshold
 from nenni.method.spec import InjectionSpec
-from nenni.method.visit import visit_injected
+from nenni.method.visit import VISITS
 
 MakeSpec = Callable[..., InjectionSpec]
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.1, 0.5, 0.83, 1.0])
 @pytest.mark.parametrize("normalise", [True, False])
+@pytest.mark.parametrize("inputs", ["injected", "exact"])
 def test_thresholds_hold_the_fraction_on_the_images_of_the_fit(
     trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor], fraction: float,
-    normalise: bool,
+    normalise: bool, inputs: str,
 ) -> None:  # fmt: skip
     """Where scores tie with the threshold, the fraction lies between those beyond and those at it."""
     spec = make_spec(selection=Threshold(fraction), normalise=normalise, score="magnitude")
     noisy = inject(trained, spec, digits[0][:1])
     batches = digits[0][:300].split(130)
-    fit(noisy, batches)
+    fit(noisy, batches, inputs=inputs)
     scores: dict[str, list[Tensor]] = {name: [] for name, _ in noisy_layers(noisy)}
 
     def visit(name: str, layer: NoisyLayer, x: Tensor, _: Tensor) -> None:
         scores[name].append(layer.score(layer.approximate(x)).flatten())
 
-    visit_injected(noisy, batches, visit)
-    found = report(noisy, batches).set_index("layer")["fraction"]
+    VISITS[inputs](noisy, batches, visit)
+    found = report(noisy, batches, inputs=inputs).set_index("layer")["fraction"]
     for name, parts in scores.items():
         beyond, at_least = ((torch.cat(parts) > 0), (torch.cat(parts) >= 0))
         assert beyond.double().mean() <= fraction + 0.005
         assert at_least.double().mean() >= fraction - 0.005
         assert found[name] == pytest.approx(float(beyond.double().mean()), abs=1e-9)
         assert found[name] == pytest.approx(fraction, abs=0 if fraction in (0, 1) else 0.03)
-    assert (report(noisy, digits[0][300:600])["fraction"] - fraction).abs().max() < 0.06
+    assert (
+        report(noisy, digits[0][300:600], inputs=inputs)["fraction"] - fraction
+    ).abs().max() < 0.06
 
 
 def test_thresholds_follow_a_change_of_fraction(
     trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor]
 ) -> None:
     noisy = inject(trained, make_spec(selection=Threshold(0.5)), digits[0][:1])
-    fit(noisy, digits[0][:300])
+    fit(noisy, digits[0][:300], inputs="injected")
     set_fractions(noisy, {"conv3": 0.2})
-    set_thresholds(noisy, [digits[0][:300]])
+    set_thresholds(noisy, [digits[0][:300]], inputs="injected")
     found = report(noisy, digits[0][:300]).set_index("layer")["fraction"]
     assert found["conv3"] == pytest.approx(0.2, abs=0.01)
     assert found["conv2"] == pytest.approx(0.5, abs=0.01)

@@ -1,7 +1,7 @@
 from page_cases import VERDICTS, claims
 
-from nenni.results.verdict import DIRECTION, NOT_REPRODUCED, REPRODUCED
 from nenni.results.page.verdicts import counted, verdicts
+from nenni.results.verdict import DIRECTION, NOT_REPRODUCED, REPRODUCED
 
 
 def test_each_row_has_its_verdict_claim_comparator_and_reason() -> None:
