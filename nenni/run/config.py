@@ -131,15 +131,16 @@ class Base(_Strict):
         A file to start from (safetensors, or tensors alone as torch.save writes them), or
         ``torchvision:DEFAULT`` and the like.
     keep
-        The last epoch, or the one with the highest validation accuracy, under the recipe's attack
-        if it has one. Bases that differ in it alone are trained once.
+        The last epoch; the one with the highest validation accuracy, under the recipe's attack if
+        it has one; or the weights before the first, so that defences are trained from there. Bases
+        that differ in it alone are trained once.
     """
 
     data: Name
     model: Name
     recipe: Name | None = None
     weights: Place | None = None
-    keep: Literal["last", "best"] = "last"
+    keep: Literal["last", "best", "initial"] = "last"
 
 
 class Profile(_Strict):
@@ -173,6 +174,8 @@ class Finetune(_Strict):
         Rate at its highest; it falls along a cosine.
     warmup
         Share of the steps along which the rate rises.
+    eps_ramp
+        Share of the steps along which the attack's eps rises from 0.
     parameters
         What is trained: everything, or W~ and b~ alone.
     attack
@@ -183,6 +186,7 @@ class Finetune(_Strict):
     epochs: Count
     lr: Positive
     warmup: Fraction = 0.0
+    eps_ramp: Fraction = 0.0
     parameters: Literal["everything", "approximation"]
     attack: Name | None = None
 

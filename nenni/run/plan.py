@@ -161,7 +161,8 @@ class Files:
 
     def base_weights(self, base: str, seed: int | str) -> str:
         """Weights of a base; those that differ in the epoch alone come from one training."""
-        file = "best" if self.config.bases[base].keep == "best" else "weights"
+        keep = self.config.bases[base].keep
+        file = "weights" if keep == "last" else keep
         return self.layout.base(f"{file}.safetensors", self._trained(base), seed)
 
     def undefended_weights(self, e: Experiment) -> str:
@@ -180,7 +181,7 @@ class Files:
         """Files that a dataset is decoded from, of those that its config names."""
         return plugins.files("data", self.config.data[data].data)
 
-    def initial_weights(self, base: str) -> str | None:
+    def given_weights(self, base: str) -> str | None:
         """File of other people's weights that a base starts from."""
         weights = self.config.bases[base].weights
         return None if weights is None or weights.startswith(TORCHVISION) else weights
@@ -192,7 +193,7 @@ class Files:
         """
         config = self.config
         files = [(f"data.{name}.data", file) for name in config.data for file in self.raw(name)]
-        weights = {f"bases.{b}.weights": self.initial_weights(b) for b in config.bases}
+        weights = {f"bases.{b}.weights": self.given_weights(b) for b in config.bases}
         files += [(key, file) for key, file in weights.items() if file is not None]
         found = [(key, "file", file) for key, file in files if not _is(stat.S_ISREG, file)]
         found += [

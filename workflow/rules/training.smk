@@ -24,11 +24,12 @@ rule decode_data:
 rule train_base:
     input:
         data=lambda w: FILES.data(w.base),
-        initial=lambda w: FILES.initial_weights(w.base) or [],
+        given=lambda w: FILES.given_weights(w.base) or [],
         code=sources("pretrain"),
     output:
         weights=L.base("weights.safetensors"),
         best=L.base("best.safetensors"),
+        initial=L.base("initial.safetensors"),
         timing=L.base_timing(),
         history=L.base("history.csv"),
         manifest=L.manifest("pretrain", "{base}", "seed{seed}"),
@@ -45,8 +46,8 @@ rule train_base:
     shell:
         "python -m nenni stage pretrain --config {params.cfg:q} --manifest {output.manifest}"
         " --input data={input.data}"
-        " --output weights={output.weights} best={output.best} history={output.history}"
-        " timing={output.timing} 2> {log}"
+        " --output weights={output.weights} best={output.best} initial={output.initial}"
+        " history={output.history} timing={output.timing} 2> {log}"
 
 
 rule profile_base:

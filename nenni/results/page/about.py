@@ -74,7 +74,9 @@ def _base(base: dict[str, Any]) -> str:
     if recipe is not None:
         attack = f" under {recipe['attack']['name']}" if recipe["attack"] else ""
         trained = f"trained for {recipe['epochs']} epochs, {recipe['method']['name']}{attack}"
-    kept = ", the best epoch" if base["keep"] == "best" else ""
+    kept = {"last": "", "best": ", the best epoch", "initial": "; the weights before that"}[
+        base["keep"]
+    ]
     sizes = ", ".join(f"{base['data'][p]} {p}" for p in _PARTS if base["data"].get(p))
     images = f" ({sizes})" if sizes else ""
     return f"{_named(model)} on {_named(data)}{images}, {trained}{kept}"

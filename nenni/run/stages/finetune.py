@@ -31,7 +31,7 @@ def run(job: Job) -> str:
             epochs=tuning["epochs"],
             lr=tuning["lr"],
             schedule=partial(cosine, warmup=tuning["warmup"]),
-            eps_ramp=0.0,
+            eps_ramp=tuning["eps_ramp"],
         )
         alone = tuning["parameters"] == "approximation"
         checkpoint = Checkpoint(job.checkpoint_file())

@@ -1,8 +1,8 @@
 """Train a base: a model on a dataset by a recipe, or load weights that others trained.
 
 Inputs: data. Outputs: weights after the last epoch, best (those with the highest validation
-accuracy, robust if there is an attack), history (CSV, one row per epoch), timing (JSON, under
-benchmarks/).
+accuracy, robust if there is an attack), initial (those before the first), history (CSV, one row per
+epoch), timing (JSON, under benchmarks/).
 """
 
 from nenni.core import runtime
@@ -31,6 +31,8 @@ def run(job: Job) -> str:
             model = build(architecture).to(device)
         if c["weights"] is not None:
             load_published(model, c["weights"], job.progress)
+        if rank() == 0:
+            save(model, job.output("initial"))
         checkpoint = Checkpoint(job.checkpoint_file())
         if c["recipe"] is None:
             found = as_given(model, data["val"])

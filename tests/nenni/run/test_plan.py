@@ -42,11 +42,15 @@ def test_jobs_of_the_default_run(tmp_path: Path) -> None:
 
 def test_bases_that_differ_in_the_epoch_alone_are_trained_once(tmp_path: Path) -> None:
     old = "  pgd_at: {data: mnist5k, model: small_cnn, recipe: pgd_at}\n"
-    more = old + old.replace("pgd_at:", "best:").replace("}", ", keep: best}")
+    more = old + "".join(
+        old.replace("pgd_at:", f"{keep}:").replace("}", f", keep: {keep}}}")
+        for keep in ("best", "initial")
+    )
     files = Files(parts(tmp_path, old, more)[0])
     trained = files.base_weights("pgd_at", 0)
     assert trained == "results/mnist5k/bases/pgd_at/seed0/weights.safetensors"
-    assert files.base_weights("best", 0) == trained.replace("weights", "best")
+    for keep in ("best", "initial"):
+        assert files.base_weights(keep, 0) == trained.replace("weights", keep)
     assert files.base_weights("standard", 0) == trained.replace("pgd_at", "standard")
 
 
@@ -60,12 +64,12 @@ def test_files_that_a_config_names_are_inputs(tmp_path: Path) -> None:
     assert Files(parts(tmp_path)[0]).raw("mnist5k") == []
     old = "  standard: {data: mnist5k, model: small_cnn, recipe: standard}"
     plan, slices = parts(tmp_path, old, old.replace("}", ", weights: w.safetensors}"))
-    assert Files(plan).initial_weights("standard") == "w.safetensors"
+    assert Files(plan).given_weights("standard") == "w.safetensors"
     assert slices.of("pretrain", base="standard", seed="0")["weights"] == "w.safetensors"
     published = plan.config.bases["standard"].model_copy(update={"weights": "torchvision:DEFAULT"})
     bases = plan.config.bases | {"standard": published}
     plan = Plan(plan.config.model_copy(update={"bases": bases}))
-    assert Files(plan).initial_weights("standard") is None
+    assert Files(plan).given_weights("standard") is None
 
 
 @pytest.mark.parametrize(
