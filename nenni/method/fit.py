@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
+from nenni.core.fused_adam import fused_adam
 from nenni.core.types import Count, Index, NonNegative, Positive
 from nenni.data.batches import Data, check_repeatable, image_batches, reordered
 from nenni.method import quantise
@@ -186,7 +187,7 @@ def adam(
     noisy: nn.Module, lr: float, steps: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     """Adam on all W~ and b~, and its cosine schedule to 0."""
-    optimiser = torch.optim.Adam(approximation_parameters(noisy), lr)
+    optimiser = fused_adam(approximation_parameters(noisy), lr)
     return optimiser, torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, steps))
 
 
