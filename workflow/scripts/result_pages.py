@@ -1,10 +1,10 @@
-"""Make results.md, bench.md, speed.md and the numbers of README.md from results/reference/.
+"""Make results.md, bench.md, speed.md, machines.md and the numbers of README.md.
 
     python workflow/scripts/result_pages.py      # make pages
 
-The sentences are those of docs/*.md.jinja. They hold no number of a result and no word that hangs
-on one: both are computed from the tables. A block of results.md.jinja stands in README.md too,
-between ``<!-- results: BLOCK -->`` and ``<!-- end -->``.
+The tables are those of results/reference/, the sentences those of docs/*.md.jinja. These hold no
+number of a result and no word that hangs on one: both are computed from the tables. A block of
+results.md.jinja stands in README.md too, between ``<!-- results: BLOCK -->`` and ``<!-- end -->``.
 """
 
 import re
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import _bench_tables
+import _machine_tables
 import pandas as pd
 import yaml
 from _words import Row, change, count, difference, factor, fewer, percent, seeds, shown, span
@@ -29,9 +30,11 @@ from nenni.results.main_table import LEGEND, display
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT / "results" / "reference"
 README = ROOT / "README.md"
-PAGE, BENCH, SPEED = (ROOT / "docs" / f"{name}.md" for name in ("results", "bench", "speed"))
-TEMPLATE, BENCH_TEMPLATE, SPEED_TEMPLATE = (
-    page.with_suffix(".md.jinja") for page in (PAGE, BENCH, SPEED)
+PAGE, BENCH, SPEED, MACHINES = (
+    ROOT / "docs" / f"{name}.md" for name in ("results", "bench", "speed", "machines")
+)
+TEMPLATE, BENCH_TEMPLATE, SPEED_TEMPLATE, MACHINES_TEMPLATE = (
+    page.with_suffix(".md.jinja") for page in (PAGE, BENCH, SPEED, MACHINES)
 )
 CLAIMS = ROOT / "config" / "claims.yaml"
 READ = (
@@ -40,7 +43,7 @@ READ = (
     "cifar10/main", "cifar10/suites", "cifar10/base", "cost/bench", "autoattack/summary",
     "autoattack/images", "optimality", "diagnostics", "invariance", "evaluation_speed",
     "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times",
-    "fgsm_rs_speed",
+    "fgsm_rs_speed", "fingerprints",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
@@ -63,6 +66,7 @@ def pages(tables: Tables) -> dict[Path, str]:
         PAGE: page(tables),
         BENCH: page(tables, BENCH_TEMPLATE),
         SPEED: page(tables, SPEED_TEMPLATE),
+        MACHINES: page(tables, MACHINES_TEMPLATE),
         README: filled(README.read_text(encoding="utf-8"), tables),
     }
 
@@ -124,6 +128,8 @@ def environment(tables: Tables) -> Environment:
         "bench": lambda table, *files: markdown(
             getattr(_bench_tables, table)(*(tables[f] for f in files))
         ),
+        "machine": _machine_tables.measured_on(tables["fingerprints"]),
+        "machines": lambda table: markdown(getattr(_machine_tables, table)(tables["fingerprints"])),
     }
     return found
 
