@@ -52,7 +52,7 @@ def variables(name: str) -> dict[str, str]:
     return dict(_VARIABLES.get(name, {}))
 
 
-def use_instruction_set(name: InstructionSet | str) -> None:
+def use_instruction_set(name: str) -> None:
     """Fix the instruction set of this process and of those that it starts.
 
     Parameters
