@@ -43,6 +43,8 @@ _EXPORTS = {
     "evaluate": "nenni.evaluation.evaluate",
     "diagnose": "nenni.evaluation.diagnose",
     "use_plugins": "nenni.core.plugins",
+    "use_instruction_set": "nenni.core.instruction_set",
+    "fingerprint": "nenni.run.fingerprint",
     "fgsm": "nenni.adversary.attacks.fgsm",
     "pgd": "nenni.adversary.attacks.pgd",
 }

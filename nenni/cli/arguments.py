@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nenni.core import plugins, settings
+from nenni.core import instruction_set, plugins, settings
 from nenni.core.errors import UserError
 from nenni.core.types import LARGEST_WHOLE
 
@@ -95,19 +95,30 @@ def add_bound(parser: argparse.ArgumentParser) -> None:
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:
-    """Seed, threads and device."""
+    """Seed, threads, device and instruction set."""
     parser.add_argument("--seed", type=seed, default=0, metavar="N")
     parser.add_argument(
         "--threads", type=count, default=1, help="results depend on it in last bits"
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    add_instruction_set(parser)
+
+
+def add_instruction_set(parser: argparse.ArgumentParser) -> None:
+    """What a CPU computes with, which :func:`nenni.cli.main.main` fixes before torch is loaded."""
+    parser.add_argument(
+        "--instruction-set", choices=instruction_set.NAMES, default=instruction_set.AUTO,
+        help="the widest that a CPU computes with; results depend on it in last bits, and with "
+        "auto, the default, on the processor",
+    )  # fmt: skip
 
 
 def prepare(parsed: argparse.Namespace) -> "torch.device":
     """Set threads and device; see :func:`nenni.core.runtime.prepare`."""
     from nenni.core import runtime
 
-    return runtime.prepare({"threads": parsed.threads, "device": parsed.device})
+    asked = ("threads", "device", "instruction_set")
+    return runtime.prepare({name: getattr(parsed, name) for name in asked})
 
 
 def read_images(

@@ -4,7 +4,8 @@ Importing torch costs seconds of CPU, as much as many a job's own work. Snakemak
 starts one server per run (:class:`Server`). A job is the process that its shell command says; where
 it finds a server, it hands over its words, environment, working directory and open files
 (:func:`serve_me`), waits, passes on the signals that it gets, and ends with its fork's status. The
-fork imports this project's modules from their files, so that an edit between two jobs counts.
+fork imports this project's modules from their files, so that an edit between two jobs counts. A job
+whose libraries would be loaded with another instruction set than the server's is not served.
 
 The two live and die together: a job that ends, however it does, ends its fork. A server that is
 gone, or never was, changes nothing: the job does its work itself.
@@ -24,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -49,6 +51,8 @@ class Server:
     ----------
     threads : int
         Threads of its forks: libraries fix their number when they are loaded.
+    instruction_set : str
+        And what they compute with, see :mod:`nenni.core.instruction_set`.
 
     Raises
     ------
@@ -56,7 +60,7 @@ class Server:
         If there can be no socket in the folder for temporary files.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, instruction_set: str) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="nenni_"))  # no other user may enter
         address = str(self._folder / "socket")
         variables = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -69,7 +73,7 @@ class Server:
             listening.listen(128)
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "nenni.cli.fork_server", str(listening.fileno())],
-                env=os.environ | dict.fromkeys(variables, str(threads)),
+                env=_chosen(instruction_set, os.environ) | dict.fromkeys(variables, str(threads)),
                 stdin=subprocess.PIPE,
                 pass_fds=[listening.fileno()],
                 start_new_session=True,  # Ctrl-C is for the jobs, which pass it on
@@ -113,6 +117,13 @@ def serve_me(words: list[str]) -> int | None:
                 signal.signal(number, pass_on)
         status = server.recv(1)
     return status[0] if status else 1  # it was killed
+
+
+def _chosen(instruction_set: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process with an instruction set; what it asks for itself stays."""
+    from nenni.core.instruction_set import variables
+
+    return variables(instruction_set) | dict(environment)
 
 
 def _send(server: socket.socket, words: list[str]) -> None:
@@ -160,7 +171,7 @@ def _work(job: socket.socket) -> None:
     try:
         words = _become(job)
         job.send(_STARTED)
-    except (OSError, ValueError):  # it has gone meanwhile
+    except (OSError, ValueError):  # it has gone meanwhile, or is not served
         os._exit(status)
     try:
         threading.Thread(target=_obey, args=(job,), daemon=True).start()
@@ -180,22 +191,51 @@ def _work(job: socket.socket) -> None:
 
 
 def _become(job: socket.socket) -> list[str]:
-    """Take over a job's words, environment, paths and open files."""
+    """Take over a job's words, environment, paths and open files.
+
+    Raises
+    ------
+    ValueError
+        If its libraries would be loaded otherwise than this process has.
+    """
     size, files, *_ = socket.recv_fds(job, 8, 3)
     with job.makefile("rb") as stream:
         asked = json.loads(stream.read(int.from_bytes(size, "big")))
+    loaded = _steering(os.environ)
+    name = _instruction_set(asked["words"])
+    if name is not None and _steering(_chosen(name, asked["environment"])) != loaded:
+        raise ValueError(f"{name} is not what the libraries were loaded with")
     for target, file in enumerate(files):
         os.dup2(file, target)
         os.close(file)
     for name in ("stdin", "stdout", "stderr"):
         setattr(sys, name, _reopened(getattr(sys, name)))
     os.environ.clear()
-    os.environ.update(asked["environment"])
+    os.environ.update(loaded | asked["environment"])
     del os.environ[ADDRESS]
     os.chdir(asked["folder"])
     sys.path[:] = asked["path"]
     sys.argv = ["nenni", *asked["words"]]
     return sys.argv[1:]
+
+
+def _instruction_set(words: list[str]) -> str | None:
+    """What a job asks for; None of one that does not compute with torch."""
+    if words[:1] != ["stage"]:
+        flag = "--instruction-set"
+        return words[words.index(flag) + 1] if flag in words[:-1] else "auto"
+    try:
+        name: str | None = json.loads(words[words.index("--config") + 1]).get("instruction_set")
+    except (AttributeError, IndexError, ValueError):  # the job says what is wrong with its words
+        return None
+    return name
+
+
+def _steering(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables by which libraries choose what they compute with."""
+    from nenni.core.instruction_set import STEERING
+
+    return {name: environment[name] for name in STEERING if name in environment}
 
 
 def _reopened(stream: TextIO) -> TextIO:

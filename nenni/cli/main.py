@@ -14,6 +14,7 @@ from nenni.cli import (
     describe,
     diagnose,
     evaluate,
+    fingerprint,
     inject,
     show,
     stage,
@@ -22,10 +23,12 @@ from nenni.cli import (
     verify,
 )
 from nenni.core.errors import USER_MISTAKE, UserError, unnameable
+from nenni.core.instruction_set import AUTO, use_instruction_set
 from nenni.core.plugins import use_plugins
 
 COMMANDS = (
-    inject, evaluate, diagnose, describe, bench, check, show, verify, stamp, unlock, stage,
+    inject, evaluate, diagnose, describe, bench, check, show, verify, fingerprint, stamp, unlock,
+    stage,
 )  # fmt: skip
 
 _BROKEN_PIPE = 128 + 13
@@ -37,6 +40,7 @@ def main(words: list[str] | None = None) -> int:
     _print_anything()
     parsed = _parse(words)
     try:
+        use_instruction_set(getattr(parsed, "instruction_set", AUTO))
         for folder in getattr(parsed, "plugins", ()):
             use_plugins(folder)
         status = int(parsed.run(parsed) or 0)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nenni.core.errors import UserError
+from nenni.core.instruction_set import AUTO, use_instruction_set
 from nenni.run.layout import Layout
 
 _STAGES = Path(__file__).parents[1] / "run" / "stages"
@@ -46,6 +47,7 @@ def run(parsed: argparse.Namespace) -> int:
     if "threads" in config:
         for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             os.environ[variable] = str(config["threads"])
+    use_instruction_set(config.get("instruction_set", AUTO))
     if config.get("processes", 1) > 1 and "RANK" not in os.environ:
         from nenni.training.launch import launch
 

@@ -78,11 +78,21 @@ def write_csv(path: Path, table: "pd.DataFrame") -> None:
     write_text(path, table.to_csv(index=False, float_format=NUMBER, lineterminator="\n"))
 
 
-def read_csv(path: Path) -> "pd.DataFrame":
-    """Read a table written by :func:`write_csv`."""
+def read_csv(path: Path, *, text: bool = False) -> "pd.DataFrame":
+    """Read a table written by :func:`write_csv`.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    text : bool
+        Take every cell as the text that it is, an empty one as "".
+    """
     import pandas as pd
 
     with _reading(path):
+        if text:
+            return pd.read_csv(path, dtype="str", keep_default_na=False)
         table = pd.read_csv(path, dtype={"eps": "str"})
         # pandas before 3.1 reads a number but for its last bit
         return table.assign(eps=table["eps"].astype(float)) if "eps" in table else table

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from nenni.core.errors import UserError
+from nenni.core.instruction_set import AUTO, use_instruction_set
 
 _M_MMAP_MAX, _M_TRIM_THRESHOLD = -4, -1
 """Parameters of mallopt, from glibc's malloc.h."""
@@ -17,20 +18,24 @@ def prepare(config: dict[str, Any]) -> torch.device:
     """Fix threads and device as a stage's config says, and make torch deterministic.
 
     Results depend on the number of threads in the last bit, and hard masks amplify it: threads and
-    device come from the config, never from the machine. On a CPU that is all it takes; the switch
-    for deterministic algorithms, which a GPU needs, loads torch's compiler and costs seconds.
+    device come from the config, never from the machine. The instruction set was fixed before torch
+    was imported (:mod:`nenni.core.instruction_set`); here it is checked. On a CPU that is all it
+    takes; the switch for deterministic algorithms, which a GPU needs, loads torch's compiler and
+    costs seconds.
 
     Parameters
     ----------
     config : dict
-        ``threads``, ``device``, and for a GPU ``deterministic`` and ``tf32``, both true unless it
-        says otherwise.
+        ``threads``, ``device``, ``instruction_set`` unless it is ``auto``, and for a GPU
+        ``deterministic`` and ``tf32``, both true unless it says otherwise.
 
     Raises
     ------
     UserError
-        If the config asks for a GPU and there is none.
+        If the config asks for a GPU and there is none, or for an instruction set that torch did not
+        take or does not bind.
     """
+    _check_instruction_set(config.get("instruction_set", AUTO))
     keep_freed_memory()
     torch.set_num_threads(config["threads"])
     if config["device"] == "cpu":
@@ -45,6 +50,20 @@ def prepare(config: dict[str, Any]) -> torch.device:
     torch.backends.cudnn.allow_tf32 = config.get("tf32", True)
     torch.backends.cuda.matmul.allow_tf32 = config.get("tf32", True)
     return torch.device("cuda")
+
+
+def _check_instruction_set(name: str) -> None:
+    use_instruction_set(name)
+    if name == AUTO:
+        return
+    found = torch.backends.cpu.get_cpu_capability().lower()
+    if found != name:
+        raise UserError(f"instruction_set: {name} is asked for, and torch took {found}; set auto")
+    if not (torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()):
+        raise UserError(
+            f"instruction_set: {name} is asked for, and this torch computes products without MKL "
+            "or oneDNN, with what it does not bind; set auto"
+        )
 
 
 def may_look(x: torch.Tensor) -> bool:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nenni.core.seeding import generator
+from nenni.core.square_root import square_root
 from nenni.method.ranking import largest
 from nenni.networks.asking import answer
 from nenni.networks.hooks import hooked
@@ -39,7 +40,7 @@ def output_distribution(model: nn.Module, layers: list[str], images: Tensor) -> 
                 "neurons": z[0].numel(),
                 "macs": z[0].numel() * weight[0].numel(),
                 "mean": float(z.mean()),
-                "rms": float(z.square().mean().sqrt()),
+                "rms": float(square_root(z.square().mean())),
                 "positive": float((z > 0).float().mean()),
                 **dict(zip(("q01", "q25", "q50", "q75", "q99"), quantiles.tolist(), strict=True)),
             }
@@ -121,7 +122,9 @@ def sensitivities(
     for name in layers:
         z = _output(model, name, images)
         draws = generator(seed, "sensitivity", name, device=z.device)
-        noise = torch.randn(z.shape, generator=draws, device=z.device) * z.square().mean().sqrt()
+        noise = torch.randn(z.shape, generator=draws, device=z.device) * square_root(
+            z.square().mean()
+        )
         for fraction in fractions:
             protected = largest(z.movedim(_channel_dim(z), 1), fraction).movedim(1, _channel_dim(z))
             for size in noises:

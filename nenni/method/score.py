@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nenni.core.square_root import square_root
 from nenni.networks.tracing import BatchNorm
 
 TEMPERATURE = 0.1
@@ -46,6 +47,7 @@ def soft_step(score: Tensor, margin: Tensor, temperature: float) -> Tensor:
         pass.
     """
     rows = score.detach().flatten(1)
-    deviation = (rows - rows.mean(1, keepdim=True)).square().mean(1).sqrt().nan_to_num(nan=0.0)
+    variance = (rows - rows.mean(1, keepdim=True)).square().mean(1)
+    deviation = square_root(variance).nan_to_num(nan=0.0)
     width = temperature * deviation.clamp_min(torch.finfo(score.dtype).tiny)
     return torch.sigmoid(margin / width.view(-1, *(1,) * (score.dim() - 1)))

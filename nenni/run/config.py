@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from nenni.adversary import attack_config
 from nenni.core import settings
+from nenni.core.instruction_set import InstructionSet
 from nenni.core.plugins import Ref
 from nenni.core.settings import PluginOf
 from nenni.core.types import (
@@ -388,6 +389,10 @@ class Config(_Strict):
         from the machine.
     device
         Results are the same bytes on one kind of device only.
+    instruction_set
+        The widest that torch, oneDNN and MKL may compute with on a CPU, in every job. Results
+        depend on it in the last bit, and with ``auto``, which takes what is fastest, on the
+        processor: see docs/machines.md. A processor that does not have it is refused.
     deterministic
         On a GPU: the same bytes each time. ``false`` lets cuDNN choose the fastest kernels, whose
         last digits differ from run to run.
@@ -420,6 +425,7 @@ class Config(_Strict):
     plugins: list[Folder] = []
     threads: Few
     device: Literal["cpu", "cuda"] = "cpu"
+    instruction_set: InstructionSet = "auto"
     deterministic: bool = True
     tf32: bool = True
     processes: Few = 1

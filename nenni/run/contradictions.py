@@ -6,6 +6,7 @@ from typing import Any
 from nenni.adversary.attack_config import injected_only
 from nenni.core import plugins, radius
 from nenni.core.declarations import ROOT
+from nenni.core.instruction_set import AUTO
 from nenni.core.plugins import Ref
 from nenni.core.types import Norm
 from nenni.networks.architecture import TORCHVISION
@@ -21,6 +22,7 @@ def contradictions(config: Config) -> Iterator[Problem]:
     """All of them, in the order of the config."""
     if config.run == "reference":
         yield ("run",), "the name 'reference' is reserved for the committed results"
+    yield from _of_instruction_set(config)
     yield from _of_bases(config)
     yield from _of_fit(config)
     yield from dict.fromkeys(_of_finetunes(config))
@@ -31,6 +33,16 @@ def contradictions(config: Config) -> Iterator[Problem]:
     yield from _of_measurements(config)
     yield from data_contradictions(config)
     yield from product_contradictions(config)
+
+
+def _of_instruction_set(config: Config) -> Iterator[Problem]:
+    """Passes on a CPU that are compiled for whatever processor it is."""
+    if config.instruction_set == AUTO or config.device != "cpu":
+        return
+    for key, entries in (("attacks", config.attacks), ("recipes", config.recipes)):
+        for name in (name for name, entry in entries.items() if entry.get("compile")):
+            message = f"instruction_set: {config.instruction_set} does not bind a compiler"
+            yield (key, name, "compile"), f"{message}; leave one of them out"
 
 
 def _of_bases(config: Config) -> Iterator[Problem]:

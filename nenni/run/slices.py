@@ -250,7 +250,11 @@ class Slices:
         """What :func:`nenni.core.runtime.prepare` asks for; a GPU's settings for a GPU alone."""
         c = self._config
         of_gpu = {"deterministic": c.deterministic, "tf32": c.tf32}
-        return {"device": c.device, **(of_gpu if c.device == "cuda" else {})}
+        return {
+            "device": c.device,
+            "instruction_set": c.instruction_set,
+            **(of_gpu if c.device == "cuda" else {}),
+        }
 
     def _source(self, source: TransferSource | None) -> Slice | None:
         if source is None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from nenni.adversary.attack import Attack
 from nenni.adversary.attack_choice import AttackChoice
 from nenni.core import plugins, radius
+from nenni.core.fused_adam import fused_adam
 from nenni.core.types import Count, Decay, Fraction, Index, NonNegative, Positive, Radius
 from nenni.training.augmentation import flipped, shifted
 from nenni.training.objective import Objective
@@ -116,7 +117,7 @@ class Recipe:
     def build_optimiser(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         """What changes the weights."""
         if self.optimiser == "adam":
-            return torch.optim.Adam(parameters, self.lr, weight_decay=self.weight_decay)
+            return fused_adam(parameters, self.lr, self.weight_decay)
         return torch.optim.SGD(
             parameters, self.lr, momentum=self.momentum, weight_decay=self.weight_decay
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from instruction_sets import needs_avx2, own_model, told
 from workflow_project import Project
 
 
@@ -69,6 +70,22 @@ def test_another_folder_one_core_and_two_kills_give_the_same_bytes(
 def test_no_result_names_its_folder(finished: Project, first_results: dict[str, bytes]) -> None:
     for name, content in first_results.items():
         assert str(finished.folder).encode() not in content, name
+
+
+@needs_avx2
+def test_jobs_compute_with_the_instruction_set_of_the_config(tmp_path: Path) -> None:
+    """They are forks of the server, which has loaded torch with it."""
+    project = Project.copy(tmp_path / "project")
+    own = own_model(project.folder)
+    text = project.config.read_text().replace("threads: 1", "threads: 1\ninstruction_set: avx2")
+    small = "{name: small_cnn, channels: [8, 8, 16, 16], hidden: 32}"
+    assert text.count(small) == 1
+    project.config.write_text(text.replace(small, f"{{name: '{own}'}}"))
+    done = project.run(
+        "snakemake", "--cores", "1", "results/tiny/bases/at/seed0/weights.safetensors"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert told((project.folder / "logs/tiny/pretrain/at/seed0.log").read_text()) == ["AVX2"]
 
 
 @pytest.mark.gpu

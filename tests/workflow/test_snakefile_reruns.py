@@ -135,6 +135,10 @@ CONFIG_CHANGES = {
         "eps: {at: [2.55, 12.75]}", "eps: {at: [12.75, 2.55]}",
         {j for d in EVALUATIONS for j in attacks(d, "pgd")} | ACCURACY,
     ),
+    "the instruction set": (
+        "threads: 1\n", "threads: 1\ninstruction_set: avx2\n",
+        FROM_PRETRAIN | {"pretrain standard/seed9"},
+    ),
     "comments, order and spelling alone": (
         "pgd_3: {name: pgd, steps: 3}",
         "pgd_3:  # the same attack\n    steps: 3\n    name: 'pgd'\n    relative_step: 2.5", set(),

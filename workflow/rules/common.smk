@@ -91,7 +91,7 @@ def spare_this_machine():
     workflow.scheduler.job_rate_limiter = None
     if not CONDA and sys.platform == "linux":
         with suppress(OSError):  # without a folder for it, each imports by itself
-            atexit.register(fork_server.Server(C.threads).close)
+            atexit.register(fork_server.Server(C.threads, C.instruction_set).close)
 
 
 FILES = Files(PLAN)

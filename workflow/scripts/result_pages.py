@@ -1,4 +1,4 @@
-"""Make results.md, claims.md, bench.md, speed.md and the numbers of README.md.
+"""Make results.md, claims.md, bench.md, speed.md, machines.md and the numbers of README.md.
 
     python workflow/scripts/result_pages.py      # make pages
 
@@ -14,6 +14,7 @@ from typing import Any
 
 import _bench_tables
 import _claim_tables
+import _machine_tables
 import pandas as pd
 from _words import Row, change, count, difference, factor, fewer, percent, seeds, shown, span
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -29,11 +30,11 @@ from nenni.results.main_table import LEGEND, display
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT / "results" / "reference"
 README = ROOT / "README.md"
-PAGE, CLAIMS, BENCH, SPEED = (
-    ROOT / "docs" / f"{name}.md" for name in ("results", "claims", "bench", "speed")
+PAGE, CLAIMS, BENCH, SPEED, MACHINES = (
+    ROOT / "docs" / f"{name}.md" for name in ("results", "claims", "bench", "speed", "machines")
 )
-TEMPLATE, CLAIMS_TEMPLATE, BENCH_TEMPLATE, SPEED_TEMPLATE = (
-    page.with_suffix(".md.jinja") for page in (PAGE, CLAIMS, BENCH, SPEED)
+TEMPLATE, CLAIMS_TEMPLATE, BENCH_TEMPLATE, SPEED_TEMPLATE, MACHINES_TEMPLATE = (
+    page.with_suffix(".md.jinja") for page in (PAGE, CLAIMS, BENCH, SPEED, MACHINES)
 )
 READ = (
     "mnist5k/claims", "mnist5k/main", "mnist5k/suites", "mnist5k/persistence",
@@ -41,7 +42,7 @@ READ = (
     "cifar10/main", "cifar10/suites", "cifar10/base", "cost/bench", "autoattack/summary",
     "autoattack/images", "optimality", "diagnostics", "invariance", "evaluation_speed",
     "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times",
-    "fgsm_rs_speed", "coverage", "verdict_repeats", "bitops_claims",
+    "fgsm_rs_speed", "coverage", "verdict_repeats", "bitops_claims", "fingerprints",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
@@ -65,6 +66,7 @@ def pages(tables: Tables) -> dict[Path, str]:
         CLAIMS: page(tables, CLAIMS_TEMPLATE),
         BENCH: page(tables, BENCH_TEMPLATE),
         SPEED: page(tables, SPEED_TEMPLATE),
+        MACHINES: page(tables, MACHINES_TEMPLATE),
         README: filled(README.read_text(encoding="utf-8"), tables),
     }
 
@@ -128,6 +130,8 @@ def environment(tables: Tables) -> Environment:
         "bench": lambda table, *files: markdown(
             getattr(_bench_tables, table)(*(tables[f] for f in files))
         ),
+        "machine": _machine_tables.measured_on(tables["fingerprints"]),
+        "machines": lambda table: markdown(getattr(_machine_tables, table)(tables["fingerprints"])),
     }
     return found
 

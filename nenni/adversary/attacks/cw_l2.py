@@ -9,6 +9,7 @@ from nenni.adversary.gradient import differentiable, frozen
 from nenni.adversary.judge import watched
 from nenni.adversary.losses import objective, succeeds
 from nenni.adversary.smallest import Smallest
+from nenni.core.fused_adam import fused_adam
 from nenni.core.types import L2, Count, NonNegative, Passes, Positive
 
 __all__ = ["cw_l2"]
@@ -63,7 +64,7 @@ def cw_l2(
     with frozen(model):
         for _ in range(searches):
             w = torch.atanh((2 * inputs - 1) * _INSIDE).requires_grad_()
-            optimiser = torch.optim.Adam([w], lr)
+            optimiser = fused_adam([w], lr)
             succeeded = torch.zeros_like(weight, dtype=torch.bool)
             for step in range(steps + 1):
                 images = (torch.tanh(w) + 1) / 2

@@ -13,6 +13,7 @@ from nenni.adversary.judge import Watched, watched
 from nenni.adversary.losses import objective
 from nenni.core.errors import UserError
 from nenni.core.keyed import Keyed
+from nenni.core.square_root import square_root
 from nenni.core.types import Count, Norm, OnRandomised, Passes, Ratio
 
 __all__ = ["square"]
@@ -202,12 +203,14 @@ def _square_l2(
     kept = moved.square().flatten(1).sum(1)
     left = (ball.eps**2 - spent).clamp_min(0) + (spent - kept).clamp_min(0)
     direction = _bumps(side, lying, signs) + _per_channel_unit(old)
-    moved[gains] = over_samples((left / channels).sqrt(), current) * _per_channel_unit(direction)
+    moved[gains] = over_samples(square_root(left / channels), current) * _per_channel_unit(
+        direction
+    )
     return ball.inputs + moved
 
 
 def _per_channel_unit(x: Tensor) -> Tensor:
-    lengths = x.square().sum((2, 3), keepdim=True).sqrt()
+    lengths = square_root(x.square().sum((2, 3), keepdim=True))
     return x / lengths.clamp_min(torch.finfo(x.dtype).tiny)
 
 

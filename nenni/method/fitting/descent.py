@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from nenni.core.fused_adam import fused_adam
 from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.method.visit import Batch
@@ -19,7 +20,7 @@ def adam(
     layers: Iterable[NoisyLayer], lr: float, steps: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     """Adam on W~ and b~ of some layers, and its cosine schedule to 0."""
-    optimiser = torch.optim.Adam([p for a in layers for p in (a.W_tilde, a.b_tilde)], lr)
+    optimiser = fused_adam([p for a in layers for p in (a.W_tilde, a.b_tilde)], lr)
     return optimiser, torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, steps))
 
 

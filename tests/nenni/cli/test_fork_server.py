@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from instruction_sets import needs_avx2
 
 from nenni.cli import fork_server
+from nenni.core.instruction_set import STEERING
 
 PRINTS_WHERE_IT_IS = """
 import os, pathlib, sys, time
@@ -40,7 +42,7 @@ def interruptible() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def server(interruptible: None) -> Iterator[psutil.Process]:
-    running = fork_server.Server(threads=1)
+    running = fork_server.Server(1, "auto")
     (process,) = (
         each for each in psutil.Process().children() if "nenni.cli.fork_server" in each.cmdline()
     )
@@ -70,8 +72,8 @@ def start(folder: Path, *words: str, serve: bool = True) -> subprocess.Popen[str
     )  # fmt: skip
 
 
-def describe(folder: Path, serve: bool = True) -> subprocess.Popen[str]:
-    return start(folder, *DESCRIBE, serve=serve)
+def describe(folder: Path, *flags: str, serve: bool = True) -> subprocess.Popen[str]:
+    return start(folder, *DESCRIBE, *flags, serve=serve)
 
 
 def begun(job: subprocess.Popen[str]) -> psutil.Process:
@@ -150,7 +152,7 @@ def test_without_its_server_a_job_works_itself(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(fork_server.ADDRESS, "")
-    running = fork_server.Server(threads=1)
+    running = fork_server.Server(1, "auto")
     address = os.environ[fork_server.ADDRESS]
     running.close()
     assert not Path(address).parent.exists()
@@ -165,7 +167,7 @@ def test_it_ends_with_who_started_it_and_its_jobs_go_on(
     (folder / "waits").touch()
     code = (
         "import os, psutil, time; from nenni.cli.fork_server import ADDRESS, Server; "
-        "kept = Server(2); print(os.environ[ADDRESS], *(c.pid for c in psutil.Process().children()), "
+        "kept = Server(2, 'auto'); print(os.environ[ADDRESS], *(c.pid for c in psutil.Process().children()), "
         "flush=True); time.sleep(60)"
     )
     starter = subprocess.Popen(
@@ -197,5 +199,76 @@ def test_without_a_place_for_its_socket_there_is_none(
     deep.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
     with pytest.raises(OSError, match="AF_UNIX"):
-        fork_server.Server(threads=1)
+        fork_server.Server(1, "auto")
     assert not any(deep.iterdir())
+
+
+@pytest.fixture(scope="module")
+def of_avx2(interruptible: None) -> Iterator[str]:
+    """Address of a server whose forks compute with AVX2."""
+    before = os.environ.get(fork_server.ADDRESS)
+    running = fork_server.Server(1, "avx2")
+    address = os.environ[fork_server.ADDRESS]
+    yield address
+    running.close()
+    if before is not None:
+        os.environ[fork_server.ADDRESS] = before
+
+
+@pytest.fixture
+def asks(of_avx2: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(fork_server.ADDRESS, of_avx2)
+    for variable in STEERING:
+        monkeypatch.delenv(variable, raising=False)
+
+
+WORKS_ITSELF = [
+    (["--instruction-set", "auto"], {}),
+    ([], {}),
+    (["--instruction-set", "avx2"], {"MKL_CBWR": "AUTO"}),
+    (["--instruction-set", "avx512"], {}),
+]
+"""Flags and environment of jobs whose libraries a server of AVX2 has loaded otherwise."""
+
+
+@needs_avx2
+@pytest.mark.usefixtures("asks")
+def test_forks_compute_with_the_servers_instruction_set(folder: Path) -> None:
+    (folder / "here.py").write_text(
+        PRINTS_WHERE_IT_IS.replace("torch.get_num_threads()", CAPABILITY)
+    )
+    job = describe(folder, "--instruction-set", "avx2")
+    worker, *rest = job.communicate()[0].split()
+    assert int(worker) != job.pid
+    assert rest == ["ä", "b", "AVX2", "COMPATIBLE"]
+
+
+CAPABILITY = 'torch.backends.cpu.get_cpu_capability(), os.environ.get("MKL_CBWR")'
+
+
+@needs_avx2
+@pytest.mark.usefixtures("asks")
+@pytest.mark.parametrize(("flags", "environment"), WORKS_ITSELF)
+def test_a_job_of_another_instruction_set_works_itself(
+    folder: Path, flags: list[str], environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "here.py").write_text(
+        PRINTS_WHERE_IT_IS.replace("torch.get_num_threads()", CAPABILITY)
+    )
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    job = describe(folder, *flags)
+    printed, errors = job.communicate()
+    if printed:
+        assert int(printed.split()[0]) == job.pid
+        assert printed.split()[-1] == ("COMPATIBLE" if "avx512" in flags else "None")
+    else:
+        assert "nenni: instruction_set: " in errors  # refused by itself, as without a server
+
+
+@needs_avx2
+@pytest.mark.usefixtures("asks")
+@pytest.mark.parametrize("config", ["{}", "{", "[]"])
+def test_a_stage_without_torch_is_served_whatever_the_instruction_set(config: str) -> None:
+    words = ["stage", "collect", "--config", config]
+    assert fork_server._instruction_set(words) is None

@@ -1,5 +1,6 @@
 import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,8 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert stopped.value.code == 0
     out = capsys.readouterr().out
     for command in COMMANDS:
-        assert f"    {command.__name__.rpartition('.')[2]} " in out
+        name = command.__name__.rpartition(".")[2]
+        assert re.search(rf"^    {name}\s", out, re.M)
 
 
 def test_an_interrupted_command_says_how_to_go_on(

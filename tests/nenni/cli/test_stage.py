@@ -1,8 +1,16 @@
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from instruction_sets import needs_avx2, own_model, told
 
 from nenni.cli.main import main
+from nenni.core.instruction_set import STEERING
+from nenni.data.data_file import decode, save_data
 from nenni.run import manifests
 
 
@@ -64,3 +72,55 @@ def test_a_stage_refuses_an_input_that_was_changed_since_it_was_written(
     told = f"nenni: {part}: is not what was written; `snakemake --force {part}` makes it again\n"
     assert capsys.readouterr().err == told
     assert not made.exists()
+
+
+def pretrain(
+    folder: Path, instruction_set: str, processes: int, **environment: str
+) -> "subprocess.CompletedProcess[str]":
+    """A network of one's own that is trained an epoch, and says what it is computed with."""
+    np.savez(folder / "x.npz", x=np.zeros((40, 28, 28), np.uint8), y=np.arange(40) % 10)
+    tensors, meta, _ = decode(
+        {"name": "npz", "train": str(folder / "x.npz")}, {"train": 20, "val": 10, "test": 10}, 0
+    )
+    save_data(folder / "data.safetensors", tensors, meta)
+    recipe = {"method": {"name": "standard"}, "epochs": 1, "batch_size": 10, "lr": 0.01,
+              "attack": None, "eps": 0.0, "schedule": {"name": "cosine"}}  # fmt: skip
+    config = {
+        "threads": 1, "device": "cpu", "instruction_set": instruction_set, "seed": 0,
+        "processes": processes, "weights": None, "recipe": recipe,
+        "model": {"name": "function", "function": own_model(folder)},
+    }  # fmt: skip
+    outputs = [f"{name}={name}" for name in ("weights", "best", "history", "timing")]
+    words = ["--config", json.dumps(config), "--input", "data=data.safetensors", "--output"]
+    inherited = {name: value for name, value in os.environ.items() if name not in STEERING}
+    root = str(Path(__file__).parents[3])
+    return subprocess.run(
+        [sys.executable, "-m", "nenni", "stage", "pretrain", *words, *outputs], cwd=folder,
+        env=inherited | {"PYTHONPATH": root} | environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@needs_avx2
+@pytest.mark.parametrize("processes", [1, 2])
+def test_every_process_computes_with_the_instruction_set(processes: int, tmp_path: Path) -> None:
+    done = pretrain(tmp_path, "avx2", processes)
+    assert done.returncode == 0, done.stderr
+    assert told(done.stderr) == ["AVX2"] * processes
+
+
+@needs_avx2
+def test_auto_is_what_the_environment_says(tmp_path: Path) -> None:
+    done = pretrain(tmp_path, "auto", 1, ATEN_CPU_CAPABILITY="default")
+    assert told(done.stderr) == ["DEFAULT"]
+
+
+@needs_avx2
+def test_an_environment_at_odds_with_the_instruction_set(tmp_path: Path) -> None:
+    done = pretrain(tmp_path, "avx2", 1, ATEN_CPU_CAPABILITY="default")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "nenni: instruction_set: avx2 needs ATEN_CPU_CAPABILITY=avx2, and the environment has "
+        "ATEN_CPU_CAPABILITY=default; unset it, or set auto"
+    ]
+    assert not (tmp_path / "weights").exists()

@@ -46,6 +46,15 @@ def test_damaged_and_missing_files_are_named(tmp_path: Path) -> None:
         io.read_csv(table)
 
 
+def test_cells_are_read_as_text_where_asked(tmp_path: Path) -> None:
+    """A hash may look like a number."""
+    cells = {"a": ["0012", "1e400"], "b": ["", "2024.10"]}
+    io.write_csv(tmp_path / "t.csv", pd.DataFrame(cells))
+    assert io.read_csv(tmp_path / "t.csv", text=True).to_dict("list") == cells
+    with pytest.raises(UserError, match="is missing"):
+        io.read_csv(tmp_path / "none.csv", text=True)
+
+
 def test_a_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "t.csv"
     io.write_csv(file, pd.DataFrame({"a": [1]}))

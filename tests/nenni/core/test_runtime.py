@@ -12,6 +12,8 @@ from torch import Tensor, nn
 import nenni
 from nenni.adversary.suite_attacks import FURTHER, SUITES, THROUGH
 from nenni.core import runtime
+from nenni.core.errors import UserError
+from nenni.core.instruction_set import variables
 from nenni.core.plugins import Ref
 from nenni.method.fit import fit
 from nenni.method.injection import inject
@@ -68,6 +70,46 @@ def short(suite: dict[str, Ref]) -> dict[str, Ref]:
         name: attack | {key: least for key, least in few.items() if key in attack}
         for name, attack in suite.items()
     }
+
+
+AVX2 = {"threads": 1, "device": "cpu", "instruction_set": "avx2"}
+
+
+@pytest.fixture
+def told_avx2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if torch had been imported in an environment that asks for it, and had taken it."""
+    monkeypatch.setattr("nenni.core.processor.features", lambda: {"avx2", "fma", "f16c"})
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "AVX2")
+    for variable, value in variables("avx2").items():
+        monkeypatch.setenv(variable, value)
+
+
+@pytest.mark.usefixtures("told_avx2")
+def test_an_instruction_set_that_torch_did_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert runtime.prepare(AVX2) == torch.device("cpu")
+    for found in ("AVX512", "DEFAULT", "SVE256"):
+        monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda found=found: found)
+        with pytest.raises(UserError, match=f"torch took {found.lower()}; set auto"):
+            runtime.prepare(AVX2)
+        runtime.prepare(AVX2 | {"instruction_set": "auto"})
+
+
+@pytest.mark.usefixtures("told_avx2")
+@pytest.mark.parametrize("library", ["mkl", "mkldnn"])
+def test_a_torch_that_the_instruction_set_does_not_bind(
+    library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"torch.backends.{library}.is_available", lambda: False)
+    with pytest.raises(UserError, match="without MKL or oneDNN"):
+        runtime.prepare(AVX2)
+
+
+def test_an_instruction_set_that_torch_was_not_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nenni.core.processor.features", lambda: {"avx2", "fma", "f16c"})
+    for variable in variables("avx2"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(UserError, match="asked for after torch was imported"):
+        runtime.prepare(AVX2)
 
 
 @pytest.fixture

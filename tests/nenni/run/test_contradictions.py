@@ -42,6 +42,21 @@ def test_mistakes_are_named(tmp_path: Path, old: str, new: str, message: str) ->
     check_mistake(tmp_path, old, new, message)
 
 
+@pytest.mark.parametrize("entry", ["attacks.square", "recipes.standard"])
+@pytest.mark.parametrize("name", ["avx2", "avx512"])
+def test_an_instruction_set_binds_no_compiler(tmp_path: Path, name: str, entry: str) -> None:
+    changes = {f"{entry}.compile": True, "instruction_set": name}
+    message = f"{entry}.compile: instruction_set: {name} does not bind a compiler; leave one of"
+    (found,) = refused_with(tmp_path, changes)
+    assert found.startswith(message)
+    for allowed in ({"instruction_set": "auto"}, {"device": "cuda"}):
+        text = yaml.safe_load(DEFAULT.read_text()) | {"instruction_set": name} | allowed
+        kind, _, part = entry.partition(".")
+        text[kind][part]["compile"] = True
+        (tmp_path / "allowed.yaml").write_text(yaml.safe_dump(text))
+        load_config(tmp_path / "allowed.yaml")
+
+
 SUITE = {"attacks": ["pgd_20"], "eps": {"pgd_at": {"linf": 76.5}}, "examples": 9}
 PCA = {"name": "tap_shared_pca", "ratio": 0.25}
 POOL = {"name": "resample", "pool": 2}

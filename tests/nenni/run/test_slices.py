@@ -92,6 +92,16 @@ def test_what_a_gpu_is_told_reaches_the_stages_that_use_it(tmp_path: Path) -> No
     assert {"pretrain", "finetune", "attack", "diagnose", "describe", "sweep"} <= touched
 
 
+def test_an_instruction_set_reaches_what_computes_with_torch(tmp_path: Path) -> None:
+    before = slices(parts(tmp_path)[1])
+    after = slices(parts(tmp_path, "device: cpu", "device: cpu\ninstruction_set: avx2")[1])
+    touched = {name for name in before if before[name] != after[name]}
+    assert touched == before.keys() - {"data", "main", "figure", "figure recall", "claims"}
+    assert all('"instruction_set":"avx2"' in after[name] for name in touched)
+    gpu = slices(parts(tmp_path, "device: cpu", "device: cuda\ninstruction_set: avx2")[1])
+    assert all('"instruction_set":"avx2"' in gpu[name] for name in touched)
+
+
 def test_radii_are_in_units_of_the_input(tmp_path: Path) -> None:
     s = parts(tmp_path)[1]
     assert s.of("attack", **TOPK, evaluation="full_autoattack")["examples"] == 30
