@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from run_cases import check_mistake, refused_with
+import yaml
+from run_cases import DEFAULT, check_mistake, refused_with
+
+from nenni.run.config_file import load_config
 
 
 @pytest.mark.parametrize(
