@@ -29,6 +29,8 @@ OTHER_MEANINGS = {
     ("nenni/method/profile.py", "channel"): "a column",
     ("nenni/run/config.py", "approximation"): "the parameters that are trained",
     ("nenni/run/contradictions.py", "approximation"): "the parameters that are trained",
+    ("nenni/run/fingerprint.py", "all"): "the hash of all parts",
+    ("nenni/run/fingerprint.py", "none"): "torch's for no reduction",
     ("nenni/run/stages/finetune.py", "approximation"): "the parameters that are trained",
 }
 OTHER_COMPARISONS = {("nenni/method/noisy_layer.py", "bpda"): "a path of the layer"}

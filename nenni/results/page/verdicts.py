@@ -6,7 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
-from nenni.results.verdict import DIRECTION, NOT_REPRODUCED, REPRODUCED
+from nenni.results.verdict import DIRECTION, NOT_REPRODUCED, REPRODUCED, VERDICTS
 
 Sign = Literal["good", "partly", "bad", "open"]
 _SIGNS: dict[str, Sign] = {REPRODUCED: "good", DIRECTION: "partly", NOT_REPRODUCED: "bad"}
@@ -32,9 +32,12 @@ class Verdict:
 
 
 def verdicts(claims: pd.DataFrame) -> list[Verdict]:
-    """All of them, in the order of the table; it has ``verdict``, and of the others what it has."""
+    """All of them, what the run decided first, and else in the order of the table.
+
+    The table has ``verdict``, and of the other columns those that are shown where it has them.
+    """
     rows = claims.astype(object).where(claims.notna(), "").to_dict("records")
-    return [
+    found = [
         Verdict(
             _SIGNS.get(row["verdict"], "open"),
             str(row["verdict"]),
@@ -44,9 +47,14 @@ def verdicts(claims: pd.DataFrame) -> list[Verdict]:
         )
         for row in rows
     ]
+    return sorted(found, key=lambda one: _place(one.verdict))
 
 
 def counted(found: list[Verdict]) -> list[tuple[Sign, str, int]]:
-    """How many there are of each verdict, the most frequent first."""
+    """How many there are of each verdict, in the order of :func:`verdicts`."""
     counts = Counter((verdict.sign, verdict.verdict) for verdict in found)
-    return [(sign, verdict, n) for (sign, verdict), n in counts.most_common()]
+    return [(sign, verdict, n) for (sign, verdict), n in counts.items()]
+
+
+def _place(verdict: str) -> int:
+    return VERDICTS.index(verdict) if verdict in VERDICTS else len(VERDICTS)

@@ -90,7 +90,7 @@ def pretrain(
         "processes": processes, "weights": None, "recipe": recipe,
         "model": {"name": "function", "function": own_model(folder)},
     }  # fmt: skip
-    outputs = [f"{name}={name}" for name in ("weights", "best", "history", "timing")]
+    outputs = [f"{name}={name}" for name in ("weights", "best", "initial", "history", "timing")]
     words = ["--config", json.dumps(config), "--input", "data=data.safetensors", "--output"]
     inherited = {name: value for name, value in os.environ.items() if name not in STEERING}
     root = str(Path(__file__).parents[3])

@@ -206,10 +206,10 @@ def test_block_is_approximated_well_with_enough_images(name: str) -> None:
     settle(model, x)
     noisy = inject(model.eval(), InjectionSpec(TopK(0.5), TapShared(0.5)), x[:1])
     fit(noisy, x)
-    errors = report(noisy, x)["relative_error"]
-    assert errors.max() < 1
-    assert errors.median() < 0.75
-    assert (report(noisy, x)["recall"] > 0.6).all()
+    found = report(noisy, x, inputs="exact")
+    assert found["relative_error"].max() < 1
+    assert found["relative_error"].median() < 0.75
+    assert (found["recall"] > 0.6).all()
 
 
 def vit_b_16() -> nn.Module:

@@ -57,7 +57,13 @@ def pretrain(
         "model": {"name": "small_cnn", "channels": [8, 8, 16, 16], "hidden": 32},
         "recipe": settings.checked(model, given),
     }  # fmt: skip
-    names = ("weights.safetensors", "best.safetensors", "history.csv", "timing.json")
+    names = (
+        "weights.safetensors",
+        "best.safetensors",
+        "initial.safetensors",
+        "history.csv",
+        "timing.json",
+    )
     words = [f"{name.partition('.')[0]}={folder / name}" for name in names]
     words = ["--config", json.dumps(config), "--input", f"data={data}", "--output", *words]
     return subprocess.run(

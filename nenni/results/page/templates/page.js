@@ -27,5 +27,10 @@ if (specification) {
     bind: "#choices",
     renderer: "svg",
     tooltip: { theme: "page" },
+  }).then(({ view }) => {
+    // the legend has its columns by the plot's width, and the plot its height by the legend's rows
+    const again = () => view.resize().runAsync();
+    addEventListener("resize", again);
+    return again();
   });
 }

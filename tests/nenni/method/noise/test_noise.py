@@ -261,7 +261,7 @@ def test_the_deviation_is_that_of_the_error_on_the_images_of_the_fit(
     trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor], noise: Any
 ) -> None:
     noisy = inject(trained, make_spec(noise=noise), digits[0][:1])
-    fit(noisy, digits[0][:150], batch_size=40)
+    fit(noisy, digits[0][:150], inputs="injected", batch_size=40)
     found: dict[str, list[Tensor]] = {}
 
     def visit(name: str, layer: NoisyLayer, x: Tensor, z: Tensor) -> None:

@@ -19,9 +19,13 @@ def test_what_a_table_lacks_is_left_empty() -> None:
     assert verdicts(claims(comparator=None))[0].against == ""
 
 
-def test_they_are_counted_the_most_frequent_first() -> None:
-    table = claims().assign(verdict=[DIRECTION, NOT_REPRODUCED, *[REPRODUCED] * 3, "undecided"])
+def test_what_is_decided_comes_first_and_is_counted_so() -> None:
+    table = claims().assign(
+        verdict=["not tested", NOT_REPRODUCED, DIRECTION, *[REPRODUCED] * 2, "undecided"]
+    )
     assert counted(verdicts(table)) == [
-        ("good", REPRODUCED, 3), ("partly", DIRECTION, 1), ("bad", NOT_REPRODUCED, 1), ("open", "undecided", 1),
+        ("good", REPRODUCED, 2), ("partly", DIRECTION, 1), ("bad", NOT_REPRODUCED, 1), ("open", "undecided", 1),
+        ("open", "not tested", 1),
     ]  # fmt: skip
+    assert [it.claim for it in verdicts(table)][:3] == [f"claim number {n}" for n in (3, 4, 2)]
     assert counted([]) == []
