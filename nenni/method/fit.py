@@ -100,9 +100,9 @@ def fit(
             set_moments(seen, sums)
             read_thresholds(seen)
 
-    exact = remove(model)
+    exact = remove(model) if block_epochs else None
     _look(model, data, batch_size, inputs, work, measured=batch_norms == "measured")
-    if block_epochs:
+    if exact is not None:
         images = torch.cat(list(image_batches(data, batch_size, model)))
         reconstruct(
             model,
