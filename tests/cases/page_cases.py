@@ -3,7 +3,7 @@
 from typing import Any
 
 import pandas as pd
-from run_cases import DEFAULT
+from run_cases import CLAIMS, DIGITS
 from table_cases import COLUMNS, EPS, small_tables
 
 from nenni.results.main_table import main_table
@@ -66,8 +66,8 @@ def claims(**changes: Any) -> pd.DataFrame:
 
 def asked() -> dict[str, Any]:
     """The slice of the default config that a page is made by."""
-    config = load_config(DEFAULT)
-    return Slices(config, load_claims(DEFAULT.with_name("claims.yaml"))).of("page")
+    config = load_config(DIGITS)
+    return Slices(config, load_claims(CLAIMS)).of("page")
 
 
 def about_default() -> About:

@@ -1,4 +1,4 @@
-"""The default config, changed in one place."""
+"""A config with every part that a run may have, changed in one place."""
 
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,18 @@ from nenni.run.config_file import load_claims, load_config, read_yaml
 from nenni.run.plan import Plan
 from nenni.run.slices import Slices
 
-DEFAULT = Path(__file__).parents[2] / "config" / "config.yaml"
+DIGITS = Path(__file__).with_name("digits.yaml")
+CLAIMS = Path(__file__).parents[2] / "config" / "claims.yaml"
 
 
 def parts(tmp_path: Path, old: str = "", new: str = "") -> tuple[Plan, Slices]:
-    """Plan and slices of the default config with a piece of its text replaced."""
-    text = DEFAULT.read_text()
+    """Plan and slices of the config with a piece of its text replaced."""
+    text = DIGITS.read_text()
     assert old in text
     file = tmp_path / "config.yaml"
     file.write_text(text.replace(old, new) if old else text)
     config = load_config(file)
-    return Plan(config), Slices(config, load_claims(DEFAULT.with_name("claims.yaml")))
+    return Plan(config), Slices(config, load_claims(CLAIMS))
 
 
 def refused(tmp_path: Path, text: str) -> str:
@@ -36,9 +37,9 @@ def refused(tmp_path: Path, text: str) -> str:
 
 
 def changed(old: str, new: str) -> str:
-    """The default config with what stands there once replaced."""
-    text = DEFAULT.read_text()
-    assert text.count(old) == 1, f"{old!r} should stand once in the default config"
+    """The config with what stands there once replaced."""
+    text = DIGITS.read_text()
+    assert text.count(old) == 1, f"{old!r} should stand once in {DIGITS.name}"
     return text.replace(old, new)
 
 
@@ -56,8 +57,8 @@ def check_mistake(tmp_path: Path, old: str, new: str, message: str) -> None:
 
 
 def refused_with(tmp_path: Path, changes: dict[str, Any]) -> list[str]:
-    """What is said of the default config with values put at some places, line by line."""
-    content = read_yaml(DEFAULT)
+    """What is said of the config with values put at some places, line by line."""
+    content = read_yaml(DIGITS)
     for place, value in changes.items():
         *above, last = place.split(".")
         holder: Any = content

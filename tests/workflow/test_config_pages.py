@@ -7,9 +7,13 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from run_cases import DIGITS
 
 ROOT = Path(__file__).parents[2]
-CONFIGS = [ROOT / "config" / f"{name}.yaml" for name in ("config", "choices", "cifar10", "xrays")]
+CONFIGS = [
+    ROOT / "config" / f"{name}.yaml"
+    for name in ("config", "mnist_claims", "choices", "cifar10", "xrays")
+]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +57,7 @@ def test_the_configs_name_the_schema_and_keep_to_it(file: Path, validator: Any) 
     ],
 )
 def test_an_editor_finds_mistakes(old: str, new: str, validator: Any) -> None:
-    text = CONFIGS[0].read_text()
+    text = DIGITS.read_text()
     assert old in text
     with pytest.raises(jsonschema.ValidationError):
         validator.validate(yaml.safe_load(text.replace(old, new)))
@@ -73,13 +77,13 @@ def test_an_editor_finds_mistakes(old: str, new: str, validator: Any) -> None:
     ],
 )
 def test_an_editor_takes_plugins_of_ones_own(old: str, new: str, validator: Any) -> None:
-    text = CONFIGS[0].read_text()
+    text = DIGITS.read_text()
     assert old in text
     validator.validate(yaml.safe_load(text.replace(old, new)))
 
 
 def test_an_editor_knows_the_names_of_this_project_and_how_others_are_made(validator: Any) -> None:
-    text = CONFIGS[0].read_text()
+    text = DIGITS.read_text()
     for value in ("{name: topk}", "{name: Mine}", "{period: 3}", "mine"):
         changed = text.replace("{name: topk, fraction: 0.25}", value)
         with pytest.raises(jsonschema.ValidationError):

@@ -4,13 +4,11 @@ from typing import Any
 
 import pytest
 import yaml
-from run_cases import DEFAULT
+from run_cases import CLAIMS
 
 from nenni.core.errors import UserError
 from nenni.run.claim_trials import trials
 from nenni.run.config_file import load_claims, load_config
-
-CLAIMS = DEFAULT.with_name("claims.yaml")
 
 
 def refused(tmp_path: Path, name: str, **changes: Any) -> str:
@@ -67,11 +65,11 @@ def test_every_claim_of_the_texts_is_there_and_says_whence() -> None:
     assert certainty == {"paper": "abstract", "first_draft": "review", "later_draft": "second-hand"}
 
 
-@pytest.mark.parametrize("config", sorted(f.name for f in DEFAULT.parent.glob("*.yaml")))
+@pytest.mark.parametrize("config", sorted(f.name for f in CLAIMS.parent.glob("*.yaml")))
 def test_one_file_serves_every_config(config: str) -> None:
     if config in ("claims.yaml", "saving.yaml"):
         pytest.skip("no config of a run")
-    rows = trials(load_claims(CLAIMS), load_config(DEFAULT.with_name(config)))
+    rows = trials(load_claims(CLAIMS), load_config(CLAIMS.with_name(config)))
     assert {row.claim for row in rows} == set(load_claims(CLAIMS).claims)
     for row, other in itertools.combinations(rows, 2):
         assert row != other

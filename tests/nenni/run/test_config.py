@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from run_cases import DEFAULT, check_mistake, refused_with
+from run_cases import DIGITS, check_mistake, refused_with
 
 from nenni.run.config_file import read_yaml
 
@@ -136,7 +136,7 @@ def test_names_that_no_plugin_has(tmp_path: Path, place: str, name: Any) -> None
      ("data", "mnist5k"), ("figures", "speedup"), ("models", "small_cnn"), ("attacks", "fgsm")],
 )  # fmt: skip
 def test_names_of_which_no_file_can_be_made(tmp_path: Path, part: str, name: str) -> None:
-    content = read_yaml(DEFAULT)[part]
+    content = read_yaml(DIGITS)[part]
     found = refused_with(
         tmp_path, {part: {LONG if n == name else n: v for n, v in content.items()}}
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 from mutation_cases import mutated
-from run_cases import DEFAULT, changed, check_mistake, refused
+from run_cases import CLAIMS, DIGITS, changed, check_mistake, refused
 
 from nenni.core import plugins
 from nenni.core.errors import UserError
@@ -14,10 +14,10 @@ from nenni.run.slices import Slices
 
 
 def test_the_default_config_and_claims_are_accepted() -> None:
-    config = load_config(DEFAULT)
+    config = load_config(DIGITS)
     assert config.seeds == [0, 1]
     assert config.attacks["pgd_20"]["relative_step"] == 2.5
-    assert load_claims(DEFAULT.with_name("claims.yaml")).claims
+    assert load_claims(CLAIMS).claims
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,9 @@ def test_texts_of_the_command_line_get_their_types() -> None:
 
 
 def test_overrides_replace_keys_and_are_checked() -> None:
-    assert load_config(DEFAULT, {"seeds": [0, 7]}).seeds == [0, 7]
+    assert load_config(DIGITS, {"seeds": [0, 7]}).seeds == [0, 7]
     with pytest.raises(UserError, match="sedes: unknown key"):
-        load_config(DEFAULT, {"sedes": [7]})
+        load_config(DIGITS, {"sedes": [7]})
 
 
 FIGURE = """
@@ -136,7 +136,7 @@ def test_a_figure_of_a_table_that_no_run_makes(
     ],
 )
 def test_a_figure_of_a_part_that_is_left_out(part: str, lines: list[str], tmp_path: Path) -> None:
-    config = yaml.safe_load(DEFAULT.read_text())
+    config = yaml.safe_load(DIGITS.read_text())
     del config[part]
     found = refused(tmp_path, yaml.safe_dump(config, sort_keys=False)).splitlines()
     assert len(found) == len(lines)
@@ -150,8 +150,8 @@ def test_a_figure_of_a_part_that_is_left_out(part: str, lines: list[str], tmp_pa
 )
 def test_any_mistake_is_refused_in_lines_that_name_the_file(seeds: range, tmp_path: Path) -> None:
     """What is not refused has a plan, and every slice of it can be made."""
-    default, accepted = read_yaml(DEFAULT), 0
-    file, beside = tmp_path / "c.yaml", DEFAULT.with_name("claims.yaml")
+    default, accepted = read_yaml(DIGITS), 0
+    file, beside = tmp_path / "c.yaml", CLAIMS
     files = (f"{file}: ", f"{beside}: ")
     for seed in seeds:
         file.write_text(yaml.safe_dump(mutated(default, seed)))

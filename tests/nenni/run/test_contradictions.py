@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from run_cases import DEFAULT, check_mistake, refused_with
+from run_cases import DIGITS, check_mistake, refused_with
 
 from nenni.run.config_file import load_config
 
@@ -53,7 +53,7 @@ def test_an_instruction_set_binds_no_compiler(tmp_path: Path, name: str, entry: 
     (found,) = refused_with(tmp_path, changes)
     assert found.startswith(message)
     for allowed in ({"instruction_set": "auto"}, {"device": "cuda"}):
-        text = yaml.safe_load(DEFAULT.read_text()) | {"instruction_set": name} | allowed
+        text = yaml.safe_load(DIGITS.read_text()) | {"instruction_set": name} | allowed
         kind, _, part = entry.partition(".")
         text[kind][part]["compile"] = True
         (tmp_path / "allowed.yaml").write_text(yaml.safe_dump(text))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from run_cases import DEFAULT
+from run_cases import DIGITS
 
 from nenni.core import plugins
 from nenni.run.config_file import load_config, read_yaml
@@ -16,7 +16,7 @@ CIFAR = {"data": {"name": "cifar10"}, "val": 500}
 
 
 def told(tmp_path: Path, changes: dict[str, Any]) -> list[str]:
-    content = read_yaml(DEFAULT)
+    content = read_yaml(DIGITS)
     for place, value in changes.items():
         *above, last = place.split(".")
         holder: Any = content

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from run_cases import DEFAULT, refused_with
+from run_cases import DIGITS, refused_with
 
 from nenni.results.main_columns import BITOPS, CLEAN, LATENCY, WHERE, of_accuracy
 from nenni.run.config_file import read_yaml
@@ -72,7 +72,7 @@ def test_a_measurement_of_nothing(tmp_path: Path, changes: dict[str, Any], place
 
 
 def test_eps_that_are_equal_in_eight_digits_are_two(tmp_path: Path) -> None:
-    content = read_yaml(DEFAULT)
+    content = read_yaml(DIGITS)
     near = 76.5000000001
     for name in ("fgsm", "pgd_20", "transfer"):
         content["evaluations"][name]["eps"]["pgd_at"] = [76.5, near]

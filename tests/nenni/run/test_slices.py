@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from run_cases import DEFAULT, parts
+from run_cases import CLAIMS, DIGITS, parts
 
 from nenni.run.config_file import load_claims, load_config
 from nenni.run.slices import Slices, canonical
@@ -123,10 +123,10 @@ def test_a_slice_names_the_folders_of_its_plugins_alone(
         '__all__ = ["Own"]\n\n@dataclass(frozen=True)\nclass Own(Random):\n    fraction: Fraction = 0.5\n'
     )
     file = tmp_path / "config.yaml"
-    text = DEFAULT.read_text().replace("run: mnist5k", f"run: mnist5k\nplugins: ['{mine}']")
+    text = DIGITS.read_text().replace("run: mnist5k", f"run: mnist5k\nplugins: ['{mine}']")
     file.write_text(text.replace("{name: topk, fraction: 0.5}}", "{name: own}}"))
     config = load_config(file)
-    s = Slices(config, load_claims(DEFAULT.with_name("claims.yaml")))
+    s = Slices(config, load_claims(CLAIMS))
     assert s.of("project", **TOPK)["plugins"] == [str(mine)]
     assert s.of("project", **TOPK)["injection"]["selection"] == {"name": "own", "fraction": 0.5}
     assert "plugins" not in s.of("project", **TOPK | {"defence": "topk_25"})
@@ -143,12 +143,12 @@ def test_a_fit_on_attacked_images_reads_the_recipe_of_its_base(tmp_path: Path) -
 
 
 def test_fine_tuning_has_an_attack_of_its_own(tmp_path: Path) -> None:
-    path, text = tmp_path / "config.yaml", DEFAULT.read_text()
+    path, text = tmp_path / "config.yaml", DIGITS.read_text()
     own = "  own: {epochs: 2, lr: 0.001, parameters: everything, attack: pgd_20}\n"
     text = text.replace("finetunes:\n", f"finetunes:\n{own}")
     path.write_text(text.replace("m: 4}}, finetune: short}", "m: 4}}, finetune: own}"))
-    claims = load_claims(DEFAULT.with_name("claims.yaml"))
-    plain, other = (Slices(load_config(file), claims) for file in (DEFAULT, path))
+    claims = load_claims(CLAIMS)
+    plain, other = (Slices(load_config(file), claims) for file in (DIGITS, path))
     of = {"base": "pgd_at", "defence": "nm_2_4", "seed": "0"}
     before, after = (s.of("finetune", **of) for s in (plain, other))
     attack = before["recipe"]["attack"] | {"steps": 20}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from page_cases import HOSTILE, about_default, claims, page_tables
-from run_cases import DEFAULT
+from run_cases import DIGITS
 
 from nenni.core.io import read_csv
 from nenni.results.page.page import LARGEST, page
@@ -94,7 +94,7 @@ def test_the_config_on_it_is_the_runs(tmp_path: Path, written: Path) -> None:
     assert found is not None
     file = tmp_path / "again.yaml"
     file.write_text(unescape(found[1]))
-    assert load_config(file) == load_config(DEFAULT)
+    assert load_config(file) == load_config(DIGITS)
 
 
 def test_text_of_a_run_is_text_wherever_it_stands(tables: Tables) -> None:
