@@ -14,7 +14,7 @@ from nenni.data.batches import Data, check_repeatable, image_batches
 from nenni.method.fitting.bias import correct_bias
 from nenni.method.fitting.blocks import reconstruct
 from nenni.method.fitting.descent import adam, descend
-from nenni.method.fitting.in_order import work_in_order
+from nenni.method.fitting.in_order import measure_batch_norms, work_in_order
 from nenni.method.fitting.least_squares import set_moments, solve_ridge, sums_of
 from nenni.method.fitting.projections import learn_projections
 from nenni.method.fitting.scales import calibrate_scales
@@ -29,7 +29,7 @@ def fit(
     data: Data,
     *,
     inputs: Inputs = "exact",
-    batch_norms: BatchNorms = "kept",
+    batch_norms: BatchNorms = "measured",
     ridge: NonNegative = 1e-4,
     bias_correction: bool = False,
     epochs: Index = 0,
@@ -55,7 +55,7 @@ def fit(
         network's z.
     batch_norms : "kept" or "measured"
         Whether batch norms keep the statistics of the exact network, or take those of what reaches
-        them in the injected one.
+        them in the injected one. The exact path then has them too.
     ridge : float
         Penalty on W~, in units of the mean square of the features.
     bias_correction : bool
@@ -160,16 +160,13 @@ def _look(
     measured: bool = False,
 ) -> None:
     """Work on all layers with the inputs that are asked for, and measure batch norms."""
-    if inputs == "exact":
-        work(SeenInExact(model, data, batch_size))
-        work = _leave
-    if inputs == "injected" or measured:
+    if inputs == "injected":
         images = torch.cat(list(image_batches(data, batch_size, model)))
         work_in_order(model, images, batch_size, work, measured=measured)
-
-
-def _leave(_: Seen) -> None:
-    """Change nothing."""
+    else:
+        work(SeenInExact(model, data, batch_size))
+        if measured:
+            measure_batch_norms(model, image_batches(data, batch_size, model))
 
 
 def _refine(seen: Seen, epochs: int, lr: float, seed: int, progress: Callable[[str], None]) -> None:

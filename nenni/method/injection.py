@@ -80,7 +80,10 @@ def inject(model: nn.Module, spec: InjectionSpec, data: Data, *, seed: int = 0) 
 
 
 def remove(model: nn.Module) -> nn.Module:
-    """Plain copy of an injected network: the wrapped layers with their current weights."""
+    """Plain copy of an injected network: the wrapped layers and batch norms as they are now.
+
+    Fine-tuning changed them, and so did a fit that measured batch norms.
+    """
     plain = copied(model)
     for name, layer in list(plain.named_modules(remove_duplicate=False)):
         if isinstance(layer, NoisyLayer):

@@ -1,14 +1,24 @@
 """One layer after the other, each behind the injected ones before it."""
 
+import copy
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from nenni.method.fitting.batch_norms import measure_statistics, measuring
-from nenni.method.injection import on_path
+from nenni.method.fitting.batch_norms import (
+    mean_over,
+    measure_statistics,
+    measuring,
+    pooled,
+    set_statistics,
+    statistics_of,
+    with_statistics,
+)
+from nenni.method.fitting.thresholds import read_thresholds
+from nenni.method.injection import noisy_layers, on_path
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.method.visit import Batch, Seen, Visit, visit_exact, visit_injected
 from nenni.networks.hooks import hooked
@@ -39,7 +49,8 @@ def work_in_order(
     work : callable
         Takes what one layer sees.
     measured : bool
-        Whether batch norms take the statistics of what reaches them behind the injected layers.
+        Whether batch norms take the statistics of what reaches them behind the injected layers,
+        and thresholds are read from scores that go through them.
     """
     left: Counter[str] = Counter()
     visit_exact(noisy, [images[:1]], lambda name, *_: left.update([name]))
@@ -50,14 +61,56 @@ def work_in_order(
         left[name] -= 1
         if left[name]:
             calls[name] = so_far
-        work(SeenInInjected(name, layer, so_far, len(images), batch_size))
-        if measured and layer.choices.normalise and layer.batch_norm:
-            # Its scores go through these statistics, which are those of z'.
-            with on_path(layer, "injected"):
-                measure_statistics(layer.batch_norm[0], layer.forward(x))
+        seen = SeenInInjected(name, layer, so_far, len(images), batch_size)
+        work(seen)
+        if measured:
+            if layer.choices.normalise and layer.batch_norm:
+                # Its scores go through these statistics, which are those of z'.
+                with on_path(layer, "injected"):
+                    measure_statistics(layer.batch_norm[0], layer.forward(x))
+            read_thresholds(seen)
 
     with hooked(measuring(noisy) if measured else []):
         visit_injected(noisy, [images], visit)
+
+
+def measure_batch_norms(noisy: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Give batch norms the statistics of what reaches them behind the injected layers.
+
+    Each batch goes through by its own, and theirs are pooled: one batch is held at a time. The
+    thresholds of calibrated selections are means over the batches.
+
+    Parameters
+    ----------
+    noisy : Module
+        An injected network that is fitted.
+    batches : iterable of Tensor
+        Images (N, C, H, W).
+    """
+    norms = with_statistics(noisy)
+    if not norms:
+        return
+    layers = [layer for _, layer in noisy_layers(noisy)]
+    before = [copy.deepcopy(norm.state_dict()) for norm in norms]
+    sizes: list[int] = []
+    thresholds: list[Tensor] = []
+    found: list[list[tuple[Tensor, Tensor]]] = [[] for _ in norms]
+    for images in batches:
+        for norm, state in zip(norms, before, strict=True):
+            norm.load_state_dict(state)
+        work_in_order(noisy, images, len(images), _leave, measured=True)
+        sizes.append(len(images))
+        thresholds.append(torch.stack([layer.threshold for layer in layers]))
+        for norm, of_batches in zip(norms, found, strict=True):
+            of_batches.append(statistics_of(norm))
+    for norm, of_batches in zip(norms, found, strict=True):
+        set_statistics(norm, *pooled(sizes, of_batches))
+    for layer, threshold in zip(layers, mean_over(sizes, thresholds), strict=True):
+        layer.threshold.copy_(threshold)
+
+
+def _leave(_: Seen) -> None:
+    """Change nothing."""
 
 
 class SeenInInjected:

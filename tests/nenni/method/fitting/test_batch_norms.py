@@ -4,11 +4,16 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from nenni.method.fit import fit
-from nenni.method.fitting.in_order import work_in_order
+from nenni.method.fitting.batch_norms import pooled
+from nenni.method.fitting.in_order import measure_batch_norms, work_in_order
 from nenni.method.injection import inject, set_path
+from nenni.method.report import report
+from nenni.method.selection.threshold import Threshold
 from nenni.method.selection.topk import TopK
 from nenni.method.spec import InjectionSpec
 from nenni.method.visit import Seen, visit_all
@@ -71,7 +76,7 @@ def test_kept_statistics_are_the_exact_networks(
     resnet: nn.Module, make_spec: MakeSpec, images: Tensor
 ) -> None:
     noisy = inject(resnet, make_spec(), images[:1])
-    fit(noisy, images)
+    fit(noisy, images, batch_norms="kept")
     set_path(noisy, "exact")
     torch.testing.assert_close(noisy(images), resnet(images))
 
@@ -120,6 +125,56 @@ def test_it_is_the_network_that_is_measured_that_is_answered_with(
         return float(torch.stack(moved).mean())
 
     assert shift("measured") < 0.05 * shift("kept")
+
+
+@pytest.mark.parametrize("inputs", ["injected", "exact"])
+@pytest.mark.parametrize("normalise", [True, False])
+def test_thresholds_hold_the_fraction_behind_measured_norms(
+    resnet: nn.Module, make_spec: MakeSpec, images: Tensor, inputs: str, normalise: bool
+) -> None:
+    """Those of the exact network's scores would not."""
+    spec = make_spec(selection=Threshold(0.25), normalise=normalise)
+    noisy = inject(resnet, spec, images[:1])
+    fit(noisy, images, inputs=inputs, batch_norms="measured", batch_size=32)
+    assert (report(noisy, images)["fraction"] - 0.25).abs().max() < 0.03
+
+
+@pytest.mark.parametrize("sizes", [[64], [32, 32], [40, 16, 8]])
+def test_statistics_of_batches_are_pooled(
+    resnet: nn.Module, make_spec: MakeSpec, images: Tensor, sizes: list[int]
+) -> None:
+    """They are those of all images at once, but for what batches differ by before a later norm."""
+    noisy = inject(resnet, make_spec(selection=TopK(0.3), normalise=False), images[:1])
+    fit(noisy, images, batch_norms="kept")
+    measure_batch_norms(noisy, images.split(sizes))
+    found = {name: tensor.clone() for name, tensor in noisy.named_buffers()}
+    work_in_order(noisy, images, 64, lambda _: None, measured=True)
+    for name, norm in noisy.named_modules():
+        if isinstance(norm, BatchNorm):
+            mean, variance = norm.running_mean, norm.running_var
+            off = (found[f"{name}.running_mean"] - mean).abs().mean() / variance.sqrt().mean()
+            assert off < (0.1 if len(sizes) > 1 else 1e-6)
+            ratio = found[f"{name}.running_var"] / variance
+            assert (ratio - 1).abs().mean() < (0.1 if len(sizes) > 1 else 1e-6)
+
+
+@given(
+    st.lists(st.integers(1, 9), min_size=1, max_size=5),
+    st.integers(0, 2**31),
+)
+def test_pooled_moments_are_those_of_all_rows(sizes: list[int], seed: int) -> None:
+    rows = torch.randn(sum(sizes), 3, generator=torch.Generator().manual_seed(seed)).double()
+    parts = [torch.var_mean(part, 0, correction=0)[::-1] for part in rows.split(sizes)]
+    variance, mean = torch.var_mean(rows, 0, correction=0)
+    torch.testing.assert_close(pooled(sizes, parts), (mean, variance))
+
+
+def test_a_network_without_batch_norms_is_not_gone_through_for_them(make_spec: MakeSpec) -> None:
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.Flatten(), nn.Linear(8 * 12 * 12, 3)
+    )
+    noisy = inject(model, make_spec(min_inputs=20), torch.rand(1, 3, 16, 16))
+    measure_batch_norms(noisy, (pytest.fail("an image was asked for") for _ in range(1)))
 
 
 def test_a_norm_without_statistics_is_left_alone(make_spec: MakeSpec, images: Tensor) -> None:
