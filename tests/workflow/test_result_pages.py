@@ -22,7 +22,13 @@ OF_BENCH = (
 )  # fmt: skip
 OF_CLAIMS = ("coverage", "verdict_repeats", "bitops_claims")
 OF_MACHINES = ("fingerprints",)
-OF_SPEED = ("speed", "speed_parts", "launches", "run_times", "fgsm_rs_speed")
+OF_PROTOCOL = ("protocol",)
+OF_SPEED = ("speed", "speed_parts", "launches", "run_times", "run_times_by_rule", "fgsm_rs_speed")
+OF = {
+    "results": OF_RESULTS, "claims": OF_CLAIMS, "protocol": OF_PROTOCOL, "bench": OF_BENCH,
+    "speed": OF_SPEED, "machines": OF_MACHINES,
+}  # fmt: skip
+DOCS = ROOT / "docs"
 RESULT = re.compile(r"\d(?:[\d.,]*\d)? ?(?:%|points|times|percent)")
 
 
@@ -47,11 +53,11 @@ def test_they_are_up_to_date(script: Any, tables: dict[str, pd.DataFrame]) -> No
         assert file.read_text() == text, f"{file.name} is not what the tables say: make pages"
 
 
-@pytest.mark.parametrize("name", [*OF_RESULTS, *OF_CLAIMS, *OF_BENCH, *OF_SPEED, *OF_MACHINES])
+@pytest.mark.parametrize("name", [name for of in OF.values() for name in of])
 def test_other_numbers_in_a_table_are_noticed(
     name: str, script: Any, tables: dict[str, pd.DataFrame]
 ) -> None:
-    assert set(tables) == {*OF_RESULTS, *OF_CLAIMS, *OF_BENCH, *OF_SPEED, *OF_MACHINES}
+    assert set(tables) == {name for of in OF.values() for name in of}
     changed = tables[name].copy()
     if name == "mnist5k/diagnostics":
         changed["verdict"] = "pass"
@@ -69,9 +75,7 @@ def test_other_numbers_in_a_table_are_noticed(
         changed[numbers] *= 0.9
     made = script.pages(tables | {name: changed})
     told = {file for file, text in made.items() if text != file.read_text()}
-    of = {script.PAGE: OF_RESULTS, script.CLAIMS: OF_CLAIMS, script.BENCH: OF_BENCH}
-    of[script.MACHINES] = OF_MACHINES
-    page = next((file for file, names in of.items() if name in names), script.SPEED)
+    page = next(DOCS / f"{page}.md" for page, names in OF.items() if name in names)
     in_readme = name in ("mnist5k/claims", "mnist5k/suites")
     assert told == ({page, script.README} if in_readme else {page})
 
@@ -83,7 +87,7 @@ def test_one_number_is_noticed(script: Any, tables: dict[str, pd.DataFrame]) -> 
     claims.loc[here, "measured"] += 0.001
     made = script.pages(tables)
     assert {file for file, text in made.items() if text != file.read_text()} == {
-        script.PAGE, script.README,
+        DOCS / "results.md", script.README,
     }  # fmt: skip
 
 
@@ -100,7 +104,7 @@ def test_words_follow_the_numbers(script: Any, tables: dict[str, pd.DataFrame]) 
     main["clean_seeds"] = "0:0.9 1:0.9 2:0.9 3:0.9 4:0.9"
     main[["bitops_fp32_with", "bitops_int8_with_assumed"]] = -0.25
     tables["mnist5k/energy"]["reduction"] = 0.5
-    page, readme = (script.pages(tables)[file] for file in (script.PAGE, script.README))
+    page, readme = (script.pages(tables)[file] for file in (DOCS / "results.md", script.README))
     for text in (page, readme):
         assert "rises by 10.0 points (8.0 to 12.0) | reproduced |" in text
         assert "dense FP32, overheads counted | 20.0 % more | reproduced |" in text
@@ -144,7 +148,7 @@ def test_the_readme_tells_the_abstracts_claims_by_the_first_arm(
 def test_every_claim_is_told_with_its_text_its_measurement_or_why_there_is_none(
     script: Any, tables: dict[str, pd.DataFrame]
 ) -> None:
-    page = script.page(tables)
+    page = script.page(tables, "results")
     for _, claim in tables["mnist5k/claims"].iterrows():
         text = str(claim["text"])
         assert f"| `{claim['claim']}` | {text} |" in page
@@ -166,14 +170,15 @@ def test_rows_over_all_seeds_stand_for_those_of_each(
     suites = tables["mnist5k/suites"].query("seed != 'all'")
     every = suites.assign(seed="all", accuracy=0.123, seeds=5)
     other = {"mnist5k/suites": pd.concat([suites, suites.assign(seed=1), every])}
-    page = script.page(tables | other)
+    page = script.page(tables | other, "results")
     assert "over five seeds; `all attacks`" in page
     assert page.count("12.3 %") > suites["attack"].nunique()
 
 
 def test_no_result_is_typed_by_hand(script: Any) -> None:
-    templates = (script.TEMPLATE, script.CLAIMS_TEMPLATE, script.BENCH_TEMPLATE)
-    for template in (*templates, script.SPEED_TEMPLATE):
+    templates = sorted(DOCS.glob("*.md.jinja"))
+    assert {file.name.removesuffix(".md.jinja") for file in templates} == set(script.NAMES)
+    for template in templates:
         text = template.read_text()
         typed = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "", text, flags=re.DOTALL)
         assert set(RESULT.findall(typed)) <= {"95 %"}  # of its intervals
@@ -191,11 +196,11 @@ def test_rows_that_a_table_lacks_or_has_twice_are_named(
     with pytest.raises(
         UserError, match=r"main\.csv: has no row with base pgd_at, defence alloc_50"
     ):
-        script.page(tables | lacking)
+        script.page(tables | lacking, "results")
     suites = tables["mnist5k/suites"]
     twice = {"mnist5k/suites": pd.concat([suites, suites])}
     with pytest.raises(UserError, match=r"suites\.csv: has several rows with base pgd_at"):
-        script.page(tables | twice)
+        script.page(tables | twice, "results")
 
 
 def test_a_part_of_the_readme_that_the_template_lacks_is_named(

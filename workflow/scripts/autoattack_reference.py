@@ -3,8 +3,8 @@
     python workflow/scripts/autoattack_reference.py --weights DIR --data DIR --device cuda
 
 Folders as for attack_reference.py, and ``resnet18_fgsmrs_cifar10.safetensors`` among the weights.
-With ``--run config/config.yaml`` the networks of that run, which has to be finished, follow. Of
-the suite only the least is wanted, as AutoAttack gives it: a broken image is attacked no further.
+With ``--run config/mnist_claims.yaml`` the networks of that run, which has to be finished, follow.
+Of the suite only the least is wanted, as AutoAttack gives it: broken images are left alone.
 Beside the accuracies stand the passes and the seconds that each took. Seconds are of this machine,
 on which nothing else should run. Both tables keep what they hold of other networks and devices.
 """

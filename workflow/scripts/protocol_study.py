@@ -5,7 +5,8 @@
 On the digits, base and recipe of ``config/config.yaml``, and on its validation images alone: test
 images choose nothing. Each row is a fine-tuned network: the control without injection, or one that
 is injected. ``least`` is over PGD-20, APGD on the margin, and APGD through a soft mask. A run that
-was stopped goes on where it was.
+was stopped goes on where it was. Its curve is drawn anew: how far an injected network lies
+from the control of the same seed, rate and length.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from _protocol_tables import MEASURED, gaps
 from torch import nn
 
 import nenni
@@ -29,6 +31,7 @@ from nenni.data.data_file import decode
 from nenni.data.split import Images, InMemory, first
 from nenni.networks.architecture import Architecture
 from nenni.networks.build import build
+from nenni.results.figure_style import grid, look, prepare, save
 from nenni.run.config_file import load_claims, load_config
 from nenni.run.injected import injected
 from nenni.run.slices import Slices
@@ -56,7 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", nargs="+", type=int, default=[2, 4, 8, 16])
-    parser.add_argument("--lrs", nargs="+", type=float, default=[0.001])
+    parser.add_argument("--lrs", nargs="+", type=float, default=[0.001, 0.003])
     parser.add_argument("--ratios", nargs="+", type=float, default=[0.125, 0.5])
     parser.add_argument(
         "--projections", nargs="+", choices=("sparse", "tap_shared"), default=["sparse"]
@@ -79,6 +82,40 @@ def main() -> None:
             rows[-1] |= judged(slices, data, base, seed, *setting)
             print(rows[-1], flush=True)
             write_csv(asked.out, pd.DataFrame(rows))
+    draw(gaps(pd.DataFrame(rows)), asked.out)
+
+
+def draw(gaps: pd.DataFrame, table: Path) -> None:
+    """Gap against epochs, a panel per attack and selection: means, and a point for each seed."""
+    prepare()
+    kinds = list(dict.fromkeys(gaps["selection"]))
+    titles = {"pgd_20": "PGD-20", "least": "least over three attacks"}
+    figure, axes = grid(len(kinds) * len(titles), 7.2, 2.6, columns=2)
+    settings = ["projection", "ratio", "lr"]
+    styles = look([*map(str, sorted(set(gaps[settings].itertuples(index=False, name=None))))])
+    panels = itertools.product(kinds, titles.items())
+    for axis, (kind, (column, title)) in zip(axes, panels, strict=True):
+        for setting, here in gaps[gaps["selection"] == kind].groupby(settings, sort=True):
+            style = styles[str(setting)]
+            name, ratio, lr = setting
+            mean = here.groupby("epochs")[column].mean()
+            axis.plot(mean.index, 100 * mean, label=f"{name} {ratio:g}, rate {lr:g}", **style)
+            each = {"s": 8, "color": style["color"], "alpha": 0.5, "lw": 0}
+            axis.scatter(here["epochs"], 100 * here[column], **each)
+        axis.set_title(f"{kind}, {title}")
+        axis.set_xscale("log", base=2)
+        axis.set_xticks(sorted(set(gaps["epochs"])), sorted(set(gaps["epochs"])))
+        axis.set_xlabel("epochs of fine-tuning")
+        axis.set_ylabel("points to the control")
+        axis.set_ylim(100 * gaps[column].min() - 2, 2)
+        axis.axhline(0, color="black", lw=0.8)
+    handles = {
+        label: handle
+        for axis in axes
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
+    save(figure, table.with_suffix(".pdf"), table.with_suffix(".png"))
 
 
 def judged(
@@ -93,12 +130,12 @@ def judged(
     epochs: int,
 ) -> dict[str, float]:
     """Validation accuracies of a network that was fine-tuned so, and its CPU seconds."""
-    asked = slices.of("finetune", base=BASE, defence="topk_50", seed=str(seed))
+    asked = slices.of("finetune", base=BASE, defence="nm_4_8", seed=str(seed))
     started = time.process_time()
     model = copy.deepcopy(base)
     if (chosen := SELECTIONS[selection]) is not None:
         how = {"selection": chosen, "projection": {"name": projection, "ratio": ratio}}
-        fit = slices.of("project", base=BASE, defence="topk_50", seed=str(seed))["fit"]
+        fit = slices.of("project", base=BASE, defence="nm_4_8", seed=str(seed))["fit"]
         images, _ = first(data["train"], fit["examples"])
         model = injected(base, asked["injection"] | how, images, fit, seed)
     _trained(model, data, _recipe(asked["recipe"], lr, epochs), (seed, "finetune"))
@@ -106,8 +143,9 @@ def judged(
     held_out = first(data["val"], len(data["val"]))
     found = nenni.evaluate(model, held_out, ATTACKS, eps=asked["recipe"]["eps"])
     accuracy = found.summary.set_index("attack")["accuracy"]
-    names = {"clean": "clean", "pgd_20": "pgd_20", "least": "all attacks"}
-    return {key: float(accuracy[name]) for key, name in names.items()} | {"seconds": round(seconds)}
+    found_as = ("clean", "pgd_20", "all attacks")
+    measured = {k: float(accuracy[name]) for k, name in zip(MEASURED, found_as, strict=True)}
+    return measured | {"seconds": round(seconds)}
 
 
 def _settings(asked: argparse.Namespace) -> list[tuple[str, str, float, float, int]]:

@@ -1,4 +1,4 @@
-"""Make results.md, claims.md, bench.md, speed.md, machines.md and the numbers of README.md.
+"""Make results, claims, protocol, bench, speed and machines.md, and the numbers of README.md.
 
     python workflow/scripts/result_pages.py      # make pages
 
@@ -15,6 +15,7 @@ from typing import Any
 import _bench_tables
 import _claim_tables
 import _machine_tables
+import _protocol_tables
 import pandas as pd
 from _words import Row, change, count, difference, factor, fewer, percent, seeds, shown, span
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -30,19 +31,16 @@ from nenni.results.main_table import LEGEND, display
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT / "results" / "reference"
 README = ROOT / "README.md"
-PAGE, CLAIMS, BENCH, SPEED, MACHINES = (
-    ROOT / "docs" / f"{name}.md" for name in ("results", "claims", "bench", "speed", "machines")
-)
-TEMPLATE, CLAIMS_TEMPLATE, BENCH_TEMPLATE, SPEED_TEMPLATE, MACHINES_TEMPLATE = (
-    page.with_suffix(".md.jinja") for page in (PAGE, CLAIMS, BENCH, SPEED, MACHINES)
-)
+NAMES = ("results", "claims", "protocol", "bench", "speed", "machines")
+TEMPLATE = ROOT / "docs" / "results.md.jinja"
 READ = (
     "mnist5k/claims", "mnist5k/main", "mnist5k/suites", "mnist5k/persistence",
     "mnist5k/diagnostics", "mnist5k/energy",
     "cifar10/main", "cifar10/suites", "cifar10/base", "cost/bench", "autoattack/summary",
     "autoattack/images", "optimality", "diagnostics", "invariance", "evaluation_speed",
     "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times",
-    "fgsm_rs_speed", "coverage", "verdict_repeats", "bitops_claims", "fingerprints",
+    "run_times_by_rule", "fgsm_rs_speed", "coverage", "verdict_repeats", "bitops_claims",
+    "fingerprints", "protocol",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
@@ -61,19 +59,13 @@ def read() -> Tables:
 
 def pages(tables: Tables) -> dict[Path, str]:
     """Each file and what it should hold."""
-    return {
-        PAGE: page(tables),
-        CLAIMS: page(tables, CLAIMS_TEMPLATE),
-        BENCH: page(tables, BENCH_TEMPLATE),
-        SPEED: page(tables, SPEED_TEMPLATE),
-        MACHINES: page(tables, MACHINES_TEMPLATE),
-        README: filled(README.read_text(encoding="utf-8"), tables),
-    }
+    found = {ROOT / "docs" / f"{name}.md": page(tables, name) for name in NAMES}
+    return found | {README: filled(README.read_text(encoding="utf-8"), tables)}
 
 
-def page(tables: Tables, template: Path = TEMPLATE) -> str:
+def page(tables: Tables, name: str) -> str:
     """One of the pages in docs/."""
-    return environment(tables).get_template(template.name).render()
+    return environment(tables).get_template(f"{name}.md.jinja").render()
 
 
 def filled(text: str, tables: Tables) -> str:
@@ -130,6 +122,12 @@ def environment(tables: Tables) -> Environment:
         "bench": lambda table, *files: markdown(
             getattr(_bench_tables, table)(*(tables[f] for f in files))
         ),
+        "protocol": lambda table: markdown(getattr(_protocol_tables, table)(tables["protocol"])),
+        "chosen": (protocol := _protocol_tables.chosen()),
+        "moved": partial(_protocol_tables.moved, tables["protocol"], protocol),
+        "spread": partial(_protocol_tables.spread, tables["protocol"], protocol),
+        "points": _protocol_tables.points,
+        "ratio": _protocol_tables.ratio,
         "machine": _machine_tables.measured_on(tables["fingerprints"]),
         "machines": lambda table: markdown(getattr(_machine_tables, table)(tables["fingerprints"])),
     }

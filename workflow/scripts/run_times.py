@@ -3,11 +3,13 @@
     python workflow/scripts/run_times.py --results results/mnist5k
 
 In a temporary copy of the project, as in a fresh clone after its install: seconds on the clock,
-and seconds of CPU of Snakemake and all its jobs. ``--results`` takes over what the run made. Run it
-with nothing else running.
+and seconds of CPU of Snakemake and all its jobs. What the jobs of each rule took, by what Snakemake
+notes of them, goes to a second table beside the first. ``--results`` takes over what the run made.
+Run it with nothing else running.
 """
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -54,6 +56,7 @@ def main() -> None:
             )  # fmt: skip
             print(rows[-1], flush=True)
         write_csv(asked.out, pd.DataFrame(rows))
+        write_csv(asked.out.with_stem(f"{asked.out.stem}_by_rule"), by_rule(project.folder))
         if asked.results:
             (made,) = (project.folder / "results").iterdir()
             shutil.copytree(made, asked.results, dirs_exist_ok=True)
@@ -72,6 +75,16 @@ def measured(project: Project, words: list[str]) -> tuple[float, float]:
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
     return time.perf_counter() - started, _cpu() - used
+
+
+def by_rule(folder: Path) -> pd.DataFrame:
+    """Jobs of each rule and the seconds that they took, those that ran side by side added up."""
+    notes = (folder / ".snakemake" / "metadata").rglob("*")
+    found = pd.DataFrame(json.loads(file.read_text()) for file in notes if file.is_file())
+    jobs = found.drop_duplicates(["rule", "shellcmd"])
+    seconds = (jobs["endtime"] - jobs["starttime"]).groupby(jobs["rule"])
+    table = pd.DataFrame({"jobs": seconds.size(), "seconds": seconds.sum().round(1)})
+    return table.sort_values("seconds", ascending=False).reset_index()
 
 
 def _cpu() -> float:
