@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from hwmodel.hypothetical import injected, read_granularity
     from hwmodel.injection_spec import Injection
     from hwmodel.layer_latency import LayerLatency, latency
-    from hwmodel.layer_spec import Layer, LayerSpecError, Network, load
+    from hwmodel.layer_spec import Layer
     from hwmodel.movement import Movement, movements
+    from hwmodel.network_spec import LayerSpecError, Network, load
     from hwmodel.preset import Preset, PresetError, load_preset, preset_names
     from hwmodel.reduction import Reduction, reductions
     from hwmodel.roofline_points import Point, points
@@ -43,9 +44,9 @@ _HOME = {
     "Injection": "injection_spec",
     "Layer": "layer_spec",
     "LayerLatency": "layer_latency",
-    "LayerSpecError": "layer_spec",
+    "LayerSpecError": "network_spec",
     "Movement": "movement",
-    "Network": "layer_spec",
+    "Network": "network_spec",
     "Point": "roofline_points",
     "Preset": "preset",
     "PresetError": "preset",
@@ -58,7 +59,7 @@ _HOME = {
     "energy_table_names": "energy_table",
     "injected": "hypothetical",
     "latency": "layer_latency",
-    "load": "layer_spec",
+    "load": "network_spec",
     "load_energy_table": "energy_table",
     "load_preset": "preset",
     "movements": "movement",

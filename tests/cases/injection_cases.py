@@ -7,7 +7,7 @@ import pytest
 
 import hwmodel
 from hwmodel.hypothetical import injected, read_granularity
-from hwmodel.layer_spec import Network
+from hwmodel.network_spec import Network
 
 INJECTION: dict[str, Any] = {
     "projection": "sparse",

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from injection_cases import injection_dict
 
-from hwmodel.layer_spec import Layer, Network
+from hwmodel.layer_spec import Layer
+from hwmodel.network_spec import Network
 from hwmodel.preset import Preset
 
 CONV: dict[str, Any] = {

@@ -18,7 +18,7 @@ from hwmodel.crossover import (
     seconds,
     speedups,
 )
-from hwmodel.layer_spec import Network
+from hwmodel.network_spec import Network
 
 
 def test_crossover_by_hand(make_layer: Any, make_preset: Any) -> None:
