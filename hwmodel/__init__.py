@@ -32,15 +32,18 @@ if TYPE_CHECKING:
     from hwmodel.layer_spec import Layer
     from hwmodel.movement import Movement, movements
     from hwmodel.network_spec import LayerSpecError, Network, load
+    from hwmodel.network_summary import summary
     from hwmodel.preset import Preset, PresetError, load_preset, preset_names
     from hwmodel.reduction import Reduction, reductions
     from hwmodel.roofline_points import Point, points
+    from hwmodel.sweeping import Evaluation, Setting, Total, sweep
 
 _HOME = {
     "Crossover": "crossover",
     "EnergyRow": "energy_estimate",
     "EnergyTable": "energy_table",
     "EnergyTableError": "energy_table",
+    "Evaluation": "sweeping",
     "Injection": "injection_spec",
     "Layer": "layer_spec",
     "LayerLatency": "layer_latency",
@@ -51,8 +54,10 @@ _HOME = {
     "Preset": "preset",
     "PresetError": "preset",
     "Reduction": "reduction",
+    "Setting": "sweeping",
     "Speedup": "crossover",
     "Term": "bitops",
+    "Total": "sweeping",
     "count_operations": "bitops",
     "crossovers": "crossover",
     "energy": "energy_estimate",
@@ -69,6 +74,8 @@ _HOME = {
     "read_granularity": "hypothetical",
     "reductions": "reduction",
     "speedups": "crossover",
+    "summary": "network_summary",
+    "sweep": "sweeping",
 }
 
 __all__ = [
@@ -76,6 +83,7 @@ __all__ = [
     "EnergyRow",
     "EnergyTable",
     "EnergyTableError",
+    "Evaluation",
     "Injection",
     "Layer",
     "LayerLatency",
@@ -86,8 +94,10 @@ __all__ = [
     "Preset",
     "PresetError",
     "Reduction",
+    "Setting",
     "Speedup",
     "Term",
+    "Total",
     "count_operations",
     "crossovers",
     "energy",
@@ -104,6 +114,8 @@ __all__ = [
     "read_granularity",
     "reductions",
     "speedups",
+    "summary",
+    "sweep",
 ]
 
 

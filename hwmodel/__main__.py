@@ -177,9 +177,8 @@ def _network(arguments: argparse.Namespace) -> "Network":
     network = load(arguments.layers)
     chosen = {key: getattr(arguments, key) for key in _ASSUMED}
     if arguments.projection is None:
-        if given := [
-            f"--{key.replace('_', '-')}" for key, value in chosen.items() if value is not None
-        ]:
+        given = [key.replace("_", "-") for key, value in chosen.items() if value is not None]
+        if given:
             raise UserError(f"--{', --'.join(given)}: needs --projection, which injects the method")
         return network
     chosen = {key: _ASSUMED[key] if value is None else value for key, value in chosen.items()}
@@ -205,9 +204,9 @@ def run(arguments: argparse.Namespace) -> str:
     from hwmodel import csv_output
     from hwmodel.crossover import plan
     from hwmodel.energy_table import load_energy_table
+    from hwmodel.network_summary import summary
     from hwmodel.preset import load_preset
     from hwmodel.report import full_report
-    from hwmodel.summary import summary
 
     given = {name: getattr(arguments, name) for name in _TABLES}
     wanted = {name: path for name, path in given.items() if path is not None}

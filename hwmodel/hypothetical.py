@@ -118,17 +118,7 @@ def injected(
         If the ratio or the fraction is out of range, N / M is another fraction, or a bisection has
         nothing to rank.
     """
-    if not 0 < ratio <= 1:
-        raise UserError(f"ratio should be above 0 and at most 1, got {ratio:g}")
-    if not 0 <= fraction <= 1:
-        raise UserError(f"fraction should be in [0, 1], got {fraction:g}")
-    if granularity.share is not None and abs(granularity.share - fraction) > 1e-3:
-        raise UserError(
-            f"the granularity {granularity.text} has the fraction {granularity.share:g}, not "
-            f"{fraction:g}"
-        )
-    if algorithm == "bisection" and not granularity.is_single:
-        raise UserError(f"bisection ranks single neurons, 1x1, not {granularity.text}")
+    check_choices(ratio, fraction, granularity, algorithm)
     changed = {} if exact_bits is None else {"exact_bits": exact_bits}
     weighted = [index for index, layer in enumerate(network.layers) if layer.kind != "matmul"]
     inner = set(weighted[1:-1])
@@ -144,6 +134,29 @@ def injected(
             injection = made[key]
         layers.append(layer.model_copy(update={"injection": injection, **changed}))
     return network.model_copy(update={"layers": tuple(layers), "assumed": True})
+
+
+def check_choices(
+    ratio: float, fraction: float, granularity: Granularity, algorithm: Algorithm
+) -> None:
+    """Refuse shares that are out of range, or that go with no such granularity.
+
+    Raises
+    ------
+    UserError
+        Saying which.
+    """
+    if not 0 < ratio <= 1:
+        raise UserError(f"ratio should be above 0 and at most 1, got {ratio:g}")
+    if not 0 <= fraction <= 1:
+        raise UserError(f"fraction should be in [0, 1], got {fraction:g}")
+    if granularity.share is not None and abs(granularity.share - fraction) > 1e-3:
+        raise UserError(
+            f"the granularity {granularity.text} has the fraction {granularity.share:g}, not "
+            f"{fraction:g}"
+        )
+    if algorithm == "bisection" and not granularity.is_single:
+        raise UserError(f"bisection ranks single neurons, 1x1, not {granularity.text}")
 
 
 def _takes(layer: Layer, min_inputs: int) -> bool:

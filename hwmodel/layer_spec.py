@@ -7,7 +7,7 @@ M positions, each the dot product of d inputs.
 from math import prod
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_serializer, field_validator, model_validator
 
 from hwmodel.geometry import output_length, positions_read, transposed_lengths
 from hwmodel.injection_spec import Bits, Injection, Size
@@ -24,7 +24,10 @@ def _both_sides(padding: Any) -> Any:
     """A whole number for an axis stands for both of its sides."""
     if not isinstance(padding, list | tuple):
         return padding
-    return tuple((side, side) if isinstance(side, int) else side for side in padding)
+    return tuple(
+        (axis, axis) if isinstance(axis, int) else tuple(axis) if isinstance(axis, list) else axis
+        for axis in padding
+    )
 
 
 Name = Annotated[str, Field(min_length=1)]
@@ -147,6 +150,10 @@ class Layer(StrictModel):
         if name == "total":
             raise ValueError("should not be 'total', which names the sum over layers")
         return name
+
+    @field_serializer("padding")
+    def _one_number_for_both_sides(self, padding: Padding) -> list[int | tuple[int, int]]:
+        return [before if before == after else (before, after) for before, after in padding]
 
     @model_validator(mode="after")
     def _consistent(self) -> "Layer":

@@ -45,7 +45,8 @@ class Network(StrictModel):
     ----------
     version
         Of the format: 4, or 3, which had no more axes than two, paddings alike on both sides, no
-        transposed convolutions, images alone as inputs and nothing ``uncounted``.
+        transposed convolutions, images alone as inputs and nothing ``uncounted``. What is read is
+        of 4.
     model
         Free text.
     input_shape
@@ -70,7 +71,7 @@ class Network(StrictModel):
     def _known(cls, version: int) -> int:
         if version not in _READ:
             raise ValueError(f"should be {VERSION} (describe the network again)")
-        return version
+        return VERSION
 
     @field_validator("layers")
     @classmethod

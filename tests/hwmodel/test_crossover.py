@@ -17,6 +17,7 @@ from hwmodel.crossover import (
     plan,
     seconds,
     speedups,
+    total_crossovers,
 )
 from hwmodel.network_spec import Network
 
@@ -89,7 +90,8 @@ def test_masks_of_a_fixed_share_have_one_row(plain: Network) -> None:
 def test_what_is_assumed_was_not_evaluated(plain: Network, capsys: Any, tmp_path: Path) -> None:
     assert not any(row.evaluated for row in hwmodel.reductions(with_method(plain)))
     table = hwmodel.load_energy_table("horowitz_45nm")
-    assert not any(row.evaluated for row in hwmodel.energy(with_method(plain), table))
+    preset = hwmodel.load_preset("server_cpu")
+    assert not any(row.evaluated for row in hwmodel.energy(with_method(plain), table, preset))
     assert any(row.evaluated for row in hwmodel.reductions(plain))
     (tmp_path / "layers.json").write_text(plain.model_dump_json())
     assert main([str(tmp_path / "layers.json"), "--projection", "ternary"]) == 0
@@ -122,9 +124,9 @@ def test_command_line(plain: Network, tmp_path: Path, capsys: Any) -> None:
     assert table.read_text().startswith(
         "layer,preset,batch,bits,dense_s,injected_s,speedup,fraction\ninner,server_cpu,1,32,"
     )
-    assert "wins below a share of" in capsys.readouterr().out
+    assert "faster up to a share of" in capsys.readouterr().out
     pairs = [str(file), "--projection", "ternary", "--granularity", "1:4"]
-    assert main([*pairs, "--preset", "server_cpu"]) == 0
+    assert main([*pairs, "--preset", "server_cpu", "--layers"]) == 0
     assert " 0.25 " in capsys.readouterr().out
     assert main([*pairs, "--fraction", "0.5"]) == 2
     assert "the granularity 1:4 has the fraction 0.25, not 0.5" in capsys.readouterr().err

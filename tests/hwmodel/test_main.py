@@ -113,7 +113,7 @@ def test_latency_csv(layers: Path, tmp_path: Path) -> None:
     run(layers, tmp_path / "out", "--preset", "server_cpu", "edge_npu", "server_cpu")
     path = tmp_path / "out" / "latency.csv"
     assert path.read_text().splitlines()[0] == (
-        "layer,preset,batch,dense_fp32_s,dense_fp16_s,dense_int8_s,injected_s,projection_s,"
+        "layer,preset,batch,dense_fp32_s,dense_fp16_s,dense_int8_s,dense_int4_s,injected_s,projection_s,"
         "approximation_s,selection_s,exact_s,bound,essential,executed"
     )
     rows = read(path)
@@ -128,7 +128,7 @@ def test_latency_csv(layers: Path, tmp_path: Path) -> None:
 
 
 def test_table_has_totals_and_flags_what_was_not_evaluated(layers: Path, capsys: Any) -> None:
-    assert main([str(layers)]) == 0
+    assert main([str(layers), "--layers"]) == 0
     text = capsys.readouterr().out
     lines = [line.split() for line in text.splitlines()]
     terms = hwmodel.count_operations(hwmodel.load(layers))
@@ -140,10 +140,11 @@ def test_table_has_totals_and_flags_what_was_not_evaluated(layers: Path, capsys:
 
 
 def test_one_preset_alone(layers: Path, capsys: Any) -> None:
-    assert main([str(layers), "--preset", "edge_npu"]) == 0
-    text = capsys.readouterr().out
-    assert "server_cpu" not in text
-    assert "Latency in microseconds of a batch of 1 on edge_npu" in text
+    for words, told in ((["--layers"], "Latency in microseconds of a batch of 1 on "), ([], "")):
+        assert main([str(layers), "--preset", "edge_npu", *words]) == 0
+        text = capsys.readouterr().out
+        assert "server_cpu" not in text
+        assert f"{told}edge_npu" in text
 
 
 @pytest.mark.parametrize(
@@ -209,7 +210,7 @@ def test_letters_that_the_terminal_lacks_are_escaped(
     path.write_text(json.dumps(network_json(layer_dict(None, name="größe"))), encoding="utf-8")
     shown = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr("sys.stdout", shown)
-    assert main([str(path), "--preset", "server_cpu"]) == 0
+    assert main([str(path), "--preset", "server_cpu", "--layers"]) == 0
     assert b"gr\\xf6\\xdfe" in shown.buffer.getvalue()  # type: ignore[attr-defined]
 
 
