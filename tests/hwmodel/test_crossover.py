@@ -17,7 +17,6 @@ from hwmodel.crossover import (
     plan,
     seconds,
     speedups,
-    total_crossovers,
 )
 from hwmodel.network_spec import Network
 

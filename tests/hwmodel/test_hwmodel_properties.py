@@ -11,8 +11,8 @@ from hwmodel import bitops, energy_estimate
 from hwmodel.injection_spec import Noise, Selection, Tile
 from hwmodel.layer_latency import layer_latency
 from hwmodel.layer_spec import Layer
-from hwmodel.network_spec import Network
 from hwmodel.metrics import METRICS, Metric
+from hwmodel.network_spec import Network
 from hwmodel.preset import Preset
 from hwmodel.variants import at_bits, at_fraction
 

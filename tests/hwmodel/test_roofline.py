@@ -4,8 +4,8 @@ import pytest
 
 from hwmodel import roofline
 from hwmodel.layer_latency import layer_latency
-from hwmodel.product import Product, dense_product
 from hwmodel.phase import Phase
+from hwmodel.product import Product, dense_product
 
 DENSE_MACS = 903_168
 
