@@ -13,6 +13,8 @@ Tag = Literal["measured", "data sheet", "assumed"]
 Text = Annotated[str, Field(min_length=1)]
 LEAST, LARGEST = 1e-18, 1e18
 """Of a constant, so that what is made from it is finite."""
+_DEEPEST = 20
+"""Dots of a key; those of constants have one."""
 Table = TypeVar("Table", bound=StrictModel)
 
 
@@ -60,7 +62,10 @@ def read_table(path: Path, kind: type[Table], refuse: type[UserError]) -> Table:
         The error to raise, with the file and the first missing or faulty key.
     """
     try:
-        return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        if any(line.partition("=")[0].count(".") > _DEEPEST for line in text.splitlines()):
+            raise RecursionError  # which tomllib would take long to find
+        return kind.model_validate(tomllib.loads(text))
     except ValidationError as error:
         raise refuse(f"{path.name}: {describe(error)}") from None
     except ValueError as error:

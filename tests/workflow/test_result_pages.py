@@ -22,6 +22,7 @@ OF_BENCH = (
 )  # fmt: skip
 OF_CLAIMS = ("coverage", "verdict_repeats", "bitops_claims")
 OF_MACHINES = ("fingerprints",)
+OF_COST = ("cost/roofline_errors", "cost/zigzag")
 OF_SPEED = ("speed", "speed_parts", "launches", "run_times", "fgsm_rs_speed")
 RESULT = re.compile(r"\d(?:[\d.,]*\d)? ?(?:%|points|times|percent)")
 
@@ -47,11 +48,12 @@ def test_they_are_up_to_date(script: Any, tables: dict[str, pd.DataFrame]) -> No
         assert file.read_text() == text, f"{file.name} is not what the tables say: make pages"
 
 
-@pytest.mark.parametrize("name", [*OF_RESULTS, *OF_CLAIMS, *OF_BENCH, *OF_SPEED, *OF_MACHINES])
+@pytest.mark.parametrize("name", [*OF_RESULTS, *OF_CLAIMS, *OF_BENCH, *OF_SPEED, *OF_MACHINES, *OF_COST])
 def test_other_numbers_in_a_table_are_noticed(
     name: str, script: Any, tables: dict[str, pd.DataFrame]
 ) -> None:
-    assert set(tables) == {*OF_RESULTS, *OF_CLAIMS, *OF_BENCH, *OF_SPEED, *OF_MACHINES}
+    pages = (OF_RESULTS, OF_CLAIMS, OF_BENCH, OF_SPEED, OF_MACHINES, OF_COST)
+    assert set(tables) == {name for names in pages for name in names}
     changed = tables[name].copy()
     if name == "mnist5k/diagnostics":
         changed["verdict"] = "pass"
@@ -70,10 +72,11 @@ def test_other_numbers_in_a_table_are_noticed(
     made = script.pages(tables | {name: changed})
     told = {file for file, text in made.items() if text != file.read_text()}
     of = {script.PAGE: OF_RESULTS, script.CLAIMS: OF_CLAIMS, script.BENCH: OF_BENCH}
-    of[script.MACHINES] = OF_MACHINES
+    of |= {script.MACHINES: OF_MACHINES, script.COST: OF_COST}
     page = next((file for file, names in of.items() if name in names), script.SPEED)
     in_readme = name in ("mnist5k/claims", "mnist5k/suites")
-    assert told == ({page, script.README} if in_readme else {page})
+    also = {script.README} if in_readme else {script.COST} if name == "cost/bench" else set()
+    assert told == {page} | also
 
 
 def test_one_number_is_noticed(script: Any, tables: dict[str, pd.DataFrame]) -> None:

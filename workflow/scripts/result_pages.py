@@ -1,4 +1,4 @@
-"""Make results.md, claims.md, bench.md, speed.md, machines.md and the numbers of README.md.
+"""Make results.md, claims.md, bench.md, speed.md, machines.md, cost.md and README.md's numbers.
 
     python workflow/scripts/result_pages.py      # make pages
 
@@ -8,12 +8,14 @@ stands in README.md too, between ``<!-- results: BLOCK -->`` and ``<!-- end -->`
 """
 
 import re
+import statistics
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import _bench_tables
 import _claim_tables
+import _cost_tables
 import _machine_tables
 import pandas as pd
 from _words import Row, change, count, difference, factor, fewer, percent, seeds, shown, span
@@ -30,11 +32,12 @@ from nenni.results.main_table import LEGEND, display
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT / "results" / "reference"
 README = ROOT / "README.md"
-PAGE, CLAIMS, BENCH, SPEED, MACHINES = (
-    ROOT / "docs" / f"{name}.md" for name in ("results", "claims", "bench", "speed", "machines")
+PAGE, CLAIMS, BENCH, SPEED, MACHINES, COST = (
+    ROOT / "docs" / f"{name}.md"
+    for name in ("results", "claims", "bench", "speed", "machines", "cost")
 )
-TEMPLATE, CLAIMS_TEMPLATE, BENCH_TEMPLATE, SPEED_TEMPLATE, MACHINES_TEMPLATE = (
-    page.with_suffix(".md.jinja") for page in (PAGE, CLAIMS, BENCH, SPEED, MACHINES)
+TEMPLATE, CLAIMS_TEMPLATE, BENCH_TEMPLATE, SPEED_TEMPLATE, MACHINES_TEMPLATE, COST_TEMPLATE = (
+    page.with_suffix(".md.jinja") for page in (PAGE, CLAIMS, BENCH, SPEED, MACHINES, COST)
 )
 READ = (
     "mnist5k/claims", "mnist5k/main", "mnist5k/suites", "mnist5k/persistence",
@@ -43,6 +46,7 @@ READ = (
     "autoattack/images", "optimality", "diagnostics", "invariance", "evaluation_speed",
     "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times",
     "fgsm_rs_speed", "coverage", "verdict_repeats", "bitops_claims", "fingerprints",
+    "cost/roofline_errors", "cost/zigzag",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
@@ -67,6 +71,7 @@ def pages(tables: Tables) -> dict[Path, str]:
         BENCH: page(tables, BENCH_TEMPLATE),
         SPEED: page(tables, SPEED_TEMPLATE),
         MACHINES: page(tables, MACHINES_TEMPLATE),
+        COST: page(tables, COST_TEMPLATE),
         README: filled(README.read_text(encoding="utf-8"), tables),
     }
 
@@ -130,6 +135,8 @@ def environment(tables: Tables) -> Environment:
         "bench": lambda table, *files: markdown(
             getattr(_bench_tables, table)(*(tables[f] for f in files))
         ),
+        "costs": lambda table, name: markdown(getattr(_cost_tables, table)(tables[name])),
+        "median": statistics.median,
         "machine": _machine_tables.measured_on(tables["fingerprints"]),
         "machines": lambda table: markdown(getattr(_machine_tables, table)(tables["fingerprints"])),
     }
