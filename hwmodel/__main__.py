@@ -5,19 +5,16 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from hwmodel.errors import UserError
 from hwmodel.metrics import METRICS
 from hwmodel.preset_files import energy_table_names, preset_names
 
 if TYPE_CHECKING:
-    from hwmodel.energy_table import EnergyTable
-    from hwmodel.metrics import Metric
     from hwmodel.network_spec import Network
-    from hwmodel.preset import Preset
 
 _DESCRIPTION = """\
 Operations, BitOPs, estimated latency and energy of a network with noise injected into its
@@ -207,6 +204,7 @@ def run(arguments: argparse.Namespace) -> str:
     from hwmodel.network_summary import summary
     from hwmodel.preset import load_preset
     from hwmodel.report import full_report
+    from hwmodel.tables import tables
 
     given = {name: getattr(arguments, name) for name in _TABLES}
     wanted = {name: path for name, path in given.items() if path is not None}
@@ -221,48 +219,13 @@ def run(arguments: argparse.Namespace) -> str:
     if arguments.plan is not None:
         (preset,) = presets.values()
         planned = plan(network, preset, batch)
-    made = _tables(network, presets, table, batch, arguments.metric)
+    made = tables(network, presets, table, batch, arguments.metric)
     for name, path in wanted.items():
         csv_output.write_atomically(path, made[name]())
     if planned is not None:
         csv_output.write_atomically(arguments.plan, f"{planned.model_dump_json(indent=1)}\n")
     printed = full_report if arguments.every_layer else summary
     return printed(network, presets, table, batch, arguments.metric)
-
-
-def _tables(
-    network: "Network",
-    presets: dict[str, "Preset"],
-    table: "EnergyTable",
-    batch: int,
-    metric: "Metric",
-) -> dict[str, Callable[[], str]]:
-    """How each table is made."""
-    from hwmodel import csv_output
-    from hwmodel.bitops import count_operations
-    from hwmodel.crossover import crossovers, speedups
-    from hwmodel.energy_estimate import energy
-    from hwmodel.layer_latency import latency
-    from hwmodel.movement import movements
-    from hwmodel.reduction import reductions
-    from hwmodel.roofline_points import points
-
-    def on_each(of: Callable[["Network", "Preset", int], Any]) -> Iterator[tuple[str, Any]]:
-        return ((name, of(network, preset, batch)) for name, preset in presets.items())
-
-    def joules(network: "Network", preset: "Preset", batch: int) -> Any:
-        return energy(network, table, preset, batch)
-
-    return {
-        "operations": lambda: csv_output.operations_csv(count_operations(network, metric), metric),
-        "reductions": lambda: csv_output.reductions_csv(reductions(network, metric), metric),
-        "latency": lambda: csv_output.latency_csv(on_each(latency), batch),
-        "energy": lambda: csv_output.energy_csv(on_each(joules), batch),
-        "crossover": lambda: csv_output.crossover_csv(on_each(crossovers), batch),
-        "speedup": lambda: csv_output.speedup_csv(on_each(speedups), batch),
-        "roofline": lambda: csv_output.roofline_csv(on_each(points), batch),
-        "traffic": lambda: csv_output.traffic_csv(on_each(movements), batch),
-    }
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import hwmodel
@@ -152,7 +152,7 @@ def test_layers_add_up(
     layers = [
         data.draw(injected_layers(make_layer)).model_copy(update={"name": name}) for name in "abc"
     ]
-    network = Network(version=3, model="any", input_shape=(1, 1, 1), layers=tuple(layers))
+    network = Network(version=4, model="any", input_shape=(1, 1, 1), layers=tuple(layers))
     *parts, total = hwmodel.latency(network, PRESETS[preset], batch)
     if total.injected_s is not None:
         assert total.injected_s == pytest.approx(sum(row.injected_s or 0 for row in parts))
@@ -175,7 +175,7 @@ def test_a_batch_moves_weights_once(
 ) -> None:
     """But for the rows that only some of the inputs need."""
     layer = data.draw(injected_layers(make_layer))
-    network = Network(version=3, model="any", input_shape=(1, 1, 1), layers=(layer,))
+    network = Network(version=4, model="any", input_shape=(1, 1, 1), layers=(layer,))
     alone = hwmodel.movements(network, PRESETS[preset], 1)
     together = hwmodel.movements(network, PRESETS[preset], batch)
     assert [row.phase for row in alone] == [row.phase for row in together]
@@ -213,3 +213,76 @@ def test_limits(data: st.DataObject, make_layer: Any, preset: str, metric: Metri
     assert counted(trivial, metric) == dense
     assert joules(trivial, platform) == pytest.approx(less)
     assert seconds(trivial, PRESETS[preset]) == dense_s
+
+
+@st.composite
+def plain_layers(draw: st.DrawFn, make_layer: Any) -> tuple[Layer, Layer]:
+    """A convolution of any kind without injection, and one of more channels and positions."""
+    kind = draw(st.sampled_from(["conv2d", "conv3d", "conv_transpose2d", "conv_transpose3d"]))
+    axes = 3 if kind.endswith("3d") else 2
+    groups, stride = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    kernel = draw(st.lists(st.integers(1, 4), min_size=axes, max_size=axes))
+    size = draw(st.lists(st.integers(4, 9), min_size=axes, max_size=axes))
+    padding = draw(st.lists(st.tuples(*2 * [st.integers(0, 1)]), min_size=axes, max_size=axes))
+    channels = draw(st.lists(st.integers(1, 20), min_size=2, max_size=2))
+
+    def made(more: int) -> Layer:
+        lengths = [length + more for length in size]
+        found = zip(lengths, kernel, padding, strict=True)
+        if "transpose" in kind:
+            outputs = [
+                max(1, (n - 1) * stride + k - before - after) for n, k, (before, after) in found
+            ]
+        else:
+            outputs = [(n + before + after - k) // stride + 1 for n, k, (before, after) in found]
+        layer: Layer = make_layer(
+            None, kind=kind, kernel_size=kernel, stride=[stride] * axes, padding=padding,
+            dilation=[1] * axes, groups=groups, in_channels=groups * channels[0],
+            out_channels=groups * (channels[1] + more), in_size=lengths, out_size=outputs,
+            exact_bits=8,
+        )  # fmt: skip
+        return layer
+
+    assume(
+        all(
+            (n - 1) * stride + k - sum(p) >= 1
+            for n, k, p in zip(size, kernel, padding, strict=True)
+        )
+    )
+    return made(0), made(draw(st.integers(0, 5)))
+
+
+@given(data=st.data(), preset=st.sampled_from(sorted(PRESETS)), batch=st.integers(1, 9))
+def test_convolutions_of_every_kind_cost_more_with_size_bits_and_batch(
+    data: st.DataObject, make_layer: Any, preset: str, batch: int
+) -> None:
+    """And a network of several of them what they cost together."""
+    small, large = data.draw(plain_layers(make_layer))
+    platform = PRESETS[preset]
+    for one, other, inputs in (
+        (small, large, (batch, batch)), (small, at_bits(small, 16), (batch, batch)),
+        (at_bits(small, 4), small, (batch, batch)), (small, small, (batch, batch + 1)),
+    ):  # fmt: skip
+        assert grows(counted(one), counted(other))
+        assert grows(joules(one, platform, inputs[0]), joules(other, platform, inputs[1]))
+        assert grows(seconds(one, platform, inputs[0]), seconds(other, platform, inputs[1]))
+    layers = tuple(x.model_copy(update={"name": n}) for n, x in (("a", small), ("b", large)))
+    network = Network(version=4, model="any", input_shape=(1,), layers=layers)
+    totals = [r for r in hwmodel.energy(network, TABLE, platform, batch) if r.layer == "total"]
+    (at_8,) = [row.dense.total_pj for row in totals if row.bits == 8]
+    assert at_8 == pytest.approx(sum(joules(x, platform, batch) or 0 for x in layers))
+    latency = hwmodel.latency(network, platform, batch)[-1].injected_s
+    assert latency == pytest.approx(sum(seconds(x, platform, batch) or 0 for x in layers))
+
+
+@given(
+    data=st.data(), preset=st.sampled_from(sorted(PRESETS)), batch=st.integers(1, 9),
+    bits=st.sampled_from([8, 16]),
+)  # fmt: skip
+def test_more_inputs_cost_more(
+    data: st.DataObject, make_layer: Any, preset: str, batch: int, bits: int
+) -> None:
+    layer = at_bits(data.draw(injected_layers(make_layer)), bits)
+    platform = PRESETS[preset]
+    assert grows(seconds(layer, platform, batch), seconds(layer, platform, batch + 1))
+    assert grows(joules(layer, platform, batch), joules(layer, platform, batch + 1))

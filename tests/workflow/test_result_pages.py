@@ -48,7 +48,9 @@ def test_they_are_up_to_date(script: Any, tables: dict[str, pd.DataFrame]) -> No
         assert file.read_text() == text, f"{file.name} is not what the tables say: make pages"
 
 
-@pytest.mark.parametrize("name", [*OF_RESULTS, *OF_CLAIMS, *OF_BENCH, *OF_SPEED, *OF_MACHINES, *OF_COST])
+@pytest.mark.parametrize(
+    "name", [*OF_RESULTS, *OF_CLAIMS, *OF_BENCH, *OF_SPEED, *OF_MACHINES, *OF_COST]
+)
 def test_other_numbers_in_a_table_are_noticed(
     name: str, script: Any, tables: dict[str, pd.DataFrame]
 ) -> None:
