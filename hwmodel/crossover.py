@@ -13,7 +13,7 @@ from hwmodel.layer_spec import Layer
 from hwmodel.network_spec import Network
 from hwmodel.preset import Preset
 from hwmodel.rates import UnsupportedPrecisionError
-from hwmodel.roofline import dense_phase, exact_phase, injected_phases, widths
+from hwmodel.roofline import dense_phase, exact_phase, injected_phases
 from hwmodel.variants import at_bits, at_fraction, varies
 
 _BISECTIONS = 20
@@ -242,6 +242,8 @@ def _shares(layers: Sequence[Layer]) -> list[float]:
 def plan(network: Network, preset: Preset, batch: int = 1) -> Network:
     """The network with every layer left dense that is not faster with its injection.
 
+    So is one whose P or W~ the platform cannot multiply.
+
     Parameters
     ----------
     network
@@ -254,7 +256,7 @@ def plan(network: Network, preset: Preset, batch: int = 1) -> Network:
     Raises
     ------
     UserError
-        If the platform lacks a precision that an injected layer needs.
+        If the platform cannot run an injected layer even dense.
     """
     return network.model_copy(
         update={"layers": tuple(_faster(layer, preset, batch) for layer in network.layers)}
@@ -265,10 +267,10 @@ def _faster(layer: Layer, preset: Preset, batch: int) -> Layer:
     if layer.injection is None:
         return layer
     dense_s, injected_s = dense_seconds([layer], preset, batch), seconds([layer], preset, batch)
-    if dense_s is None or injected_s is None:
-        needed = max(layer.exact_bits, *widths(layer.injection))
+    if dense_s is None:
         raise UserError(
-            f"layer {layer.name}: the platform cannot run {needed} bits, so there is nothing to "
-            "plan by (--exact-bits says others, with --projection)"
+            f"layer {layer.name}: the platform cannot run {layer.exact_bits} bits, so there is "
+            "nothing to plan by (--exact-bits says others, with --projection)"
         )
-    return layer if injected_s < dense_s else layer.model_copy(update={"injection": None})
+    is_faster = injected_s is not None and injected_s < dense_s
+    return layer if is_faster else layer.model_copy(update={"injection": None})

@@ -62,13 +62,6 @@ def _projection_bits(injection: Injection) -> int:
     return max(REAL_BITS if injection.projection.real else 0, injection.input_bits)
 
 
-def widths(injection: Injection) -> tuple[int, int]:
-    """Widths that the multipliers should have, for P and for W~; 0 where z~ is not needed."""
-    if not op_count.needs_approximation(injection):
-        return 0, 0
-    return _projection_bits(injection), max(injection.weight_bits, injection.projected_bits)
-
-
 def projection_phase(layer: Layer, injection: Injection, preset: Preset, batch: int = 1) -> Phase:
     """Time Q_a, P x and Q_p.
 

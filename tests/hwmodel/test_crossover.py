@@ -111,6 +111,9 @@ def test_a_plan_leaves_losing_layers_dense(plain: Network, make_preset: Any) -> 
     element, channel = with_method(plain), with_method(plain, "1xall")
     assert plan(element, preset).layers == plain.layers
     assert plan(channel, preset) == channel
+    eight = {"exact_bits": 8, "projection": "real"}
+    cannot = with_method(plain, "1xall", **eight)  # a P of 32 bits, where 8 are multiplied
+    assert all(layer.injection is None for layer in plan(cannot, make_preset({"8": 1.0})).layers)
 
 
 def test_command_line(plain: Network, tmp_path: Path, capsys: Any) -> None:
