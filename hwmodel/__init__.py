@@ -29,36 +29,42 @@ if TYPE_CHECKING:
     from hwmodel.hypothetical import injected, read_granularity
     from hwmodel.injection_spec import Injection
     from hwmodel.layer_latency import LayerLatency, latency
-    from hwmodel.layer_spec import Layer, LayerSpecError, Network, load
+    from hwmodel.layer_spec import Layer
     from hwmodel.movement import Movement, movements
+    from hwmodel.network_spec import LayerSpecError, Network, load
+    from hwmodel.network_summary import summary
     from hwmodel.preset import Preset, PresetError, load_preset, preset_names
     from hwmodel.reduction import Reduction, reductions
     from hwmodel.roofline_points import Point, points
+    from hwmodel.sweeping import Evaluation, Setting, Total, sweep
 
 _HOME = {
     "Crossover": "crossover",
     "EnergyRow": "energy_estimate",
     "EnergyTable": "energy_table",
     "EnergyTableError": "energy_table",
+    "Evaluation": "sweeping",
     "Injection": "injection_spec",
     "Layer": "layer_spec",
     "LayerLatency": "layer_latency",
-    "LayerSpecError": "layer_spec",
+    "LayerSpecError": "network_spec",
     "Movement": "movement",
-    "Network": "layer_spec",
+    "Network": "network_spec",
     "Point": "roofline_points",
     "Preset": "preset",
     "PresetError": "preset",
     "Reduction": "reduction",
+    "Setting": "sweeping",
     "Speedup": "crossover",
     "Term": "bitops",
+    "Total": "sweeping",
     "count_operations": "bitops",
     "crossovers": "crossover",
     "energy": "energy_estimate",
     "energy_table_names": "energy_table",
     "injected": "hypothetical",
     "latency": "layer_latency",
-    "load": "layer_spec",
+    "load": "network_spec",
     "load_energy_table": "energy_table",
     "load_preset": "preset",
     "movements": "movement",
@@ -68,6 +74,8 @@ _HOME = {
     "read_granularity": "hypothetical",
     "reductions": "reduction",
     "speedups": "crossover",
+    "summary": "network_summary",
+    "sweep": "sweeping",
 }
 
 __all__ = [
@@ -75,6 +83,7 @@ __all__ = [
     "EnergyRow",
     "EnergyTable",
     "EnergyTableError",
+    "Evaluation",
     "Injection",
     "Layer",
     "LayerLatency",
@@ -85,8 +94,10 @@ __all__ = [
     "Preset",
     "PresetError",
     "Reduction",
+    "Setting",
     "Speedup",
     "Term",
+    "Total",
     "count_operations",
     "crossovers",
     "energy",
@@ -103,6 +114,8 @@ __all__ = [
     "read_granularity",
     "reductions",
     "speedups",
+    "summary",
+    "sweep",
 ]
 
 

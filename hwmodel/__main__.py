@@ -1,10 +1,11 @@
 """Command line: ``python -m hwmodel layers.json``."""
 
 import argparse
+import gc
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -13,25 +14,28 @@ from hwmodel.metrics import METRICS
 from hwmodel.preset_files import energy_table_names, preset_names
 
 if TYPE_CHECKING:
-    from hwmodel.layer_spec import Network
+    from hwmodel.network_spec import Network
 
 _DESCRIPTION = """\
 Operations, BitOPs, estimated latency and energy of a network with noise injected into its
 non-essential neurons, projection and selection included, against dense FP32, FP16 and INT8.
 
-The tables go to standard output; --operations, --reductions and so on write them as CSV too.
+A summary goes to standard output, with --layers tables of every layer; --operations, --reductions
+and so on write them as CSV.
 """
 
 _EPILOG = """\
 example:
   python -m hwmodel layers.json --preset server_cpu --reductions reductions.csv
   python -m hwmodel layers.json --projection ternary:shared --fraction 0.25 --granularity 16x8
+  python -m hwmodel layers.json --projection ternary --exact-bits 8 --preset systolic_32x32
   python -m hwmodel calibrate mine.toml      (needs torch; a minute on an idle machine)
   python -m hwmodel layers.json --preset mine.toml
 
 layers.json lists the convolution and linear layers with their shapes, bits and measured fractions
-(see hwmodel/layer_spec.py for every key). Latency is a roofline estimate: every constant of
-a preset states whether it is measured, from a data sheet or assumed (see hwmodel/presets).
+(see hwmodel/network_spec.py and hwmodel/layer_spec.py for every key). Latency is a roofline
+estimate: every constant of a preset states whether it is measured, from a data sheet or assumed
+(see hwmodel/presets).
 """
 
 _ASSUMED = {
@@ -40,6 +44,7 @@ _ASSUMED = {
     "granularity": "1x1",
     "algorithm": "quickselect",
     "bits": 4,
+    "exact_bits": None,
 }
 _ALGORITHMS = ("quickselect", "bisection")
 _BITS = (2, 3, 4, 5, 6, 7, 8, 16, 32)
@@ -48,7 +53,7 @@ _TABLES = {
     "operations": "operations and BitOPs per layer and term",
     "reductions": "saved BitOPs per layer, baseline and variant",
     "latency": "seconds per layer and platform",
-    "energy": "picojoules per layer and bits of the exact path",
+    "energy": "picojoules per layer, platform and bits of the exact path",
     "crossover": "speed-up and crossover per layer, bits and platform",
     "speedup": "speed-up per layer, platform and share of essential neurons",
     "roofline": "intensity, rate, utilisation and cycles of each product per platform",
@@ -89,13 +94,20 @@ def _parser() -> _Parser:
         "--batch",
         type=_count,
         default=1,
-        help="inputs at once, for times and bytes moved; operations and energy are of one (1)",
+        help="inputs at once, for times, bytes moved and energy; operations are of one (1)",
     )
     parser.add_argument(
         "--energy-table",
         default="horowitz_45nm",
         metavar="NAME",
-        help=f"picojoules of operations and bytes (known: {', '.join(energy_table_names())})",
+        help=f"picojoules of operations and bytes: {', '.join(energy_table_names())}, or a file of "
+        "your own",
+    )
+    parser.add_argument(
+        "--layers",
+        dest="every_layer",
+        action="store_true",
+        help="print tables of every layer in place of a summary",
     )
     _add_assumptions(parser)
     parser.add_argument(
@@ -138,9 +150,12 @@ def _add_assumptions(parser: _Parser) -> None:
         ),
         ("algorithm", str, "how single neurons are ranked", _ALGORITHMS),
         ("bits", int, "of W~ and of its inputs", _BITS),
+        ("exact_bits", int, "of the exact path, in all layers", _BITS),
     ):
-        content = f"with --projection: {content} ({_ASSUMED[option]})"
-        parser.add_argument(f"--{option}", type=kind, help=content, choices=choices)
+        default = "those of the file" if _ASSUMED[option] is None else _ASSUMED[option]
+        content = f"with --projection: {content} ({default})"
+        words = option.replace("_", "-")
+        parser.add_argument(f"--{words}", type=kind, help=content, choices=choices)
 
 
 def _check_paths(layers: Path, outputs: Sequence[Path]) -> None:
@@ -154,13 +169,14 @@ def _check_paths(layers: Path, outputs: Sequence[Path]) -> None:
 
 def _network(arguments: argparse.Namespace) -> "Network":
     from hwmodel.hypothetical import injected, read_granularity
-    from hwmodel.layer_spec import load
+    from hwmodel.network_spec import load
 
     network = load(arguments.layers)
     chosen = {key: getattr(arguments, key) for key in _ASSUMED}
     if arguments.projection is None:
-        if given := [f"--{key}" for key, value in chosen.items() if value is not None]:
-            raise UserError(f"{', '.join(given)}: needs --projection, which injects the method")
+        given = [key.replace("_", "-") for key, value in chosen.items() if value is not None]
+        if given:
+            raise UserError(f"--{', --'.join(given)}: needs --projection, which injects the method")
         return network
     chosen = {key: _ASSUMED[key] if value is None else value for key, value in chosen.items()}
     granularity = read_granularity(chosen.pop("granularity"))
@@ -182,16 +198,13 @@ def run(arguments: argparse.Namespace) -> str:
     str
         The tables as text.
     """
-    from hwmodel import csv_output, report
-    from hwmodel.bitops import count_operations
-    from hwmodel.crossover import crossovers, plan, speedups
-    from hwmodel.energy_estimate import energy
+    from hwmodel import csv_output
+    from hwmodel.crossover import plan
     from hwmodel.energy_table import load_energy_table
-    from hwmodel.layer_latency import latency
-    from hwmodel.movement import movements
+    from hwmodel.network_summary import summary
     from hwmodel.preset import load_preset
-    from hwmodel.reduction import reductions
-    from hwmodel.roofline_points import points
+    from hwmodel.report import full_report
+    from hwmodel.tables import tables
 
     given = {name: getattr(arguments, name) for name in _TABLES}
     wanted = {name: path for name, path in given.items() if path is not None}
@@ -200,43 +213,19 @@ def run(arguments: argparse.Namespace) -> str:
     if arguments.plan is not None and len(set(arguments.preset or ())) != 1:
         raise UserError("a plan is for one platform: give one --preset")
     network = _network(arguments)
-    names = dict.fromkeys(arguments.preset or preset_names())
-    presets = {name: load_preset(name) for name in names}
-    table = load_energy_table(arguments.energy_table)
-    terms = count_operations(network, arguments.metric)
-    rows, batch = reductions(network, arguments.metric), arguments.batch
-    latencies = {name: latency(network, preset, batch) for name, preset in presets.items()}
-    energies = energy(network, table)
-    crossings = {name: crossovers(network, preset, batch) for name, preset in presets.items()}
+    presets = {name: load_preset(name) for name in arguments.preset or preset_names()}
+    table, batch = load_energy_table(arguments.energy_table), arguments.batch
     planned = None
     if arguments.plan is not None:
         (preset,) = presets.values()
         planned = plan(network, preset, batch)
-    tables: dict[str, Callable[[], str]] = {
-        "operations": lambda: csv_output.operations_csv(terms, arguments.metric),
-        "reductions": lambda: csv_output.reductions_csv(rows, arguments.metric),
-        "latency": lambda: csv_output.latency_csv(latencies.items(), batch),
-        "energy": lambda: csv_output.energy_csv(energies),
-        "crossover": lambda: csv_output.crossover_csv(crossings.items(), batch),
-        "speedup": lambda: csv_output.speedup_csv(
-            ((name, speedups(network, preset, batch)) for name, preset in presets.items()), batch
-        ),
-        "roofline": lambda: csv_output.roofline_csv(
-            ((name, points(network, preset, batch)) for name, preset in presets.items()), batch
-        ),
-        "traffic": lambda: csv_output.traffic_csv(
-            ((name, movements(network, preset, batch)) for name, preset in presets.items()), batch
-        ),
-    }
+    made = tables(network, presets, table, batch, arguments.metric)
     for name, path in wanted.items():
-        csv_output.write_atomically(path, tables[name]())
+        csv_output.write_atomically(path, made[name]())
     if planned is not None:
         csv_output.write_atomically(arguments.plan, f"{planned.model_dump_json(indent=1)}\n")
-    platforms = [
-        (name, preset, latencies[name], crossings[name]) for name, preset in presets.items()
-    ]
-    chosen = (batch, arguments.metric)
-    return report.full_report(network, terms, rows, platforms, (table, energies), *chosen)
+    printed = full_report if arguments.every_layer else summary
+    return printed(network, presets, table, batch, arguments.metric)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -299,4 +288,5 @@ def _fail(message: str) -> int:
 
 
 if __name__ == "__main__":
+    gc.disable()  # a large network is many objects, and none of them garbage
     sys.exit(main())

@@ -7,12 +7,15 @@ mask one bit per neuron; no accumulator is counted wider than 32 bits. Floating-
 32 bits) count by their storage width.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from hwmodel import op_count
+from hwmodel.alike import Grouped, alike
 from hwmodel.injection_spec import Injection
-from hwmodel.layer_spec import Layer, Network
+from hwmodel.layer_spec import Layer
 from hwmodel.metrics import Metric, accumulator_bits, addition_bits, mac_bitops
+from hwmodel.network_spec import Network
 
 REAL_BITS = 32
 """Bits of the entries of a P of real numbers, which nothing quantises."""
@@ -214,6 +217,24 @@ def count_operations(network: Network, metric: Metric = "product") -> list[Term]
     list of Term
         In the order of the layers, for one input.
     """
+
+    def of_layer(layer: Layer) -> Sequence[Term]:
+        return layer_terms(layer, layer.exact_bits, metric)
+
+    return alike(network.layers, of_layer, lambda row, name: replace(row, layer=name))
+
+
+def total_operations(network: Grouped, metric: Metric = "product") -> list[Term]:
+    """Operations and BitOPs of each term over all layers, and of ``all`` terms."""
+    sums: dict[str, list[float]] = {}
+    for layer, count in network.parts:
+        for term in layer_terms(layer, layer.exact_bits, metric):
+            values = (term.macs, term.additions, term.comparisons, term.roundings, term.bitops)
+            for name in (term.term, "all"):
+                before = sums.get(name, [0.0] * len(values))
+                sums[name] = [old + count * new for old, new in zip(before, values, strict=True)]
+    sums["all"] = sums.pop("all")
     return [
-        term for layer in network.layers for term in layer_terms(layer, layer.exact_bits, metric)
+        Term("total", name, macs, additions, comparisons, roundings, "", bitops)
+        for name, (macs, additions, comparisons, roundings, bitops) in sums.items()
     ]

@@ -5,14 +5,16 @@ platform, take less than the dense layer at the same bits. Source: NENNI cost pr
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from hwmodel.alike import Grouped, alike, counted, grouped
 from hwmodel.errors import UserError
-from hwmodel.granularity import carried_occupancy
-from hwmodel.layer_spec import Layer, Network
+from hwmodel.layer_spec import Layer
+from hwmodel.network_spec import Network
 from hwmodel.preset import Preset
-from hwmodel.reduction import BASELINES
-from hwmodel.roofline import injected_phases, widths
+from hwmodel.rates import UnsupportedPrecisionError
+from hwmodel.roofline import dense_phase, exact_phase, injected_phases
+from hwmodel.variants import at_bits, at_fraction, varies
 
 _BISECTIONS = 20
 _STEPS = 20
@@ -52,45 +54,59 @@ class Crossover:
         return self.dense_s / self.injected_s
 
 
-def at_bits(layer: Layer, bits: int) -> Layer:
-    """The layer with its exact path at `bits`."""
-    return layer.model_copy(update={"exact_bits": bits})
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """Layers of one shape: how many, and the time of one that does not hang on the share."""
+
+    layer: Layer
+    count: int
+    fixed_s: float
+
+    def seconds(self, preset: Preset, batch: int, fraction: float | None = None) -> float:
+        """Time of all of them at a share; as described by default."""
+        layer = self.layer if fraction is None else at_fraction(self.layer, fraction)
+        exact_s = 0.0
+        if layer.injection is not None:
+            exact_s = exact_phase(layer, layer.injection, preset, batch).seconds
+        return self.count * (self.fixed_s + exact_s)
 
 
-def at_fraction(layer: Layer, fraction: float) -> Layer:
-    """The layer with another share of essential neurons.
+Parts = Iterable[tuple[Layer, int]]
+"""Layers, each with how many of its shape there are."""
 
-    Masks of a selection that is not adjustable, as N:M, have the share that their kind gives them.
-    Measured occupancies are carried over (`hwmodel.granularity.carried_occupancy`), but for those
-    that can tell nothing of another share, of tiles that all run, or none: they are dropped.
-    """
-    if layer.injection is None or not _varies(layer):
-        return layer
-    measured = layer.injection.measured_fraction
-    occupancy = {
-        tile: carried_occupancy(share, measured, fraction, min(int(tile), layer.n))
-        for tile, share in layer.injection.occupancy.items()
-        if 0 < share < 1 and 0 < measured < 1
-    }
-    changed = {"fraction": fraction, "measured_fraction": fraction, "occupancy": occupancy}
-    return layer.model_copy(update={"injection": layer.injection.model_copy(update=changed)})
+
+def _timed(parts: Parts, preset: Preset, batch: int) -> list[_Timed] | None:
+    """What does not hang on the share, None if the platform lacks a precision."""
+    found = []
+    for layer, count in parts:
+        if (phases := injected_phases(layer, preset, batch)) is None:
+            return None
+        fixed = phases if layer.injection is None else phases[:-1]
+        found.append(_Timed(layer, count, sum(phase.seconds for phase in fixed)))
+    return found
 
 
 def seconds(layers: Iterable[Layer], preset: Preset, batch: int = 1) -> float | None:
     """Time of layers with their injections, None if the platform lacks a precision."""
-    total = 0.0
-    for layer in layers:
-        if (phases := injected_phases(layer, preset, batch)) is None:
-            return None
-        total += sum(phase.seconds for phase in phases)
-    return total
+    return _seconds(_timed(counted(layers), preset, batch), preset, batch)
+
+
+def _seconds(timed: Sequence[_Timed] | None, preset: Preset, batch: int) -> float | None:
+    return None if timed is None else sum(part.seconds(preset, batch) for part in timed)
 
 
 def dense_seconds(layers: Iterable[Layer], preset: Preset, batch: int = 1) -> float | None:
     """Time of layers without their injections, at their own bits."""
-    return seconds(
-        [layer.model_copy(update={"injection": None}) for layer in layers], preset, batch
-    )
+    return _dense_seconds(counted(layers), preset, batch)
+
+
+def _dense_seconds(parts: Parts, preset: Preset, batch: int) -> float | None:
+    try:
+        return sum(
+            n * dense_phase(layer, preset, layer.exact_bits, batch).seconds for layer, n in parts
+        )
+    except UnsupportedPrecisionError:
+        return None
 
 
 def crossover_fraction(
@@ -100,10 +116,15 @@ def crossover_fraction(
 
     By bisection: the time does not fall with the share.
     """
+    timed = _timed(counted(layers), preset, batch)
+    return None if timed is None else _crossover_fraction(timed, preset, dense_s, batch)
 
+
+def _crossover_fraction(
+    timed: Sequence[_Timed], preset: Preset, dense_s: float, batch: int
+) -> float | None:
     def wins(fraction: float) -> bool:
-        time = seconds([at_fraction(layer, fraction) for layer in layers], preset, batch)
-        return time is not None and time < dense_s
+        return sum(part.seconds(preset, batch, fraction) for part in timed) < dense_s
 
     if not wins(0.0):
         return None
@@ -116,13 +137,13 @@ def crossover_fraction(
     return low
 
 
-def _crossover(
-    name: str, layers: Sequence[Layer], preset: Preset, bits: int, batch: int
-) -> Crossover:
-    layers = [at_bits(layer, bits) for layer in layers]
-    dense_s, injected_s = dense_seconds(layers, preset, batch), seconds(layers, preset, batch)
-    fraction = None if dense_s is None else crossover_fraction(layers, preset, dense_s, batch)
-    return Crossover(name, bits, dense_s, injected_s, fraction)
+def _crossover(name: str, parts: Parts, preset: Preset, bits: int, batch: int) -> Crossover:
+    parts = [(at_bits(layer, bits), count) for layer, count in parts]
+    dense_s, timed = _dense_seconds(parts, preset, batch), _timed(parts, preset, batch)
+    fraction = None
+    if dense_s is not None and timed is not None:
+        fraction = _crossover_fraction(timed, preset, dense_s, batch)
+    return Crossover(name, bits, dense_s, _seconds(timed, preset, batch), fraction)
 
 
 def crossovers(network: Network, preset: Preset, batch: int = 1) -> list[Crossover]:
@@ -133,20 +154,24 @@ def crossovers(network: Network, preset: Preset, batch: int = 1) -> list[Crossov
     network
         As read by `hwmodel.load`.
     preset
-        As read by `hwmodel.load_preset`.
+        As read by `hwmodel.load_preset`; 4 bits are looked at where it has a rate for them.
     batch
         Inputs at once.
     """
+
+    def of_layer(layer: Layer) -> Sequence[Crossover]:
+        widths = preset.compared_bits
+        return [_crossover(layer.name, [(layer, 1)], preset, bits, batch) for bits in widths]
+
     injected = [layer for layer in network.layers if layer.injection is not None]
-    rows = [
-        _crossover(layer.name, [layer], preset, bits, batch)
-        for layer in injected
-        for bits in BASELINES.values()
-    ]
-    totals = [
-        _crossover("total", network.layers, preset, bits, batch) for bits in BASELINES.values()
-    ]
-    return rows + totals
+    rows = alike(injected, of_layer, lambda row, name: replace(row, layer=name))
+    return rows + total_crossovers(grouped(network), preset, batch)
+
+
+def total_crossovers(network: Grouped, preset: Preset, batch: int = 1) -> list[Crossover]:
+    """The network in total alone, at each baseline's bits."""
+    widths = preset.compared_bits
+    return [_crossover("total", network.parts, preset, bits, batch) for bits in widths]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,34 +211,38 @@ def speedups(network: Network, preset: Preset, batch: int = 1) -> list[Speedup]:
         Inputs at once.
     """
     injected = [layer for layer in network.layers if layer.injection is not None]
-    parts: list[tuple[str, Sequence[Layer]]] = [(layer.name, [layer]) for layer in injected]
-    if any(map(_varies, injected)):
-        parts.append(("total", network.layers))
-    return [row for name, layers in parts for row in _speedups(name, layers, preset, batch)]
+
+    def of_layer(layer: Layer) -> Sequence[Speedup]:
+        return list(_speedups(layer.name, [layer], preset, batch))
+
+    rows = alike(injected, of_layer, lambda row, name: replace(row, layer=name))
+    if any(map(varies, injected)):
+        rows.extend(_speedups("total", network.layers, preset, batch))
+    return rows
 
 
 def _speedups(name: str, layers: Sequence[Layer], preset: Preset, batch: int) -> Iterator[Speedup]:
     bits = max(layer.exact_bits for layer in layers)
-    dense_s = dense_seconds(layers, preset, batch)
+    parts = counted(layers)
+    dense_s, timed = _dense_seconds(parts, preset, batch), _timed(parts, preset, batch)
     for fraction in _shares(layers):
-        time = seconds([at_fraction(layer, fraction) for layer in layers], preset, batch)
-        speedup = None if dense_s is None or time is None else dense_s / time
+        speedup = None
+        if dense_s is not None and timed is not None:
+            speedup = dense_s / sum(part.seconds(preset, batch, fraction) for part in timed)
         yield Speedup(name, bits, fraction, speedup)
-
-
-def _varies(layer: Layer) -> bool:
-    return layer.injection is not None and layer.injection.selection.adjustable
 
 
 def _shares(layers: Sequence[Layer]) -> list[float]:
     """Shares at which to look: those from 0 to 1, or the one that the masks have by their kind."""
-    if any(map(_varies, layers)):
+    if any(map(varies, layers)):
         return [step / _STEPS for step in range(_STEPS + 1)]
     return [layer.injection.measured_fraction for layer in layers if layer.injection is not None]
 
 
 def plan(network: Network, preset: Preset, batch: int = 1) -> Network:
     """The network with every layer left dense that is not faster with its injection.
+
+    So is one whose P or W~ the platform cannot multiply.
 
     Parameters
     ----------
@@ -227,7 +256,7 @@ def plan(network: Network, preset: Preset, batch: int = 1) -> Network:
     Raises
     ------
     UserError
-        If the platform lacks a precision that an injected layer needs.
+        If the platform cannot run an injected layer even dense.
     """
     return network.model_copy(
         update={"layers": tuple(_faster(layer, preset, batch) for layer in network.layers)}
@@ -237,11 +266,11 @@ def plan(network: Network, preset: Preset, batch: int = 1) -> Network:
 def _faster(layer: Layer, preset: Preset, batch: int) -> Layer:
     if layer.injection is None:
         return layer
-    speedup = _crossover(layer.name, [layer], preset, layer.exact_bits, batch).speedup
-    if speedup is None:
-        needed = max(layer.exact_bits, *widths(layer.injection))
+    dense_s, injected_s = dense_seconds([layer], preset, batch), seconds([layer], preset, batch)
+    if dense_s is None:
         raise UserError(
-            f"layer {layer.name}: the platform cannot run {needed} bits, so there is nothing to "
-            "plan by"
+            f"layer {layer.name}: the platform cannot run {layer.exact_bits} bits, so there is "
+            "nothing to plan by (--exact-bits says others, with --projection)"
         )
-    return layer if speedup > 1 else layer.model_copy(update={"injection": None})
+    is_faster = injected_s is not None and injected_s < dense_s
+    return layer if is_faster else layer.model_copy(update={"injection": None})

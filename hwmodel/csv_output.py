@@ -49,6 +49,7 @@ LATENCY_COLUMNS = (
     "dense_fp32_s",
     "dense_fp16_s",
     "dense_int8_s",
+    "dense_int4_s",
     "injected_s",
     "projection_s",
     "approximation_s",
@@ -60,6 +61,8 @@ LATENCY_COLUMNS = (
 )
 ENERGY_COLUMNS = (
     "layer",
+    "preset",
+    "batch",
     "bits",
     "evaluated",
     "dense_arithmetic_pj",
@@ -149,11 +152,13 @@ def latency_csv(latencies: Iterable[tuple[str, Sequence[LayerLatency]]], batch: 
     return _by_preset(LATENCY_COLUMNS, latencies, batch)
 
 
-def energy_csv(rows: Iterable[EnergyRow]) -> str:
-    """Energies, a row per layer and bits of the exact path."""
+def energy_csv(energies: Iterable[tuple[str, Sequence[EnergyRow]]], batch: int) -> str:
+    """Energies, a row per preset, layer and bits of the exact path; pairs as above."""
     cells = (
         (
             row.layer,
+            name,
+            batch,
             row.bits,
             row.evaluated,
             *(
@@ -163,6 +168,7 @@ def energy_csv(rows: Iterable[EnergyRow]) -> str:
             ),
             row.reduction,
         )
+        for name, rows in energies
         for row in rows
     )
     return format_csv(ENERGY_COLUMNS, cells)

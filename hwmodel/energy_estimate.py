@@ -1,21 +1,23 @@
-"""Energy of one input: arithmetic, the on-chip buffer, the memory that weights come from.
+"""Energy of a batch: arithmetic, the on-chip buffer, the memory.
 
-Each phase reads its weights from memory once, and its inputs from the buffer and writes its outputs
-there once, at the bits they are rounded to, z~ at those of the exact path. This is the best case
-for the method, in which hardware skips single neurons. A weight row is read unless no position
-needs it. Source of the table: Horowitz, ISSCC 2014; what it does not have is extrapolated as each
-function states.
+Read off the phases whose times `hwmodel.roofline` gives: whole tiles run, at the widths at which
+the platform multiplies and stores, and a matrix whose zeros it cannot skip is multiplied in full.
+Source of the table: Horowitz, ISSCC 2014; what it does not have is extrapolated as each function
+states.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from hwmodel import op_count, traffic
-from hwmodel.bitops import REAL_BITS, exact_sum_bits, score_bits, sum_bits
+from hwmodel.alike import Grouped, alike
 from hwmodel.energy_table import EnergyTable
-from hwmodel.injection_spec import Injection
-from hwmodel.layer_spec import Layer, Network
-from hwmodel.reduction import BASELINES
+from hwmodel.layer_spec import Layer
+from hwmodel.network_spec import Network
+from hwmodel.phase import Elementwise, Phase
+from hwmodel.preset import Preset
+from hwmodel.rates import UnsupportedPrecisionError, array_bytes
+from hwmodel.roofline import dense_phase, injected_phases
+from hwmodel.variants import at_bits
 
 _WIDEST_INTEGER = 8
 """Numbers of more bits are floating point."""
@@ -24,7 +26,7 @@ _ACCUMULATOR = 32
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """Energy of a layer or network by where it goes, in pJ for one input."""
+    """Energy of a layer or network by where it goes, in pJ for one batch."""
 
     arithmetic_pj: float
     buffer_pj: float
@@ -34,6 +36,11 @@ class Energy:
     def total_pj(self) -> float:
         """All of it."""
         return self.arithmetic_pj + self.buffer_pj + self.memory_pj
+
+    def times(self, count: int) -> "Energy":
+        """So many of it."""
+        parts = (self.arithmetic_pj, self.buffer_pj, self.memory_pj)
+        return Energy(*(count * part for part in parts))
 
     def __add__(self, other: "Energy") -> "Energy":
         """Sum, part by part."""
@@ -57,7 +64,7 @@ class EnergyRow:
     evaluated
         Whether the accuracy of the injected network was evaluated at these bits.
     dense, injected
-        What each takes; the same for a layer without injection.
+        What each takes on the platform; the same for a layer without injection.
     """
 
     layer: str
@@ -107,75 +114,80 @@ def integer_mac_pj(table: EnergyTable, weight_bits: int, activation_bits: int) -
     return share * table.integer_multiply_8_pj.value + add_pj(table, _ACCUMULATOR)
 
 
-def projection_pj(layer: Layer, injection: Injection, table: EnergyTable) -> float:
-    """Additions at the width of the sums, or multiply-accumulates if P is real."""
-    count = op_count.projection(layer, injection)
-    if injection.projection.real:
-        return count.macs * mac_pj(table, REAL_BITS, injection.input_bits)
-    if injection.input_bits > _WIDEST_INTEGER:
-        return count.additions * float_add_pj(table, injection.input_bits)
-    return count.additions * add_pj(table, sum_bits(injection))
+def elementwise_pj(table: EnergyTable, other: Elementwise) -> float:
+    """One of the operations outside the multipliers."""
+    match other.kind:
+        case "add":
+            return add_pj(table, other.bits)
+        case "float_add":
+            return float_add_pj(table, other.bits)
+        case "multiply_add":
+            return integer_mac_pj(table, other.bits, other.bits)
 
 
-def arithmetic_pj(layer: Layer, injection: Injection, bits: int, table: EnergyTable) -> float:
-    """All operations of an injected layer.
+def arithmetic_pj(phase: Phase, table: EnergyTable) -> float:
+    """Multiply-accumulates that run, at the width at which they do, and all other operations.
 
-    A comparison and a rounding cost an integer addition of the bits they compare or yield, a
-    normalised score an integer multiplication of its width.
+    Spare lanes of a last tile are idle. A comparison and a rounding cost an integer addition of the
+    bits they compare or yield, a normalised score an integer multiplication of its width.
     """
-    approximation = op_count.approximation(layer, injection).macs
-    score = score_bits(layer, injection, bits)
-    chosen = op_count.selection(layer, injection, score)
-    inputs = op_count.input_roundings(layer, injection, bits)
-    projected = op_count.projected_roundings(layer, injection, sum_bits(injection))
-    added = op_count.noise(layer, injection).additions
-    is_float = bits > _WIDEST_INTEGER
-    sum_pj = float_add_pj(table, bits) if is_float else add_pj(table, exact_sum_bits(layer, bits))
-    return (
-        op_count.exact_part(layer, injection).macs * mac_pj(table, bits, bits)
-        + approximation * mac_pj(table, injection.weight_bits, injection.projected_bits)
-        + projection_pj(layer, injection, table)
-        + inputs * add_pj(table, injection.input_bits)
-        + projected * add_pj(table, injection.projected_bits)
-        + (chosen.comparisons + chosen.additions) * add_pj(table, score)
-        + chosen.macs * integer_mac_pj(table, score, score)
-        + added * sum_pj
-    )
+    others = sum(other.count * elementwise_pj(table, other) for other in phase.elementwise)
+    products = 0.0
+    if (work := phase.work) is not None:
+        products = work.macs * mac_pj(table, work.run_bits, work.run_bits)
+    return products + phase.batch * others
 
 
-def dense_energy(layer: Layer, bits: int, table: EnergyTable) -> Energy:
-    """The whole layer, computed exactly at `bits` x `bits`."""
-    macs = op_count.dense_macs(layer) * mac_pj(table, bits, bits)
-    return _energy(macs, [traffic.dense_traffic(layer, bits)], table)
+def phase_energy(phase: Phase, preset: Preset, table: EnergyTable) -> Energy:
+    """Energy of one phase.
 
-
-def injected_energy(layer: Layer, bits: int, table: EnergyTable) -> Energy:
-    """The layer with its injection, the exact path at `bits`; as dense without one."""
-    injection = layer.injection
-    if injection is None:
-        return dense_energy(layer, bits, table)
-    moved = [traffic.selection_traffic(layer, injection, bits)]
-    if op_count.needs_approximation(injection):
-        projected = injection.projected_bits
-        moved += [
-            traffic.projection_traffic(layer, injection, bits, projected),
-            traffic.approximation_traffic(layer, injection, injection.weight_bits, projected, bits),
-        ]
-    share = op_count.exact_fraction(injection)
-    moved += [traffic.exact_traffic(layer, injection, bits, share)]
-    return _energy(arithmetic_pj(layer, injection, bits, table), moved, table)
-
-
-def _energy(arithmetic: float, moved: Sequence[traffic.Traffic], table: EnergyTable) -> Energy:
-    activations = sum(part.inputs + part.outputs for part in moved)
+    Bytes between memory and the chip, of weights and activations alike, take the memory's energy,
+    and the buffer's since they pass it. What a systolic array takes from its buffers and gives to
+    them takes the buffer's besides; other platforms are taken to keep what they multiply in
+    registers.
+    """
+    crossing = phase.moved.total
+    array = None if phase.work is None else array_bytes(preset, phase.work)
+    buffered = crossing + (0.0 if array is None else array.total)
     return Energy(
-        arithmetic,
-        activations * table.buffer_pj_per_byte.value,
-        sum(part.weights for part in moved) * table.memory_pj_per_byte.value,
+        arithmetic_pj(phase, table),
+        buffered * table.buffer_pj_per_byte.value,
+        crossing * table.memory_pj_per_byte.value,
     )
 
 
-def energy(network: Network, table: EnergyTable) -> list[EnergyRow]:
+def dense_energy(
+    layer: Layer, bits: int, table: EnergyTable, preset: Preset, batch: int = 1
+) -> Energy:
+    """The whole layer, computed exactly at `bits` or the next supported width above.
+
+    Raises
+    ------
+    UnsupportedPrecisionError
+        If the platform multiplies nothing as wide.
+    """
+    return phase_energy(dense_phase(layer, preset, bits, batch), preset, table)
+
+
+def injected_energy(
+    layer: Layer, table: EnergyTable, preset: Preset, batch: int = 1
+) -> Energy | None:
+    """The layer with its injection, at its own bits; as dense without one.
+
+    None if the platform lacks a precision.
+    """
+    phases = injected_phases(layer, preset, batch)
+    if phases is None:
+        return None
+    return added(phase_energy(phase, preset, table) for phase in phases)
+
+
+def added(parts: Iterable[Energy]) -> Energy:
+    """Their sum."""
+    return sum(parts, Energy(0.0, 0.0, 0.0))
+
+
+def energy(network: Network, table: EnergyTable, preset: Preset, batch: int = 1) -> list[EnergyRow]:
     """Energy of every layer and of the whole network, dense and injected, at each baseline's bits.
 
     Parameters
@@ -184,33 +196,73 @@ def energy(network: Network, table: EnergyTable) -> list[EnergyRow]:
         As read by `hwmodel.load`.
     table
         As read by `hwmodel.load_energy_table`.
+    preset
+        The platform, whose tiles, widths and array the energy is of. Bits at which it cannot run
+        some layer are left out for that layer and in total.
+    batch
+        Inputs at once.
 
     Returns
     -------
     list of EnergyRow
-        In the order of the layers, the three rows of ``total`` last.
+        In the order of the layers, the rows of ``total`` last.
     """
-    rows = [
-        EnergyRow(
-            layer=layer.name,
-            bits=bits,
-            evaluated=layer.exact_bits == bits and not network.assumed,
-            dense=dense_energy(layer, bits, table),
-            injected=injected_energy(layer, bits, table),
-        )
-        for layer in network.layers
-        for bits in BASELINES.values()
-    ]
-    return rows + [_total(rows, bits) for bits in BASELINES.values()]
-
-
-def _total(rows: Sequence[EnergyRow], bits: int) -> EnergyRow:
-    chosen = [row for row in rows if row.bits == bits]
-    nothing = Energy(0.0, 0.0, 0.0)
-    return EnergyRow(
-        layer="total",
-        bits=bits,
-        evaluated=all(row.evaluated for row in chosen),
-        dense=sum((row.dense for row in chosen), nothing),
-        injected=sum((row.injected for row in chosen), nothing),
+    rows = alike(
+        network.layers,
+        lambda layer: _of_layer(layer, network.assumed, table, preset, batch),
+        lambda row, name: replace(row, layer=name),
     )
+    return rows + _totals([(row, 1) for row in rows], preset, len(network.layers))
+
+
+def total_energy(
+    network: Grouped, table: EnergyTable, preset: Preset, batch: int = 1
+) -> list[EnergyRow]:
+    """Energy of the whole network alone, as the last rows of `energy`."""
+    rows = [
+        (row, count)
+        for layer, count in network.parts
+        for row in _of_layer(layer, network.assumed, table, preset, batch)
+    ]
+    return _totals(rows, preset, network.layers)
+
+
+def _of_layer(
+    layer: Layer, assumed: bool, table: EnergyTable, preset: Preset, batch: int
+) -> Sequence[EnergyRow]:
+    evaluated_bits = None if assumed else layer.exact_bits
+    rows = [
+        _row(at_bits(layer, bits), evaluated_bits, table, preset, batch)
+        for bits in preset.compared_bits
+    ]
+    return [row for row in rows if row is not None]
+
+
+def _row(
+    layer: Layer, evaluated_bits: int | None, table: EnergyTable, preset: Preset, batch: int
+) -> EnergyRow | None:
+    bits = layer.exact_bits
+    try:
+        dense = dense_energy(layer, bits, table, preset, batch)
+    except UnsupportedPrecisionError:
+        return None
+    injected = injected_energy(layer, table, preset, batch)
+    if injected is None:
+        return None
+    return EnergyRow(layer.name, bits, bits == evaluated_bits, dense, injected)
+
+
+def _totals(rows: Sequence[tuple[EnergyRow, int]], preset: Preset, layers: int) -> list[EnergyRow]:
+    """Sums over rows that count so many times, at the bits at which all layers run."""
+    by_bits = {bits: [(r, n) for r, n in rows if r.bits == bits] for bits in preset.compared_bits}
+    return [
+        EnergyRow(
+            layer="total",
+            bits=bits,
+            evaluated=all(row.evaluated for row, _ in chosen),
+            dense=added(row.dense.times(n) for row, n in chosen),
+            injected=added(row.injected.times(n) for row, n in chosen),
+        )
+        for bits, chosen in by_bits.items()
+        if sum(n for _, n in chosen) == layers
+    ]

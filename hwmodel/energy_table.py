@@ -3,6 +3,8 @@
 A table is a file ``energy_tables/NAME.toml``; adding one needs no code.
 """
 
+from pathlib import Path
+
 from hwmodel.errors import UserError
 from hwmodel.preset_files import ENERGY_FOLDER, energy_table_names
 from hwmodel.sourced import Constant, Text, read_table
@@ -27,9 +29,9 @@ class EnergyTable(StrictModel):
     float_add_16_pj, float_add_32_pj, float_multiply_16_pj, float_multiply_32_pj
         Of floating-point numbers of so many bits.
     buffer_pj_per_byte
-        Of the on-chip buffer that holds activations.
+        Of the on-chip buffer, which all bytes pass on their way to the multipliers.
     memory_pj_per_byte
-        Of the memory that weights come from.
+        Of the memory that weights and activations come from.
     """
 
     description: Text
@@ -45,18 +47,21 @@ class EnergyTable(StrictModel):
 
 
 def load_energy_table(name: str) -> EnergyTable:
-    """Read an energy table that comes with the package.
+    """Read an energy table that comes with the package, or one's own file.
 
     Parameters
     ----------
     name
-        One of `energy_table_names`.
+        One of `energy_table_names`, or a path that ends in ``.toml``.
 
     Raises
     ------
     EnergyTableError
-        If there is none of that name, with the names there are.
+        If there is none of that name, with the names there are; with the file and the first faulty
+        key, if it cannot be used.
     """
+    if name.endswith(".toml"):
+        return read_table(Path(name), EnergyTable, EnergyTableError)
     if name not in energy_table_names():
         known = ", ".join(energy_table_names())
         raise EnergyTableError(f"unknown energy table {name!r}; known: {known}")

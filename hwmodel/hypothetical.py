@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from hwmodel.errors import UserError
 from hwmodel.injection_spec import Algorithm, Injection
-from hwmodel.layer_spec import Layer, Network
+from hwmodel.layer_spec import Layer
 from hwmodel.metrics import ceil_log2
+from hwmodel.network_spec import Network
 
 Matrix = Literal["ternary", "real", "single", "ternary:shared", "real:shared", "single:shared"]
 """Entries of P: a third of them +-1 (expected), all of them real numbers, or a single +-1 for each
@@ -83,6 +84,7 @@ def injected(
     granularity: Granularity,
     algorithm: Algorithm = "quickselect",
     bits: int = 4,
+    exact_bits: int | None = None,
     min_inputs: int = 64,
 ) -> Network:
     """The network with an injection into each layer but the first and the last with weights.
@@ -105,14 +107,44 @@ def injected(
         How neurons are ranked where single ones are chosen.
     bits
         Of W~, Q_a and Q_p.
+    exact_bits
+        Of the exact path of all layers, injected or not; None (default): as they are.
     min_inputs
-        Layers with fewer inputs per neuron stay exact, as do grouped convolutions.
+        Layers with fewer inputs per neuron stay exact, as do grouped and transposed convolutions.
 
     Raises
     ------
     UserError
         If the ratio or the fraction is out of range, N / M is another fraction, or a bisection has
         nothing to rank.
+    """
+    check_choices(ratio, fraction, granularity, algorithm)
+    changed = {} if exact_bits is None else {"exact_bits": exact_bits}
+    weighted = [index for index, layer in enumerate(network.layers) if layer.kind != "matmul"]
+    inner = set(weighted[1:-1])
+    made: dict[tuple[object, ...], Injection] = {}
+    layers = []
+    for index, layer in enumerate(network.layers):
+        injection = None
+        if index in inner and _takes(layer, min_inputs):
+            if (key := layer.shape) not in made:
+                made[key] = _injection(
+                    layer, projection, ratio, fraction, granularity, algorithm, bits
+                )
+            injection = made[key]
+        layers.append(layer.model_copy(update={"injection": injection, **changed}))
+    return network.model_copy(update={"layers": tuple(layers), "assumed": True})
+
+
+def check_choices(
+    ratio: float, fraction: float, granularity: Granularity, algorithm: Algorithm
+) -> None:
+    """Refuse shares that are out of range, or that go with no such granularity.
+
+    Raises
+    ------
+    UserError
+        Saying which.
     """
     if not 0 < ratio <= 1:
         raise UserError(f"ratio should be above 0 and at most 1, got {ratio:g}")
@@ -125,31 +157,22 @@ def injected(
         )
     if algorithm == "bisection" and not granularity.is_single:
         raise UserError(f"bisection ranks single neurons, 1x1, not {granularity.text}")
-    weighted = [layer.name for layer in network.layers if layer.kind != "matmul"]
-    chosen = {
-        layer.name
-        for layer in network.layers
-        if layer.name in weighted[1:-1] and layer.d >= min_inputs and layer.groups == 1
-    }
-    layers = [
-        _with(layer, projection, ratio, fraction, granularity, algorithm, bits)
-        if layer.name in chosen
-        else layer.model_copy(update={"injection": None})
-        for layer in network.layers
-    ]
-    return network.model_copy(update={"layers": tuple(layers), "assumed": True})
 
 
-def _with(
+def _takes(layer: Layer, min_inputs: int) -> bool:
+    """Whether the method is injected: not into grouped, transposed or shallow layers."""
+    return layer.d >= min_inputs and layer.groups == 1 and not layer.is_transposed
+
+
+def _injection(
     layer: Layer, projection: Matrix, ratio: float, fraction: float, granularity: Granularity,
     algorithm: Algorithm, bits: int,
-) -> Layer:  # fmt: skip
+) -> Injection:  # fmt: skip
     entries, _, shared = projection.partition(":")
     columns = layer.in_channels if shared else layer.d
     rows = max(1, round(ratio * columns))
-    area = layer.kernel_size[0] * layer.kernel_size[1]
     indexed = {"ternary": columns, "single": rows}.get(entries)
-    nonzeros = {"ternary": round(rows * columns / 3), "single": columns}.get(
+    nonzeros = {"ternary": max(1, round(rows * columns / 3)), "single": columns}.get(
         entries, rows * columns
     )
     injection = {
@@ -160,7 +183,7 @@ def _with(
         },
         "selection": _selection(layer, granularity, algorithm),
         "noise": {"name": "z~", "uses": "approximate"},
-        "k": rows * area if shared else rows,
+        "k": rows * layer.area if shared else rows,
         "k_c": rows if shared else None,
         "nonzeros": nonzeros,
         "weight_bits": bits,
@@ -169,7 +192,7 @@ def _with(
         "fraction": fraction,
         "measured_fraction": fraction,
     }
-    return layer.model_copy(update={"injection": Injection.model_validate(injection)})
+    return Injection.model_validate(injection)
 
 
 def _selection(layer: Layer, granularity: Granularity, algorithm: Algorithm) -> dict[str, Any]:

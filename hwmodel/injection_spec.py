@@ -6,7 +6,7 @@ them: this package knows none by name.
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from hwmodel.validation import StrictModel
 
@@ -14,7 +14,10 @@ Bits = Literal[2, 3, 4, 5, 6, 7, 8, 16, 32]
 Algorithm = Literal["quickselect", "bisection"]
 Value = Literal["approximate", "exact", "nothing"]
 """z~, the exact z, or neither."""
-NonNegativeInt = Annotated[int, Field(ge=0)]
+LARGEST = 10**7
+"""Size, far above that of any network: larger ones are taken for mistakes."""
+Size = Annotated[int, Field(gt=0, le=LARGEST)]
+Count = Annotated[int, Field(ge=0, le=LARGEST**2)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -35,7 +38,7 @@ class Projection(StrictModel):
 
     name: str
     real: bool
-    nonzero_bits: PositiveInt | None = Field(default=None, validate_default=True)
+    nonzero_bits: Size | None = Field(default=None, validate_default=True)
 
     @field_validator("nonzero_bits")
     @classmethod
@@ -57,8 +60,8 @@ class Tile(StrictModel):
         How many, counted row by row; null: all of an input.
     """
 
-    channels: PositiveInt | None = None
-    positions: PositiveInt | None = None
+    channels: Size | None = None
+    positions: Size | None = None
 
 
 class Selection(StrictModel):
@@ -95,10 +98,10 @@ class Selection(StrictModel):
     name: str
     judges: Value
     algorithm: Algorithm | None = None
-    comparisons: NonNegativeInt = 0
-    additions: NonNegativeInt = 0
+    comparisons: Count = 0
+    additions: Count = 0
     tile: Tile
-    n_of_m: tuple[NonNegativeInt, PositiveInt] | None = None
+    n_of_m: tuple[Count, Size] | None = None
     adjustable: bool
     randomised: bool = False
 
@@ -157,7 +160,7 @@ class Noise(StrictModel):
     name: str
     uses: Value
     randomised: bool = False
-    pool: PositiveInt = 1
+    pool: Size = 1
 
     @field_validator("pool")
     @classmethod
@@ -194,8 +197,9 @@ class Injection(StrictModel):
         Share of neurons computed exactly, measured on real masks: the share the cost uses.
     occupancy
         Measured share of tiles with an essential neuron, by their size: so many neighbouring
-        channels at one position, as ``{"16": 0.97}``. Sizes that are not there (default) follow
-        from the fraction under assumptions: see `hwmodel.granularity`.
+        channels at one position, as ``{"16": 0.97}``; null (default) where none was measured.
+        Sizes that are not there follow from the fraction under assumptions: see
+        `hwmodel.granularity`.
     normalise
         Whether the score is z~ scaled and shifted per channel, in a copy of its own.
     """
@@ -203,17 +207,20 @@ class Injection(StrictModel):
     projection: Projection
     selection: Selection
     noise: Noise
-    k: PositiveInt
-    k_c: PositiveInt | None = None
-    nonzeros: NonNegativeInt
+    k: Size
+    k_c: Size | None = None
+    nonzeros: Annotated[int, Field(gt=0)]
     weight_bits: Bits
     input_bits: Bits
     projected_bits: Bits
     fraction: Fraction
     measured_fraction: Fraction
-    occupancy: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]*$")], Fraction] = Field(
-        default_factory=dict
-    )
+    occupancy: (
+        Annotated[
+            dict[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,6}$")], Fraction], Field(min_length=1)
+        ]
+        | None
+    ) = None
     normalise: bool = False
 
     @field_validator("measured_fraction")
@@ -223,6 +230,19 @@ class Injection(StrictModel):
         if selection is not None and selection.is_trivial and share != fraction:
             raise ValueError(f"should be {fraction}, the fraction, for this selection")
         return share
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """All that a cost may hang on, as one value: injections with the same cost the same."""
+        occupancy = None if self.occupancy is None else tuple(self.occupancy.items())
+        projection, chosen, noise = self.projection, self.selection, self.noise
+        return (
+            projection.real, projection.nonzero_bits, chosen.judges, chosen.algorithm,
+            chosen.comparisons, chosen.additions, chosen.tile.channels, chosen.tile.positions,
+            chosen.n_of_m, chosen.adjustable, chosen.randomised, noise.uses, self.k, self.k_c,
+            self.nonzeros, self.weight_bits, self.input_bits, self.projected_bits,
+            self.measured_fraction, occupancy, self.normalise,
+        )  # fmt: skip
 
     @property
     def all_exact(self) -> bool:

@@ -4,13 +4,16 @@ The phases of `hwmodel.roofline`, one after the other.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from hwmodel.layer_spec import Layer, Network
+from hwmodel.alike import Grouped, alike
+from hwmodel.layer_spec import Layer
+from hwmodel.network_spec import Network
+from hwmodel.phase import Phase
 from hwmodel.preset import Preset
 from hwmodel.rates import UnsupportedPrecisionError, product_seconds
-from hwmodel.reduction import BASELINES
-from hwmodel.roofline import Phase, dense_phase, injected_phases
+from hwmodel.roofline import dense_phase, injected_phases
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +26,8 @@ class LayerLatency:
     ----------
     layer
         Name, or ``total``.
-    dense_fp32_s, dense_fp16_s, dense_int8_s
-        Of the layer without injection.
+    dense_fp32_s, dense_fp16_s, dense_int8_s, dense_int4_s
+        Of the layer without injection; the last where the platform has a rate for 4 bits alone.
     injected_s
         As evaluated: the sum of the four phases, which follow.
     projection_s, approximation_s, selection_s, exact_s
@@ -42,6 +45,7 @@ class LayerLatency:
     dense_fp32_s: float | None
     dense_fp16_s: float | None
     dense_int8_s: float | None
+    dense_int4_s: float | None
     injected_s: float | None
     projection_s: float | None
     approximation_s: float | None
@@ -66,11 +70,6 @@ def _executed(layer: Layer, preset: Preset, exact: Phase, batch: int) -> float:
     return product_seconds(preset, exact.work) / product_seconds(preset, dense.work)
 
 
-def _sum_or_none(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None
-
-
 def layer_latency(layer: Layer, preset: Preset, batch: int = 1) -> LayerLatency:
     """Latency of one layer.
 
@@ -83,17 +82,19 @@ def layer_latency(layer: Layer, preset: Preset, batch: int = 1) -> LayerLatency:
     batch
         Inputs at once.
     """
-    fp32_s, fp16_s, int8_s = (_dense_seconds(layer, preset, b, batch) for b in BASELINES.values())
+    widths = preset.compared_bits
+    dense = {bits: _dense_seconds(layer, preset, bits, batch) for bits in widths}
     phases = injected_phases(layer, preset, batch)
     seconds = [None] * 4 if phases is None else [phase.seconds for phase in phases]
     projection_s, approximation_s, selection_s, exact_s = seconds
     injection = layer.injection
     return LayerLatency(
         layer=layer.name,
-        dense_fp32_s=fp32_s,
-        dense_fp16_s=fp16_s,
-        dense_int8_s=int8_s,
-        injected_s=_sum_or_none(seconds),
+        dense_fp32_s=dense[32],
+        dense_fp16_s=dense[16],
+        dense_int8_s=dense[8],
+        dense_int4_s=dense.get(4),
+        injected_s=None if phases is None else sum(phase.seconds for phase in phases),
         projection_s=projection_s,
         approximation_s=approximation_s,
         selection_s=selection_s,
@@ -104,22 +105,27 @@ def layer_latency(layer: Layer, preset: Preset, batch: int = 1) -> LayerLatency:
     )
 
 
-def total_latency(rows: Sequence[LayerLatency]) -> LayerLatency:
-    """Sum over layers, None wherever one of them is."""
-    return LayerLatency(
-        layer="total",
-        dense_fp32_s=_sum_or_none([row.dense_fp32_s for row in rows]),
-        dense_fp16_s=_sum_or_none([row.dense_fp16_s for row in rows]),
-        dense_int8_s=_sum_or_none([row.dense_int8_s for row in rows]),
-        injected_s=_sum_or_none([row.injected_s for row in rows]),
-        projection_s=_sum_or_none([row.projection_s for row in rows]),
-        approximation_s=_sum_or_none([row.approximation_s for row in rows]),
-        selection_s=_sum_or_none([row.selection_s for row in rows]),
-        exact_s=_sum_or_none([row.exact_s for row in rows]),
-        bound="",
-        essential=None,
-        executed=None,
-    )
+_TIMES = (
+    "dense_fp32_s", "dense_fp16_s", "dense_int8_s", "dense_int4_s", "injected_s", "projection_s",
+    "approximation_s", "selection_s", "exact_s",
+)  # fmt: skip
+
+
+def _total(rows: Sequence[tuple[LayerLatency, int]]) -> LayerLatency:
+    """Sum over rows that count so many times, None wherever one of them is."""
+    sums: dict[str, Any] = {name: _sum_or_none(rows, name) for name in _TIMES}
+    return LayerLatency(layer="total", **sums, bound="", essential=None, executed=None)
+
+
+def _sum_or_none(rows: Sequence[tuple[LayerLatency, int]], name: str) -> float | None:
+    known = [(value, n) for row, n in rows if (value := getattr(row, name)) is not None]
+    return sum(n * value for value, n in known) if len(known) == len(rows) else None
+
+
+def total_latency(network: Grouped, preset: Preset, batch: int = 1) -> LayerLatency:
+    """Latency of the whole network alone, as the last row of `latency`."""
+    parts = network.parts
+    return _total([(layer_latency(layer, preset, batch), count) for layer, count in parts])
 
 
 def latency(network: Network, preset: Preset, batch: int = 1) -> list[LayerLatency]:
@@ -139,5 +145,9 @@ def latency(network: Network, preset: Preset, batch: int = 1) -> list[LayerLaten
     list of LayerLatency
         In the order of the layers, ``total`` last.
     """
-    rows = [layer_latency(layer, preset, batch) for layer in network.layers]
-    return [*rows, total_latency(rows)]
+
+    def of_layer(layer: Layer) -> Sequence[LayerLatency]:
+        return [layer_latency(layer, preset, batch)]
+
+    rows = alike(network.layers, of_layer, lambda row, name: replace(row, layer=name))
+    return [*rows, _total([(row, 1) for row in rows])]

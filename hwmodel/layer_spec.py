@@ -1,86 +1,121 @@
-"""The input: ``layers.json``, version 3, one entry per convolution or matrix product.
+"""The layers of ``layers.json``: convolutions, linear layers and products of activations.
 
 Notation of the NENNI cost protocol, used in every module: a layer has n output neurons at each of
 M positions, each the dot product of d inputs.
 """
 
-import json
-from functools import cache
-from pathlib import Path
-from typing import Annotated, Literal, Self
+from math import prod
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, ValidationError, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, field_serializer, field_validator, model_validator
 
-from hwmodel import version_2
-from hwmodel.errors import UserError
-from hwmodel.injection_spec import Bits, Injection, NonNegativeInt
-from hwmodel.validation import StrictModel, describe, inconsistent
+from hwmodel.geometry import output_length, positions_read, transposed_lengths
+from hwmodel.injection_spec import Bits, Injection, Size
+from hwmodel.validation import StrictModel, inconsistent
 
-VERSION = 3
-"""Of the format of ``layers.json``; see `hwmodel.version_2` for files of before."""
+LARGEST_PADDING = 10**7
 _TOLERANCE = 1e-6
 """Of shares that were measured."""
+_AXES = {"conv2d": 2, "conv_transpose2d": 2, "conv3d": 3, "conv_transpose3d": 3}
+"""Kinds of convolutions, and how many axes an image has there."""
+
+
+def _both_sides(padding: Any) -> Any:
+    """A whole number for an axis stands for both of its sides."""
+    if not isinstance(padding, list | tuple):
+        return padding
+    return tuple(
+        (axis, axis) if isinstance(axis, int) else tuple(axis) if isinstance(axis, list) else axis
+        for axis in padding
+    )
+
+
 Name = Annotated[str, Field(min_length=1)]
-Pair = tuple[PositiveInt, PositiveInt]
-
-
-class LayerSpecError(UserError):
-    """A ``layers.json`` that cannot be used; the message names the file and the field."""
+Sizes = Annotated[tuple[Size, ...], Field(min_length=2, max_length=3)]
+Side = Annotated[int, Field(ge=0, le=LARGEST_PADDING)]
+Padding = Annotated[
+    tuple[tuple[Side, Side], ...],
+    Field(min_length=2, max_length=3),
+    BeforeValidator(_both_sides),
+]
+_TRANSPOSED = frozenset({"conv_transpose2d", "conv_transpose3d"})
 
 
 class Layer(StrictModel):
     """A convolution, a linear layer or a product of activations.
+
+    Sizes are at most 10^7.
 
     Attributes
     ----------
     name
         Unique in the file; ``total`` is reserved for sums.
     kind
-        ``conv2d``, ``linear``, or ``matmul``: a product of two activations, as in attention.
+        ``conv2d``, ``conv3d``, ``conv_transpose2d``, ``conv_transpose3d``, ``linear``, or
+        ``matmul``: a product of two activations, as in attention.
     in_channels, out_channels
         Channels, features of a linear layer, or inner and outer size of a product, over all groups.
     kernel_size, stride, dilation
-        As in a convolution; ones otherwise.
+        As in a convolution, a number for each axis; ones otherwise.
     padding
-        As in a convolution; zeros otherwise.
+        As in a convolution: a number for each axis, or two where its sides differ; zeros otherwise.
     groups
         As in a convolution; 1 in a linear layer; equal products, such as heads.
     in_size, out_size
-        Height and width; ``[1, positions]`` for both otherwise.
+        A number for each axis, height and width; ``[1, positions]`` for both otherwise.
     exact_bits
         Bits of weights and activations on the exact path as it was evaluated.
     injection
-        Null where the layer stays exact, as a product of activations does.
+        Null where the layer stays exact, as products of activations and transposed convolutions do.
     """
 
     name: Name
-    kind: Literal["conv2d", "linear", "matmul"]
-    in_channels: PositiveInt
-    out_channels: PositiveInt
-    kernel_size: Pair
-    stride: Pair
-    padding: tuple[NonNegativeInt, NonNegativeInt]
-    dilation: Pair
-    groups: PositiveInt
-    in_size: Pair
-    out_size: Pair
+    kind: Literal["conv2d", "conv3d", "conv_transpose2d", "conv_transpose3d", "linear", "matmul"]
+    in_channels: Size
+    out_channels: Size
+    kernel_size: Sizes
+    stride: Sizes
+    padding: Padding
+    dilation: Sizes
+    groups: Size
+    in_size: Sizes
+    out_size: Sizes
     exact_bits: Bits
-    injection: Injection | None = Field(default=None, validate_default=True)
+    injection: Injection | None = None
+
+    @property
+    def is_transposed(self) -> bool:
+        """Whether each input is multiplied by a kernel, and outputs are summed where those meet."""
+        return self.kind in _TRANSPOSED
+
+    @property
+    def area(self) -> int:
+        """Taps of the kernel."""
+        return prod(self.kernel_size)
 
     @property
     def d(self) -> int:
-        """Inputs of one neuron: channels of its group times the kernel's area."""
-        return self.in_channels // self.groups * self.kernel_size[0] * self.kernel_size[1]
+        """Inputs of one neuron: channels of its group times the kernel's area.
+
+        Channels alone where the convolution is transposed.
+        """
+        channels = self.in_channels // self.groups
+        return channels if self.is_transposed else channels * self.area
 
     @property
     def n(self) -> int:
-        """Neurons at one position, over all groups."""
-        return self.out_channels
+        """Neurons at one position, over all groups; one for each tap of a transposed kernel."""
+        return self.out_channels * self.area if self.is_transposed else self.out_channels
 
     @property
     def M(self) -> int:
-        """Output positions."""
-        return self.out_size[0] * self.out_size[1]
+        """Output positions; input positions where the convolution is transposed."""
+        return prod(self.in_size if self.is_transposed else self.out_size)
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that the layer yields: M n, or fewer where those of a transposed one overlap."""
+        return self.out_channels * prod(self.out_size)
 
     @property
     def input_positions(self) -> int:
@@ -88,12 +123,26 @@ class Layer(StrictModel):
 
         min(H_in W_in, M kh kw) where the taps of neighbours cover all or do not overlap.
         """
+        if self.kind not in ("conv2d", "conv3d"):
+            return prod(self.in_size)
         axes = zip(
             self.in_size, self.out_size, self.kernel_size, self.stride, self.padding,
             self.dilation, strict=True,
         )  # fmt: skip
-        rows, columns = (_positions_read(*axis) for axis in axes)
-        return rows * columns
+        return prod(
+            positions_read(length, outputs, kernel, stride, before, dilation)
+            for length, outputs, kernel, stride, (before, _), dilation in axes
+        )
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """All but the name: layers with the same cost the same."""
+        injection = None if self.injection is None else self.injection.key
+        return (
+            self.kind, self.in_channels, self.out_channels, self.kernel_size, self.stride,
+            self.padding, self.dilation, self.groups, self.in_size, self.out_size, self.exact_bits,
+            injection,
+        )  # fmt: skip
 
     @field_validator("name")
     @classmethod
@@ -102,209 +151,91 @@ class Layer(StrictModel):
             raise ValueError("should not be 'total', which names the sum over layers")
         return name
 
-    @field_validator("kernel_size", "stride", "padding", "dilation")
-    @classmethod
-    def _trivial_unless_conv(cls, pair: tuple[int, int], info: ValidationInfo) -> tuple[int, int]:
-        expected = (0, 0) if info.field_name == "padding" else (1, 1)
-        kind = info.data.get("kind", "conv2d")
-        if kind != "conv2d" and pair != expected:
-            raise ValueError(f"should be {list(expected)} for the kind {kind}")
-        return pair
+    @field_serializer("padding")
+    def _one_number_for_both_sides(self, padding: Padding) -> list[int | tuple[int, int]]:
+        return [before if before == after else (before, after) for before, after in padding]
 
-    @field_validator("groups")
-    @classmethod
-    def _divides_channels(cls, groups: int, info: ValidationInfo) -> int:
-        channels = [info.data.get(key, 0) for key in ("in_channels", "out_channels")]
-        if any(count % groups for count in channels):
-            raise ValueError("should divide in_channels and out_channels")
-        if info.data.get("kind") == "linear" and groups != 1:
-            raise ValueError("should be 1 for a linear layer")
-        return groups
+    @model_validator(mode="after")
+    def _consistent(self) -> "Layer":
+        axes = _AXES.get(self.kind, 2)
+        for key in ("kernel_size", "stride", "padding", "dilation", "in_size", "out_size"):
+            value = getattr(self, key)
+            if len(value) != axes:
+                expected = f"should have {axes} numbers for the kind {self.kind}"
+                raise inconsistent((key,), value, expected)
+        if self.kind not in _AXES:
+            self._check_product()
+        if self.in_channels % self.groups or self.out_channels % self.groups:
+            expected = "should divide in_channels and out_channels"
+            raise inconsistent(("groups",), self.groups, expected)
+        self._check_out_size()
+        if self.injection is not None:
+            self._check_injection(self.injection)
+        return self
 
-    @field_validator("in_size")
-    @classmethod
-    def _flat_unless_conv(cls, size: tuple[int, int], info: ValidationInfo) -> tuple[int, int]:
-        kind = info.data.get("kind", "conv2d")
-        if kind != "conv2d" and size[0] != 1:
-            raise ValueError(f"should be [1, positions] for the kind {kind}")
-        return size
+    def _check_product(self) -> None:
+        for key in ("kernel_size", "stride", "dilation"):
+            if (value := getattr(self, key)) != (1, 1):
+                raise inconsistent((key,), value, f"should be [1, 1] for the kind {self.kind}")
+        if self.padding != ((0, 0), (0, 0)):
+            expected = f"should be [0, 0] for the kind {self.kind}"
+            raise inconsistent(("padding",), self.padding, expected)
+        if self.kind == "linear" and self.groups != 1:
+            raise inconsistent(("groups",), self.groups, "should be 1 for a linear layer")
+        if self.in_size[0] != 1:
+            expected = f"should be [1, positions] for the kind {self.kind}"
+            raise inconsistent(("in_size",), self.in_size, expected)
 
-    @field_validator("out_size")
-    @classmethod
-    def _follows_from_input(cls, size: tuple[int, int], info: ValidationInfo) -> tuple[int, int]:
-        keys = ("in_size", "kernel_size", "stride", "padding", "dilation")
-        if all(key in info.data for key in keys):
-            axes = zip(*(info.data[key] for key in keys), strict=True)
-            expected = tuple(_output_length(*axis) for axis in axes)
-            if size != expected:
-                raise ValueError(
-                    f"should be {list(expected)}, which follows from in_size, kernel_size, stride,"
-                    " padding and dilation"
-                )
-        return size
+    def _check_out_size(self) -> None:
+        axes = [
+            (length, kernel, stride, before + after, dilation)
+            for length, kernel, stride, (before, after), dilation in zip(
+                self.in_size, self.kernel_size, self.stride, self.padding, self.dilation,
+                strict=True,
+            )
+        ]  # fmt: skip
+        if self.is_transposed:
+            possible = [transposed_lengths(*axis) for axis in axes]
+            if not all(map(range.__contains__, possible, self.out_size)):
+                sizes = " x ".join(f"{lengths[0]} to {lengths[-1]}" for lengths in possible)
+                expected = f"should be {sizes}, which follows from the other sizes"
+                raise inconsistent(("out_size",), self.out_size, expected)
+        elif self.out_size != (found := tuple(output_length(*axis) for axis in axes)):
+            raise inconsistent(
+                ("out_size",), self.out_size,
+                f"should be {list(found)}, which follows from in_size, kernel_size, stride, "
+                "padding and dilation",
+            )  # fmt: skip
 
-    @field_validator("injection")
-    @classmethod
-    def _fits_the_layer(cls, injection: Injection | None, info: ValidationInfo) -> Injection | None:
-        if injection is not None and info.data.get("kind") == "matmul":
-            raise ValueError("should be null for a product of activations")
-        keys = ("in_channels", "out_channels", "kernel_size", "groups")
-        if injection is not None and all(key in info.data for key in keys):
-            channels, neurons, kernel, groups = (info.data[key] for key in keys)
-            _check_projection(injection, channels // groups, kernel[0] * kernel[1])
-            _check_occupancy(injection, neurons)
-        return injection
-
-
-def _output_length(length: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
-    return (length + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
-
-
-@cache
-def _positions_read(
-    length: int, outputs: int, kernel: int, stride: int, padding: int, dilation: int
-) -> int:
-    """Positions along one axis that some tap of some output reads."""
-    starts = range(-padding, outputs * stride - padding, stride)
-    read = {start + tap * dilation for start in starts for tap in range(kernel)}
-    return sum(0 <= position < length for position in read)
+    def _check_injection(self, injection: Injection) -> None:
+        if self.is_transposed or self.kind == "matmul":
+            what = "transposed convolution" if self.is_transposed else "product of activations"
+            raise inconsistent(("injection",), "an injection", f"should be null for a {what}")
+        _check_projection(injection, self.in_channels // self.groups, self.area)
+        _check_occupancy(injection, self.out_channels)
 
 
 def _check_projection(injection: Injection, channels: int, area: int) -> None:
     """Refuse a P whose size or non-zeros contradict the layer's channels and kernel area."""
-    d = channels * area
-    if injection.k_c is not None and injection.k != injection.k_c * area:
-        expected = f"should be k_c times the kernel's area, {injection.k_c * area}"
-        raise inconsistent(("k",), injection.k, expected)
-    entries = injection.k_c * channels if injection.k_c is not None else injection.k * d
+    d, k_c = channels * area, injection.k_c
+    if k_c is not None and injection.k != k_c * area:
+        expected = f"should be k_c times the kernel's area, {k_c * area}"
+        raise inconsistent(("injection", "k"), injection.k, expected)
+    if injection.k > d:
+        expected = f"should be at most d, the {d} inputs of a neuron"
+        raise inconsistent(("injection", "k"), injection.k, expected)
+    entries = k_c * channels if k_c is not None else injection.k * d
     if injection.nonzeros > entries:
         expected = f"should be at most the entries of P, {entries}"
-        raise inconsistent(("nonzeros",), injection.nonzeros, expected)
+        raise inconsistent(("injection", "nonzeros"), injection.nonzeros, expected)
 
 
 def _check_occupancy(injection: Injection, neurons: int) -> None:
     """Refuse shares of tiles that so many essential neurons can neither fill nor reach."""
     essential = injection.measured_fraction * neurons
-    for tile, share in injection.occupancy.items():
+    for tile, share in (injection.occupancy or {}).items():
         tiles = -(-neurons // int(tile))
         least, most = essential / (tiles * int(tile)), min(1.0, essential / tiles)
         if not least - _TOLERANCE <= share <= most + _TOLERANCE:
             expected = f"should be {least:.4g} to {most:.4g}, by the measured_fraction"
-            raise inconsistent(("occupancy", tile), share, expected)
-
-
-class Network(StrictModel):
-    """A whole ``layers.json``.
-
-    Attributes
-    ----------
-    version
-        Of the format: 3.
-    model
-        Free text.
-    input_shape
-        Channels, height and width of one input.
-    layers
-        In order of execution.
-    assumed
-        Whether the injections are `hwmodel.injected`'s, of which nothing was ever evaluated.
-    """
-
-    version: int
-    model: str
-    input_shape: tuple[PositiveInt, PositiveInt, PositiveInt]
-    layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
-    assumed: bool = False
-
-    @field_validator("version")
-    @classmethod
-    def _known(cls, version: int) -> int:
-        if version != VERSION:
-            raise ValueError(f"should be {VERSION} (describe the network again)")
-        return version
-
-    @field_validator("layers")
-    @classmethod
-    def _unique_names(cls, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
-        seen: set[str] = set()
-        for index, layer in enumerate(layers):
-            if layer.name in seen:
-                raise inconsistent((index, "name"), layer.name, "should be unique")
-            seen.add(layer.name)
-        return layers
-
-    @classmethod
-    def parse(cls, text: bytes, file: str) -> Self:
-        """Parse the content of a file.
-
-        Parameters
-        ----------
-        text
-            JSON in UTF-8.
-        file
-            Its name, for messages.
-
-        Raises
-        ------
-        LayerSpecError
-            With the file and the first faulty field.
-        """
-        if not text.strip():
-            raise LayerSpecError(f"{file}: is empty")
-        try:
-            return cls.model_validate_json(_as_version_3(text))
-        except ValidationError as error:
-            raise LayerSpecError(f"{file}: {describe(error)}") from None
-        except UserError as error:
-            raise LayerSpecError(f"{file}: {error}") from None
-
-
-def _as_version_3(text: bytes) -> bytes:
-    """The content of a file in version 3 if it is of version 2, else as it is."""
-    try:
-        data = json.loads(text)
-    except ValueError:
-        return text
-    if not isinstance(data, dict) or data.get("version") != version_2.VERSION:
-        return text
-    data["version"] = VERSION
-    layers = data.get("layers")
-    injections = [
-        layer.pop("injection", None) if isinstance(layer, dict) else None
-        for layer in (layers if isinstance(layers, list) else ())
-    ]
-    sizes = Network.model_validate_json(json.dumps(data)).layers
-    for index, (layer, injection) in enumerate(zip(sizes, injections, strict=True)):
-        if isinstance(injection, dict):
-            channels = layer.in_channels // layer.groups
-            try:
-                injection = version_2.translated(injection, channels, layer.d, layer.n)
-            except UserError as error:
-                raise UserError(f"layers[{index}].injection.{error}") from None
-        data["layers"][index]["injection"] = injection
-    return json.dumps(data).encode()
-
-
-def load(path: str | Path) -> Network:
-    """Read ``layers.json``, of version 3 or 2.
-
-    Parameters
-    ----------
-    path
-        The file.
-
-    Returns
-    -------
-    Network
-        Checked in itself: sizes follow from each other, P fits its layer.
-
-    Raises
-    ------
-    LayerSpecError
-        If it is missing, empty, not JSON, or breaks the schema.
-    """
-    try:
-        text = Path(path).read_bytes()
-    except OSError as error:
-        raise LayerSpecError(f"{path}: cannot be read: {error.strerror}") from None
-    return Network.parse(text, str(path))
+            raise inconsistent(("injection", "occupancy", tile), share, expected)

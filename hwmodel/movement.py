@@ -1,12 +1,15 @@
 """Bytes that each phase of a layer moves, from memory and to and from a systolic array."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from hwmodel.layer_spec import Layer, Network
+from hwmodel.alike import alike
+from hwmodel.layer_spec import Layer
+from hwmodel.network_spec import Network
+from hwmodel.phase import Phase
 from hwmodel.preset import Preset
 from hwmodel.rates import array_bytes
-from hwmodel.roofline import Phase
-from hwmodel.roofline_points import named_phases
+from hwmodel.roofline import named_phases
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +19,9 @@ class Movement:
     Attributes
     ----------
     layer, phase
-        Names; the phase is ``dense`` or one of `roofline_points.PHASES`.
+        Names; the phase is ``dense`` or one of `roofline.PHASES`.
     memory_weights, memory_inputs, memory_outputs
-        Between memory and the chip, where each phase reads and writes everything once.
+        Between memory and the chip: see `hwmodel.traffic`.
     array_weights, array_inputs, array_outputs
         Between a systolic array and its buffers; None on other platforms, and for phases without
         products.
@@ -46,11 +49,12 @@ def movements(network: Network, preset: Preset, batch: int = 1) -> list[Movement
     batch
         Inputs at once.
     """
-    return [
-        _movement(layer, name, phase, preset)
-        for layer in network.layers
-        for name, phase in named_phases(layer, preset, batch)
-    ]
+
+    def of_layer(layer: Layer) -> Sequence[Movement]:
+        phases = named_phases(layer, preset, batch)
+        return [_movement(layer, name, phase, preset) for name, phase in phases]
+
+    return alike(network.layers, of_layer, lambda row, name: replace(row, layer=name))
 
 
 def _movement(layer: Layer, name: str, phase: Phase, preset: Preset) -> Movement:

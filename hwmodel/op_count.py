@@ -13,7 +13,9 @@ from hwmodel.layer_spec import Layer
 from hwmodel.product import projection_product
 
 _QUICKSELECT_COMPARISONS = 3
-"""Comparisons a neuron costs in quickselect, about (Hoare's FIND; between 2 and 3.4 expected)."""
+"""Comparisons a neuron costs in quickselect, about (Hoare's FIND; between 2 and 3.4 expected).
+
+Each looks at another score: it passes over the scores about as often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,23 @@ def ranking_comparisons(layer: Layer, injection: Injection, score_bits: int) -> 
             return score_bits * layer.M * layer.n
         case None:
             return 0
+
+
+def score_passes(injection: Injection, score_bits: int) -> int:
+    """How often the scores are read: 0 where nothing is judged.
+
+    Quickselect about 3 times, bisection once for each of the `score_bits`; once where nothing is
+    ranked, as by a threshold, N:M or tiles.
+    """
+    if injection.selection.judges == "nothing":
+        return 0
+    match injection.selection.algorithm:
+        case "quickselect":
+            return _QUICKSELECT_COMPARISONS
+        case "bisection":
+            return score_bits
+        case None:
+            return 1
 
 
 def exact_part(layer: Layer, injection: Injection) -> Operations:

@@ -25,6 +25,11 @@ __all__ = [
 ]
 
 
+BASELINE_BITS = (32, 16, 8, 4)
+"""Of dense networks on a platform, FP32, FP16, INT8 and INT4."""
+_WIDTHS = BASELINE_BITS[::-1]
+
+
 class PresetError(UserError):
     """A preset that cannot be used; the message names the file and the key."""
 
@@ -110,19 +115,27 @@ class Preset(StrictModel):
         Four-bit operands thus run, and are stored, as eight-bit ones where hardware has no four-bit
         multipliers: they gain nothing there.
         """
-        wide_enough = [width for width in self.peak_macs_per_s if width >= bits]
-        return min(wide_enough, default=None)
+        wide_enough = (w for w in _WIDTHS if w >= bits and str(w) in self.mac_per_cycle)
+        return next(wide_enough, None)
+
+    def macs_per_s(self, run_bits: int) -> float:
+        """Peak multiply-accumulates per second at a supported width."""
+        return self.mac_per_cycle[str(run_bits)].value * self.clock_hz.value  # type: ignore[index]
+
+    def finishing_s(self, run_bits: int) -> float:
+        """Seconds to finish an output at a supported width; 0 where the products hide it."""
+        rate = self.outputs_per_cycle.get(str(run_bits))  # type: ignore[call-overload]
+        return 0.0 if rate is None else 1 / (rate.value * self.clock_hz.value)
+
+    @property
+    def compared_bits(self) -> tuple[int, ...]:
+        """Widths of the dense baselines: 32, 16, 8, and 4 where there is a rate for it."""
+        return BASELINE_BITS if "4" in self.mac_per_cycle else BASELINE_BITS[:-1]
 
     @property
     def peak_macs_per_s(self) -> dict[int, float]:
         """Peak multiply-accumulates per second, by supported width in bits."""
         return {int(k): c.value * self.clock_hz.value for k, c in self.mac_per_cycle.items()}
-
-    @property
-    def finishing_s(self) -> dict[int, float]:
-        """Seconds to finish an output, by supported width in bits."""
-        rates = self.outputs_per_cycle.items()
-        return {int(k): 1 / (c.value * self.clock_hz.value) for k, c in rates}
 
     @property
     def peak_elementwise_per_s(self) -> float:

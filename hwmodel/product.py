@@ -1,6 +1,6 @@
 """Matrix products that a layer consists of, for one input."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer
@@ -34,7 +34,7 @@ class Product:
 
     def of_batch(self, batch: int) -> "Product":
         """The products of so many inputs, whose positions stand below each other."""
-        return replace(self, M=batch * self.M)
+        return Product(batch * self.M, self.n, self.d, self.count)
 
 
 def dense_product(layer: Layer, batch: int = 1) -> Product:
@@ -42,10 +42,10 @@ def dense_product(layer: Layer, batch: int = 1) -> Product:
 
     The inputs of a batch have their own products of activations.
     """
-    product = Product(layer.M, layer.n // layer.groups, layer.d, layer.groups)
+    n, groups = layer.n // layer.groups, layer.groups
     if layer.kind == "matmul":
-        return replace(product, count=batch * product.count)
-    return product.of_batch(batch)
+        return Product(layer.M, n, layer.d, batch * groups)
+    return Product(batch * layer.M, n, layer.d, groups)
 
 
 def approximation_product(layer: Layer, injection: Injection) -> Product:

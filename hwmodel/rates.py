@@ -74,7 +74,7 @@ def product_seconds(preset: Preset, work: Work) -> float:
     group their own unless the platform mixes groups. The last tile may have lanes to spare, and
     every output of a tile takes d multiply-accumulates and a time to be finished.
     """
-    peak = preset.peak_macs_per_s[work.run_bits]
+    peak = preset.macs_per_s(work.run_bits)
     if (array := preset.array) is not None:
         rows, columns = array.rows.value, array.columns.value
         each = cycles(work.gathered, rows, columns, array.dataflow.value)
@@ -85,7 +85,7 @@ def product_seconds(preset: Preset, work: Work) -> float:
         apart, together = together, apart
     outputs = work.share * product.M * apart * ceil(product.n * together / tile) * tile
     each_s = product.d / (peak * preset.utilisation_dense.value)
-    return work.times * outputs * (each_s + preset.finishing_s.get(work.run_bits, 0.0))
+    return work.times * outputs * (each_s + preset.finishing_s(work.run_bits))
 
 
 def array_bytes(preset: Preset, work: Work) -> Traffic | None:

@@ -6,12 +6,14 @@ is added to exact values. A negative reduction is a loss and is reported as it i
 cost protocol.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from hwmodel.alike import Grouped, alike
 from hwmodel.bitops import dense_bitops, layer_terms
-from hwmodel.layer_spec import Layer, Network
+from hwmodel.layer_spec import Layer
 from hwmodel.metrics import Metric
+from hwmodel.network_spec import Network
 
 BASELINES = {"fp32": 32, "fp16": 16, "int8": 8}
 """Bits of weights and activations of each dense baseline."""
@@ -19,6 +21,7 @@ BASELINES = {"fp32": 32, "fp16": 16, "int8": 8}
 VARIANTS = ("as_evaluated", "exact_at_baseline")
 """Exact path and untouched layers at the bits that were evaluated, or at those of the baseline."""
 
+_PAIRS = tuple((baseline, variant) for baseline in BASELINES for variant in VARIANTS)
 _COUNTED_WITHOUT_OVERHEADS = ("exact", "approximation")
 
 
@@ -92,16 +95,17 @@ def layer_reduction(
     )
 
 
-def _total(rows: Iterable[Reduction], baseline: str, variant: str) -> Reduction:
-    chosen = [row for row in rows if (row.baseline, row.variant) == (baseline, variant)]
+def _total(rows: Iterable[tuple[Reduction, int]], baseline: str, variant: str) -> Reduction:
+    """Sum over rows that count so many times."""
+    chosen = [(row, n) for row, n in rows if (row.baseline, row.variant) == (baseline, variant)]
     return Reduction(
         layer="total",
         baseline=baseline,
         variant=variant,
-        evaluated=all(row.evaluated for row in chosen),
-        dense_bitops=sum(row.dense_bitops for row in chosen),
-        bitops_without=sum(row.bitops_without for row in chosen),
-        bitops_with=sum(row.bitops_with for row in chosen),
+        evaluated=all(row.evaluated for row, _ in chosen),
+        dense_bitops=sum(n * row.dense_bitops for row, n in chosen),
+        bitops_without=sum(n * row.bitops_without for row, n in chosen),
+        bitops_with=sum(n * row.bitops_with for row, n in chosen),
     )
 
 
@@ -120,8 +124,24 @@ def reductions(network: Network, metric: Metric = "product") -> list[Reduction]:
     list of Reduction
         One per layer, baseline and variant; the rows of ``total`` come last.
     """
-    pairs = [(baseline, variant) for baseline in BASELINES for variant in VARIANTS]
-    rows = [layer_reduction(layer, *pair, metric) for layer in network.layers for pair in pairs]
-    if network.assumed:
-        rows = [replace(row, evaluated=False) for row in rows]
-    return rows + [_total(rows, *pair) for pair in pairs]
+    rows = alike(
+        network.layers,
+        lambda layer: _of_layer(layer, network.assumed, metric),
+        lambda row, name: replace(row, layer=name),
+    )
+    return rows + [_total(((row, 1) for row in rows), *pair) for pair in _PAIRS]
+
+
+def total_reductions(network: Grouped, metric: Metric = "product") -> list[Reduction]:
+    """The network in total alone, against every baseline."""
+    rows = [
+        (row, count)
+        for layer, count in network.parts
+        for row in _of_layer(layer, network.assumed, metric)
+    ]
+    return [_total(rows, *pair) for pair in _PAIRS]
+
+
+def _of_layer(layer: Layer, assumed: bool, metric: Metric) -> Sequence[Reduction]:
+    rows = [layer_reduction(layer, *pair, metric) for pair in _PAIRS]
+    return [replace(row, evaluated=False) for row in rows] if assumed else rows

@@ -8,15 +8,16 @@ has none. A precision above the highest supported one cannot run, and the latenc
 (None). Source: NENNI cost protocol; constants from the preset.
 """
 
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import replace
 from math import ceil
 
 from hwmodel import op_count, traffic
-from hwmodel.bitops import REAL_BITS, score_bits, sum_bits
+from hwmodel.bitops import REAL_BITS, exact_sum_bits, score_bits, sum_bits
 from hwmodel.granularity import effective_fraction
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer
+from hwmodel.phase import NOTHING, Elementwise, Phase
 from hwmodel.preset import Preset
 from hwmodel.product import approximation_product, dense_product, projection_product
 from hwmodel.rates import (
@@ -28,56 +29,26 @@ from hwmodel.rates import (
     supported_bits,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """Time of one phase, in seconds.
-
-    Attributes
-    ----------
-    compute_s
-        Of its operations.
-    memory_s
-        Of its bytes.
-    overhead_s
-        Of starting it.
-    moved
-        The bytes themselves.
-    work
-        Its matrix products; None if it has none, as where P costs its non-zeros only.
-    """
-
-    compute_s: float
-    memory_s: float
-    overhead_s: float
-    moved: traffic.Traffic = field(default=traffic.Traffic(), compare=False)
-    work: Work | None = field(default=None, compare=False)
-
-    @property
-    def seconds(self) -> float:
-        """max(compute, memory) + overhead; a phase with nothing to do is never started."""
-        busy = max(self.compute_s, self.memory_s)
-        return busy + self.overhead_s if busy else 0.0
-
-    @property
-    def bound(self) -> str:
-        """What limits it, ``compute`` or ``memory``; empty if it has nothing to do."""
-        if not max(self.compute_s, self.memory_s):
-            return ""
-        return "compute" if self.compute_s >= self.memory_s else "memory"
-
-
-_NOTHING = Phase(0.0, 0.0, 0.0)
+PHASES = ("projection", "approximation", "selection", "exact")
+"""In the order in which an injected layer runs them."""
+_WIDEST_INTEGER = 8
+"""Numbers of more bits on the exact path are floating point."""
 
 
 def _phase(
-    preset: Preset, moved: traffic.Traffic, batch: int, work: Work | None, other_s: float = 0.0
+    preset: Preset, moved: traffic.Traffic, batch: int, work: Work | None, *others: Elementwise
 ) -> Phase:
     """A phase of matrix products and other operations, `moved` being the bytes of one input."""
     moved = moved.of_batch(batch)
-    compute_s = other_s + (0.0 if work is None else product_seconds(preset, work))
+    compute_s = 0.0 if work is None else product_seconds(preset, work)
+    compute_s += sum(_elementwise_seconds(preset, other, batch) for other in others)
     memory_s = moved.total / preset.bandwidth_bytes_per_s.value
-    return Phase(compute_s, memory_s, preset.overhead_s.value, moved, work)
+    return Phase(compute_s, memory_s, preset.overhead_s.value, moved, work, others, batch)
+
+
+def _elementwise_seconds(preset: Preset, other: Elementwise, batch: int) -> float:
+    seconds = regular_seconds if other.streams else irregular_seconds
+    return seconds(preset, batch * other.count)
 
 
 def dense_phase(layer: Layer, preset: Preset, bits: int, batch: int = 1) -> Phase:
@@ -91,13 +62,6 @@ def _projection_bits(injection: Injection) -> int:
     return max(REAL_BITS if injection.projection.real else 0, injection.input_bits)
 
 
-def widths(injection: Injection) -> tuple[int, int]:
-    """Widths that the multipliers should have, for P and for W~; 0 where z~ is not needed."""
-    if not op_count.needs_approximation(injection):
-        return 0, 0
-    return _projection_bits(injection), max(injection.weight_bits, injection.projected_bits)
-
-
 def projection_phase(layer: Layer, injection: Injection, preset: Preset, batch: int = 1) -> Phase:
     """Time Q_a, P x and Q_p.
 
@@ -106,40 +70,61 @@ def projection_phase(layer: Layer, injection: Injection, preset: Preset, batch: 
     of real numbers runs at 32 bits.
     """
     if not op_count.needs_approximation(injection):
-        return _NOTHING
-    roundings = op_count.input_roundings(layer, injection, layer.exact_bits)
-    roundings += op_count.projected_roundings(layer, injection, sum_bits(injection))
-    other_s = regular_seconds(preset, batch * roundings)
+        return NOTHING
     can_skip = preset.skips_zeros.value and not injection.projection.real
-    work = None
+    work: Work | None = None
+    others = _roundings(layer, injection)
     if preset.run_bits(_projection_bits(injection)) is not None or not can_skip:
         run_bits = supported_bits(preset, _projection_bits(injection))
         work = Work(projection_product(layer, injection).of_batch(batch), run_bits)
-    additions = op_count.projection(layer, injection).additions
-    added_s = irregular_seconds(preset, batch * additions)
-    if can_skip and (work is None or added_s < product_seconds(preset, work)):
-        work, other_s = None, other_s + added_s
+    if can_skip:
+        added = _additions_of_zeros_skipped(layer, injection)
+        added_s = _elementwise_seconds(preset, added, batch)
+        if work is None or added_s < product_seconds(preset, work):
+            work, others = None, (*others, added)
     input_bits = supported_bits(preset, layer.exact_bits)
     projected_bits = supported_bits(preset, max(injection.weight_bits, injection.projected_bits))
     moved = traffic.projection_traffic(layer, injection, input_bits, projected_bits)
-    return _phase(preset, moved, batch, work, other_s)
+    return _phase(preset, moved, batch, work, *others)
+
+
+def _roundings(layer: Layer, injection: Injection) -> tuple[Elementwise, ...]:
+    """Q_a and Q_p, each an addition of the bits it yields."""
+    inputs = op_count.input_roundings(layer, injection, layer.exact_bits)
+    projected = op_count.projected_roundings(layer, injection, sum_bits(injection))
+    return (
+        Elementwise(inputs, "add", injection.input_bits, streams=True),
+        Elementwise(projected, "add", injection.projected_bits, streams=True),
+    )
+
+
+def _additions_of_zeros_skipped(layer: Layer, injection: Injection) -> Elementwise:
+    """An addition for each non-zero of P, of integers up to inputs of 8 bits."""
+    count = op_count.projection(layer, injection).additions
+    if injection.input_bits > _WIDEST_INTEGER:
+        return Elementwise(count, "float_add", injection.input_bits, streams=False)
+    return Elementwise(count, "add", sum_bits(injection), streams=False)
 
 
 def approximation_phase(
     layer: Layer, injection: Injection, preset: Preset, batch: int = 1
 ) -> Phase:
-    """Time W~ times the projected inputs; both operands at the wider one's supported width."""
+    """Time W~ times the projected inputs, z~ leaving it as output and, if it is judged, as score.
+
+    A score leaves it normalised, and as wide as it is compared.
+    """
     if not op_count.needs_approximation(injection):
-        return _NOTHING
+        return NOTHING
     run_bits = supported_bits(preset, max(injection.weight_bits, injection.projected_bits))
     work = Work(approximation_product(layer, injection).of_batch(batch), run_bits)
     output_bits = supported_bits(preset, layer.exact_bits)
-    moved = traffic.approximation_traffic(layer, injection, run_bits, run_bits, output_bits)
+    width = score_bits(layer, injection, layer.exact_bits)
+    moved = traffic.approximation_traffic(layer, injection, run_bits, run_bits, output_bits, width)
     return _phase(preset, moved, batch, work)
 
 
 def selection_phase(layer: Layer, injection: Injection, preset: Preset, batch: int = 1) -> Phase:
-    """Time judging z~, stored like the layer's outputs, and writing the mask.
+    """Time judging the scores, as often as the algorithm passes over them, and writing the mask.
 
     Quickselect jumps; bisection and all other operations run on consecutive numbers.
     """
@@ -147,11 +132,12 @@ def selection_phase(layer: Layer, injection: Injection, preset: Preset, batch: i
     count = op_count.selection(layer, injection, width)
     jumps = injection.selection.algorithm == "quickselect"
     jumping = op_count.ranking_comparisons(layer, injection, width) if jumps else 0
-    streamed_s = regular_seconds(preset, count.comparisons - jumping)
-    comparing_s = irregular_seconds(preset, jumping) + streamed_s
-    judging_s = batch * (comparing_s + regular_seconds(preset, count.macs + count.additions))
-    moved = traffic.selection_traffic(layer, injection, supported_bits(preset, layer.exact_bits))
-    return _phase(preset, moved, batch, None, judging_s)
+    return _phase(
+        preset, traffic.selection_traffic(layer, injection, width), batch, None,
+        Elementwise(jumping, "add", width, streams=False),
+        Elementwise(count.comparisons - jumping + count.additions, "add", width, streams=True),
+        Elementwise(count.macs, "multiply_add", width, streams=True),
+    )  # fmt: skip
 
 
 def exact_phase(layer: Layer, injection: Injection, preset: Preset, batch: int = 1) -> Phase:
@@ -166,10 +152,19 @@ def exact_phase(layer: Layer, injection: Injection, preset: Preset, batch: int =
         n = ceil(fraction * layer.n / layer.groups)
         alone = Work(replace(dense_product(layer), n=n), run_bits, times=batch)
         whole = Work(dense_product(layer, batch), run_bits)
-        work = min(alone, whole, key=partial(product_seconds, preset))
-    added_s = irregular_seconds(preset, batch * op_count.noise(layer, injection).additions)
-    moved = traffic.exact_traffic(layer, injection, run_bits, fraction, batch)
-    return _phase(preset, moved, batch, work, added_s)
+        is_less = product_seconds(preset, alone) <= product_seconds(preset, whole)
+        work = alone if is_less else whole
+    moved = traffic.exact_traffic(
+        layer, injection, run_bits, score_bits(layer, injection, layer.exact_bits), fraction, batch
+    )
+    added = op_count.noise(layer, injection).additions
+    return _phase(preset, moved, batch, work, _noise(layer, added))
+
+
+def _noise(layer: Layer, count: float) -> Elementwise:
+    if layer.exact_bits > _WIDEST_INTEGER:
+        return Elementwise(count, "float_add", layer.exact_bits, streams=False)
+    return Elementwise(count, "add", exact_sum_bits(layer, layer.exact_bits), streams=False)
 
 
 def injected_phases(
@@ -182,7 +177,7 @@ def injected_phases(
     injection = layer.injection
     try:
         if injection is None:
-            return _NOTHING, _NOTHING, _NOTHING, dense_phase(layer, preset, layer.exact_bits, batch)
+            return NOTHING, NOTHING, NOTHING, dense_phase(layer, preset, layer.exact_bits, batch)
         return (
             projection_phase(layer, injection, preset, batch),
             approximation_phase(layer, injection, preset, batch),
@@ -191,3 +186,14 @@ def injected_phases(
         )
     except UnsupportedPrecisionError:
         return None
+
+
+def named_phases(layer: Layer, preset: Preset, batch: int) -> Iterator[tuple[str, Phase]]:
+    """The dense layer at its own bits, then the phases of its injection that have work to do."""
+    try:
+        yield "dense", dense_phase(layer, preset, layer.exact_bits, batch)
+    except UnsupportedPrecisionError:
+        return
+    if layer.injection is not None:
+        phases = injected_phases(layer, preset, batch) or ()
+        yield from ((n, p) for n, p in zip(PHASES, phases, strict=False) if p.bound)

@@ -1,15 +1,15 @@
 """Where the products of each phase of a layer lie under the roofs of a platform."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from hwmodel.layer_spec import Layer, Network
+from hwmodel.alike import alike
+from hwmodel.layer_spec import Layer
+from hwmodel.network_spec import Network
+from hwmodel.phase import Phase
 from hwmodel.preset import Preset
-from hwmodel.rates import UnsupportedPrecisionError, Work
-from hwmodel.roofline import Phase, dense_phase, injected_phases
-
-PHASES = ("projection", "approximation", "selection", "exact")
-"""In the order in which an injected layer runs them."""
+from hwmodel.rates import Work, product_seconds
+from hwmodel.roofline import named_phases
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Point:
     Attributes
     ----------
     layer, phase
-        Names; the phase is ``dense`` or one of `PHASES`.
+        Names; the phase is ``dense`` or one of `roofline.PHASES`.
     run_bits
         Width at which the platform multiplies.
     macs_per_byte
@@ -31,7 +31,8 @@ class Point:
     utilisation
         Share of the multipliers that the phase keeps busy.
     cycles
-        Of the arithmetic of the phase, without waiting for memory.
+        Of the products alone, on a systolic array those of `hwmodel.systolic`: without roundings
+        and additions beside them, and without waiting for memory.
     """
 
     layer: str
@@ -57,27 +58,19 @@ def points(network: Network, preset: Preset, batch: int = 1) -> list[Point]:
     batch
         Inputs at once.
     """
-    return [
-        _point(layer, name, phase, phase.work, preset)
-        for layer in network.layers
-        for name, phase in named_phases(layer, preset, batch)
-        if phase.work is not None and phase.work.macs
-    ]
 
+    def of_layer(layer: Layer) -> Sequence[Point]:
+        return [
+            _point(layer, name, phase, phase.work, preset)
+            for name, phase in named_phases(layer, preset, batch)
+            if phase.work is not None and phase.work.macs
+        ]
 
-def named_phases(layer: Layer, preset: Preset, batch: int) -> Iterator[tuple[str, Phase]]:
-    """The dense layer at its own bits, then the phases of its injection that have work to do."""
-    try:
-        yield "dense", dense_phase(layer, preset, layer.exact_bits, batch)
-    except UnsupportedPrecisionError:
-        return
-    if layer.injection is not None:
-        phases = injected_phases(layer, preset, batch) or ()
-        yield from ((n, p) for n, p in zip(PHASES, phases, strict=False) if p.bound)
+    return alike(network.layers, of_layer, lambda row, name: replace(row, layer=name))
 
 
 def _point(layer: Layer, name: str, phase: Phase, work: Work, preset: Preset) -> Point:
-    peak = preset.peak_macs_per_s[work.run_bits]
+    peak = preset.macs_per_s(work.run_bits)
     rate = work.macs / phase.seconds
     return Point(
         layer=layer.name,
@@ -88,5 +81,5 @@ def _point(layer: Layer, name: str, phase: Phase, work: Work, preset: Preset) ->
         peak_macs_per_s=peak * preset.utilisation_dense.value,
         bandwidth_bytes_per_s=preset.bandwidth_bytes_per_s.value,
         utilisation=rate / peak,
-        cycles=phase.compute_s * preset.clock_hz.value,
+        cycles=product_seconds(preset, work) * preset.clock_hz.value,
     )

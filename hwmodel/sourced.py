@@ -11,6 +11,10 @@ from hwmodel.validation import StrictModel, describe
 
 Tag = Literal["measured", "data sheet", "assumed"]
 Text = Annotated[str, Field(min_length=1)]
+LEAST, LARGEST = 1e-18, 1e18
+"""Of a constant, so that what is made from it is finite."""
+_DEEPEST = 20
+"""Dots of a key; those of constants have one."""
 Table = TypeVar("Table", bound=StrictModel)
 
 
@@ -22,21 +26,21 @@ class Sourced(StrictModel):
 
 
 class Constant(Sourced):
-    """A number."""
+    """A number, within bounds far beyond any hardware's: see `LEAST` and `LARGEST`."""
 
-    value: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    value: Annotated[float, Field(ge=LEAST, le=LARGEST)]
 
 
 class Share(Sourced):
     """A share between 0 and 1, such as a utilisation."""
 
-    value: Annotated[float, Field(gt=0, le=1)]
+    value: Annotated[float, Field(ge=LEAST, le=1)]
 
 
 class Count(Sourced):
     """A whole number."""
 
-    value: Annotated[int, Field(ge=1)]
+    value: Annotated[int, Field(ge=1, le=10**7)]
 
 
 class Flag(Sourced):
@@ -58,10 +62,15 @@ def read_table(path: Path, kind: type[Table], refuse: type[UserError]) -> Table:
         The error to raise, with the file and the first missing or faulty key.
     """
     try:
-        return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        if any(line.partition("=")[0].count(".") > _DEEPEST for line in text.splitlines()):
+            raise RecursionError  # which tomllib would take long to find
+        return kind.model_validate(tomllib.loads(text))
     except ValidationError as error:
         raise refuse(f"{path.name}: {describe(error)}") from None
     except ValueError as error:
         raise refuse(f"{path.name}: is not TOML: {error}") from None
+    except RecursionError:
+        raise refuse(f"{path.name}: is nested too deeply for a table of constants") from None
     except OSError as error:
         raise refuse(f"{path}: cannot be read: {error.strerror}") from None

@@ -1,7 +1,8 @@
 """Bytes that each phase of a layer moves, for one input.
 
-Every phase reads its weights once, reads its inputs once and writes its outputs once; a phase's
-output is read again by the next. Caches that keep data between phases are not modelled, nor those
+Every phase reads its weights once, reads its inputs once and writes its outputs once, but for the
+selection, which reads the scores as often as its algorithm passes over them; a phase's output is
+read again by the next. Caches that keep data between phases are not modelled, nor those
 that keep weights between inferences: of a pool of approximations each inference reads one, as it
 would read the only one. Widths are arguments, since hardware may store a number wider than it was
 rounded to.
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from hwmodel.bitops import REAL_BITS
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer
-from hwmodel.op_count import input_values, mask, projected_values
+from hwmodel.op_count import input_values, mask, projected_values, score_passes
 from hwmodel.product import projection_product
 
 _BITS_PER_BYTE = 8
@@ -41,14 +42,14 @@ def _in_bytes(weights: float, inputs: float, outputs: float) -> Traffic:
 
 
 def dense_traffic(layer: Layer, bits: int) -> Traffic:
-    """Bytes of the layer without injection: n d weights, all inputs it reads, M n outputs.
+    """Bytes of the layer without injection: n d weights, all inputs it reads, all outputs.
 
     The second operand of a product of activations is an input.
     """
     weights, inputs = layer.n * layer.d * bits, input_values(layer) * bits
     if layer.kind == "matmul":
         weights, inputs = 0, inputs + weights
-    return _in_bytes(weights, inputs, layer.M * layer.n * bits)
+    return _in_bytes(weights, inputs, layer.outputs * bits)
 
 
 def projection_matrix_bits(layer: Layer, injection: Injection) -> int:
@@ -74,20 +75,35 @@ def projection_traffic(
 
 
 def approximation_traffic(
-    layer: Layer, injection: Injection, weight_bits: int, projected_bits: int, output_bits: int
+    layer: Layer,
+    injection: Injection,
+    weight_bits: int,
+    projected_bits: int,
+    output_bits: int,
+    score_bits: int,
 ) -> Traffic:
-    """Bytes of the approximation: W~, the projected inputs, z~ for every neuron."""
+    """Bytes of the approximation: W~, the projected inputs, z~ for every neuron.
+
+    z~ is written as an output where non-essential neurons get it, and as a score, as wide as scores
+    are compared, where it is judged.
+    """
+    given = output_bits if injection.noise.uses == "approximate" else 0
+    judged = score_bits if injection.selection.judges == "approximate" else 0
     return _in_bytes(
         layer.n * injection.k * weight_bits,
         projected_values(layer, injection) * projected_bits,
-        layer.M * layer.n * output_bits,
+        layer.M * layer.n * (given + judged),
     )
 
 
 def selection_traffic(layer: Layer, injection: Injection, score_bits: int) -> Traffic:
-    """Bytes of the selection: z~ where the selection looks at it, and the mask."""
-    looks = injection.selection.judges != "nothing"
-    scores = layer.M * layer.n * score_bits if looks else 0
+    """Bytes of the selection: the scores once for each pass over them, and the mask.
+
+    passes M n score_bits / 8 (`hwmodel.op_count.score_passes`), and M n / 8 of the mask, which the
+    last pass writes.
+    """
+    passes = score_passes(injection, score_bits)
+    scores = passes * layer.M * layer.n * score_bits
     return _in_bytes(0, scores, mask(layer, injection).mask_bits)
 
 
@@ -106,12 +122,18 @@ def weight_rows_fraction(
 
 
 def exact_traffic(
-    layer: Layer, injection: Injection, bits: int, fraction: float, batch: int = 1
+    layer: Layer,
+    injection: Injection,
+    bits: int,
+    score_bits: int,
+    fraction: float,
+    batch: int = 1,
 ) -> Traffic:
     """Bytes of the essential neurons: weight rows needed, all inputs, the mask, f M n outputs.
 
     Zeros in place of the other neurons are written too, M n outputs in all. Exact values that get
-    noise get it before they are written.
+    noise get it before they are written, and where exact values are judged they are written as
+    scores as well.
 
     Parameters
     ----------
@@ -119,13 +141,16 @@ def exact_traffic(
         The layer.
     bits
         Of weights, inputs and outputs.
+    score_bits
+        Of the scores.
     fraction
         Share of the neurons that the hardware runs; with 0 nothing moves but zeros.
     batch
         Inputs that decide together which weight rows are read; inputs and outputs are those of one.
     """
     written = 1.0 if injection.noise.uses == "nothing" else fraction
-    output_bits = written * layer.M * layer.n * bits
+    judged = score_bits if injection.selection.judges == "exact" else 0
+    output_bits = layer.M * layer.n * (written * bits + judged)
     if fraction == 0:
         return _in_bytes(0, 0, output_bits)
     rows = weight_rows_fraction(layer, injection, fraction, batch)

@@ -44,7 +44,10 @@ def _join(location: Sequence[str | int]) -> str:
 
 
 def _shorten(value: Any) -> str:
-    text = json.dumps(value, default=str)
+    try:
+        text = json.dumps(value, default=str)
+    except RecursionError:
+        text = "[[...]]"
     return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "..."
 
 

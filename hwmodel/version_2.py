@@ -13,7 +13,7 @@ from typing import Any
 from hwmodel.errors import UserError
 from hwmodel.metrics import ceil_log2
 
-VERSION = 2
+VERSION, FOLLOWS = 2, 3
 _VOCABULARY = Path(__file__).with_name("layers_version_2.toml")
 _PARTS = ("projection", "selection", "noise")
 

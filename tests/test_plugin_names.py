@@ -17,8 +17,8 @@ AT_HAND = ("hwmodel", "nenni/cost", "nenni/method", "nenni/run")
 OTHER_MEANINGS = {
     ("hwmodel/bitops.py", "approximation"): "a term",
     ("hwmodel/reduction.py", "approximation"): "a term",
-    ("hwmodel/roofline_points.py", "approximation"): "a term",
-    ("hwmodel/report.py", "all"): "the sum of all terms",
+    ("hwmodel/roofline.py", "approximation"): "a term",
+    ("hwmodel/bitops.py", "all"): "the sum of all terms",
     ("hwmodel/report.py", "none"): "no constants",
     ("hwmodel/machine.py", "none"): "torch's for no activation",
     ("nenni/cli/inject.py", "sparse"): "the command's default, a choice as a config makes it",

@@ -28,6 +28,11 @@ def add(commands: Any) -> None:
     arguments.add_amount(parser)
     arguments.add_batch_size(parser, "nenni.cost.describe", "describe")
     arguments.add_machine(parser)
+    parser.add_argument(
+        "--allow-uncounted",
+        action="store_true",
+        help="name what reads parameters and is not counted, in place of refusing the network",
+    )
     parser.add_argument("--out", type=Path, help="JSON (default: on standard output)")
     parser.set_defaults(run=run)
 
@@ -43,10 +48,12 @@ def run(parsed: argparse.Namespace) -> None:
     images = arguments.read_images(parsed)
     network = arguments.read_network(parsed, images).to(device)
     check_classifier(network, one_image(images, network))
-    found = describe(network, images, seed=parsed.seed)
+    found = describe(network, images, seed=parsed.seed, allow_uncounted=parsed.allow_uncounted)
     if parsed.out is None:
         print(json.dumps(found, indent=1))  # noqa: T201
         return
     write_json(parsed.out, found)
     injected = sum(layer["injection"] is not None for layer in found["layers"])
     print(f"{parsed.out}: {len(found['layers'])} layers, {injected} injected")  # noqa: T201
+    for part in found["uncounted"]:
+        print(f"not counted: {part['name'] or 'the model'} ({part['operator']})")  # noqa: T201

@@ -1,6 +1,7 @@
 """Describe a network layer by layer, as the cost model reads it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
@@ -8,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nenni.core.errors import UserError
 from nenni.core.seeding import seeded
-from nenni.cost.matrix_products import products
+from nenni.cost.matrix_products import Uncounted, products
 from nenni.data.batches import Data, image_batches
 from nenni.method.injection import noisy_layers
 from nenni.method.noise_base import Noise
@@ -22,7 +24,7 @@ from nenni.networks.build import architecture_of
 from nenni.networks.copying import copied
 from nenni.networks.hooks import hooked
 
-VERSION = 3
+VERSION = 4
 """Version of the schema of layers.json."""
 TILES = (4, 8, 16, 32, 64)
 """Neighbouring channels of the tiles whose occupancy is measured."""
@@ -36,6 +38,7 @@ def describe(
     name: str | None = None,
     batch_size: int = 250,
     seed: int = 0,
+    allow_uncounted: bool = False,
 ) -> dict[str, Any]:
     """Shapes, bits, projections and measured masks of every convolution and matrix product.
 
@@ -56,11 +59,19 @@ def describe(
         Images per forward pass; a loader has its own.
     seed : int
         Root of the draws of a randomised selection.
+    allow_uncounted : bool
+        Whether the network may compute something with its parameters that is no product known
+        here. It is then named under ``uncounted``, and in no count.
 
     Returns
     -------
     dict
         The content of ``layers.json``.
+
+    Raises
+    ------
+    UserError
+        If the network reads parameters with operators that are not counted, unless that is allowed.
     """
     name = name or architecture_of(model).name or type(model).__name__
     check_ready(model)
@@ -71,10 +82,11 @@ def describe(
     found = {
         layer_name: layer
         for layer_name, layer in model.named_modules()
-        if isinstance(layer, NoisyLayer | nn.Conv2d | nn.Linear)
-        and not layer_name.endswith(".wrapped")
+        if _is_one_product(layer) and not layer_name.endswith(".wrapped")
     }
     seen = products(model, found, head[:1])
+    if seen.uncounted and not allow_uncounted:
+        raise UserError(_refusal(seen.uncounted))
     noisy = dict(noisy_layers(model))
     counts = {layer_name: _Masks() for layer_name in noisy}
     handles = [
@@ -85,7 +97,7 @@ def describe(
         for batch in chain([head], batches) if noisy else ():
             answer(model, batch)
     layers = []
-    for one in seen:
+    for one in seen.products:
         entry = {"name": one.name, **one.geometry, "exact_bits": 32, "injection": None}
         layer = noisy.get(one.layer or "")
         if layer is not None:
@@ -97,7 +109,33 @@ def describe(
         "model": name,
         "input_shape": list(head.shape[1:]),
         "layers": layers,
+        "uncounted": [asdict(part) for part in seen.uncounted],
     }
+
+
+def _is_one_product(layer: nn.Module) -> bool:
+    """Whether a module is an injected layer, or a convolution or linear layer of torch's own kind.
+
+    One with a forward pass of its own may compute more, and is seen by its operators.
+    """
+    kind = type(layer)
+    if isinstance(layer, nn.Conv2d):
+        return all(
+            getattr(kind, name) is getattr(nn.Conv2d, name) for name in ("forward", "_conv_forward")
+        )
+    plain = isinstance(layer, nn.Linear) and kind.forward is nn.Linear.forward
+    return plain or isinstance(layer, NoisyLayer)
+
+
+def _refusal(uncounted: Sequence[Uncounted]) -> str:
+    parts = ", ".join(f"{part.name or 'the model'} ({part.operator})" for part in uncounted)
+    quantised = any(part.operator.startswith("quantized") for part in uncounted)
+    remedy = "describe the network that it was made from, or " if quantised else ""
+    what = "the model is quantised by torch and its " if quantised else ""
+    return (
+        f"{what}parameters are read by what the cost model does not count: {parts}; {remedy}allow "
+        "it (allow_uncounted), and it is named beside the counts"
+    )
 
 
 class _Masks:

@@ -75,11 +75,11 @@ HANDLES = {
 }
 
 
-def flop_count(model: nn.Module, image: Tensor) -> FlopCountAnalysis:
-    """Multiply-accumulates of one image by fvcore, additions of a ternary P as one each.
+def flop_count(model: nn.Module, images: Tensor) -> FlopCountAnalysis:
+    """Multiply-accumulates of all images by fvcore, additions of a ternary P as one each.
 
     ``by_module_and_operator()`` has ``projection``, ``approximation`` and ``exact`` for each
-    injected layer, with P's own non-zeros and this image's own mask, and fvcore's counts for all
+    injected layer, with P's own non-zeros and these images' own masks, and fvcore's counts for all
     others.
     Comparisons and roundings are not counted, as fvcore counts none.
 
@@ -87,10 +87,10 @@ def flop_count(model: nn.Module, image: Tensor) -> FlopCountAnalysis:
     ----------
     model : Module
         Injected or plain, in eval mode; a copy of it is traced.
-    image : Tensor
-        One image (1, C, H, W).
+    images : Tensor
+        One or more images (N, C, H, W).
     """
-    counted = FlopCountAnalysis(_by_terms(model, image), image.clone()).set_op_handle(**HANDLES)
+    counted = FlopCountAnalysis(_by_terms(model, images), images.clone()).set_op_handle(**HANDLES)
     counted.uncalled_modules_warnings(False).unsupported_ops_warnings(False).total()
     return counted
 
@@ -125,13 +125,13 @@ class _Terms(nn.Module):
 
 
 @torch.no_grad()
-def _by_terms(model: nn.Module, image: Tensor) -> nn.Module:
-    """Copy of a model whose injected layers are replaced by their terms on one image."""
+def _by_terms(model: nn.Module, images: Tensor) -> nn.Module:
+    """Copy of a model whose injected layers are replaced by their terms on these images."""
     model = copied(model)
     calls: dict[NoisyLayer, list[_Call]] = {layer: [] for _, layer in noisy_layers(model)}
     recorded = [layer.register_forward_hook(_record(found)) for layer, found in calls.items()]
     with hooked(recorded), seeded("flop count"):
-        answer(model, image)
+        answer(model, images)
     terms = {layer: _Terms(layer, found) for layer, found in calls.items()}
     for name, layer in list(model.named_modules(remove_duplicate=False)):
         if isinstance(layer, NoisyLayer):
@@ -158,13 +158,13 @@ def _approximates(layer: NoisyLayer) -> bool:
 
 
 def _positions(layer: NoisyLayer, x: Tensor) -> int:
-    """How often P is applied: once per output position, or per input position that is read."""
+    """How often P is applied to a batch: once per output position, or per input position read."""
     wrapped = layer.wrapped
     if isinstance(wrapped, nn.Linear):
-        return x.shape[1:-1].numel()
+        return x.shape[:-1].numel()
     index = torch.arange(1.0, 1 + x.shape[2:].numel()).view(1, 1, *x.shape[2:])
-    left, _, top, _ = wrapped._reversed_padding_repeated_twice
-    patches = F.unfold(index, wrapped.kernel_size, wrapped.dilation, (top, left), wrapped.stride)
+    padded = F.pad(index, wrapped._reversed_padding_repeated_twice)
+    patches = F.unfold(padded, wrapped.kernel_size, wrapped.dilation, stride=wrapped.stride)
     if not layer.choices.projection.shared_taps:
-        return patches.shape[-1]
-    return int(patches.unique().count_nonzero())
+        return len(x) * patches.shape[-1]
+    return len(x) * int(patches.unique().count_nonzero())

@@ -183,7 +183,7 @@ def _read(data: object) -> Iterator[Any]:
 def _check_images(images: Tensor, model: nn.Module) -> None:
     check_readable(images)
     if not images.is_floating_point():
-        if any(isinstance(module, nn.Embedding) for module in model.modules()):
+        if any(isinstance(module, nn.Embedding | nn.EmbeddingBag) for module in model.modules()):
             return  # words
         raise UserError(f"images should be float32, got {images.dtype}: divide bytes by 255")
     taken = {p.dtype for p in model.parameters() if p.is_floating_point()}

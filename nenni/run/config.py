@@ -349,9 +349,13 @@ class Describe(_Strict):
     ----------
     examples
         Validation images.
+    allow_uncounted
+        Whether a network may read parameters with operators that the cost model does not count;
+        they are then named in ``layers.json``.
     """
 
     examples: Count
+    allow_uncounted: bool = False
 
 
 class Tables(_Strict):

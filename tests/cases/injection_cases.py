@@ -7,7 +7,7 @@ import pytest
 
 import hwmodel
 from hwmodel.hypothetical import injected, read_granularity
-from hwmodel.layer_spec import Network
+from hwmodel.network_spec import Network
 
 INJECTION: dict[str, Any] = {
     "projection": "sparse",
@@ -21,7 +21,7 @@ INJECTION: dict[str, Any] = {
     "projected_bits": 4,
     "fraction": 0.5,
     "measured_fraction": 0.5,
-    "occupancy": {},
+    "occupancy": None,
     "normalise": False,
 }
 TRIVIAL = {"all": 1.0, "none": 0.0}

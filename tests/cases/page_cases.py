@@ -44,10 +44,11 @@ def page_tables() -> dict[str, pd.DataFrame]:
     networks = meant.drop_duplicates(["base", "defence"]).assign(**whole)
     found["diagnostics"] = pd.concat([meant, networks], ignore_index=True)
     found["energy"] = pd.DataFrame(
-        {"base": row.base, "defence": row.defence, "seed": seed, "layer": layer, "bits": bits,
+        {"base": row.base, "defence": row.defence, "seed": seed, "layer": layer,
+         "preset": preset, "batch": 1, "bits": bits,
          "dense_memory_pj": 4e6, "injected_memory_pj": 3e6, "reduction": 0.25}
         for row in found["main"].itertuples() for seed in (0, 1) for layer in ("conv1", "total")
-        for bits in (32, 8)
+        for preset in ("cpu", "npu") for bits in (32, 8)
     )  # fmt: skip
     return found
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from injection_cases import injection_dict
 
-from hwmodel.layer_spec import Layer, Network
+from hwmodel.layer_spec import Layer
+from hwmodel.network_spec import Network
 from hwmodel.preset import Preset
 
 CONV: dict[str, Any] = {
@@ -27,22 +28,25 @@ CONV: dict[str, Any] = {
 }
 
 
-def _out_length(length: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
+def _out_length(length: int, kernel: int, stride: int, padding: Any, dilation: int) -> int:
     taken = dilation * (kernel - 1)
-    return len(range(0, length + 2 * padding - taken, stride))
+    both = 2 * padding if isinstance(padding, int) else sum(padding)
+    return len(range(0, length + both - taken, stride))
 
 
 def conv_dict(injection: dict[str, Any] | None, **changes: Any) -> dict[str, Any]:
     """The example convolution with changes, its output size following from them."""
     layer = {**copy.deepcopy(CONV), **changes}
     keys = ("in_size", "kernel_size", "stride", "padding", "dilation")
-    layer["out_size"] = [_out_length(*axis) for axis in zip(*(layer[k] for k in keys), strict=True)]
+    if "out_size" not in changes:
+        axes = zip(*(layer[k] for k in keys), strict=True)
+        layer["out_size"] = [_out_length(*axis) for axis in axes]
     layer["injection"] = None if injection is None else injection_dict(injection, layer)
     return layer
 
 
 def network_dict(*layers: dict[str, Any]) -> dict[str, Any]:
-    return {"version": 3, "model": "example", "input_shape": [1, 28, 28], "layers": list(layers)}
+    return {"version": 4, "model": "example", "input_shape": [1, 28, 28], "layers": list(layers)}
 
 
 @pytest.fixture(scope="session")

@@ -118,7 +118,7 @@ def test_oracle_compares_exact_scores(make_layer: Any) -> None:
     [
         ({"nonzeros": 18 * 64}, 10),
         ({"nonzeros": 18 * 64 + 1}, 11),
-        ({"nonzeros": 0}, 5),
+        ({"nonzeros": 1}, 5),
         ({"nonzeros": 18}, 5),
         ({"nonzeros": 37}, 6),
         ({"input_bits": 32}, 32),

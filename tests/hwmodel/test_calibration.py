@@ -47,7 +47,7 @@ def test_a_preset_from_times(
     preset = hwmodel.load_preset(str(file))
     for bits, (rate, finishing_s) in TRUE.items():
         assert preset.peak_macs_per_s[bits] == pytest.approx(rate, rel=1e-3)
-        assert preset.finishing_s.get(bits, 0) == pytest.approx(finishing_s, rel=0.01)
+        assert preset.finishing_s(bits) == pytest.approx(finishing_s, rel=0.01)
         share = 196 * 256 * 144 / rate + 196 * 256 * finishing_s
         layer = make_layer(None, out_channels=256)
         assert dense_phase(layer, preset, bits).compute_s == pytest.approx(share, rel=1e-3)

@@ -18,7 +18,7 @@ from hwmodel.crossover import (
     seconds,
     speedups,
 )
-from hwmodel.layer_spec import Network
+from hwmodel.network_spec import Network
 
 
 def test_crossover_by_hand(make_layer: Any, make_preset: Any) -> None:
@@ -89,7 +89,8 @@ def test_masks_of_a_fixed_share_have_one_row(plain: Network) -> None:
 def test_what_is_assumed_was_not_evaluated(plain: Network, capsys: Any, tmp_path: Path) -> None:
     assert not any(row.evaluated for row in hwmodel.reductions(with_method(plain)))
     table = hwmodel.load_energy_table("horowitz_45nm")
-    assert not any(row.evaluated for row in hwmodel.energy(with_method(plain), table))
+    preset = hwmodel.load_preset("server_cpu")
+    assert not any(row.evaluated for row in hwmodel.energy(with_method(plain), table, preset))
     assert any(row.evaluated for row in hwmodel.reductions(plain))
     (tmp_path / "layers.json").write_text(plain.model_dump_json())
     assert main([str(tmp_path / "layers.json"), "--projection", "ternary"]) == 0
@@ -110,6 +111,9 @@ def test_a_plan_leaves_losing_layers_dense(plain: Network, make_preset: Any) -> 
     element, channel = with_method(plain), with_method(plain, "1xall")
     assert plan(element, preset).layers == plain.layers
     assert plan(channel, preset) == channel
+    eight = {"exact_bits": 8, "projection": "real"}
+    cannot = with_method(plain, "1xall", **eight)  # a P of 32 bits, where 8 are multiplied
+    assert all(layer.injection is None for layer in plan(cannot, make_preset({"8": 1.0})).layers)
 
 
 def test_command_line(plain: Network, tmp_path: Path, capsys: Any) -> None:
@@ -122,9 +126,9 @@ def test_command_line(plain: Network, tmp_path: Path, capsys: Any) -> None:
     assert table.read_text().startswith(
         "layer,preset,batch,bits,dense_s,injected_s,speedup,fraction\ninner,server_cpu,1,32,"
     )
-    assert "wins below a share of" in capsys.readouterr().out
+    assert "faster up to a share of" in capsys.readouterr().out
     pairs = [str(file), "--projection", "ternary", "--granularity", "1:4"]
-    assert main([*pairs, "--preset", "server_cpu"]) == 0
+    assert main([*pairs, "--preset", "server_cpu", "--layers"]) == 0
     assert " 0.25 " in capsys.readouterr().out
     assert main([*pairs, "--fraction", "0.5"]) == 2
     assert "the granularity 1:4 has the fraction 0.25, not 0.5" in capsys.readouterr().err

@@ -3,17 +3,18 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import hwmodel
 from hwmodel import bitops, energy_estimate
-from hwmodel.crossover import at_bits, at_fraction
 from hwmodel.injection_spec import Noise, Selection, Tile
 from hwmodel.layer_latency import layer_latency
-from hwmodel.layer_spec import Layer, Network
+from hwmodel.layer_spec import Layer
 from hwmodel.metrics import METRICS, Metric
+from hwmodel.network_spec import Network
 from hwmodel.preset import Preset
+from hwmodel.variants import at_bits, at_fraction
 
 BITS = [2, 3, 4, 5, 6, 7, 8, 16, 32]
 TABLE = hwmodel.load_energy_table("horowitz_45nm")
@@ -65,8 +66,9 @@ def counted(layer: Layer, metric: Metric = "product") -> float:
     return sum(term.bitops for term in bitops.layer_terms(layer, layer.exact_bits, metric))
 
 
-def joules(layer: Layer) -> float:
-    return energy_estimate.injected_energy(layer, layer.exact_bits, TABLE).total_pj
+def joules(layer: Layer, preset: Preset, batch: int = 1) -> float | None:
+    found = energy_estimate.injected_energy(layer, TABLE, preset, batch)
+    return None if found is None else found.total_pj
 
 
 def seconds(layer: Layer, preset: Preset, batch: int = 1) -> float | None:
@@ -95,7 +97,7 @@ def test_more_essential_neurons_cost_more(
             assert grows(counted(few, metric), counted(many, metric))
     platform = PRESETS[preset]
     if layer.injection is not None and layer.injection.noise.uses != "exact":
-        assert grows(joules(few), joules(many))
+        assert grows(joules(few, platform), joules(many, platform))
         assert grows(seconds(few, platform, batch), seconds(many, platform, batch))
 
 
@@ -110,7 +112,7 @@ def test_more_bits_cost_more(data: st.DataObject, make_layer: Any, preset: str) 
     for few, many in pairs:
         for metric in METRICS:
             assert grows(counted(few, metric), counted(many, metric))
-        assert grows(joules(few), joules(many))
+        assert grows(joules(few, PRESETS[preset]), joules(many, PRESETS[preset]))
         assert grows(seconds(few, PRESETS[preset]), seconds(many, PRESETS[preset]))
 
 
@@ -136,7 +138,7 @@ def test_larger_layers_cost_more(
     )]):  # fmt: skip
         for metric in METRICS:
             assert grows(counted(one, metric), counted(other, metric))
-        assert grows(joules(one), joules(other))
+        assert grows(joules(one, PRESETS[preset]), joules(other, PRESETS[preset]))
         assert grows(seconds(one, PRESETS[preset]), seconds(other, PRESETS[preset]))
 
 
@@ -150,7 +152,7 @@ def test_layers_add_up(
     layers = [
         data.draw(injected_layers(make_layer)).model_copy(update={"name": name}) for name in "abc"
     ]
-    network = Network(version=3, model="any", input_shape=(1, 1, 1), layers=tuple(layers))
+    network = Network(version=4, model="any", input_shape=(1, 1, 1), layers=tuple(layers))
     *parts, total = hwmodel.latency(network, PRESETS[preset], batch)
     if total.injected_s is not None:
         assert total.injected_s == pytest.approx(sum(row.injected_s or 0 for row in parts))
@@ -161,10 +163,10 @@ def test_layers_add_up(
             assert row.bitops_with == pytest.approx(summed[key])
         else:
             summed[key] = summed.get(key, 0.0) + row.bitops_with
-    energies = hwmodel.energy(network, TABLE)
-    for bits in (8, 16, 32):
-        *each, whole = (row.injected.total_pj for row in energies if row.bits == bits)
-        assert whole == pytest.approx(sum(each))
+    energies = hwmodel.energy(network, TABLE, PRESETS[preset], batch)
+    for total in (row for row in energies if row.layer == "total"):
+        each = [r for r in energies if r.bits == total.bits and r.layer != "total"]
+        assert total.injected.total_pj == pytest.approx(sum(r.injected.total_pj for r in each))
 
 
 @given(data=st.data(), preset=st.sampled_from(sorted(PRESETS)), batch=st.integers(1, 64))
@@ -173,7 +175,7 @@ def test_a_batch_moves_weights_once(
 ) -> None:
     """But for the rows that only some of the inputs need."""
     layer = data.draw(injected_layers(make_layer))
-    network = Network(version=3, model="any", input_shape=(1, 1, 1), layers=(layer,))
+    network = Network(version=4, model="any", input_shape=(1, 1, 1), layers=(layer,))
     alone = hwmodel.movements(network, PRESETS[preset], 1)
     together = hwmodel.movements(network, PRESETS[preset], batch)
     assert [row.phase for row in alone] == [row.phase for row in together]
@@ -201,11 +203,86 @@ def test_limits(data: st.DataObject, make_layer: Any, preset: str, metric: Metri
     exact, *overheads = bitops.layer_terms(everything, bits, metric)
     assert exact.bitops == dense
     assert sum(term.bitops for term in overheads) > 0
-    assert joules(everything) > joules(plain)
+    platform = PRESETS[preset]
+    more, less = joules(everything, platform), joules(plain, platform)
+    assert more is None or (less is not None and more > less)
     time, dense_s = (seconds(each, PRESETS[preset]) for each in (everything, plain))
     assert time is None or (dense_s is not None and time > dense_s)
     alike = Selection(name="all", judges="nothing", tile=Tile(), adjustable=False)
     trivial = changed(layer, selection=alike, measured_fraction=1.0)
     assert counted(trivial, metric) == dense
-    assert joules(trivial) == pytest.approx(joules(plain))
+    assert joules(trivial, platform) == pytest.approx(less)
     assert seconds(trivial, PRESETS[preset]) == dense_s
+
+
+@st.composite
+def plain_layers(draw: st.DrawFn, make_layer: Any) -> tuple[Layer, Layer]:
+    """A convolution of any kind without injection, and one of more channels and positions."""
+    kind = draw(st.sampled_from(["conv2d", "conv3d", "conv_transpose2d", "conv_transpose3d"]))
+    axes = 3 if kind.endswith("3d") else 2
+    groups, stride = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    kernel = draw(st.lists(st.integers(1, 4), min_size=axes, max_size=axes))
+    size = draw(st.lists(st.integers(4, 9), min_size=axes, max_size=axes))
+    padding = draw(st.lists(st.tuples(*2 * [st.integers(0, 1)]), min_size=axes, max_size=axes))
+    channels = draw(st.lists(st.integers(1, 20), min_size=2, max_size=2))
+
+    def made(more: int) -> Layer:
+        lengths = [length + more for length in size]
+        found = zip(lengths, kernel, padding, strict=True)
+        if "transpose" in kind:
+            outputs = [
+                max(1, (n - 1) * stride + k - before - after) for n, k, (before, after) in found
+            ]
+        else:
+            outputs = [(n + before + after - k) // stride + 1 for n, k, (before, after) in found]
+        layer: Layer = make_layer(
+            None, kind=kind, kernel_size=kernel, stride=[stride] * axes, padding=padding,
+            dilation=[1] * axes, groups=groups, in_channels=groups * channels[0],
+            out_channels=groups * (channels[1] + more), in_size=lengths, out_size=outputs,
+            exact_bits=8,
+        )  # fmt: skip
+        return layer
+
+    assume(
+        all(
+            (n - 1) * stride + k - sum(p) >= 1
+            for n, k, p in zip(size, kernel, padding, strict=True)
+        )
+    )
+    return made(0), made(draw(st.integers(0, 5)))
+
+
+@given(data=st.data(), preset=st.sampled_from(sorted(PRESETS)), batch=st.integers(1, 9))
+def test_convolutions_of_every_kind_cost_more_with_size_bits_and_batch(
+    data: st.DataObject, make_layer: Any, preset: str, batch: int
+) -> None:
+    """And a network of several of them what they cost together."""
+    small, large = data.draw(plain_layers(make_layer))
+    platform = PRESETS[preset]
+    for one, other, inputs in (
+        (small, large, (batch, batch)), (small, at_bits(small, 16), (batch, batch)),
+        (at_bits(small, 4), small, (batch, batch)), (small, small, (batch, batch + 1)),
+    ):  # fmt: skip
+        assert grows(counted(one), counted(other))
+        assert grows(joules(one, platform, inputs[0]), joules(other, platform, inputs[1]))
+        assert grows(seconds(one, platform, inputs[0]), seconds(other, platform, inputs[1]))
+    layers = tuple(x.model_copy(update={"name": n}) for n, x in (("a", small), ("b", large)))
+    network = Network(version=4, model="any", input_shape=(1,), layers=layers)
+    totals = [r for r in hwmodel.energy(network, TABLE, platform, batch) if r.layer == "total"]
+    (at_8,) = [row.dense.total_pj for row in totals if row.bits == 8]
+    assert at_8 == pytest.approx(sum(joules(x, platform, batch) or 0 for x in layers))
+    latency = hwmodel.latency(network, platform, batch)[-1].injected_s
+    assert latency == pytest.approx(sum(seconds(x, platform, batch) or 0 for x in layers))
+
+
+@given(
+    data=st.data(), preset=st.sampled_from(sorted(PRESETS)), batch=st.integers(1, 9),
+    bits=st.sampled_from([8, 16]),
+)  # fmt: skip
+def test_more_inputs_cost_more(
+    data: st.DataObject, make_layer: Any, preset: str, batch: int, bits: int
+) -> None:
+    layer = at_bits(data.draw(injected_layers(make_layer)), bits)
+    platform = PRESETS[preset]
+    assert grows(seconds(layer, platform, batch), seconds(layer, platform, batch + 1))
+    assert grows(joules(layer, platform, batch), joules(layer, platform, batch + 1))

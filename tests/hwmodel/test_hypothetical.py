@@ -11,7 +11,7 @@ from hwmodel import bitops
 from hwmodel.errors import UserError
 from hwmodel.hypothetical import Matrix, read_granularity
 from hwmodel.layer_latency import layer_latency
-from hwmodel.layer_spec import Network
+from hwmodel.network_spec import Network
 
 
 def test_inner_layers_are_injected_with_expected_nonzeros(plain: Network) -> None:

@@ -55,7 +55,7 @@ def test_inconsistent_injection_is_named(
     [
         {"projection": "tap_shared", "k_c": 2, "nonzeros": 32},
         {"nonzeros": 2592},
-        {"nonzeros": 0},
+        {"nonzeros": 1},
         {"selection": "4:4"},
         {"projection": "count_sketch", "nonzeros": 144},
         {"projection": "tap_shared_pca", "k_c": 2, "nonzeros": 32},

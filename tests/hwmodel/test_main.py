@@ -11,6 +11,7 @@ import hwmodel.__main__ as command_line
 from hwmodel.__main__ import main
 from hwmodel.hypothetical import Matrix
 from hwmodel.injection_spec import Algorithm, Bits
+from hwmodel.preset_files import ENERGY_FOLDER
 
 OUTPUTS = (
     "operations",
@@ -113,7 +114,7 @@ def test_latency_csv(layers: Path, tmp_path: Path) -> None:
     run(layers, tmp_path / "out", "--preset", "server_cpu", "edge_npu", "server_cpu")
     path = tmp_path / "out" / "latency.csv"
     assert path.read_text().splitlines()[0] == (
-        "layer,preset,batch,dense_fp32_s,dense_fp16_s,dense_int8_s,injected_s,projection_s,"
+        "layer,preset,batch,dense_fp32_s,dense_fp16_s,dense_int8_s,dense_int4_s,injected_s,projection_s,"
         "approximation_s,selection_s,exact_s,bound,essential,executed"
     )
     rows = read(path)
@@ -128,7 +129,7 @@ def test_latency_csv(layers: Path, tmp_path: Path) -> None:
 
 
 def test_table_has_totals_and_flags_what_was_not_evaluated(layers: Path, capsys: Any) -> None:
-    assert main([str(layers)]) == 0
+    assert main([str(layers), "--layers"]) == 0
     text = capsys.readouterr().out
     lines = [line.split() for line in text.splitlines()]
     terms = hwmodel.count_operations(hwmodel.load(layers))
@@ -140,10 +141,11 @@ def test_table_has_totals_and_flags_what_was_not_evaluated(layers: Path, capsys:
 
 
 def test_one_preset_alone(layers: Path, capsys: Any) -> None:
-    assert main([str(layers), "--preset", "edge_npu"]) == 0
-    text = capsys.readouterr().out
-    assert "server_cpu" not in text
-    assert "Latency in microseconds of a batch of 1 on edge_npu" in text
+    for words, told in ((["--layers"], "Latency in microseconds of a batch of 1 on "), ([], "")):
+        assert main([str(layers), "--preset", "edge_npu", *words]) == 0
+        text = capsys.readouterr().out
+        assert "server_cpu" not in text
+        assert f"{told}edge_npu" in text
 
 
 @pytest.mark.parametrize(
@@ -202,6 +204,59 @@ def test_a_plan_that_cannot_be_made_leaves_nothing(
     assert [file.name for file in tmp_path.iterdir()] == ["layers.json"]
 
 
+def test_the_bits_of_the_exact_path_can_be_said(
+    tmp_path: Path, network_json: Any, layer_dict: Any, capsys: Any
+) -> None:
+    """Of all layers, so that a platform of 8-bit multipliers runs the network, and can be planned."""
+    deep = {"in_channels": 64, "out_channels": 64}
+    layers = [layer_dict(None, name=name, **deep) for name in ("first", "inner", "last")]
+    path, plan = tmp_path / "layers.json", tmp_path / "plan.json"
+    path.write_text(json.dumps(network_json(*layers)))
+    words = [str(path), "--projection", "ternary", "--preset", "systolic_32x32"]
+    assert main([*words, "--plan", str(plan)]) == 2
+    assert "cannot run 32 bits" in capsys.readouterr().err
+    assert main([*words, "--exact-bits", "8", "--plan", str(plan)]) == 0
+    assert {layer.exact_bits for layer in hwmodel.load(plan).layers} == {8}
+    assert main([*words, "--exact-bits", "8", "--latency", str(tmp_path / "latency.csv")]) == 0
+    total = read(tmp_path / "latency.csv")[-1]
+    assert float(total["injected_s"]) > 0
+    assert main([str(path), "--exact-bits", "8"]) == 2
+    assert "--exact-bits: needs --projection" in capsys.readouterr().err
+
+
+def test_an_energy_table_of_ones_own(layers: Path, tmp_path: Path, capsys: Any) -> None:
+    """Memory at half of the energy; the same buffers and arithmetic."""
+    text = (ENERGY_FOLDER / "horowitz_45nm.toml").read_text()
+    mine, out = tmp_path / "mine.toml", tmp_path / "energy.csv"
+    mine.write_text(text.replace("value = 162.5", "value = 81.25"))
+    rows = {}
+    for table in ("horowitz_45nm", str(mine)):
+        words = [str(layers), "--preset", "server_cpu", "--energy-table", table]
+        assert main([*words, "--energy", str(out)]) == 0
+        rows[table] = read(out)
+    for one, other in zip(*rows.values(), strict=True):
+        assert float(one["dense_memory_pj"]) == 2 * float(other["dense_memory_pj"])
+        assert one["dense_buffer_pj"] == other["dense_buffer_pj"]
+    assert {(row["preset"], row["batch"]) for row in rows[str(mine)]} == {("server_cpu", "1")}
+    assert main([str(layers), "--energy-table", str(tmp_path / "none.toml")]) == 2
+    assert "none.toml: cannot be read" in capsys.readouterr().err
+
+
+def test_four_bits_are_compared_where_there_is_a_rate_for_them(
+    layers: Path, tmp_path: Path
+) -> None:
+    run(layers, tmp_path / "out", "--preset", "a100", "h100", "edge_npu")
+    latency, energy, crossover = (
+        read(tmp_path / "out" / f"{name}.csv") for name in ("latency", "energy", "crossover")
+    )
+    assert {row["preset"] for row in latency if row["dense_int4_s"]} == {"a100", "edge_npu"}
+    for rows in (energy, crossover):
+        assert {row["preset"] for row in rows if row["bits"] == "4"} == {"a100", "edge_npu"}
+    for row in latency:
+        if row["dense_int4_s"]:
+            assert float(row["dense_int4_s"]) < float(row["dense_int8_s"])
+
+
 def test_letters_that_the_terminal_lacks_are_escaped(
     tmp_path: Path, network_json: Any, layer_dict: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,7 +264,7 @@ def test_letters_that_the_terminal_lacks_are_escaped(
     path.write_text(json.dumps(network_json(layer_dict(None, name="größe"))), encoding="utf-8")
     shown = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr("sys.stdout", shown)
-    assert main([str(path), "--preset", "server_cpu"]) == 0
+    assert main([str(path), "--preset", "server_cpu", "--layers"]) == 0
     assert b"gr\\xf6\\xdfe" in shown.buffer.getvalue()  # type: ignore[attr-defined]
 
 

@@ -8,7 +8,7 @@ from injection_cases import TRIVIAL
 
 from hwmodel import op_count
 from hwmodel.hypothetical import injected, read_granularity
-from hwmodel.layer_spec import Network
+from hwmodel.network_spec import Network
 from hwmodel.op_count import Operations
 
 TAP = {"projection": "tap_shared", "k": 18, "k_c": 2, "nonzeros": 3}

@@ -79,7 +79,7 @@ ANY_SELECTION = st.fixed_dictionaries(
         "projected_bits": st.sampled_from([2, 4, 8, 16, 32]),
         "selection": st.sampled_from(SELECTIONS),
         "noise": st.sampled_from(NOISES),
-        "nonzeros": st.integers(0, 2592),
+        "nonzeros": st.integers(1, 2592),
         "measured_fraction": st.floats(0, 1),
     }
 )

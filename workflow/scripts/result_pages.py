@@ -1,4 +1,4 @@
-"""Make results, claims, protocol, bench, speed and machines.md, and the numbers of README.md.
+"""Make results, claims, protocol, bench, speed, machines and cost.md, and README.md's numbers.
 
     python workflow/scripts/result_pages.py      # make pages
 
@@ -8,12 +8,14 @@ stands in README.md too, between ``<!-- results: BLOCK -->`` and ``<!-- end -->`
 """
 
 import re
+import statistics
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import _bench_tables
 import _claim_tables
+import _cost_tables
 import _machine_tables
 import _protocol_tables
 import pandas as pd
@@ -31,7 +33,7 @@ from nenni.results.main_table import LEGEND, display
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT / "results" / "reference"
 README = ROOT / "README.md"
-NAMES = ("results", "claims", "protocol", "bench", "speed", "machines")
+NAMES = ("results", "claims", "protocol", "bench", "speed", "machines", "cost")
 TEMPLATE = ROOT / "docs" / "results.md.jinja"
 READ = (
     "mnist5k/claims", "mnist5k/main", "mnist5k/suites", "mnist5k/persistence",
@@ -40,7 +42,7 @@ READ = (
     "autoattack/images", "optimality", "diagnostics", "invariance", "evaluation_speed",
     "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times",
     "run_times_by_rule", "fgsm_rs_speed", "coverage", "verdict_repeats", "bitops_claims",
-    "fingerprints", "protocol",
+    "fingerprints", "protocol", "cost/roofline_errors", "cost/zigzag",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
@@ -128,6 +130,8 @@ def environment(tables: Tables) -> Environment:
         "spread": partial(_protocol_tables.spread, tables["protocol"], protocol),
         "points": _protocol_tables.points,
         "ratio": _protocol_tables.ratio,
+        "costs": lambda table, name: markdown(getattr(_cost_tables, table)(tables[name])),
+        "median": statistics.median,
         "machine": _machine_tables.measured_on(tables["fingerprints"]),
         "machines": lambda table: markdown(getattr(_machine_tables, table)(tables["fingerprints"])),
     }
@@ -220,9 +224,15 @@ def _is_least(attack: "pd.Series[Any]") -> "pd.Series[Any]":
     return attack == WORST
 
 
+ENERGY_ON = "edge_npu"
+"""The platform whose energy results.md tells, of tables that tell platforms apart."""
+
+
 def energy(table: pd.DataFrame, bits: int, **where: object) -> float:
     """Share of the energy of the whole network that is saved, mean over the seeds."""
     here = table[(table["layer"] == "total") & (table["bits"] == bits)]
+    if "preset" in here:
+        here = here[here["preset"] == ENERGY_ON]
     for column, value in where.items():
         here = here[here[column] == value]
     return float(here["reduction"].mean())

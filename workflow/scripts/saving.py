@@ -2,7 +2,8 @@
 
     python workflow/scripts/saving.py
 
-Reads config/saving.yaml, writes results/reference/saving.csv and the tables of docs/saving.md.
+Reads config/saving.yaml, writes results/reference/saving.csv, saving_energy.csv beside it, and the
+tables of docs/saving.md.
 Shapes come from the models themselves; the method is injected as `hwmodel.injected` does, with
 expected non-zeros and nominal fractions.
 """
@@ -29,14 +30,17 @@ ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config" / "saving.yaml"
 PAGE = ROOT / "docs" / "saving.md"
 TABLE = ROOT / "results" / "reference" / "saving.csv"
+ENERGY_TABLE = TABLE.with_name("saving_energy.csv")
 BASELINES = {32: "fp32", 16: "fp16", 8: "int8"}
 
 
 def main() -> None:
     """Count, and write table and page."""
-    found = count(yaml.safe_load(CONFIG.read_text(encoding="utf-8")))
+    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    found, energies = count(config), energy_saved(config)
     write_csv(TABLE, found)
-    text = filled(PAGE.read_text(encoding="utf-8"), found)
+    write_csv(ENERGY_TABLE, energies)
+    text = filled(PAGE.read_text(encoding="utf-8"), found, energies)
     write_atomically(PAGE, lambda path: path.write_text(text, encoding="utf-8"))
 
 
@@ -44,6 +48,7 @@ def count(config: dict[str, Any]) -> pd.DataFrame:
     """One row per network, projection, bits of the exact path, fraction, baseline and metric."""
     rows = []
     table = hwmodel.load_energy_table(config["energy_table"])
+    preset = hwmodel.load_preset(config["preset"])
     for name, model in config["networks"].items():
         plain = shapes(model, config["input_shape"], config["classes"])
         for projection in config["projections"]:
@@ -53,8 +58,8 @@ def count(config: dict[str, Any]) -> pd.DataFrame:
                     bits=config["bits"],
                     granularity=hwmodel.read_granularity(config["granularity"]),
                 )  # fmt: skip
-                energies = [r for r in hwmodel.energy(injected, table) if r.layer == "total"]
-                energy = {row.bits: row for row in energies}
+                rows_of_energy = hwmodel.energy(injected, table, preset)
+                energy = {row.bits: row for row in rows_of_energy if row.layer == "total"}
                 for bits in config["exact_bits"]:
                     for metric in config["metrics"]:
                         alone = totals(plain, bits, metric)
@@ -68,6 +73,35 @@ def count(config: dict[str, Any]) -> pd.DataFrame:
                                  "by_precision": alone[baseline].reduction_with,
                                  "energy": 1 - energy[bits].injected.total_pj / dense.total_pj}
                             )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def energy_saved(config: dict[str, Any]) -> pd.DataFrame:
+    """Energy saved at equal precision, by network, platform, batch, granularity and fraction."""
+    table, chosen = hwmodel.load_energy_table(config["energy_table"]), config["energy"]
+    presets = {name: hwmodel.load_preset(name) for name in chosen["presets"]}
+    rows = []
+    for name, model in config["networks"].items():
+        plain = shapes(model, config["input_shape"], config["classes"])
+        settings = [
+            hwmodel.Setting(
+                preset=preset, projection=config["projections"][-1], ratio=config["ratio"],
+                fraction=fraction, granularity=granularity, bits=config["bits"], exact_bits=bits,
+                batch=batch,
+            )
+            for preset in presets
+            for bits in config["exact_bits"]
+            for batch in chosen["batches"]
+            for granularity in chosen["granularities"]
+            for fraction in chosen["fractions"]
+        ]  # fmt: skip
+        for found in hwmodel.sweep(plain, settings, presets, table):
+            of = found.setting
+            rows.append(
+                {"network": name, "preset": of.preset, "bits": of.exact_bits, "batch": of.batch,
+                 "granularity": of.granularity, "fraction": of.fraction,
+                 "energy_saved": found.energy_saved, "speedup": found.speedup}
+            )  # fmt: skip
     return pd.DataFrame(rows)
 
 
@@ -87,10 +121,10 @@ def shapes(model: dict[str, Any], input_shape: list[int], classes: int) -> hwmod
     return hwmodel.Network.model_validate_json(json.dumps(found))
 
 
-def filled(page: str, found: pd.DataFrame) -> str:
+def filled(page: str, found: pd.DataFrame, energies: pd.DataFrame) -> str:
     """The page with each of its tables made again.
 
-    ``<!-- table NETWORK BASELINE -->``, and ``<!-- conventions FRACTION -->``.
+    ``<!-- table NETWORK BASELINE -->``, ``<!-- conventions FRACTION -->``, ``<!-- energy -->``.
     """
 
     def table(match: re.Match[str]) -> str:
@@ -100,9 +134,27 @@ def filled(page: str, found: pd.DataFrame) -> str:
     def conventions(match: re.Match[str]) -> str:
         return f"{match.group(1)}\n{by_metric(found, float(match.group(2)))}\n<!-- end -->"
 
+    def energy(match: re.Match[str]) -> str:
+        return f"{match.group(1)}\n{by_granularity(energies)}\n<!-- end -->"
+
+    page = re.sub(r"(<!-- energy -->)\n.*?<!-- end -->", energy, page, flags=re.DOTALL)
     page = re.sub(r"(<!-- table (.+?) -->)\n.*?<!-- end -->", table, page, flags=re.DOTALL)
     pattern = r"(<!-- conventions (.+?) -->)\n.*?<!-- end -->"
     return re.sub(pattern, conventions, page, flags=re.DOTALL)
+
+
+def by_granularity(energies: pd.DataFrame) -> str:
+    """Energy saved, a column for each granularity and fraction."""
+    columns = list(energies[["granularity", "fraction"]].drop_duplicates().itertuples(index=False))
+    titles = [f"`{granularity}`, {fraction:.0%} exact" for granularity, fraction in columns]
+    head = ["network", "platform", "bits", "batch", *titles]
+    lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+    keys = ["network", "preset", "bits", "batch"]
+    for key, group in energies.dropna().groupby(keys, sort=False):
+        saved = group.set_index(["granularity", "fraction"])["energy_saved"]
+        cells = [percent(saved[column]) for column in columns]
+        lines.append(f"| {' | '.join([*map(str, key), *cells])} |")
+    return "\n".join(lines)
 
 
 def by_metric(found: pd.DataFrame, fraction: float) -> str:

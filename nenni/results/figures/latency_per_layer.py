@@ -9,7 +9,12 @@ from nenni.results.figure_style import bar_style, grid, name_bars
 
 __all__ = ["latency_per_layer"]
 
-_DENSE = {"dense_fp32_s": "dense FP32", "dense_fp16_s": "dense FP16", "dense_int8_s": "dense INT8"}
+_DENSE = {
+    "dense_fp32_s": "dense FP32",
+    "dense_fp16_s": "dense FP16",
+    "dense_int8_s": "dense INT8",
+    "dense_int4_s": "dense INT4",
+}
 _PHASES = ("exact", "approximation", "projection", "selection")
 
 
@@ -37,7 +42,7 @@ def latency_per_layer(
             columns=["base", "defence", "preset", "bound"]
         )
         times = 1e6 * numbers.groupby("layer").mean().reindex(layers)
-        shown = [column for column in _DENSE if times[column].notna().any()]
+        shown = [column for column in _DENSE if column in times and times[column].notna().any()]
         bar = 0.8 / (len(shown) + 1)
         for i, column in enumerate(shown):
             axis.bar(x + (i - len(shown) / 2) * bar, times[column], bar, label=_DENSE[column],

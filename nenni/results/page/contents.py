@@ -73,8 +73,8 @@ _COST: dict[str, Shown] = {
     ),
     "energy": (
         "Modelled energy per layer",
-        "What every operation and every moved byte takes, added up in nanojoules per image, with "
-        "exact outputs in so many bits: a model, not a measurement.",
+        "What every operation and every moved byte takes on a platform, in nanojoules, with exact "
+        "outputs in so many bits: a model, not a measurement.",
         frames.energy,
     ),
 }

@@ -116,8 +116,11 @@ def latency(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def energy(table: pd.DataFrame) -> pd.DataFrame:
-    """Modelled nanojoules of each layer, plain and with the defence; mean over the seeds."""
-    keys = [*_NETWORK, "bits", "layer"]
+    """Modelled nanojoules of each layer and platform, plain and defended; mean over the seeds.
+
+    A table may tell no platforms apart, as those of earlier versions do.
+    """
+    keys = [key for key in (*_NETWORK, "preset", "bits", "layer") if key in table]
     columns = [column for column in table if str(column).endswith("_pj")]
     mean = _mean(table, keys, [*columns, "reduction"])
     shown = pd.DataFrame(index=mean.index)

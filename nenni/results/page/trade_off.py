@@ -142,9 +142,11 @@ def _costs(main: pd.DataFrame, energy: pd.DataFrame | None) -> Costs:
     if energy is not None:
         index = pd.MultiIndex.from_frame(main[list(WHERE[:2])])
         total = energy[energy["layer"] == "total"]
-        for bits, rows in total.groupby("bits", sort=False):
+        keys = [key for key in ("preset", "bits") if key in total]
+        for (*preset, bits), rows in total.groupby(keys, sort=False):
             mean = rows.groupby(list(WHERE[:2]))["reduction"].mean().reindex(index)
-            what = f"modelled energy, %; exact outputs in {bits} bits"
+            place = f" on {preset[0]}" if preset else ""
+            what = f"modelled energy{place}, %; exact outputs in {bits} bits"
             found[what] = pd.Series(100 * (1 - mean.to_numpy()), index=main.index)
     networks = [_network(row) for row in main.itertuples()]
     costs = {

@@ -19,7 +19,9 @@ def run(job: Job) -> str:
     data, _ = load_data(job.input("data"), ("val",), device)
     images, _ = first(data["val"], c["describe"]["examples"])
     model = load(job.input("weights"), architecture=c["model"]).to(device)
-    layers = describe(model, images, seed=c["seed"])
+    layers = describe(
+        model, images, seed=c["seed"], allow_uncounted=c["describe"]["allow_uncounted"]
+    )
     write_json(job.output("layers"), layers)
     injected = [layer for layer in layers["layers"] if layer["injection"]]
     return f"{len(layers['layers'])} layers, {len(injected)} injected"

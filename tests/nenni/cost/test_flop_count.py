@@ -1,6 +1,7 @@
 """fvcore's counter agrees with the cost model on injected networks, term by term."""
 
 import json
+from collections import Counter
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import hwmodel
 from nenni.cost.describe import describe
 from nenni.cost.flop_count import flop_count
+from nenni.method.fit import set_thresholds
 from nenni.method.injection import inject, noisy_layers
 from nenni.method.noise.gaussian import GaussianNoise
 from nenni.method.noise.zero import Zero
@@ -22,6 +24,7 @@ from nenni.method.selection.all import All
 from nenni.method.selection.n_m import NM
 from nenni.method.selection.oracle import Oracle
 from nenni.method.selection.random import Random
+from nenni.method.selection.threshold import Threshold
 from nenni.method.selection.topk import TopK
 from nenni.method.selection_base import Selection
 from nenni.method.spec import InjectionSpec
@@ -72,6 +75,32 @@ def test_paths_that_are_not_computed_are_not_counted(
     dense = FlopCountAnalysis(trained, digits[0][:1]).by_module()["conv2"]
     everything = isinstance(selection, All | Oracle) or isinstance(noise, GaussianNoise)
     assert counted["exact"] == dense if everything else counted["exact"] < dense
+
+
+@pytest.mark.parametrize("kind", PROJECTIONS, ids=lambda kind: kind.__name__)
+def test_a_batch_counts_all_of_its_images(
+    kind: type[Projection], trained: nn.Module, digits: tuple[Tensor, Tensor]
+) -> None:
+    """Convolutions and a linear layer, over patches and over channels, each image's own mask."""
+    images = digits[0][:4]
+    spec = InjectionSpec(Threshold(0.5), kind(0.25), normalise=False)  # type: ignore[call-arg]
+    model = inject(trained, spec, images[:1])
+    set_thresholds(model, images)
+    together = flop_count(model, images)
+    alone = [flop_count(model, image[None]) for image in images]
+    assert together.by_operator() == sum((one.by_operator() for one in alone), Counter())
+    assert together.total() == sum(one.total() for one in alone)
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+@pytest.mark.parametrize("kernel", [2, 4])
+def test_paddings_that_differ_between_the_sides(kernel: int) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        inner = nn.Conv2d(4, 4, kernel, padding="same")
+        model = nn.Sequential(nn.Conv2d(1, 4, 1), inner, nn.Flatten(), nn.Linear(4 * 64, 2)).eval()
+    images = torch.rand(1, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    check(inject(model, InjectionSpec(TopK(0.5), TapShared(0.5), min_inputs=1), images), images)
 
 
 def test_the_model_stays_as_it_is(trained: nn.Module, digits: tuple[Tensor, Tensor]) -> None:

@@ -1,0 +1,203 @@
+"""A plain network under many settings of the method: time and energy in total.
+
+What settings have in common is worked out once: the dense network, what does not hang on the share
+of essential neurons, and what does not hang on P.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from hwmodel.alike import Grouped, grouped
+from hwmodel.energy_estimate import phase_energy
+from hwmodel.energy_table import EnergyTable
+from hwmodel.hypothetical import Matrix, check_choices, injected, read_granularity
+from hwmodel.injection_spec import Algorithm
+from hwmodel.layer_spec import Layer
+from hwmodel.network_spec import Network
+from hwmodel.phase import Phase
+from hwmodel.preset import Preset
+from hwmodel.rates import UnsupportedPrecisionError
+from hwmodel.roofline import (
+    approximation_phase,
+    dense_phase,
+    exact_phase,
+    projection_phase,
+    selection_phase,
+)
+from hwmodel.variants import at_fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One choice of the method and of where it runs.
+
+    Attributes
+    ----------
+    preset
+        Name of the platform.
+    projection, ratio, fraction, algorithm, bits, exact_bits
+        As in `hwmodel.injected`.
+    granularity
+        As `hwmodel.read_granularity` takes it.
+    batch
+        Inputs at once.
+    """
+
+    preset: str
+    projection: Matrix = "ternary:shared"
+    ratio: float = 0.125
+    fraction: float = 0.5
+    granularity: str = "1x1"
+    algorithm: Algorithm = "quickselect"
+    bits: int = 4
+    exact_bits: int | None = None
+    batch: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Seconds and picojoules of one batch; None where the platform lacks a precision."""
+
+    seconds: float | None
+    pj: float | None
+
+    def __add__(self, other: "Total") -> "Total":
+        """Both, one after the other."""
+        if self.seconds is None or self.pj is None or other.seconds is None or other.pj is None:
+            return Total(None, None)
+        return Total(self.seconds + other.seconds, self.pj + other.pj)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What one setting takes, and the dense network at the same bits of the exact path."""
+
+    setting: Setting
+    dense: Total
+    injected: Total
+
+    @property
+    def speedup(self) -> float | None:
+        """Dense time over injected time."""
+        if self.dense.seconds is None or self.injected.seconds is None:
+            return None
+        return self.dense.seconds / self.injected.seconds
+
+    @property
+    def energy_saved(self) -> float | None:
+        """Share of the dense energy; negative for a loss."""
+        if self.dense.pj is None or self.injected.pj is None:
+            return None
+        return 1 - self.injected.pj / self.dense.pj
+
+
+def sweep(
+    network: Network,
+    settings: Iterable[Setting],
+    presets: Mapping[str, Preset],
+    table: EnergyTable,
+) -> Iterator[Evaluation]:
+    """Time and energy of a network under each setting, in order.
+
+    The sums of `hwmodel.latency` and `hwmodel.energy` of `hwmodel.injected`, many thousands in a
+    few seconds.
+
+    Parameters
+    ----------
+    network
+        As read by `hwmodel.load`.
+    settings
+        What to try, such as a product of lists.
+    presets
+        Platforms by the names that the settings have.
+    table
+        As read by `hwmodel.load_energy_table`.
+    """
+    costs = _Costs(network, presets, table)
+    for setting in settings:
+        yield Evaluation(setting, costs.dense(setting), costs.injected(setting))
+
+
+class _Costs:
+    """Totals, each kept by the part of a setting that it hangs on."""
+
+    def __init__(self, network: Network, presets: Mapping[str, Preset], table: EnergyTable) -> None:
+        self._network, self._presets, self._table = network, presets, table
+        self._made: dict[tuple[object, ...], Grouped] = {}
+        self._known: dict[tuple[object, ...], Total] = {}
+
+    def dense(self, of: Setting) -> Total:
+        """The network without injection, at the bits of the exact path."""
+
+        def phases(layer: Layer, preset: Preset) -> Iterable[Phase]:
+            return (dense_phase(layer, preset, layer.exact_bits, of.batch),)
+
+        return self._total(of, ("dense", of.exact_bits), phases)
+
+    def injected(self, of: Setting) -> Total:
+        """What hangs on P and the selection, and what hangs on the share."""
+        check_choices(of.ratio, of.fraction, read_granularity(of.granularity), of.algorithm)
+        granularity = (of.granularity, of.algorithm, of.exact_bits)
+        overhead = ("overhead", of.projection, of.ratio, of.bits, *granularity)
+        return self._total(of, overhead, partial(_overhead, of)) + self._total(
+            of, ("exact", of.fraction, *granularity), partial(_exact, of)
+        )
+
+    def _total(
+        self,
+        of: Setting,
+        key: tuple[object, ...],
+        phases: Callable[[Layer, Preset], Iterable[Phase]],
+    ) -> Total:
+        key = (*key, of.preset, of.batch)
+        if key not in self._known:
+            preset = self._presets[of.preset]
+            self._known[key] = self._sum(self._network_of(of), preset, phases)
+        return self._known[key]
+
+    def _sum(
+        self,
+        network: Grouped,
+        preset: Preset,
+        phases: Callable[[Layer, Preset], Iterable[Phase]],
+    ) -> Total:
+        seconds = pj = 0.0
+        try:
+            for layer, count in network.parts:
+                for phase in phases(layer, preset):
+                    seconds += count * phase.seconds
+                    pj += count * phase_energy(phase, preset, self._table).total_pj
+        except UnsupportedPrecisionError:
+            return Total(None, None)
+        return Total(seconds, pj)
+
+    def _network_of(self, of: Setting) -> Grouped:
+        """As if injected, at any share that the granularity allows."""
+        key = (of.projection, of.ratio, of.bits, of.granularity, of.algorithm, of.exact_bits)
+        if key not in self._made:
+            granularity = read_granularity(of.granularity)
+            self._made[key] = grouped(
+                injected(
+                    self._network, projection=of.projection, ratio=of.ratio, fraction=of.fraction,
+                    granularity=granularity, algorithm=of.algorithm, bits=of.bits,
+                    exact_bits=of.exact_bits,
+                )
+            )  # fmt: skip
+        return self._made[key]
+
+
+def _overhead(of: Setting, layer: Layer, preset: Preset) -> Iterator[Phase]:
+    if (injection := layer.injection) is not None:
+        yield projection_phase(layer, injection, preset, of.batch)
+        yield approximation_phase(layer, injection, preset, of.batch)
+        yield selection_phase(layer, injection, preset, of.batch)
+
+
+def _exact(of: Setting, layer: Layer, preset: Preset) -> Iterator[Phase]:
+    if layer.injection is None:
+        yield dense_phase(layer, preset, layer.exact_bits, of.batch)
+        return
+    there = at_fraction(layer, of.fraction)
+    assert there.injection is not None
+    yield exact_phase(there, there.injection, preset, of.batch)

@@ -1,0 +1,24 @@
+"""The committed comparison with ZigZag is what the script makes, on all rows."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+import zigzag_comparison as script  # noqa: E402
+
+
+def test_the_table_is_of_this_model() -> None:
+    found, kept = script.compared(), pd.read_csv(script.TABLE)
+    assert len(kept) == 12
+    pd.testing.assert_frame_equal(found, kept, rtol=1e-6)
+
+
+def test_rows_that_weights_bound_are_near() -> None:
+    kept = pd.read_csv(script.TABLE)
+    weights, others = kept["n"] * kept["d"], kept["M"] * (kept["d"] + kept["n"])
+    near = kept[weights > 3 * others]
+    assert len(near) >= 3
+    assert near["cycles_ratio"].between(0.95, 1.05).all()
