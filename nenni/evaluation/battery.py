@@ -1,6 +1,6 @@
 """The attacks and probes that the diagnostics compare, all on the same images of one network."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +27,10 @@ Flags = NDArray[np.float64]
 """One number per image, 0 or 1, or a share of draws."""
 _EPS_FACTORS = (0.25, 0.5, 1.5, 2.0)
 _STEP_COUNTS = (1, 5, 10, 5 * STEPS)
+_LOGITS = (0.1, 10)
+"""What they are multiplied by."""
+_OTHER_PROBES = 2
+"""At L-inf 0.5, and without a bound."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +188,23 @@ def run_battery(
     )
 
 
+def count_attacks(norm: Norm, *, injected: bool, made: Collection[str]) -> int:
+    """Number of attacks that :func:`run_battery` makes and tells of, but for one by transfer.
+
+    Parameters
+    ----------
+    norm : "linf" or "l2"
+        What bounds them.
+    injected : bool
+        Whether the network is of this method.
+    made : collection of str
+        Names of those that were made before on these images.
+    """
+    compared = applicable(read_suite(ATTACKS, norm), injected=injected, randomised=False, samples=1)
+    probes = len(_LOGITS) + len(_EPS_FACTORS) + len(_STEP_COUNTS) + _OTHER_PROBES + injected
+    return 1 + len(compared.keys() - {"pgd_20", *made}) + probes
+
+
 @dataclass(frozen=True)
 class _Trial:
     """One network on one set of images."""
@@ -268,7 +289,7 @@ def _compared(
             tables[name] = trial.run(name, attack)
     if source is not None:
         tables["transfer"] = trial.run("transfer", pgd, by=source)
-    for factor in (0.1, 10):
+    for factor in _LOGITS:
         scaled = Scaled(trial.subject.attacked, factor)
         tables[f"logits_{factor:g}"] = trial.run("scaled logits", pgd, by=scaled)
     return tables
