@@ -37,12 +37,13 @@ STANDARD: dict[str, Ref] = {
     "square": {"name": "square", "queries": 1500},
     "rays": {"name": "rays", "queries": 300},
 }
+CARD = "card"
 _OF_A_CARD = (
     "fgsm", "pgd_20", "apgd_margin", "apgd_pm", "soft_mask", "bpda", "apgd_targeted", "square",
 )  # fmt: skip
 SUITES: dict[str, dict[str, Ref]] = {
     "quick": QUICK,
-    "card": {name: STANDARD[name] for name in _OF_A_CARD},
+    CARD: {name: STANDARD[name] for name in _OF_A_CARD},
     "standard": STANDARD,
     "full": {**STANDARD, "autoattack": {"name": "autoattack"}},
     "labels": {

@@ -10,7 +10,7 @@ import pandas as pd
 from torch import Tensor, nn
 
 from nenni.adversary.attack_choice import AttackChoice
-from nenni.adversary.suite_attacks import FURTHER
+from nenni.adversary.suite_attacks import CARD, FURTHER
 from nenni.adversary.suites import applicable, read_suite
 from nenni.cards import cost
 from nenni.cards.about import about_images, about_machine, about_network
@@ -58,7 +58,7 @@ _OWN = "own"
 def card(
     model: nn.Module,
     data: Data,
-    suite: Suite = "card",
+    suite: Suite = CARD,
     *,
     name: str | None = None,
     data_name: str = "images",

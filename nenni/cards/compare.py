@@ -201,8 +201,10 @@ def _verdict(rows: pd.DataFrame, names: tuple[str, str]) -> str:
             f"no difference is shown under all attacks that both received: {names[1]} less "
             f"{names[0]} is {difference:+.1f} points ({interval}) on {n} images"
         )
-    more = "more" if difference > 0 else "fewer"
+    more = "more" if difference > 0 else "less"
+    sign = 1 if difference > 0 else -1
+    low, high = sorted(sign * 100 * float(row[end]) for end in ("low", "high"))
     return (
-        f"under all attacks that both received, {names[1]} is right on {abs(difference):.1f} "
-        f"points {more} of {n} images than {names[0]} ({interval})"
+        f"{names[1]} is {more} robust than {names[0]}, by {abs(difference):.1f} points "
+        f"({low:.1f} to {high:.1f}) under all attacks that both received, on {n} images"
     )

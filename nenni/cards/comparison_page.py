@@ -64,41 +64,47 @@ def _paired(comparison: Comparison) -> Table:
     rows = [
         {
             "attack": NO_ATTACK if row["attack"] == CLEAN else row["attack"],
-            first: share(row["first"], row["first_low"], row["first_high"]),
-            second: share(row["second"], row["second_low"], row["second_high"]),
+            "first": share(row["first"], row["first_low"], row["first_high"]),
+            "second": share(row["second"], row["second_low"], row["second_high"]),
             "difference (points)": points(row["difference"], row["low"], row["high"]),
-            f"right by {first} alone": row["only_first"],
-            f"right by {second} alone": row["only_second"],
+            "only_first": row["only_first"],
+            "only_second": row["only_second"],
             "p, corrected": Cell(f"{row['p_holm']:.2g}", row["p_holm"]),
             "p alone": Cell(f"{row['p']:.2g}", row["p"]),
         }
         for row in comparison.rows.to_dict("records")
     ]
-    return table(pd.DataFrame(rows), *_PAIRED)
+    titles = {
+        "first": first, "second": second,
+        "only_first": f"right by {first} alone", "only_second": f"right by {second} alone",
+    }  # fmt: skip
+    return table(pd.DataFrame(rows), *_PAIRED, titles=titles)
 
 
 def _costs(names: tuple[str, str], one: Cost | None, other: Cost | None) -> Table:
     assert one is not None
     assert other is not None
-    rows = [_cost_row(names, "BitOPs (M)", _MEGA * _bitops(one), _MEGA * _bitops(other))]
+    rows = [_cost_row("BitOPs (M)", _MEGA * _bitops(one), _MEGA * _bitops(other))]
     theirs = {row.platform: row.network for row in other.times}
     for row in one.times:
         pair = row.network, theirs.get(row.platform)
         if pair[0] is not None and pair[1] is not None:
             what = f"modelled time on {row.platform} (µs)"
-            rows.append(_cost_row(names, what, _MICRO * pair[0], _MICRO * pair[1]))
+            rows.append(_cost_row(what, _MICRO * pair[0], _MICRO * pair[1]))
     energies = {row.bits: row.network for row in other.energies if row.evaluated}
     for energy in one.energies:
         if energy.evaluated and (same := energies.get(energy.bits)) is not None:
             what = f"modelled energy, exact outputs in {energy.bits} bits (µJ)"
-            rows.append(_cost_row(names, what, _MEGA * energy.network, _MEGA * same))
-    return table(pd.DataFrame(rows), *_COSTS)
+            rows.append(_cost_row(what, _MEGA * energy.network, _MEGA * same))
+    return table(
+        pd.DataFrame(rows), *_COSTS, titles=dict(zip(("first", "second"), names, strict=True))
+    )
 
 
 def _bitops(cost: Cost) -> float:
     return words.against(cost, "fp32").with_overheads
 
 
-def _cost_row(names: tuple[str, str], what: str, first: float, second: float) -> dict[str, Any]:
+def _cost_row(what: str, first: float, second: float) -> dict[str, Any]:
     by = Cell(words.change(second, first), second / first)
-    return {"what": what, names[0]: first, names[1]: second, "change": by}
+    return {"what": what, "first": first, "second": second, "change": by}

@@ -89,8 +89,10 @@ class Protocol(Part):
     ----------
     suite
         Name of the suite of attacks; ``own`` for attacks of one's own.
-    norm, eps
-        What bounds a change, and by how much, in units of the [0, 1] input.
+    norm
+        What is bounded: the largest change of a pixel, or the length of the change of the image.
+    eps
+        By how much, in units of the [0, 1] input.
     seed
         Root of all random choices.
     draws
@@ -121,8 +123,10 @@ class Accuracy(Part):
     ----------
     accuracy
         Mean over the images.
-    low, high
-        Its 95 % Wilson interval.
+    low
+        Lower end of its 95 % Wilson interval.
+    high
+        Upper end of it.
     """
 
     accuracy: Share
@@ -162,12 +166,18 @@ class Attack(Part):
         Accuracy at the worst point that the attack tried, which a reader should go by.
     returned
         Accuracy at the image that it returned, as papers report it.
-    any_correct, any_chosen
-        Outcome of each image at the worst point; see ``clean``.
-    adv_correct, adv_chosen
-        Outcome at the image that was returned.
-    forwards, backwards
+    any_correct
+        Outcome of each image at the worst point, on the draws that score.
+    any_chosen
+        The same on the draws by which the worse of two points is chosen.
+    adv_correct
+        Outcome of each image at what was returned, on the draws that score.
+    adv_chosen
+        The same on the draws by which the worse of two points is chosen.
+    forwards
         Mean passes per image.
+    backwards
+        Mean gradients per image.
     notes
         What should be known about these numbers.
     """
@@ -206,8 +216,10 @@ class Check(Part):
     ----------
     name
         What it is called.
-    value, threshold
-        Mostly a share of images that speak against the network, and the largest that is no fault.
+    value
+        Mostly a share of images that speak against the network.
+    threshold
+        The largest value that is no fault.
     p
         How likely at least so many are where the share is no larger than the threshold, corrected
         for the number of checks; null where there is no test.
@@ -261,8 +273,10 @@ class BitOps(Part):
         Whether the accuracy of these bits is the one on this card.
     dense
         Of the baseline.
-    without_overheads, with_overheads
-        Of this network: exact outputs and their approximation alone, or everything.
+    without_overheads
+        Of this network, exact outputs and approximation alone.
+    with_overheads
+        Of this network, everything counted.
     """
 
     baseline: Literal["fp32", "fp16", "int8"]
@@ -280,8 +294,12 @@ class Time(Part):
     ----------
     platform
         A preset of the cost model.
-    dense_fp32, dense_fp16, dense_int8
-        Of the dense network.
+    dense_fp32
+        Of the dense network in FP32.
+    dense_fp16
+        The same in FP16.
+    dense_int8
+        The same in INT8.
     network
         Of this one.
     """
@@ -302,8 +320,10 @@ class Energy(Part):
         Of the exact outputs.
     evaluated
         Whether the accuracy of these bits is the one on this card.
-    dense, network
-        Of the dense network at these bits, and of this one.
+    dense
+        Of the dense network at these bits.
+    network
+        Of this one.
     """
 
     bits: Whole
@@ -323,8 +343,12 @@ class Cost(Part):
         What a multiplication counts in BitOPs: ``product`` of the bits of both factors.
     terms
         BitOPs of one image by what they are spent on.
-    bitops, times, energies
-        Against dense networks.
+    bitops
+        The sum, against dense networks.
+    times
+        Modelled times on some platforms.
+    energies
+        Modelled energies.
     """
 
     convention: str
@@ -346,8 +370,10 @@ class Machine(Part):
         Its name, family and model.
     instruction_set
         The widest that was allowed; ``auto`` leaves it to the processor.
-    device, gpu
-        ``cpu`` or ``cuda``, and the name of the GPU.
+    device
+        ``cpu`` or ``cuda``.
+    gpu
+        Its name, or null.
     threads
         Of torch.
     """
@@ -369,15 +395,24 @@ class Card(Part):
         Version of this format.
     name
         What the network is called.
-    network, data, protocol
-        What was attacked, on which images, and how.
-    clean, attacks, least
-        Accuracy without an attack, under each, and where an image counts only if it stays right at
-        the worst point of every attack.
+    network
+        What was attacked.
+    data
+        On which images.
+    protocol
+        How.
+    clean
+        Accuracy without an attack.
+    attacks
+        Accuracy under each attack.
+    least
+        Accuracy where an image counts only if it stays right at the worst point of every attack.
     persistence
         Of a randomised network, by the number of tries.
-    diagnosis, cost
-        Whether that can be believed, and what the network costs; null where that cannot be had.
+    diagnosis
+        Whether that can be believed; null where that cannot be had.
+    cost
+        What the network costs; null where that cannot be had.
     missing
         ``diagnosis`` or ``cost``, where it is null -> why.
     machine

@@ -59,5 +59,7 @@ def _print(found: "Comparison") -> None:
     for attack, why in found.left_out.items():
         print(f"left out: {attack}, {why}")  # noqa: T201
     print(f"\n{found.verdict}")  # noqa: T201
+    for name, card in zip(found.names, (found.first, found.second), strict=True):
+        print(f"{name} under all that it received itself: {card.least.accuracy:.1%}")  # noqa: T201
     for doubt in doubts(found):
         print(f"doubt: {doubt}")  # noqa: T201
