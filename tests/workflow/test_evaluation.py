@@ -41,7 +41,6 @@ def test_the_card_of_a_network_of_a_run(tmp_path: Path) -> None:
 def test_cards_are_made_for_every_network_and_by_no_plain_run(finished: Project) -> None:
     asked = {job for job in finished.to_do("cards") if job.startswith("card ")}
     assert asked == {
-        f"card {name}/seed0"
-        for name in ("at/none", "at/topk", "at/alloc", "at/random")
+        f"card {name}/seed0" for name in ("at/none", "at/topk", "at/alloc", "at/random")
     }
     assert not {job for job in finished.to_do() if job.startswith("card ")}
