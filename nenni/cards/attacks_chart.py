@@ -56,6 +56,7 @@ def static(marks: Sequence[Mark]) -> str:
 
 def _chart(marks: Sequence[Mark]) -> alt.LayerChart:
     networks = _different(mark.network for mark in marks)
+    attacks = _different(mark.attack for mark in marks)
     several = len(networks) > 1
     looks = _LOOKS[: len(networks)]
     legend = alt.Legend(title=None, columns=1, labelLimit=0) if several else None
@@ -71,7 +72,7 @@ def _chart(marks: Sequence[Mark]) -> alt.LayerChart:
         axis=alt.Axis(tickCount=6),
     )  # fmt: skip
     axis = alt.Axis(title=None, grid=True, ticks=False, domain=False, labelLimit=0, labelPadding=12)
-    y = alt.Y("attack:N", sort=_different(mark.attack for mark in marks), axis=axis)
+    y = alt.Y("attack:N", sort=attacks, axis=axis)
     place = {"y": y, **({"yOffset": alt.YOffset("network:N", sort=networks)} if several else {})}
     hover = [
         alt.Tooltip("network:N", title="network"),
@@ -90,7 +91,7 @@ def _chart(marks: Sequence[Mark]) -> alt.LayerChart:
             ),
         )
         .properties(
-            height=alt.Step(_APART + _STEP * len(networks), **{"for": "position"}),
+            height=len(attacks) * (_APART + _STEP * len(networks)),
             autosize=alt.AutoSizeParams(type="fit-x", contains="padding", resize=True),
         )
         .configure(**CONFIG)

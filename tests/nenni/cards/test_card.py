@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+import torch
 from torch import Tensor, nn
 
 import nenni
@@ -13,8 +14,6 @@ from nenni.cards.schema import Card
 from nenni.core.errors import UserError
 from nenni.evaluation.battery_attacks import ATTACKS
 from nenni.method.fit import fit
-from nenni.method.injection import inject
-from nenni.method.selection.random import Random
 
 Digits = tuple[Tensor, Tensor]
 SUITE: dict[str, dict[str, Any]] = {
@@ -97,23 +96,48 @@ def test_the_same_again_is_the_same_card(plain: Card, trained: nn.Module, few: D
     assert again.model_dump_json() == plain.model_dump_json()
 
 
-def test_a_randomised_network_has_a_persistent_attacker(
-    trained: nn.Module, make_spec: Any, digits: Digits, few: Digits
-) -> None:
-    network = inject(trained, make_spec(selection=Random(0.5)), few[0][:2])
-    fit(network, digits[0][:100])
-    found = card(network, few, SUITE, eps=EPS, diagnosed=4, draws=3)
+class Noisy(nn.Module):
+    """A linear classifier whose logits are drawn anew each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(784, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.linear(x.flatten(1))
+        return logits + torch.randn_like(logits)
+
+
+def test_a_randomised_network_has_a_persistent_attacker(few: Digits) -> None:
+    network = Noisy().eval()
+    with torch.no_grad():
+        network.linear.weight.mul_(8)
+    labels = network.linear(few[0].flatten(1)).argmax(1)
+    found = card(network, (few[0], labels), SUITE, eps=EPS, diagnosed=4, draws=3)
     assert found.network.randomised
-    assert found.network.injected
+    assert not found.network.injected
     assert found.protocol.scored_on == 100
-    assert [attack.name for attack in found.attacks] == ["fgsm", "pgd_20", "bpda"]
+    assert [attack.name for attack in found.attacks] == ["fgsm", "pgd_20"]
     assert found.attacks[1].adapted["samples"] == 3
     assert found.attacks[1].parameters["samples"] == 1
-    tries = [row.tries for row in found.persistence]
-    assert tries == [1, 3, 10, 30, 100]
+    assert [row.tries for row in found.persistence] == [1, 3, 10, 30, 100]
     left = [row.accuracy for row in found.persistence]
     assert left == sorted(left, reverse=True)
+    assert 0 < left[0] < 1
     assert left[0] == pytest.approx(found.least.accuracy)
+
+
+def test_an_injected_network_is_attacked_through_its_paths(
+    noisy: nn.Module, digits: Digits, few: Digits
+) -> None:
+    fit(noisy, digits[0][:100])
+    found = card(noisy, few, SUITE, eps=EPS, diagnosed=4)
+    assert found.network.injected
+    assert not found.network.randomised
+    assert [attack.name for attack in found.attacks] == ["fgsm", "pgd_20", "bpda"]
+    assert found.attacks[2].parameters["surrogate"]["name"] == "bpda"
+    assert found.cost is not None
+    assert {"exact", "approximation", "projection"} <= found.cost.terms.keys()
 
 
 def test_what_a_network_of_labels_cannot_have_is_said(trained: nn.Module, few: Digits) -> None:
