@@ -198,7 +198,7 @@ def _verdict(rows: pd.DataFrame, names: tuple[str, str]) -> str:
     interval = f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}"
     if row["p_holm"] >= LEVEL:
         return (
-            f"no difference is shown under all attacks that both received: {names[1]} less "
+            f"No difference is shown under all attacks that both received: {names[1]} less "
             f"{names[0]} is {difference:+.1f} points ({interval}) on {n} images"
         )
     more = "more" if difference > 0 else "less"

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from nenni.cards import attacks_chart, words
 from nenni.cards.attacks_chart import Mark, mark
 from nenni.cards.card_page import NO_ATTACK, data_table
-from nenni.cards.compare import LEVEL, Comparison, doubts
+from nenni.cards.compare import Comparison, doubts
 from nenni.cards.schema import Accuracy, Cost
 from nenni.evaluation.scoring import WORST
 from nenni.evaluation.suite_result import CLEAN
@@ -38,7 +38,6 @@ def comparison_page(comparison: Comparison) -> str:
         comparison=comparison,
         least=least,
         difference=points(least["difference"], least["low"], least["high"]).text,
-        shown=least["p_holm"] < LEVEL,
         words=words,
         cards=list(zip(comparison.names, (one, other), strict=True)),
         doubts=doubts(comparison),

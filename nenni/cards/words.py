@@ -15,6 +15,8 @@ _BELIEF = (
     (MASKED, "bad", "no"),
 )
 """How a verdict begins, how it is marked, and the words of the mark."""
+_MANY = 200
+"""Per cent more, from which on people say how many times as much."""
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -57,8 +59,10 @@ def large(number: float, unit: str) -> str:
 
 
 def change(new: float, old: float) -> str:
-    """By how much a number is larger or smaller: ``-47.2 %``; a word where it is not."""
+    """By how much a number is larger or smaller: ``-47.2 %``, ``8.4 times``; or ``the same``."""
     by = 100 * (new / old - 1)
+    if by >= _MANY:
+        return f"{new / old:.1f}\u00a0times"
     return "the same" if abs(by) < 0.05 else f"{by:+.1f}\u00a0%"
 
 

@@ -79,7 +79,7 @@ def _print(found: Any) -> None:
         ("no attack", words.with_interval(found.clean)),
         *((attack.name, words.with_interval(attack.worst)) for attack in found.attacks),
         ("all attacks", words.with_interval(found.least)),
-        *((f"{tries.tries} tries", words.with_interval(tries)) for tries in found.persistence),
+        *((f"tries: {tries.tries}", words.with_interval(tries)) for tries in found.persistence),
         ("believed", words.belief(found)[2]),
         ("cost", words.cost(found)),
     )

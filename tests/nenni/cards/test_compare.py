@@ -70,7 +70,7 @@ def test_the_verdict_says_what_is_shown(n: int, shown: bool) -> None:
         assert told.startswith("noisy is less robust than plain, by 25.0 points (")
         assert compare(other, one).verdict.startswith("plain is more robust than noisy, by 25.0")
     else:
-        assert told.startswith("no difference is shown under all attacks that both received")
+        assert told.startswith("No difference is shown under all attacks that both received")
     assert told.endswith(f"on {n} images")
 
 

@@ -24,7 +24,7 @@ def text(first: Card, second: Card) -> str:
 
 def test_it_says_what_differs_and_what_speaks_against_it() -> None:
     told = text(PLAIN, NOISY)
-    assert "Noisy_net is less robust than plain_net, by 50.0 points" in told
+    assert "noisy_net is less robust than plain_net, by 50.0 points" in told
     assert "-50.0 [" in told
     assert "100.0 % plain_net, 0.0 % noisy_net." in told  # each under all that it received
     assert "no noisy_net: not to be believed" in told
@@ -34,6 +34,17 @@ def test_it_says_what_differs_and_what_speaks_against_it() -> None:
     assert "modelled time on server_cpu (µs) 1000 500 -50.0 %" in told
     assert "modelled time on systolic" not in told
     assert "BitOPs (M) 500 250 -50.0 %" in told
+
+
+def test_a_randomised_network_tells_of_a_persistent_attacker() -> None:
+    counts = {"pgd_20": " ".join(["20"] * N)}
+    drawn = small_card(
+        counts, clean=" ".join(["100"] * N), chosen={"pgd_20": " ".join(["2"] * N)}, scored_on=100,
+        name="drawn",
+    )  # fmt: skip
+    told = text(PLAIN, drawn)
+    assert "drawn draws at random: who may try 100 times leaves 10.0 %." in told
+    assert "randomised, with gradients averaged over 10 draws" in told
 
 
 def test_it_is_small_and_the_same_each_time() -> None:

@@ -23,7 +23,9 @@ def test_numbers_of_operations(number: float, told: str) -> None:
     ("new", "old", "told"),
     [
         (50, 100, "-50.0 %"),
-        (461.5, 100, "+361.5 %"),
+        (461.5, 100, "4.6 times"),
+        (299, 100, "+199.0 %"),
+        (1600, 100, "16.0 times"),
         (100, 100, "the same"),
         (100.04, 100, "the same"),
     ],
