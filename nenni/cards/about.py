@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nenni.cards.schema import Images, Machine, Network
+from nenni.cards.schema_run import Images, Machine, Network
 from nenni.core import instruction_set, machine, plugins, processor
 from nenni.core.keyed import content
 from nenni.evaluation.preconditions import check_classifier

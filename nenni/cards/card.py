@@ -22,11 +22,11 @@ from nenni.cards.schema import (
     Card,
     Check,
     Clean,
-    Cost,
     Diagnosis,
-    Protocol,
     Tries,
 )
+from nenni.cards.schema_cost import Cost
+from nenni.cards.schema_run import Protocol
 from nenni.core import radius
 from nenni.core.errors import UserError, on_a_line
 from nenni.core.progress import Left
@@ -41,7 +41,7 @@ from nenni.data.batches import (
     labelled_batches,
 )
 from nenni.data.checks import check_count, check_data
-from nenni.evaluation.battery import count_attacks
+from nenni.evaluation.battery_size import count_attacks
 from nenni.evaluation.diagnose import diagnose
 from nenni.evaluation.evaluate import evaluate
 from nenni.evaluation.scoring import least, robust, robust_at_any

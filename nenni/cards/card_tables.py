@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from nenni.cards.schema import Accuracy, Attack, Card, Cost, Diagnosis
+from nenni.cards.schema import Accuracy, Attack, Card, Diagnosis
+from nenni.cards.schema_cost import Cost
 from nenni.cards.words import change
 from nenni.evaluation.scoring import ALL_CHECKS, WORST
 from nenni.results.page.contents import diagnostic_table

@@ -9,7 +9,8 @@ from nenni.cards import attacks_chart, words
 from nenni.cards.attacks_chart import Mark, mark
 from nenni.cards.card_page import NO_ATTACK, data_table
 from nenni.cards.compare import Comparison, doubts
-from nenni.cards.schema import Accuracy, Cost
+from nenni.cards.schema import Accuracy
+from nenni.cards.schema_cost import Cost
 from nenni.evaluation.scoring import WORST
 from nenni.evaluation.suite_result import CLEAN
 from nenni.results.page import skeleton

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from nenni.cards.schema import BitOps, Cost, Energy, Time
+from nenni.cards.schema_cost import BitOps, Cost, Energy, Time
 from nenni.core.errors import UserError
 from nenni.core.io import read_csv, write_json
 

@@ -3,7 +3,8 @@
 A no-break space keeps a number and its unit on one line.
 """
 
-from nenni.cards.schema import Accuracy, BitOps, Card, Cost, Time
+from nenni.cards.schema import Accuracy, Card
+from nenni.cards.schema_cost import BitOps, Cost, Time
 from nenni.core import radius
 from nenni.core.types import Norm
 from nenni.evaluation.diagnose import MASKED, TRUSTWORTHY, WEAK

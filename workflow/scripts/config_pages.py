@@ -21,6 +21,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from nenni.cards import schema as cards
+from nenni.cards import schema_cost, schema_run
 from nenni.core import plugins, settings, types
 from nenni.core.declarations import ROOT, file_of, read
 from nenni.core.settings import PluginOf
@@ -193,9 +194,16 @@ def card_schema() -> dict[str, Any]:
     """JSON Schema of a card, with the sentences of its classes."""
     found = cards.Card.model_json_schema(ref_template="#/$defs/{model}")
     for name, part in (("Card", found), *found["$defs"].items()):
-        _describe(part, sentences(Path(cards.__file__), name)[1])
+        _describe(part, sentences(_home_of_part(name), name)[1])
     draft = "https://json-schema.org/draft/2020-12/schema"
     return {"$schema": draft, "$id": cards.SCHEMA, **found, "title": "Card of a network"}
+
+
+def _home_of_part(name: str) -> Path:
+    """The file of the class of a part of a card."""
+    homes = (cards, schema_run, schema_cost)
+    named = next(kind for home in homes if (kind := getattr(home, name, None)))
+    return file_of(named.__module__)
 
 
 def _described(model: type[BaseModel], said: dict[str, str]) -> dict[str, Any]:

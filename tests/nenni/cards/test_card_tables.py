@@ -1,7 +1,8 @@
 from card_cases import cost, diagnosis, small_card
 
 from nenni.cards.card_tables import attack_tables, checks, cost_tables, notes
-from nenni.cards.schema import Cost, Diagnosis
+from nenni.cards.schema import Diagnosis
+from nenni.cards.schema_cost import Cost
 from nenni.results.page.tables import Table
 
 RANDOMISED = small_card({"pgd_20": "90 3"}, clean="100 50", chosen={"pgd_20": "9 1"}, scored_on=100)

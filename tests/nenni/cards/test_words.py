@@ -2,7 +2,7 @@ import pytest
 from card_cases import MASKED, cost, diagnosis, small_card
 
 from nenni.cards import words
-from nenni.cards.schema import Cost
+from nenni.cards.schema_cost import Cost
 
 
 @pytest.mark.parametrize(
