@@ -179,7 +179,7 @@ def test_rows_over_all_seeds_stand_for_those_of_each(
 
 def test_no_result_is_typed_by_hand(script: Any) -> None:
     templates = sorted(DOCS.glob("*.md.jinja"))
-    assert {file.name.removesuffix(".md.jinja") for file in templates} == set(script.NAMES)
+    assert {file.name.removesuffix(".md.jinja") for file in templates} >= set(script.NAMES)
     for template in templates:
         text = template.read_text()
         typed = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "", text, flags=re.DOTALL)
