@@ -41,7 +41,7 @@ _TIMES = (
 _ENERGIES = (
     "energies",
     "Modelled energy",
-    "Microjoules of one image, by the bits of exact outputs.",
+    "Microjoules of one image, by the bits of exact outputs that a platform computes with.",
 )
 _VARIANTS = {"as_evaluated": "those attacked", "exact_at_baseline": "the baseline's"}
 _YES = {True: "yes", False: "no"}
@@ -104,6 +104,7 @@ def cost_tables(cost: Cost) -> list[Table]:
     ]
     energies = [
         {
+            "platform": row.platform,
             "bits": row.bits,
             "dense (µJ)": _MEGA * row.dense,
             "this network (µJ)": _MEGA * row.network,

@@ -91,10 +91,10 @@ def _costs(names: tuple[str, str], one: Cost | None, other: Cost | None) -> Tabl
         if pair[0] is not None and pair[1] is not None:
             what = f"modelled time on {row.platform} (µs)"
             rows.append(_cost_row(what, _MICRO * pair[0], _MICRO * pair[1]))
-    energies = {row.bits: row.network for row in other.energies if row.evaluated}
+    energies = {(e.platform, e.bits): e.network for e in other.energies if e.evaluated}
     for energy in one.energies:
-        if energy.evaluated and (same := energies.get(energy.bits)) is not None:
-            what = f"modelled energy, exact outputs in {energy.bits} bits (µJ)"
+        if energy.evaluated and (same := energies.get((energy.platform, energy.bits))) is not None:
+            what = f"modelled energy on {energy.platform}, {energy.bits} bits (µJ)"
             rows.append(_cost_row(what, _MEGA * energy.network, _MEGA * same))
     return table(
         pd.DataFrame(rows), *_COSTS, titles=dict(zip(("first", "second"), names, strict=True))

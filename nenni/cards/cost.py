@@ -87,7 +87,10 @@ def _energy(row: dict[Any, Any]) -> Energy:
         sum(float(row[f"{which}_{part}_pj"]) for part in parts) for which in ("dense", "injected")
     )
     evaluated = bool(row["evaluated"])
-    return Energy(bits=int(row["bits"]), evaluated=evaluated, dense=dense, network=network)
+    return Energy(
+        platform=row["preset"], bits=int(row["bits"]), evaluated=evaluated, dense=dense,
+        network=network,
+    )  # fmt: skip
 
 
 def _or_none(value: float) -> float | None:

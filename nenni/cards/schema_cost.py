@@ -58,10 +58,12 @@ class Time(Part):
 
 
 class Energy(Part):
-    """Modelled picojoules of one image.
+    """Modelled picojoules of one image on a platform.
 
     Attributes
     ----------
+    platform
+        A preset of the cost model.
     bits
         Of the exact outputs.
     evaluated
@@ -72,6 +74,7 @@ class Energy(Part):
         Of this one.
     """
 
+    platform: str
     bits: Whole
     evaluated: bool
     dense: float

@@ -125,7 +125,10 @@ def cost(share: float) -> dict[str, Any]:
             {"platform": "systolic", "dense_fp32": None, "dense_fp16": None, "dense_int8": 3e-4,
              "network": None},
         ],
-        "energies": [{"bits": 32, "evaluated": True, "dense": 2e8, "network": 2e8 * share}],
+        "energies": [
+            {"platform": "server_cpu", "bits": 32, "evaluated": True, "dense": 2e8,
+             "network": 2e8 * share},
+        ],
     }  # fmt: skip
 
 

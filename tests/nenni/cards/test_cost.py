@@ -32,7 +32,12 @@ def test_a_plain_network_by_hand(layers: dict[str, Any]) -> None:
     times = {row.platform: row for row in found.times}
     assert times["server_cpu"].network == times["server_cpu"].dense_fp32
     assert times["systolic_32x32"].dense_fp32 is None
-    assert [row.bits for row in found.energies if row.evaluated] == [32]
+    energies = {(row.platform, row.bits): row for row in found.energies}
+    assert len(energies) == len(found.energies)
+    assert {bits for (_, bits), row in energies.items() if row.evaluated} == {32}
+    assert {platform for platform, _ in energies} <= set(times)
+    for row in energies.values():
+        assert row.network == row.dense
     assert found.metric == "product"
     assert "not measurements" in found.convention
 
