@@ -31,6 +31,7 @@ NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 PRINTED = {
     "inject.md": ("relative_error", "fp32"),
     "train.md": ("val_clean",),
+    "card.md": ("p_holm", "No difference is shown"),
     "attack.md": ("any_iterate", "all checks", "%"),
 }
 """Page -> what its code prints, among other things."""

@@ -37,8 +37,13 @@ STANDARD: dict[str, Ref] = {
     "square": {"name": "square", "queries": 1500},
     "rays": {"name": "rays", "queries": 300},
 }
+CARD = "card"
+_OF_A_CARD = (
+    "fgsm", "pgd_20", "apgd_margin", "apgd_pm", "soft_mask", "bpda", "apgd_targeted", "square",
+)  # fmt: skip
 SUITES: dict[str, dict[str, Ref]] = {
     "quick": QUICK,
+    CARD: {name: STANDARD[name] for name in _OF_A_CARD},
     "standard": STANDARD,
     "full": {**STANDARD, "autoattack": {"name": "autoattack"}},
     "labels": {
@@ -47,7 +52,8 @@ SUITES: dict[str, dict[str, Ref]] = {
         "hopskipjump": {"name": "hopskipjump"},
     },
 }
-"""Name -> attacks. ``standard`` is what a claim should survive; ``full`` adds AutoAttack, which
+"""Name -> attacks. ``card`` is what a card has where nobody wants to wait: those that the
+diagnostics make too. ``standard`` is what a claim should survive; ``full`` adds AutoAttack, which
 needs a package of its own; ``labels`` is for models that return labels only."""
 _LONGER: dict[str, Ref] = {
     "smoothed": SMOOTHED,

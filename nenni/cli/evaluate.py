@@ -29,11 +29,7 @@ def add(commands: Any) -> None:
     arguments.add_images(parser)
     arguments.add_amount(parser)
     arguments.add_batch_size(parser, "nenni.evaluation.evaluate", "evaluate")
-    parser.add_argument(
-        "--suite", default="standard",
-        help="quick, standard (the default), full (with AutoAttack), labels, or a YAML file of "
-        "attacks by name",
-    )  # fmt: skip
+    add_suite(parser, "standard")
     arguments.add_bound(parser)
     arguments.add_machine(parser)
     parser.add_argument(
@@ -49,6 +45,15 @@ def add(commands: Any) -> None:
     parser.set_defaults(run=run)
 
 
+def add_suite(parser: argparse.ArgumentParser, default: str) -> None:
+    """Which attacks."""
+    parser.add_argument(
+        "--suite", default=default,
+        help="quick, card, standard, full (with AutoAttack), labels, or a YAML file of attacks by "
+        "name (%(default)s)",
+    )  # fmt: skip
+
+
 def run(parsed: argparse.Namespace) -> None:
     """Run the command."""
     from nenni.cli import diagnose
@@ -56,13 +61,13 @@ def run(parsed: argparse.Namespace) -> None:
     from nenni.evaluation.evaluate import evaluate
 
     device = arguments.prepare(parsed)
-    suite = _suite(parsed.suite)
+    suite = read_suite(parsed.suite)
     images = arguments.read_images(parsed)
     network = arguments.read_network(parsed, images).to(device)
     arguments.check_classes(network, images)
     found = evaluate(
         network, images, suite, eps=parsed.eps, norm=parsed.norm, seed=parsed.seed,
-        draws=parsed.draws, least_only=parsed.least, resume=_checkpoint(parsed),
+        draws=parsed.draws, least_only=parsed.least, resume=checkpoint(parsed, "evaluate"),
         progress=Progress(),
     )  # fmt: skip
     if parsed.out is not None:
@@ -91,7 +96,8 @@ def _print(found: "SuiteResult") -> None:
         print(f"\nrandomised; accuracy where the attacker may try so often: {listed}")  # noqa: T201
 
 
-def _suite(given: str) -> Any:
+def read_suite(given: str) -> Any:
+    """What ``--suite`` names: a suite of the package, or the attacks of a file."""
     from nenni.adversary.suite_attacks import SUITES
     from nenni.run.config_file import read_yaml
 
@@ -100,6 +106,7 @@ def _suite(given: str) -> Any:
     return read_yaml(Path(given))
 
 
-def _checkpoint(parsed: argparse.Namespace) -> Path:
+def checkpoint(parsed: argparse.Namespace, command: str) -> Path:
+    """File for the attacks that a command has made, until it is done."""
     asked = sorted((k, str(v)) for k, v in vars(parsed).items() if k not in ("run", "out"))
-    return CHECKPOINTS / f"evaluate-{hashlib.sha256(repr(asked).encode()).hexdigest()[:24]}.pt"
+    return CHECKPOINTS / f"{command}-{hashlib.sha256(repr(asked).encode()).hexdigest()[:24]}.pt"

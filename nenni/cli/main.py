@@ -10,7 +10,9 @@ from contextlib import suppress
 
 from nenni.cli import (
     bench,
+    card,
     check,
+    compare,
     describe,
     diagnose,
     evaluate,
@@ -27,8 +29,8 @@ from nenni.core.instruction_set import AUTO, use_instruction_set
 from nenni.core.plugins import use_plugins
 
 COMMANDS = (
-    inject, evaluate, diagnose, describe, bench, check, show, verify, fingerprint, stamp, unlock,
-    stage,
+    inject, evaluate, diagnose, card, compare, describe, bench, check, show, verify,
+    fingerprint, stamp, unlock, stage,
 )  # fmt: skip
 
 _BROKEN_PIPE = 128 + 13

@@ -15,7 +15,16 @@ from nenni.adversary.through import Through
 from nenni.core.plugins import Ref
 from nenni.core.types import LARGEST_RADIUS, Norm
 from nenni.evaluation.attack_images import Attacked, attack_batch, score_clean, told
-from nenni.evaluation.battery_attacks import ADAPTIVE, ATTACKS, PGD, STEPS, WHITE_BOX
+from nenni.evaluation.battery_attacks import (
+    ADAPTIVE,
+    ATTACKS,
+    EPS_FACTORS,
+    LOGITS,
+    PGD,
+    STEP_COUNTS,
+    STEPS,
+    WHITE_BOX,
+)
 from nenni.evaluation.binarisation import planted_and_missed
 from nenni.evaluation.consistency import inconsistent
 from nenni.evaluation.done import Done
@@ -25,8 +34,6 @@ from nenni.evaluation.subject import Subject
 
 Flags = NDArray[np.float64]
 """One number per image, 0 or 1, or a share of draws."""
-_EPS_FACTORS = (0.25, 0.5, 1.5, 2.0)
-_STEP_COUNTS = (1, 5, 10, 5 * STEPS)
 
 
 @dataclass(frozen=True)
@@ -151,9 +158,9 @@ def run_battery(
     followed = trial.attacked("pgd_20", pgd)
     tables = _compared(trial, pgd, pd.DataFrame(followed.table), source)
     whole = 1.0 if norm == "linf" else min(images[0].numel() ** 0.5, LARGEST_RADIUS)
-    radii = {min(factor * eps, whole) for factor in _EPS_FACTORS}
+    radii = {min(factor * eps, whole) for factor in EPS_FACTORS}
     by_eps = {radius: trial.run("pgd_20", pgd, radius) for radius in sorted(radii)}
-    longer = trial.chosen({f"{count} steps": {**PGD, "steps": count} for count in _STEP_COUNTS})
+    longer = trial.chosen({f"{count} steps": {**PGD, "steps": count} for count in STEP_COUNTS})
     by_steps = {a.arguments["steps"]: trial.run(name, a) for name, a in longer.items()}
     by_eps[eps] = by_steps[STEPS] = tables["pgd_20"]
     by_steps[2 * STEPS] = tables["twice_steps"]
@@ -268,7 +275,7 @@ def _compared(
             tables[name] = trial.run(name, attack)
     if source is not None:
         tables["transfer"] = trial.run("transfer", pgd, by=source)
-    for factor in (0.1, 10):
+    for factor in LOGITS:
         scaled = Scaled(trial.subject.attacked, factor)
         tables[f"logits_{factor:g}"] = trial.run("scaled logits", pgd, by=scaled)
     return tables

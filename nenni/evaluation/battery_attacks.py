@@ -31,3 +31,9 @@ ATTACKS: dict[str, Ref] = {
     **ADAPTIVE,
     **BLACK_BOX,
 }
+EPS_FACTORS = (0.25, 0.5, 1.5, 2.0)
+"""Other radii of PGD, in multiples of eps."""
+STEP_COUNTS = (1, 5, 10, 5 * STEPS)
+"""Other numbers of its steps."""
+LOGITS = (0.1, 10)
+"""What logits are multiplied by."""

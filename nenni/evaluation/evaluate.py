@@ -268,6 +268,7 @@ class _Run:
             pd.concat([t.assign(attack=name) for name, t in tables.items()], ignore_index=True),
             persistence(shares if self.subject.randomised else shares[:0], TRIES),
             self.done,
+            notes,
         )
 
 

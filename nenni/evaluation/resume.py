@@ -76,12 +76,21 @@ def key_of(networks: Iterable[nn.Module], images: Tensor, settings: Any) -> str:
     digests = [json.dumps(settings, sort_keys=True)]
     for network in networks:
         asked = copied_or_none(network) or network
-        digests += [f"{name} {_bytes_of(value)}" for name, value in network.state_dict().items()]
+        digests += _state_of(network)
         with seeded("key"):
             with torch.no_grad():
                 digests.append(digest([asked(images.clone())]))
             digests += _slopes(asked, images[:1])
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def weights_of(network: nn.Module) -> str:
+    """Checksum of a network's weights: names, types, shapes and bytes of all that its state has."""
+    return hashlib.sha256("\n".join(_state_of(network)).encode()).hexdigest()
+
+
+def _state_of(network: nn.Module) -> list[str]:
+    return [f"{name} {_bytes_of(value)}" for name, value in network.state_dict().items()]
 
 
 def _slopes(network: nn.Module, image: Tensor) -> list[str]:

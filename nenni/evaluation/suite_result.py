@@ -37,12 +37,15 @@ class SuiteResult:
         :func:`nenni.evaluation.persistence.persistence`; of another, empty.
     done : Done
         The attacks that were made on all images, for :func:`nenni.diagnose`.
+    notes : dict
+        Attack -> what should be known of it, one by one.
     """
 
     summary: pd.DataFrame
     examples: pd.DataFrame
     persistence: pd.DataFrame
     done: Done = field(default_factory=Done)
+    notes: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def robust(self) -> "pd.Series[float]":

@@ -46,8 +46,8 @@ def report(
         neurons that the mask really selects; ``recall``, the share of the truly largest neurons
         (by z, as many as selected) that are selected; ``neurons`` per sample; ``error_bias``, the
         mean of z~ - z over rms(z); and ``drift``, how far z itself is from that of the exact
-        network, rms of the difference over rms: 0 with exact inputs. Of a pool of approximations
-        the mean.
+        path, rms of the difference over rms: 0 with exact inputs, and with the batch norms that
+        the network has now. Of a pool of approximations the mean.
     """
     model = uncompiled(model)
     sums: dict[str, Tensor] = {}

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from nenni.adversary.suite_attacks import CARD, SUITES
 from nenni.core import plugins, radius
 from nenni.core.plugins import Ref
 from nenni.core.types import Norm
@@ -22,6 +23,8 @@ from nenni.run.config import Config, TransferSource
 from nenni.run.experiment import all_evaluations, evaluations_of
 
 Slice = dict[str, Any]
+CARD_EXAMPLES = 60
+"""Test images of the cards of a run."""
 
 
 class Slices:
@@ -120,6 +123,22 @@ class Slices:
             "draws": settings.draws,
             "source": self._source(settings.source),
             "battery": [{"attack": attack} for attack in ATTACKS.values()],  # their code is read
+        }
+
+    def card(self, base: str, defence: str, seed: str) -> Slice:
+        """Make the card of the final network, at the radius of the main table."""
+        norm = self.norm_of_columns()
+        made = [*ATTACKS.values(), *SUITES[CARD].values()]
+        return {
+            **self._network(base, seed),
+            **self._defended(defence),
+            "name": f"{defence} on {base}, seed {seed}",
+            "data": self._config.bases[base].data,
+            "suite": CARD,
+            "norm": norm,
+            "eps": radius.from_config(self._config.tables.eps[base], norm),
+            "examples": CARD_EXAMPLES,
+            "battery": [{"attack": attack} for attack in made],  # their code is read
         }
 
     def describe(self, base: str, defence: str, seed: str) -> Slice:

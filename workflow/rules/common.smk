@@ -144,6 +144,12 @@ def hardware_sources():
     return sorted(map(relative, files))
 
 
+def all_hardware_sources():
+    """Source files of the cost model, and all its tables of constants, which cards count with."""
+    folder = Path(hwmodel.__file__).parent
+    return sorted(map(relative, [*folder.glob("*.py"), *folder.glob("*/*.toml")]))
+
+
 def collected(wildcards):
     """What a table is joined from: name of the experiment or base -> its file."""
     if wildcards.table in OF_BASES:

@@ -53,6 +53,32 @@ rule diagnose_experiment:
         " --output checks={output.checks} curves={output.curves} 2> {log}"
 
 
+rule card_experiment:
+    input:
+        data=lambda w: FILES.data(w.base),
+        weights=lambda w: FILES.final_weights(experiment(w)),
+        code=sources("card"),
+        cost=all_hardware_sources(),
+        templates=template_files(),
+    output:
+        card=L.experiment("card.json"),
+        page=L.experiment("card.html"),
+        manifest=L.manifest("card", *OF_EXPERIMENT),
+    log:
+        L.log("card", *OF_EXPERIMENT),
+    conda:
+        "../envs/nenni.yaml"
+    threads: C.threads
+    params:
+        cfg=cfg("card"),
+    message:
+        "card {wildcards.base}/{wildcards.defence}/seed{wildcards.seed}"
+    shell:
+        "python -m nenni stage card --config {params.cfg:q} --manifest {output.manifest}"
+        " --input data={input.data} weights={input.weights}"
+        " --output card={output.card} page={output.page} 2> {log}"
+
+
 rule sweep_noise:
     input:
         data=FILES.data(C.sweep.base),

@@ -36,6 +36,11 @@ rule attack:
         L.table("sweep"),
 
 
+rule cards:
+    input:
+        [L.experiment("card.json", e) for e in PLAN.experiments()],
+
+
 rule hardware:
     input:
         [L.experiment("cost/operations.csv", e) for e in PLAN.experiments()],

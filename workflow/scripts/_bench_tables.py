@@ -169,8 +169,6 @@ AIM = 1.25
 AIM_RANKED, AIM_OTHERS, FLOOR_OF_AIMS = 2.5, 2.0, 1.14
 """On a GPU, times the plain network: where neurons are ranked and elsewhere, at this floor."""
 _RANKED = ("top-k", "random", "inverted", "oracle")
-_SHARE_TOLD = 0.01
-"""Of all seconds of a run's jobs, from which on a rule has a row of its own."""
 _STEPS = {"forward": "forward", "training_step": "training step", "pgd_step": "PGD step"}
 
 
@@ -246,15 +244,3 @@ def run_times(found: pd.DataFrame) -> pd.DataFrame:
             "of CPU": found["cpu_seconds"].map("{:.1f}".format),
         }
     )
-
-
-def run_times_by_rule(found: pd.DataFrame) -> pd.DataFrame:
-    """What the jobs of each rule took together, the longest first; short ones in one row."""
-    long = found[found["seconds"] >= _SHARE_TOLD * found["seconds"].sum()]
-    rest = found.drop(long.index)
-    rows = [
-        *long[["rule", "jobs", "seconds"]].itertuples(index=False, name=None),
-        ("the other rules", rest["jobs"].sum(), rest["seconds"].sum()),
-    ]
-    table = pd.DataFrame(rows, columns=["rule", "jobs", "seconds of jobs"])
-    return table.assign(**{"seconds of jobs": table["seconds of jobs"].map("{:.0f}".format)})

@@ -5,7 +5,8 @@
 "profile": by the sensitivities of single layers in the exact network, which the workflow's profile
 measures; "measured": by the injected network's own loss around one fraction for all, as the
 workflow allocates. Both and the fit see the first training images, the comparison the last 5,000,
-which neither saw (the networks themselves were trained on them). Folders as for post_training.py.
+which neither saw (the networks themselves were trained on them). Batch norms are kept, so that all
+fractions have the same ones. Folders as for post_training.py.
 """
 
 import argparse
@@ -52,7 +53,7 @@ def main() -> None:
         sys.exit(str(error))
     spec = nenni.InjectionSpec(nenni.TopK(0.5), nenni.Sparse(1 / 8))
     noisy = inject(model, spec, images[:1])
-    fit(noisy, images[:FIT])
+    fit(noisy, images[:FIT], batch_norms="kept")
     names = [name for name, _ in noisy_layers(noisy)]
     errors = (
         report(noisy, images[:PROFILE], inputs="exact", batch_size=BATCH)

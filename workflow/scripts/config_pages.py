@@ -1,5 +1,7 @@
 """Make config/README.md and config/schema.json from the classes and functions that a config sets.
 
+The schema of cards, nenni/cards/card.schema.json, is made from its classes too.
+
     python workflow/scripts/config_pages.py      # make config
 
 Names, types, defaults and ranges are those that a config is checked by; the sentences are those of
@@ -18,6 +20,8 @@ from pydantic import BaseModel, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from nenni.cards import schema as cards
+from nenni.cards import schema_cost, schema_run
 from nenni.core import plugins, settings, types
 from nenni.core.declarations import ROOT, file_of, read
 from nenni.core.settings import PluginOf
@@ -26,6 +30,7 @@ from nenni.run.claims_config import Arm, Claim, Source
 from nenni.run.config import Config, Settings
 
 README, SCHEMA = ROOT / "config" / "README.md", ROOT / "config" / "schema.json"
+CARD_SCHEMA = ROOT / "nenni" / "cards" / "card.schema.json"
 _INTRO = """\
 # Configuration
 
@@ -185,6 +190,22 @@ def schema() -> dict[str, Any]:
     }
 
 
+def card_schema() -> dict[str, Any]:
+    """JSON Schema of a card, with the sentences of its classes."""
+    found = cards.Card.model_json_schema(ref_template="#/$defs/{model}")
+    for name, part in (("Card", found), *found["$defs"].items()):
+        _describe(part, sentences(_home_of_part(name), name)[1])
+    draft = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": draft, "$id": cards.SCHEMA, **found, "title": "Card of a network"}
+
+
+def _home_of_part(name: str) -> Path:
+    """The file of the class of a part of a card."""
+    homes = (cards, schema_run, schema_cost)
+    named = next(kind for home in homes if (kind := getattr(home, name, None)))
+    return file_of(named.__module__)
+
+
 def _described(model: type[BaseModel], said: dict[str, str]) -> dict[str, Any]:
     """JSON Schema of a model, with the sentences of its docstring."""
     found = model.model_json_schema(ref_template="#/$defs/{model}")
@@ -257,8 +278,9 @@ def _own(kind: str) -> dict[str, Any]:
 
 
 def pages() -> dict[Path, str]:
-    """Both files and what they should hold."""
-    return {README: readme(), SCHEMA: json.dumps(schema(), indent=1) + "\n"}
+    """The files and what they should hold."""
+    schemas = {SCHEMA: schema(), CARD_SCHEMA: card_schema()}
+    return {README: readme(), **{f: json.dumps(s, indent=1) + "\n" for f, s in schemas.items()}}
 
 
 if __name__ == "__main__":

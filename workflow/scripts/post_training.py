@@ -5,31 +5,52 @@
 DIR of weights holds the checkpoints of github.com/akamaster/pytorch_resnet_cifar10 (resnet20-*.th),
 DIR of data holds cifar10/train.npz and cifar10/test.npz (x uint8 NHWC, y int64). Each network's
 table goes to --out/<network>.csv; a run that was stopped goes on where it was.
+
+``seconds`` is the CPU time of the whole fit, on one thread: the closed form, which settings that
+differ in their selection, score or noise share and which is counted in each of them, and the
+thresholds and statistics of batch norms, which are the setting's own. ``relative_error`` and
+``recall`` are those of each layer on what it gets behind the injected ones before it: once batch
+norms are measured, no pass gives the inputs that it had in the exact network.
 """
 
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 import torch
 from _networks import DEPTHS, read_images, read_network
+from _post_training import (
+    BEFORE,
+    COLUMNS,
+    DEFAULT_FIT,
+    DRAWS,
+    FIT_IMAGES,
+    FITS,
+    MORE_FITS,
+    REPORT_IMAGES,
+    fit_value,
+    place,
+    rows_so_far,
+    told,
+)
 from torch import Tensor, nn
 
 import nenni
 from nenni.core import runtime
 from nenni.core.errors import UserError
-from nenni.core.io import read_csv, write_csv
+from nenni.core.io import write_csv
 from nenni.core.seeding import seeded
 from nenni.data.split import InMemory
-from nenni.evaluation.statistics import wilson
 from nenni.method.fit import fit, set_thresholds
+from nenni.method.fitting.in_order import measure_batch_norms
 from nenni.method.injection import inject, is_randomised, noisy_layers
 from nenni.method.report import report
 from nenni.method.spec import Choices, InjectionSpec
+from nenni.networks.copying import copied
 from nenni.training.validation import accuracy
 
 DEFAULT = Choices(nenni.TopK(0.5), nenni.Sparse(1 / 8))
@@ -40,27 +61,48 @@ PROJECTIONS = {
     "tap_shared": nenni.TapShared,
     "tap_shared_pca": nenni.TapSharedPCA,
 }
-COLUMNS = ["network", "factor", "value", "errors", "n", "accuracy", "low", "high"]
-COLUMNS += ["relative_error", "recall", "fraction"]
-FIT_IMAGES, REPORT_IMAGES, DRAWS, BATCH = 1000, 500, 3, 250
+COMPARED = {"sparse 1/8": nenni.Sparse(1 / 8), "tap_shared 1/2": nenni.TapShared(1 / 2)}
+"""Projections with which all fits are made."""
+BATCH = 250
+Closed = dict[str, tuple[nn.Module, float]]
+"""Networks whose layers have their closed form, and the CPU seconds that it took."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One row: a factor, its value, and the choices that it stands for."""
+    """One row: a factor, its value, and the choices and the fit that it stands for."""
 
     factor: str
     value: str
     choices: Choices
+    fit: str = DEFAULT_FIT
 
     @property
     def place(self) -> tuple[str, str]:
         """What names the row."""
         return self.factor, self.value
 
+    @property
+    def network(self) -> str:
+        """What the row is of: the same for settings that are the default of several factors."""
+        return f"{self.choices} {self.fit}"
+
+    @property
+    def closed_form(self) -> str:
+        """What the closed form hangs on, of layers fitted on exact inputs."""
+        c = self.choices
+        bits = c.weight_bits, c.input_bits, c.projected_bits, c.exact_bits
+        return f"{c.projection} {bits} {c.noise.approximations()}"
+
 
 def settings() -> Iterator[Setting]:
     """All rows of the study; the default is in several, so that each factor can be read alone."""
+    for title, projection in COMPARED.items():
+        for fraction in (0.25, 0.5):
+            choices = replace(DEFAULT, selection=nenni.TopK(fraction), projection=projection)
+            more = MORE_FITS if choices == DEFAULT else {}
+            for name in FITS | more:
+                yield Setting("fit", fit_value(fraction, title, name), choices, name)
     for fraction in (0.0, 0.125, 0.25, 0.5, 0.75, 0.9, 1.0):
         yield _changed("fraction", fraction, selection=nenni.TopK(fraction))
     for ratio in (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0):
@@ -130,48 +172,75 @@ def study(weights: Path, data: Path, name: str, out: Path) -> None:
     fitting = read_images(data, "train")[0][:FIT_IMAGES]
     images, labels = read_images(data, "test")
     file = out / f"{name}.csv"
-    rows = read_csv(file).to_dict("records") if file.exists() else []
+    rows = rows_so_far(file)
     if not rows:
         undefended = told(errors(model, images, labels), len(images))
         rows.append({"network": name, "factor": "undefended", "value": ""} | undefended)
-    done = {(row["factor"], _text(row["value"])): row for row in rows}
-    known = {str(s.choices): done[s.place] for s in settings() if s.place in done}
+    done = {place(row): row for row in rows}
+    known = {s.network: done[s.place] for s in settings() if s.place in done}
     waiting = [s for s in settings() if s.place not in done]
-    fits = sorted({_fit_key(s.choices) for s in waiting})
-    started, finished = time.monotonic(), 0
-    for key in fits:
-        sharing = [s for s in waiting if _fit_key(s.choices) == key]
-        noisy = _fitted(model, sharing[0].choices, fitting)
-        for setting in sharing:
-            if str(setting.choices) not in known:
-                known[str(setting.choices)] = judge(noisy, setting.choices, fitting, images, labels)
-            row = known[str(setting.choices)] | {"factor": setting.factor, "value": setting.value}
-            rows.append({"network": name} | row)
-            write_csv(file, pd.DataFrame(rows, columns=COLUMNS))
-            finished += 1
-            left = (time.monotonic() - started) / finished * (len(waiting) - finished) / 60
-            print(
-                f"{name} {setting.factor} {setting.value}: {row['accuracy']:.1%}, "
-                f"relative error {row['relative_error']:.2f}, {left:.0f} min left",
-                flush=True,
-            )
-    order = {("undefended", ""): -1} | {s.place: i for i, s in enumerate(settings())}
-    rows.sort(key=lambda row: order[row["factor"], _text(row["value"])])
-    write_csv(file, pd.DataFrame(rows, columns=COLUMNS))
+    closed: Closed = {}
+    started = time.monotonic()
+    for finished, setting in enumerate(waiting, 1):
+        if setting.network not in known:
+            noisy, seconds = fitted(model, setting, fitting, closed)
+            known[setting.network] = judge(noisy, images, labels) | {"seconds": round(seconds, 1)}
+        row = known[setting.network] | {"factor": setting.factor, "value": setting.value}
+        rows.append(row | {"network": name})
+        write_csv(file, pd.DataFrame(rows, columns=COLUMNS))
+        left = (time.monotonic() - started) / finished * (len(waiting) - finished) / 60
+        print(
+            f"{name} {setting.factor} {setting.value}: {row['accuracy']:.1%}, "
+            f"relative error {row['relative_error']:.2f}, {left:.0f} min left",
+            flush=True,
+        )
 
 
-def judge(
-    noisy: nn.Module, choices: Choices, fitting: Tensor, images: Tensor, labels: Tensor
-) -> dict[str, object]:
-    """Errors of a fitted network with other choices, and means over its layers."""
+def fitted(
+    model: nn.Module, setting: Setting, images: Tensor, closed: Closed
+) -> tuple[nn.Module, float]:
+    """Injected and fitted, as :func:`nenni.fit` does it, and the CPU seconds that this takes.
+
+    A closed form that is there already is not made again; a new one is added.
+    """
+    shared = setting.fit in (BEFORE, DEFAULT_FIT)
+    if not shared:
+        return _timed(lambda: _fresh(model, setting, setting.fit, images))
+    if setting.closed_form not in closed:
+        closed[setting.closed_form] = _timed(lambda: _fresh(model, setting, BEFORE, images))
+    begun, before = closed[setting.closed_form]
+    noisy, own = _timed(lambda: _finished(begun, setting, images))
+    return noisy, before + own
+
+
+def _fresh(model: nn.Module, setting: Setting, name: str, images: Tensor) -> nn.Module:
+    noisy = inject(model, InjectionSpec(**vars(setting.choices)), images[:1])
+    fit(noisy, images, **(FITS | MORE_FITS)[name], batch_size=BATCH)
+    return noisy
+
+
+def _finished(begun: nn.Module, setting: Setting, images: Tensor) -> nn.Module:
+    """A copy with the choices of a setting, and what hangs on them."""
+    noisy = copied(begun)
     for _, layer in noisy_layers(noisy):
-        layer.choices = choices
-    set_thresholds(noisy, fitting, batch_size=BATCH)
-    with seeded(0, "report"):
-        table = report(noisy, images[:REPORT_IMAGES], inputs="exact", batch_size=BATCH)
+        layer.choices = setting.choices
+    set_thresholds(noisy, images, batch_size=BATCH)
+    if setting.fit == DEFAULT_FIT:
+        measure_batch_norms(noisy, images.split(BATCH))
+    return noisy
+
+
+def _timed(make: Callable[[], nn.Module]) -> tuple[nn.Module, float]:
+    started = time.thread_time()
+    return make(), time.thread_time() - started
+
+
+def judge(noisy: nn.Module, images: Tensor, labels: Tensor) -> dict[str, float]:
+    """Errors of a fitted network, and means over its layers."""
+    table = report(noisy, images[:REPORT_IMAGES], batch_size=BATCH)
     draws = DRAWS if is_randomised(noisy) else 1
     wrong = sum(errors(noisy, images, labels, draw) for draw in range(draws)) / draws
-    means = table[["relative_error", "recall", "fraction"]].mean().to_dict()
+    means: dict[str, float] = table[["relative_error", "recall", "fraction"]].mean().to_dict()
     return told(wrong, len(images)) | means
 
 
@@ -185,33 +254,6 @@ def errors(model: nn.Module, images: Tensor, labels: Tensor, draw: int = 0) -> i
 def _changed(factor: str, value: object, **choices: object) -> Setting:
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return Setting(factor, text, replace(DEFAULT, **choices))
-
-
-def _fit_key(choices: Choices) -> str:
-    """What the fit depends on."""
-    c = choices
-    bits = c.weight_bits, c.input_bits, c.projected_bits, c.exact_bits
-    return f"{c.projection} {bits} {c.noise.approximations()}"
-
-
-def _fitted(model: nn.Module, choices: Choices, images: Tensor) -> nn.Module:
-    spec = InjectionSpec(**vars(choices))
-    noisy = inject(model, spec, images[:1])
-    fit(noisy, images)
-    return noisy
-
-
-def told(wrong: float, n: int) -> dict[str, object]:
-    """Errors, their number of images, and accuracy with its 95 % interval."""
-    low, high = wilson(n - wrong, n)
-    return {"errors": wrong, "n": n, "accuracy": 1 - wrong / n, "low": low, "high": high}
-
-
-def _text(value: object) -> str:
-    """A value of the table as it was before pandas read it as a number."""
-    if isinstance(value, float):
-        return "" if value != value else f"{value:g}"
-    return str(value)
 
 
 if __name__ == "__main__":

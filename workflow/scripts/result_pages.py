@@ -17,6 +17,8 @@ import _bench_tables
 import _claim_tables
 import _cost_tables
 import _machine_tables
+import _post_training
+import _post_training_tables
 import _protocol_tables
 import pandas as pd
 from _words import Row, change, count, difference, factor, fewer, percent, seeds, shown, span
@@ -41,7 +43,7 @@ READ = (
     "cifar10/main", "cifar10/suites", "cifar10/base", "cost/bench", "autoattack/summary",
     "autoattack/images", "optimality", "diagnostics", "invariance", "evaluation_speed",
     "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times",
-    "run_times_by_rule", "fgsm_rs_speed", "coverage", "verdict_repeats", "bitops_claims",
+    "fgsm_rs_speed", "coverage", "verdict_repeats", "bitops_claims",
     "fingerprints", "protocol", "cost/roofline_errors", "cost/zigzag",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
@@ -132,6 +134,15 @@ def environment(tables: Tables) -> Environment:
         "ratio": _protocol_tables.ratio,
         "costs": lambda table, name: markdown(getattr(_cost_tables, table)(tables[name])),
         "median": statistics.median,
+        "post_training": lambda table, *files, **which: getattr(_post_training_tables, table)(
+            *(tables[f] for f in files), **which
+        ),
+        "fit_images": _post_training.FIT_IMAGES,
+        "report_images": _post_training.REPORT_IMAGES,
+        "draws": _post_training.DRAWS,
+        "block_epochs": _post_training.BLOCK_EPOCHS,
+        "before": _post_training.BEFORE,
+        "default_fit": _post_training.DEFAULT_FIT,
         "machine": _machine_tables.measured_on(tables["fingerprints"]),
         "machines": lambda table: markdown(getattr(_machine_tables, table)(tables["fingerprints"])),
     }

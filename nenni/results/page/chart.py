@@ -86,8 +86,13 @@ def specification(what: TradeOff) -> dict[str, Any]:
 
 def static(what: TradeOff) -> str:
     """The picture as it is at the beginning, an SVG element that needs no JavaScript."""
-    chart = _chart(what).properties(width=_STATIC_WIDTH)
-    return vl_convert.vegalite_to_svg(chart.to_dict(), vl_version=_VEGA_LITE)
+    return svg(_chart(what))
+
+
+def svg(chart: alt.LayerChart) -> str:
+    """A chart as an SVG element."""
+    whole = chart.properties(width=_STATIC_WIDTH).to_dict()
+    return vl_convert.vegalite_to_svg(whole, vl_version=_VEGA_LITE)
 
 
 def scripts() -> str:
@@ -107,11 +112,11 @@ def _chart(what: TradeOff) -> alt.LayerChart:
         alt.Tooltip("images:Q", title="images"),
         alt.Tooltip("x:Q", title="cost (%)", format=".1f"),
     ]
-    plain = alt.Chart(alt.InlineData([{"x": 100}])).mark_rule(strokeDash=[2, 3], color=_MUTED)
+    plain = alt.Chart(alt.InlineData([{"x": 100}])).mark_rule(strokeDash=[2, 3], color=MUTED)
     seeds = shown.transform_flatten(["each"]).mark_tick(
         thickness=2, size=14, orient="horizontal", aria=False
     )
-    means = shown.mark_point(filled=True, size=130, stroke=_INK, strokeWidth=1, opacity=1)
+    means = shown.mark_point(filled=True, size=130, stroke=INK, strokeWidth=1, opacity=1)
     layers = (
         plain.encode(x="x:Q"),
         shown.mark_rule(strokeWidth=2).encode(x=x, y=_height("low"), y2="high:Q", color=colour),
@@ -126,7 +131,7 @@ def _chart(what: TradeOff) -> alt.LayerChart:
             autosize=alt.AutoSizeParams(type="fit-x", contains="padding", resize=True),
             title=alt.TitleParams(alt.ExprRef("split(cost, '; ')"), orient="bottom"),
         )
-        .configure(**_CONFIG)
+        .configure(**CONFIG)
     )
     return chart
 
@@ -152,7 +157,7 @@ def _chosen(what: TradeOff) -> alt.Chart:
 def _looks(names: list[str]) -> tuple[alt.Color, alt.Shape]:
     """Colours and shapes, with a legend in as many columns as there is room for."""
     looks = list(look(names).values())
-    colours = [_variable(style["color"]) for style in looks]
+    colours = [variable(style["color"]) for style in looks]
     shapes = [_SHAPES[style["marker"]] for style in looks]
     column = _SYMBOL_WIDTH + _LETTER_WIDTH * max(map(len, names))
     legend = alt.Legend(title=None, columns=alt.ExprRef(f"max(1, floor(width / {column}))"))
@@ -187,23 +192,23 @@ def _choices(what: TradeOff) -> list[alt.Parameter]:
     ]
 
 
-def _variable(colour: str) -> str:
+def variable(colour: str) -> str:
     """A colour of the figures, which the page's style may change."""
     return f"var(--series-{COLOURS.index(colour)}, {colour})"
 
 
-_INK, _MUTED, _LINES = "var(--ink, #1a1a1a)", "var(--muted, #595959)", "var(--line, #d0d0d0)"
-_CONFIG: dict[str, Any] = {
+INK, MUTED, LINES = "var(--ink, #1a1a1a)", "var(--muted, #595959)", "var(--line, #d0d0d0)"
+CONFIG: dict[str, Any] = {
     "font": "Liberation Sans, Arial, Helvetica, sans-serif",  # the converter has the first
     "background": "transparent",
     "axis": alt.AxisConfig(
-        labelColor=_MUTED, titleColor=_INK, gridColor=_LINES, domainColor=_MUTED,
-        tickColor=_MUTED, labelFontSize=12, titleFontSize=12, titleFontWeight="normal",
+        labelColor=MUTED, titleColor=INK, gridColor=LINES, domainColor=MUTED,
+        tickColor=MUTED, labelFontSize=12, titleFontSize=12, titleFontWeight="normal",
     ),
     "legend": alt.LegendConfig(
-        labelColor=_INK, labelFontSize=12, orient="top", symbolSize=110, symbolOpacity=1,
-        symbolStrokeColor=_INK, symbolStrokeWidth=1,
+        labelColor=INK, labelFontSize=12, orient="top", symbolSize=110, symbolOpacity=1,
+        symbolStrokeColor=INK, symbolStrokeWidth=1,
     ),
-    "title": alt.TitleConfig(color=_INK, fontSize=12, fontWeight="normal", offset=6),
+    "title": alt.TitleConfig(color=INK, fontSize=12, fontWeight="normal", offset=6),
     "view": alt.ViewConfig(stroke=None),
 }  # fmt: skip

@@ -63,12 +63,13 @@ def diagnosed(diagnostics: pd.DataFrame) -> list[Diagnosed]:
     """
     keys = ["base", "defence", "seed"]
     return [
-        _of(f"{defence} on {base}, seed {seed}", rows.to_dict("records"))
+        of_network(f"{defence} on {base}, seed {seed}", rows.to_dict("records"))
         for (base, defence, seed), rows in diagnostics.groupby(keys, sort=False)
     ]
 
 
-def _of(network: str, rows: list[dict[Any, Any]]) -> Diagnosed:
+def of_network(network: str, rows: list[dict[Any, Any]]) -> Diagnosed:
+    """One network's verdict and checks, its rows as mappings."""
     checks = [row for row in rows if row["name"] != ALL_CHECKS]
     words = [str(row["meaning"]) for row in rows if row["name"] == ALL_CHECKS]
     verdicts = {row["verdict"] for row in rows}

@@ -1,6 +1,6 @@
 """A run's table as a page shows it: columns with titles and meanings, cells that can be sorted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,8 +151,10 @@ def table(
     name: str,
     title: str,
     sentence: str,
+    *,
+    titles: Mapping[str, str] | None = None,
 ) -> Table:
-    """A table as it is shown. Columns without a title keep their name.
+    """A table as it is shown. Columns without a title keep their name, in words.
 
     Parameters
     ----------
@@ -160,10 +162,13 @@ def table(
         Its cells are texts, numbers or :class:`Cell`.
     name, title, sentence : str
         See :class:`Table`.
+    titles : mapping
+        Column -> its title, as it is.
     """
     heads, cells = [], []
     for column in frame:
         head, meaning, written = COLUMNS.get(str(column), (spelt(str(column)), "", _number))
+        head = (titles or {}).get(str(column), head)
         values = [_cell(value, written) for value in frame[column]]
         number = any(value.order is not None for value in values)
         heads.append(Column(head, meaning, number))

@@ -19,7 +19,7 @@ def held_out(digits: Digits) -> Digits:
 @pytest.mark.parametrize(
     ("suite", "message"),
     [
-        ("strong", "unknown suite 'strong'; known are: quick, standard, full, labels"),
+        ("strong", "unknown suite 'strong'; known are: quick, card, standard, full, labels"),
         ({"a": {"name": "pgd", "stpes": 3}}, "suite: a.stpes: unknown key"),
         ({"a": {"name": "pgdd"}}, "suite: a.name: unknown attack 'pgdd'"),
         ({"a": {"name": "pgd", "surrogate": {"name": "x"}}}, "suite: a.surrogate.name: unknown"),

@@ -100,7 +100,10 @@ def test_diagnoses(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["--data", "absent"], "absent: is neither a folder of images nor an npz file"),
         (["--data", "w.pt"], "w.pt: should be an npz file with x"),
         (["--data", "."], ".: holds no images in subfolders"),
-        (["--suite", "strong"], "unknown suite 'strong'; known are: quick, standard, full, labels"),
+        (
+            ["--suite", "strong"],
+            "unknown suite 'strong'; known are: quick, card, standard, full, labels",
+        ),
         (["--suite", "absent.yaml"], "absent.yaml: cannot be read"),
         (
             ["--eps", "8"],

@@ -29,6 +29,7 @@ def slices(s: Slices) -> dict[str, str]:
         "attack suite": s.of("attack", **TOPK, evaluation="full_square"),
         "diagnose": s.of("diagnose", **TOPK),
         "describe": s.of("describe", **TOPK),
+        "card": s.of("card", **TOPK),
         "sweep": s.of("sweep"),
         "main": s.of("main"),
         "figure": s.of("figure", figure="noise_intensity"),

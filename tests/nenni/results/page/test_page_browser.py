@@ -5,22 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from browser_cases import CONTRAST, NO_REQUEST, Watched
+from playwright.sync_api import Browser, expect
 
 MARKS = "#chart .mark-symbol.role-mark path"
-NO_REQUEST = ("file:", "data:")
-
-
-class Watched:
-    """A page, with what it asks for and what it complains of."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.asked: list[str] = []
-        self.said: list[str] = []
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.on("console", lambda message: self.said.append(message.text))
-        page.on("pageerror", lambda error: self.said.append(str(error)))
 
 
 @pytest.fixture
@@ -150,21 +138,6 @@ def test_it_fits_every_width(browser: Browser, written: Path, width: int, scheme
     context.close()
 
 
-CONTRAST = """
-element => {
-  const light = colour => {
-    const parts = colour.match(/[\\d.]+/g).slice(0, 3).map(v => v / 255)
-      .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
-  };
-  let behind = element;
-  while (getComputedStyle(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
-  const style = getComputedStyle(element);
-  const ink = element.closest("svg") ? style.fill : style.color;
-  const [a, b] = [light(ink), light(getComputedStyle(behind).backgroundColor)];
-  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-}
-"""
 TEXT = (
     ".run", "h1", ".badge.good", ".badge.partly", ".badge.bad", ".badge.open", ".reason", "figcaption",
     "select", "nav a", "th", "td", "summary", ".facts dt", "pre", "#chart text",

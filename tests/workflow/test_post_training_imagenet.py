@@ -1,0 +1,106 @@
+"""Each photo is judged by a network that other photos fitted."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+import nenni
+from nenni.core.errors import UserError
+from nenni.networks.models.resnet_cifar import resnet_cifar
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def script() -> Any:
+    sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+    try:
+        import post_training_imagenet
+    finally:
+        sys.path.pop(0)
+    return post_training_imagenet
+
+
+@pytest.fixture
+def model() -> nn.Module:
+    torch.manual_seed(0)
+    return resnet_cifar((3, 8, 8), 10, depth=8).eval()
+
+
+@pytest.fixture
+def photos() -> tuple[Tensor, Tensor]:
+    """As many as the batch of a half does not divide."""
+    draws = torch.Generator().manual_seed(0)
+    return torch.rand(46, 3, 8, 8, generator=draws), torch.arange(46) % 10
+
+
+def test_no_photo_is_judged_by_what_it_fitted(
+    script: Any, model: nn.Module, photos: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted: list[Tensor] = []
+    judged: list[Tensor] = []
+    fit, correct = nenni.fit, script.correct
+
+    def fit_seen(noisy: nn.Module, images: Tensor, **told: Any) -> None:
+        fitted.append(images)
+        fit(noisy, images, **told)
+
+    def correct_seen(noisy: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+        judged.append(images)
+        found: Tensor = correct(noisy, images, labels)
+        return found
+
+    monkeypatch.setattr(script.nenni, "fit", fit_seen)
+    monkeypatch.setattr(script, "correct", correct_seen)
+    spec = nenni.InjectionSpec(nenni.TopK(0.5), nenni.Sparse(1 / 8))
+    told = script.FITS["exact, measured"]
+    row = script.judged_by_halves(model, spec, told, *photos)
+    assert row["n"] == 46
+    assert row["seconds"] >= 0
+    for mine, others in zip(fitted, judged, strict=True):
+        assert len(mine) == len(others) == 23
+        assert not (mine[:, None] == others[None]).flatten(2).all(2).any()
+    every = torch.cat(judged).flatten(1)
+    assert len(every.unique(dim=0)) == 46
+
+
+def test_a_study_that_was_stopped_goes_on_to_the_same_table(
+    script: Any, model: nn.Module, photos: tuple[Tensor, Tensor], tmp_path: Path
+) -> None:
+    file = tmp_path / "lite0.csv"
+    script.study(model, *photos, file)
+    whole = pd.read_csv(file)
+    assert [*whole.columns] == script.COLUMNS
+    assert set(whole["network"]) == {"efficientnet_lite0"}
+    fits = whole[whole["factor"] == "fit"]
+    assert len(fits) == 2 * len(script.FITS) == fits["value"].nunique()
+    whole.head(4).to_csv(file, index=False)
+    script.study(model, *photos, file)
+    again = pd.read_csv(file)
+    pd.testing.assert_frame_equal(
+        again.drop(columns="seconds"), whole.drop(columns="seconds"), rtol=1e-6
+    )
+    assert again["seconds"].head(4).equals(whole["seconds"].head(4))
+
+
+def test_photos_are_cropped_to_their_centre_and_named_by_their_class(
+    script: Any, tmp_path: Path
+) -> None:
+    wide = np.zeros((256, 300, 3), np.uint8)
+    wide[16:240, 38:262] = 255
+    Image.fromarray(wide).save(tmp_path / "0007_cock.jpg", quality=100)
+    Image.fromarray(np.full((256, 256, 3), 127, np.uint8)).save(tmp_path / "0012_finch.jpg")
+    images, labels = script.read_photos(tmp_path)
+    assert labels.tolist() == [7, 12]
+    assert images.shape == (2, 3, 224, 224)
+    assert images[0, :, 8:-8, 8:-8].eq(1).all()
+    assert images[1].eq(0).all()
+    with pytest.raises(UserError, match="has no photos named by their class"):
+        script.read_photos(tmp_path / "nothing")
