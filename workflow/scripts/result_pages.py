@@ -114,6 +114,7 @@ def environment(tables: Tables) -> Environment:
         "attacks": lambda name, suite: markdown(attacks(tables[name], suite)),
         "persistent": lambda name, suite: markdown(persistent(tables[name], suite)),
         "energy": partial(energy, tables["mnist5k/energy"]),
+        "energy_on": ENERGY_ON,
         "legend": " ".join(LEGEND).replace("*", "\\*"),
         "seeds_needed": verdict.SEEDS_NEEDED,
         "some": verdict.SOME,
