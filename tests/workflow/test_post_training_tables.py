@@ -60,7 +60,7 @@ def made_up(study: Any, name: str, places: list[tuple[str, str]], base: float) -
 
 
 def page(pages: Any, tables: dict[str, pd.DataFrame]) -> str:
-    text: str = pages.page(pages.read() | tables, ROOT / "docs" / "post_training.md.jinja")
+    text: str = pages.page(pages.read() | tables, "post_training")
     return text
 
 

@@ -80,7 +80,9 @@ def measured(project: Project, words: list[str]) -> tuple[float, float]:
 def by_rule(folder: Path) -> pd.DataFrame:
     """Jobs of each rule and the seconds that they took, those that ran side by side added up."""
     notes = (folder / ".snakemake" / "metadata").rglob("*")
-    found = pd.DataFrame(json.loads(file.read_text()) for file in notes if file.is_file())
+    found = pd.DataFrame(
+        json.loads(file.read_text(encoding="utf-8")) for file in notes if file.is_file()
+    )
     jobs = found.drop_duplicates(["rule", "shellcmd"])
     seconds = (jobs["endtime"] - jobs["starttime"]).groupby(jobs["rule"])
     table = pd.DataFrame({"jobs": seconds.size(), "seconds": seconds.sum().round(1)})
