@@ -1,23 +1,18 @@
 """Figures of BitOPs and the conventions that would give them."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from scripts import script_named
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def script() -> Any:
-    sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
-    try:
-        import bitops_claims
-    finally:
-        sys.path.pop(0)
-    return bitops_claims
+    return script_named("bitops_claims")
 
 
 @pytest.fixture(scope="module")

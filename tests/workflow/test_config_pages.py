@@ -1,6 +1,5 @@
 """The page and the schema of the config are those that the classes give, and tell mistakes."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import jsonschema
 import pytest
 import yaml
 from run_cases import DIGITS
+from scripts import script_named
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = [
@@ -18,12 +18,7 @@ CONFIGS = [
 
 @pytest.fixture(scope="module")
 def pages() -> Any:
-    sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
-    try:
-        import config_pages
-    finally:
-        sys.path.pop(0)
-    return config_pages
+    return script_named("config_pages")
 
 
 @pytest.fixture(scope="module")

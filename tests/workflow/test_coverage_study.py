@@ -1,12 +1,12 @@
 """Intervals hold the truth as often as docs/claims.md says; a few settings here, all in the table."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from scripts import script_named
 
 ROOT = Path(__file__).parents[2]
 LEAST = 0.93
@@ -14,12 +14,7 @@ LEAST = 0.93
 
 @pytest.fixture(scope="module")
 def script() -> Any:
-    sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
-    try:
-        import coverage_study
-    finally:
-        sys.path.pop(0)
-    return coverage_study
+    return script_named("coverage_study")
 
 
 def setting(**changes: Any) -> dict[str, Any]:

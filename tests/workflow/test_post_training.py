@@ -1,7 +1,6 @@
 """Networks that share a closed form are those that nenni.fit gives; a study goes on where it was."""
 
 import inspect
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scripts import script_named
 from torch import Tensor, nn
 
 import nenni
@@ -33,11 +33,7 @@ CHOSEN = [
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Any:
-    sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
-    try:
-        import post_training
-    finally:
-        sys.path.pop(0)
+    post_training = script_named("post_training")
     monkeypatch.setattr(post_training, "BATCH", BATCH)
     return post_training
 

@@ -1,6 +1,5 @@
 """Each photo is judged by a network that other photos fitted."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from scripts import script_named
 from torch import Tensor, nn
 
 import nenni
@@ -20,12 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def script() -> Any:
-    sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
-    try:
-        import post_training_imagenet
-    finally:
-        sys.path.pop(0)
-    return post_training_imagenet
+    return script_named("post_training_imagenet")
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """The page on networks that are not trained again: whatever the tables hold, it says that."""
 
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from scripts import script_named
 
 ROOT = Path(__file__).parents[2]
 RESNETS = ("post_training/resnet20", "post_training/resnet32")
@@ -16,14 +16,7 @@ FILES = (*RESNETS, LITE0, "fit_choices", "allocation", "fit_methods")
 
 @pytest.fixture(scope="module")
 def pages() -> Any:
-    sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
-    try:
-        import post_training
-        import result_pages
-    finally:
-        sys.path.pop(0)
-    result_pages.post_training_study = post_training
-    return result_pages
+    return script_named("result_pages")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +28,7 @@ def script(pages: Any) -> Any:
 def tables(pages: Any) -> dict[str, pd.DataFrame]:
     """Made up: numbers that differ from row to row, and are nobody's results."""
     study = pages._post_training
-    places = [s.place for s in pages.post_training_study.settings()]
+    places = [s.place for s in script_named("post_training").settings()]
     found = {name: made_up(study, name, places, 0.3 + i / 10) for i, name in enumerate(RESNETS)}
     fits = [
         ("fit", study.fit_value(f, "sparse 1/8", name)) for f in (0.5, 0.9) for name in study.FITS

@@ -1,12 +1,12 @@
 """The pages of results are those of the committed tables, and hold no result typed by hand."""
 
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from scripts import script_named
 
 from nenni.core.errors import UserError
 
@@ -35,12 +35,7 @@ RESULT = re.compile(r"\d(?:[\d.,]*\d)? ?(?:%|points|times|percent)")
 
 @pytest.fixture(scope="module")
 def script() -> Any:
-    sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
-    try:
-        import result_pages
-    finally:
-        sys.path.pop(0)
-    return result_pages
+    return script_named("result_pages")
 
 
 @pytest.fixture

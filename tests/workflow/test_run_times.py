@@ -1,23 +1,16 @@
 """What the jobs of each rule took, by what Snakemake notes."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+from scripts import script_named
 
 
 @pytest.fixture(scope="module")
 def script() -> Any:
-    sys.path.insert(0, str(SCRIPTS))
-    try:
-        import run_times
-    finally:
-        sys.path.pop(0)
-    return run_times
+    return script_named("run_times")
 
 
 def test_each_job_counts_once_however_many_files_it_wrote(script: Any, tmp_path: Path) -> None:

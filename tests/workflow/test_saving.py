@@ -1,41 +1,36 @@
 """The page on the saving holds what its config gives."""
 
-import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pandas as pd
 import pytest
 import yaml
+from scripts import script_named
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("saving", ROOT / "workflow/scripts/saving.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script() -> Any:
+    return script_named("saving")
 
 
 @pytest.fixture(scope="module")
-def found(script: ModuleType) -> pd.DataFrame:
+def found(script: Any) -> pd.DataFrame:
     table: pd.DataFrame = script.count(yaml.safe_load(script.CONFIG.read_text()))
     return table
 
 
 @pytest.fixture(scope="module")
-def energies(script: ModuleType) -> pd.DataFrame:
+def energies(script: Any) -> pd.DataFrame:
     table: pd.DataFrame = script.energy_saved(yaml.safe_load(script.CONFIG.read_text()))
     return table
 
 
 def test_table_and_page_are_those_of_the_config(
-    script: ModuleType, found: pd.DataFrame, energies: pd.DataFrame
+    script: Any, found: pd.DataFrame, energies: pd.DataFrame
 ) -> None:
     for file, table in ((script.TABLE, found), (script.ENERGY_TABLE, energies)):
         pd.testing.assert_frame_equal(pd.read_csv(file), table, check_dtype=False, rtol=1e-6)
@@ -45,7 +40,7 @@ def test_table_and_page_are_those_of_the_config(
 
 
 def test_a_page_with_other_numbers_would_differ(
-    script: ModuleType, found: pd.DataFrame, energies: pd.DataFrame
+    script: Any, found: pd.DataFrame, energies: pd.DataFrame
 ) -> None:
     page = script.PAGE.read_text()
     changed = found.assign(with_overheads=found["with_overheads"] / 2)
@@ -70,7 +65,7 @@ def test_precision_and_skipping_are_the_whole(found: pd.DataFrame) -> None:
         )
 
 
-def test_what_the_page_says_is_in_its_tables(script: ModuleType) -> None:
+def test_what_the_page_says_is_in_its_tables(script: Any) -> None:
     """Each share with a decimal in the prose, but for the two that the paper claims."""
     lines = script.PAGE.read_text().splitlines()
     cells = {

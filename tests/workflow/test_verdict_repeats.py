@@ -1,11 +1,11 @@
 """Repeats of a run do not contradict each other; a few settings here, all in the table."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from scripts import script_named
 
 from nenni.results.verdict import LARGE, SOME
 
@@ -14,12 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def script() -> Any:
-    sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
-    try:
-        import verdict_repeats
-    finally:
-        sys.path.pop(0)
-    return verdict_repeats
+    return script_named("verdict_repeats")
 
 
 @pytest.mark.parametrize("share", [0.0, SOME, 1.5])

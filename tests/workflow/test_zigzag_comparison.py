@@ -1,13 +1,9 @@
 """The committed comparison with ZigZag is what the script makes, on all rows."""
 
-import sys
-from pathlib import Path
-
 import pandas as pd
+from scripts import script_named
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
-import zigzag_comparison as script  # noqa: E402
+script = script_named("zigzag_comparison")
 
 
 def test_the_table_is_of_this_model() -> None:

@@ -63,18 +63,27 @@ def read() -> Tables:
 
 def pages(tables: Tables) -> dict[Path, str]:
     """Each file and what it should hold."""
-    found = {ROOT / "docs" / f"{name}.md": page(tables, name) for name in NAMES}
-    return found | {README: filled(README.read_text(encoding="utf-8"), tables)}
+    made = environment(tables)
+    found = {ROOT / "docs" / f"{name}.md": _page(made, name) for name in NAMES}
+    return found | {README: _filled(README.read_text(encoding="utf-8"), made)}
 
 
 def page(tables: Tables, name: str) -> str:
     """One of the pages in docs/."""
-    return environment(tables).get_template(f"{name}.md.jinja").render()
+    return _page(environment(tables), name)
 
 
 def filled(text: str, tables: Tables) -> str:
     """A page with each of its marked parts made again from the block of that name."""
-    template = environment(tables).get_template(TEMPLATE.name)
+    return _filled(text, environment(tables))
+
+
+def _page(made: Environment, name: str) -> str:
+    return made.get_template(f"{name}.md.jinja").render()
+
+
+def _filled(text: str, made: Environment) -> str:
+    template = made.get_template(TEMPLATE.name)
 
     def block(match: re.Match[str]) -> str:
         name = match.group(2)
