@@ -115,7 +115,8 @@ def fit(
             progress=progress,
         )
         measure_scores(model, images, inputs=inputs, batch_size=batch_size)
-        set_thresholds(model, images, inputs=inputs, batch_size=batch_size)
+        behind: Inputs = "injected" if batch_norms == "measured" else inputs
+        set_thresholds(model, images, inputs=behind, batch_size=batch_size)
 
 
 def measure_scores(

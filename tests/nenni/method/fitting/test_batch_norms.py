@@ -129,13 +129,18 @@ def test_it_is_the_network_that_is_measured_that_is_answered_with(
 
 @pytest.mark.parametrize("inputs", ["injected", "exact"])
 @pytest.mark.parametrize("normalise", [True, False])
+@pytest.mark.parametrize("block_epochs", [0, 2])
 def test_thresholds_hold_the_fraction_behind_measured_norms(
-    resnet: nn.Module, make_spec: MakeSpec, images: Tensor, inputs: str, normalise: bool
-) -> None:
+    resnet: nn.Module, make_spec: MakeSpec, images: Tensor, inputs: str, normalise: bool,
+    block_epochs: int,
+) -> None:  # fmt: skip
     """Those of the exact network's scores would not."""
     spec = make_spec(selection=Threshold(0.25), normalise=normalise)
     noisy = inject(resnet, spec, images[:1])
-    fit(noisy, images, inputs=inputs, batch_norms="measured", batch_size=32)
+    fit(
+        noisy, images, inputs=inputs, batch_norms="measured", batch_size=32,
+        block_epochs=block_epochs, lr=0.01,
+    )  # fmt: skip
     assert (report(noisy, images)["fraction"] - 0.25).abs().max() < 0.03
 
 
