@@ -116,6 +116,11 @@ def save(figure: Figure, pdf: Path, png: Path) -> None:
             path, format="pdf", metadata={"CreationDate": None, "Producer": None, "Creator": None}
         ),
     )
+    save_png(figure, png)
+
+
+def save_png(figure: Figure, png: Path) -> None:
+    """Write a picture without dates or software versions."""
     write_atomically(
         png,
         lambda path: figure.savefig(

@@ -79,6 +79,12 @@ def moved(table: pd.DataFrame, choice: SimpleNamespace, measured: str) -> float:
     return float((twice - once).dropna().mean())
 
 
+def seeds_of_both(table: pd.DataFrame, choice: SimpleNamespace) -> int:
+    """Seeds that the chosen setting was tried with, at its length and at twice that."""
+    once, twice = (_at(table, choice, length).index.unique("seed") for length in (1, 2))
+    return len(once.intersection(twice))
+
+
 def spread(table: pd.DataFrame, choice: SimpleNamespace, measured: str) -> float:
     """The most by which the gaps of two seeds differ at what was chosen."""
     by_selection = _at(table, choice, 1)[measured].groupby("selection")

@@ -31,7 +31,7 @@ from nenni.data.data_file import decode
 from nenni.data.split import Images, InMemory, first
 from nenni.networks.architecture import Architecture
 from nenni.networks.build import build
-from nenni.results.figure_style import grid, look, prepare, save
+from nenni.results.figure_style import grid, look, prepare, save_png
 from nenni.run.config_file import load_claims, load_config
 from nenni.run.injected import injected
 from nenni.run.slices import Slices
@@ -115,7 +115,7 @@ def draw(gaps: pd.DataFrame, table: Path) -> None:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
     }
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
-    save(figure, table.with_suffix(".pdf"), table.with_suffix(".png"))
+    save_png(figure, table.with_suffix(".png"))
 
 
 def judged(

@@ -139,6 +139,7 @@ def environment(tables: Tables) -> Environment:
         "protocol": lambda table: markdown(getattr(_protocol_tables, table)(tables["protocol"])),
         "chosen": (protocol := _protocol_tables.chosen()),
         "moved": partial(_protocol_tables.moved, tables["protocol"], protocol),
+        "seeds_of_both": partial(_protocol_tables.seeds_of_both, tables["protocol"], protocol),
         "spread": partial(_protocol_tables.spread, tables["protocol"], protocol),
         "points": _protocol_tables.points,
         "ratio": _protocol_tables.ratio,
