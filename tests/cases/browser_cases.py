@@ -43,9 +43,9 @@ class Watched:
         page.on("pageerror", lambda error: self.said.append(str(error)))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A real browser without a window."""
+    """A real browser without a window, closed after each module: while one is open, no other opens."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         pytest.skip(f"needs a browser: none of {', '.join(BROWSERS)} is installed")
