@@ -31,7 +31,7 @@ Table = dict[str, list[float]]
 FLAGS = ["adv_correct", "adv_chosen", "any_correct", "any_chosen"]
 """Of those, what says whether an image was broken."""
 TRIES = 100
-"""Fresh draws on which an image is scored, of a randomised network."""
+"""Fresh passes on which an image is scored, of a randomised network."""
 _ROUNDING, _FEW = 0.05, 0.05
 """Share of the clean margins by which one may change by rounding, and of the images that may change
 by more."""
@@ -55,6 +55,7 @@ def attack_images(
     source: nn.Module | None = None,
     batch_size: Count = 250,
     draws: Count = 10,
+    tries: Count = 100,
     checkpoint: Checkpoint,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[pd.DataFrame, list[str]]:
@@ -82,7 +83,9 @@ def attack_images(
     batch_size : int
         Images per attack.
     draws : int
-        Passes on which a randomised model's images are judged and its worst points chosen.
+        Passes on which the worst points of a randomised model are chosen.
+    tries : int
+        Fresh passes on which they are scored.
     checkpoint : Checkpoint
         Keeps the finished batches.
     progress : callable
@@ -118,11 +121,11 @@ def attack_images(
         notes += [note for note in subject.notes if note not in notes]
         for start in batches:
             x, y = images[start : start + batch_size], labels[start : start + batch_size]
-            clean = cache(partial(score_clean, subject, x, y, draws, seed, start))
+            clean = cache(partial(score_clean, subject, x, y, draws, seed, start, tries))
             for eps in eps_grid[max(0, len(tables) - start // batch_size * len(eps_grid)) :]:
                 found = attack_batch(
                     subject, x, y, clean(), attack, eps, seed=seed, name=name, index=start,
-                    draws=draws, source=source,
+                    draws=draws, tries=tries, source=source,
                 )  # fmt: skip
                 tables.append(found.table)
                 notes += [note for note in found.notes if note not in notes]
@@ -162,20 +165,26 @@ class Attacked:
 
 
 def score_clean(
-    subject: Subject, x: Tensor, y: Tensor, draws: int, seed: int, index: int
+    subject: Subject,
+    x: Tensor,
+    y: Tensor,
+    draws: int,
+    seed: int,
+    index: int,
+    tries: int = TRIES,
 ) -> Scores:
     """What the network says of a batch before any attack, with ``chosen`` on draws of its own.
 
     Parameters
     ----------
-    subject, x, y, draws, seed, index
+    subject, x, y, draws, seed, index, tries
         See :func:`attack_batch`.
     """
     if not subject.randomised:
         found = score(subject.model, x, y, 1, seed, "score", index)
         return found | {"chosen": found["correct"]}
     chosen = score(subject.model, x, y, draws, seed, "choose", index)["correct"]
-    return score(subject.model, x, y, TRIES, seed, "score", index) | {"chosen": chosen}
+    return score(subject.model, x, y, tries, seed, "score", index) | {"chosen": chosen}
 
 
 def attack_batch(
@@ -190,6 +199,7 @@ def attack_batch(
     name: str,
     index: int,
     draws: int,
+    tries: int = TRIES,
     source: nn.Module | None = None,
     going: Tensor | None = None,
 ) -> Attacked:
@@ -203,7 +213,7 @@ def attack_batch(
         Images (N, C, H, W) and their classes (N,).
     clean : dict
         From :func:`score_clean`, of the same images.
-    attack, eps, seed, name, draws, source
+    attack, eps, seed, name, draws, tries, source
         See :func:`attack_images`.
     index : int
         Index of the first image.
@@ -238,6 +248,7 @@ def attack_batch(
         randomised=subject.randomised, leave=going is not None,
     )  # fmt: skip
     where = (seed, "attack", name, str(eps))
+    passes = tries if subject.randomised else 1
     with warnings.catch_warnings(record=True) as caught, seeded(*where, index):
         warnings.simplefilter("always")
         labels = y[hit]
@@ -253,7 +264,7 @@ def attack_batch(
         raise RuntimeError(f"{attack.name} left its ball, or its images are not finite")
     notes = [str(warning.message) for warning in caught]
     worst[hit] = judge.images
-    adv, any_, worst = _judged(subject, y, returned, worst, draws, seed, index)
+    adv, any_, worst = _judged(subject, y, returned, worst, draws, passes, seed, index)
     lost = judge.broken & (any_["correct"][hit] > 0)
     if bool(lost.any()):
         _check_steady(subject, judge, lost, clean["margin"])
@@ -276,7 +287,7 @@ def attack_batch(
         "adv_margin": adv["margin"],
         "any_correct": any_["correct"],
         "any_chosen": any_["chosen"],
-        "draws": torch.full_like(y, TRIES if subject.randomised else 1),
+        "draws": torch.full_like(y, passes),
         "linf": length(returned - x, "linf"),
         "l2": length(returned - x, "l2"),
         "forwards": spent[0],
@@ -316,10 +327,17 @@ def told(table: Table, attack: AttackChoice, eps: float) -> str:
 
 
 def _judged(
-    subject: Subject, y: Tensor, returned: Tensor, worst: Tensor, draws: int, seed: int, index: int
+    subject: Subject,
+    y: Tensor,
+    returned: Tensor,
+    worst: Tensor,
+    draws: int,
+    passes: int,
+    seed: int,
+    index: int,
 ) -> tuple[Scores, Scores, Tensor]:
     """Scores of the returned images, and of the worse of these and the worst points; the latter."""
-    model, passes = subject.model, TRIES if subject.randomised else 1
+    model = subject.model
     choose, scored = (seed, "choose", index), (seed, "score", index)
     adv = score(model, returned, y, passes, *scored)
     if not subject.randomised:

@@ -240,7 +240,9 @@ class _Part(_Strict):
 
 
 _ATTACKED = "nenni.evaluation.attack_images", "attack_images"
-_BATCH, _DRAWS = (settings.default(*_ATTACKED, name) for name in ("batch_size", "draws"))
+_BATCH, _DRAWS, _TRIES = (
+    settings.default(*_ATTACKED, name) for name in ("batch_size", "draws", "tries")
+)
 
 
 class _Scored(_Part):
@@ -251,11 +253,15 @@ class _Scored(_Part):
     batch_size
         Images per attack.
     draws
-        A randomised defence's images are scored on so many fresh draws.
+        Passes on which the worst point of each image is chosen, of a randomised defence.
+    tries
+        Fresh passes on which it is scored; a share of few of them tells little of an attacker who
+        may try again.
     """
 
     batch_size: Count = _BATCH
     draws: Count = _DRAWS
+    tries: Count = _TRIES
 
 
 class Evaluation(_Scored):

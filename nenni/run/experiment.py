@@ -44,7 +44,7 @@ def where_from(key: str) -> dict[str, str | int]:
 def evaluations_of(config: Config, suite: str) -> dict[str, Evaluation]:
     """The evaluations that a suite of the config stands for, one per attack: SUITE_ATTACK."""
     s = config.suites[suite]
-    shared = s.model_dump(include={"batch_size", "draws", "defences", "seeds"})
+    shared = s.model_dump(include={"batch_size", "draws", "tries", "defences", "seeds"})
     return {
         f"{suite}_{attack}": Evaluation(
             attack=attack,

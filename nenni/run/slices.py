@@ -108,6 +108,7 @@ class Slices:
             "examples": settings.examples,
             "batch_size": settings.batch_size,
             "draws": settings.draws,
+            "tries": settings.tries,
             "source": self._source(settings.source),
         }
 

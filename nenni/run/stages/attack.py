@@ -37,6 +37,7 @@ def run(job: Job) -> str:
         source=source,
         batch_size=c["batch_size"],
         draws=c["draws"],
+        tries=c["tries"],
         checkpoint=checkpoint,
         progress=job.progress,
     )

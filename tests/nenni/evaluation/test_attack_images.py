@@ -13,7 +13,7 @@ from nenni.adversary.attack_choice import AttackChoice
 from nenni.adversary.attacks.fgsm import fgsm
 from nenni.core.checkpoint import Checkpoint
 from nenni.core.errors import UserError
-from nenni.evaluation.attack_images import attack_images
+from nenni.evaluation.attack_images import TRIES, attack_images
 from nenni.evaluation.subject import varies
 from nenni.method.fit import fit
 from nenni.method.injection import inject
@@ -124,19 +124,28 @@ def test_batches_draw_their_own_numbers(trained: nn.Module, digits: tuple[Tensor
     assert both.iloc[90:].reset_index(drop=True).equals(alone)
 
 
+@pytest.mark.parametrize(("settings", "tries"), [({}, TRIES), ({"tries": 16}, 16)])
 def test_randomised_models_are_scored_on_several_draws(
-    trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor]
+    trained: nn.Module,
+    make_spec: MakeSpec,
+    digits: tuple[Tensor, Tensor],
+    settings: dict[str, int],
+    tries: int,
 ) -> None:
     noisy = inject(trained, make_spec(selection=Random(0.1)), digits[0][:1])
     fit(noisy, digits[0][:200], epochs=0)
-    table = run(noisy, digits, draws=8, eps_grid=[0.1])
+    settings = settings | {"draws": 8}
+    table = run(noisy, digits, eps_grid=[0.1], **settings)
     chosen = table["adv_chosen"] * 8
     assert (chosen == chosen.round()).all()
     assert table["adv_correct"].nunique() > 2
-    tried = table["any_correct"] * 100
-    assert (tried - tried.round()).abs().max() < 1e-9
-    assert tried.nunique() > 8
-    assert table.equals(run(noisy, digits, draws=8, eps_grid=[0.1]))
+    for column in ("clean_correct", "adv_correct", "any_correct"):
+        tried = table[column] * tries
+        assert (tried - tried.round()).abs().max() < 1e-9
+        assert tried.max() == tries
+        assert tried.nunique() > 8
+    assert set(table["draws"]) == {tries}
+    assert table.equals(run(noisy, digits, eps_grid=[0.1], **settings))
 
 
 def test_logits_that_are_not_finite_count_as_wrong(
