@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hwmodel.bitops import Term, count_operations
+    from hwmodel.comparison import Comparison, compare
     from hwmodel.crossover import Crossover, Speedup, crossovers, plan, speedups
     from hwmodel.energy_estimate import EnergyRow, energy
     from hwmodel.energy_table import (
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
     from hwmodel.reduction import Reduction, reductions
     from hwmodel.roofline_points import Point, points
     from hwmodel.sweeping import Evaluation, Setting, Total, sweep
+    from hwmodel.verdict_text import verdict
 
 _HOME = {
+    "Comparison": "comparison",
     "Crossover": "crossover",
     "EnergyRow": "energy_estimate",
     "EnergyTable": "energy_table",
@@ -58,6 +61,7 @@ _HOME = {
     "Speedup": "crossover",
     "Term": "bitops",
     "Total": "sweeping",
+    "compare": "comparison",
     "count_operations": "bitops",
     "crossovers": "crossover",
     "energy": "energy_estimate",
@@ -76,9 +80,11 @@ _HOME = {
     "speedups": "crossover",
     "summary": "network_summary",
     "sweep": "sweeping",
+    "verdict": "verdict_text",
 }
 
 __all__ = [
+    "Comparison",
     "Crossover",
     "EnergyRow",
     "EnergyTable",
@@ -98,6 +104,7 @@ __all__ = [
     "Speedup",
     "Term",
     "Total",
+    "compare",
     "count_operations",
     "crossovers",
     "energy",
@@ -116,6 +123,7 @@ __all__ = [
     "speedups",
     "summary",
     "sweep",
+    "verdict",
 ]
 
 

@@ -7,14 +7,11 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
 
+from hwmodel.arguments import Parser, add_assumptions, add_platform, network_of
 from hwmodel.errors import UserError
 from hwmodel.metrics import METRICS
-from hwmodel.preset_files import energy_table_names, preset_names
-
-if TYPE_CHECKING:
-    from hwmodel.network_spec import Network
+from hwmodel.preset_files import preset_names
 
 _DESCRIPTION = """\
 Operations, BitOPs, estimated latency and energy of a network with noise injected into its
@@ -29,6 +26,7 @@ example:
   python -m hwmodel layers.json --preset server_cpu --reductions reductions.csv
   python -m hwmodel layers.json --projection ternary:shared --fraction 0.25 --granularity 16x8
   python -m hwmodel layers.json --projection ternary --exact-bits 8 --preset systolic_32x32
+  python -m hwmodel verdict layers.json --preset edge_npu      (is it worth building?)
   python -m hwmodel calibrate mine.toml      (needs torch; a minute on an idle machine)
   python -m hwmodel layers.json --preset mine.toml
 
@@ -38,17 +36,6 @@ estimate: every constant of a preset states whether it is measured, from a data 
 (see hwmodel/presets).
 """
 
-_ASSUMED = {
-    "ratio": 0.125,
-    "fraction": 0.5,
-    "granularity": "1x1",
-    "algorithm": "quickselect",
-    "bits": 4,
-    "exact_bits": None,
-}
-_ALGORITHMS = ("quickselect", "bisection")
-_BITS = (2, 3, 4, 5, 6, 7, 8, 16, 32)
-_MATRICES = ("ternary", "real", "single", "ternary:shared", "real:shared", "single:shared")
 _TABLES = {
     "operations": "operations and BitOPs per layer and term",
     "reductions": "saved BitOPs per layer, baseline and variant",
@@ -58,58 +45,25 @@ _TABLES = {
     "speedup": "speed-up per layer, platform and share of essential neurons",
     "roofline": "intensity, rate, utilisation and cycles of each product per platform",
     "traffic": "bytes of each phase from memory, and to and from a systolic array",
+    "verdict": "time and energy of the method and of alternatives against dense INT8, with ranges",
 }
 
 
-class _Parser(argparse.ArgumentParser):
-    """Reports a wrong argument in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"hwmodel: {message} (see --help)\n")
-
-
-def _count(text: str) -> int:
-    if not (text.isdecimal() and 0 < len(text) < 8 and int(text)):
-        raise argparse.ArgumentTypeError(f"should be a whole number of 1 or more, got {text!r}")
-    return int(text)
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m hwmodel",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("layers", type=Path, metavar="layers.json", help="the network's layers")
-    parser.add_argument(
-        "--preset",
-        nargs="+",
-        action="extend",
-        metavar="NAME",
-        help=f"platforms for the latency: {', '.join(preset_names())} (default: all of them), or "
-        "files of your own",
-    )
-    parser.add_argument(
-        "--batch",
-        type=_count,
-        default=1,
-        help="inputs at once, for times, bytes moved and energy; operations are of one (1)",
-    )
-    parser.add_argument(
-        "--energy-table",
-        default="horowitz_45nm",
-        metavar="NAME",
-        help=f"picojoules of operations and bytes: {', '.join(energy_table_names())}, or a file of "
-        "your own",
-    )
+    add_platform(parser)
     parser.add_argument(
         "--layers",
         dest="every_layer",
         action="store_true",
         help="print tables of every layer in place of a summary",
     )
-    _add_assumptions(parser)
+    add_assumptions(parser)
     parser.add_argument(
         "--metric",
         choices=METRICS,
@@ -128,34 +82,36 @@ def _parser() -> _Parser:
     return parser
 
 
-def _add_assumptions(parser: _Parser) -> None:
-    """The options that describe a network as if the method were injected."""
-    parser.add_argument(
-        "--projection",
-        choices=_MATRICES,
-        help="cost the network as if the method were injected into all layers but the first, the "
-        "last, grouped ones and those with fewer than 64 inputs a neuron, instead of what the file "
-        "records; by the entries of P: a third of them +-1 (ternary), all of them real numbers, or "
-        "a single +-1 for each input; 'shared': over channels alone, once for all taps of a kernel",
+def _verdict_parser() -> Parser:
+    parser = Parser(
+        prog="python -m hwmodel verdict",
+        description="Is the method worth building? Time and energy of the method and of what else"
+        " could be done with the network, against dense INT8 on one platform or more, each with its"
+        " range over the constants that are assumed, and the assumption that turns the sign.",
     )
-    for option, kind, content, choices in (
-        ("ratio", float, "rows of P over inputs, k / d", None),
-        ("fraction", float, "share of essential neurons", None),
-        (
-            "granularity",
-            str,
-            "neurons that are essential or not together, channels x positions: 1x1, 16x8, 1xall "
-            "(whole channels), allx1; or 2:4 for 2 of every 4 neighbouring channels",
-            None,
-        ),
-        ("algorithm", str, "how single neurons are ranked", _ALGORITHMS),
-        ("bits", int, "of W~ and of its inputs", _BITS),
-        ("exact_bits", int, "of the exact path, in all layers", _BITS),
-    ):
-        default = "those of the file" if _ASSUMED[option] is None else _ASSUMED[option]
-        content = f"with --projection: {content} ({default})"
-        words = option.replace("_", "-")
-        parser.add_argument(f"--{words}", type=kind, help=content, choices=choices)
+    add_platform(parser)
+    add_assumptions(parser)
+    parser.add_argument(
+        "--accuracy",
+        nargs="+",
+        action="extend",
+        default=[],
+        type=_accuracy,
+        metavar="WAY=SHARE",
+        help="accuracy of a row that was measured, as 'this method=0.61'",
+    )
+    return parser
+
+
+def _accuracy(text: str) -> tuple[str, float]:
+    way, _, share = text.rpartition("=")
+    try:
+        value = float(share)
+    except ValueError:
+        value = -1.0
+    if not way or not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"should be WAY=SHARE, a share in [0, 1], got {text!r}")
+    return way, value
 
 
 def _check_paths(layers: Path, outputs: Sequence[Path]) -> None:
@@ -165,24 +121,6 @@ def _check_paths(layers: Path, outputs: Sequence[Path]) -> None:
     for path in outputs:
         if not path.parent.is_dir():
             raise UserError(f"{path}: there is no folder {path.parent}")
-
-
-def _network(arguments: argparse.Namespace) -> "Network":
-    from hwmodel.hypothetical import injected, read_granularity
-    from hwmodel.network_spec import load
-
-    network = load(arguments.layers)
-    chosen = {key: getattr(arguments, key) for key in _ASSUMED}
-    if arguments.projection is None:
-        given = [key.replace("_", "-") for key, value in chosen.items() if value is not None]
-        if given:
-            raise UserError(f"--{', --'.join(given)}: needs --projection, which injects the method")
-        return network
-    chosen = {key: _ASSUMED[key] if value is None else value for key, value in chosen.items()}
-    granularity = read_granularity(chosen.pop("granularity"))
-    if arguments.fraction is None and granularity.share is not None:
-        chosen["fraction"] = granularity.share
-    return injected(network, projection=arguments.projection, granularity=granularity, **chosen)
 
 
 def run(arguments: argparse.Namespace) -> str:
@@ -212,7 +150,7 @@ def run(arguments: argparse.Namespace) -> str:
     _check_paths(arguments.layers, [*wanted.values(), *plans])
     if arguments.plan is not None and len(set(arguments.preset or ())) != 1:
         raise UserError("a plan is for one platform: give one --preset")
-    network = _network(arguments)
+    network = network_of(arguments)
     presets = {name: load_preset(name) for name in arguments.preset or preset_names()}
     table, batch = load_energy_table(arguments.energy_table), arguments.batch
     planned = None
@@ -226,6 +164,21 @@ def run(arguments: argparse.Namespace) -> str:
         csv_output.write_atomically(arguments.plan, f"{planned.model_dump_json(indent=1)}\n")
     printed = full_report if arguments.every_layer else summary
     return printed(network, presets, table, batch, arguments.metric)
+
+
+def _verdict(arguments: argparse.Namespace) -> str:
+    from hwmodel.comparison import compare
+    from hwmodel.energy_table import load_energy_table
+    from hwmodel.preset import load_preset
+    from hwmodel.verdict_text import verdict
+
+    network, batch = network_of(arguments), arguments.batch
+    table = load_energy_table(arguments.energy_table)
+    found = []
+    for name in arguments.preset or preset_names():
+        compared = compare(network, load_preset(name), table, batch)
+        found.append(verdict(network, name, compared, batch, dict(arguments.accuracy)))
+    return "\n\n\n".join(found)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -249,7 +202,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if words[:1] == ["calibrate"]:
             return _calibrate(words[1:])
-        text = run(_parser().parse_args(words))
+        if words[:1] == ["verdict"]:
+            text = _verdict(_verdict_parser().parse_args(words[1:]))
+        else:
+            text = run(_parser().parse_args(words))
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}")
     except UserError as error:
@@ -268,7 +224,7 @@ def _calibrate(words: Sequence[str]) -> int:
     from hwmodel import csv_output
     from hwmodel.calibration import measure
 
-    parser = _Parser(
+    parser = Parser(
         prog="python -m hwmodel calibrate",
         description="Measure the rates, the bandwidth and the overhead of this machine, one thread"
         " of it, and write them as a preset. Nothing else should run meanwhile.",

@@ -11,9 +11,11 @@ from hwmodel.alike import Grouped, alike, counted, grouped
 from hwmodel.errors import UserError
 from hwmodel.layer_spec import Layer
 from hwmodel.network_spec import Network
+from hwmodel.phase import Phase
 from hwmodel.preset import Preset
 from hwmodel.rates import UnsupportedPrecisionError
 from hwmodel.roofline import dense_phase, exact_phase, injected_phases
+from hwmodel.schedule import layer_seconds
 from hwmodel.variants import at_bits, at_fraction, varies
 
 _BISECTIONS = 20
@@ -56,19 +58,19 @@ class Crossover:
 
 @dataclass(frozen=True, slots=True)
 class _Timed:
-    """Layers of one shape: how many, and the time of one that does not hang on the share."""
+    """Layers of one shape: how many, and the phases of one that do not hang on the share."""
 
     layer: Layer
     count: int
-    fixed_s: float
+    fixed: tuple[Phase, ...]
 
     def seconds(self, preset: Preset, batch: int, fraction: float | None = None) -> float:
         """Time of all of them at a share; as described by default."""
         layer = self.layer if fraction is None else at_fraction(self.layer, fraction)
-        exact_s = 0.0
+        phases = self.fixed
         if layer.injection is not None:
-            exact_s = exact_phase(layer, layer.injection, preset, batch).seconds
-        return self.count * (self.fixed_s + exact_s)
+            phases = (*phases, exact_phase(layer, layer.injection, preset, batch))
+        return self.count * layer_seconds(phases, preset.order, layer.injection, batch)
 
 
 Parts = Iterable[tuple[Layer, int]]
@@ -82,7 +84,7 @@ def _timed(parts: Parts, preset: Preset, batch: int) -> list[_Timed] | None:
         if (phases := injected_phases(layer, preset, batch)) is None:
             return None
         fixed = phases if layer.injection is None else phases[:-1]
-        found.append(_Timed(layer, count, sum(phase.seconds for phase in fixed)))
+        found.append(_Timed(layer, count, fixed))
     return found
 
 

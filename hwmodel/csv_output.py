@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hwmodel.bitops import Term
+from hwmodel.comparison import Comparison, Flip, Interval
 from hwmodel.crossover import Crossover, Speedup
 from hwmodel.energy_estimate import EnergyRow
 from hwmodel.layer_latency import LayerLatency
@@ -111,6 +112,25 @@ TRAFFIC_COLUMNS = (
 )
 
 
+VERDICT_COLUMNS = (
+    "way",
+    "preset",
+    "batch",
+    "seconds",
+    "pj",
+    "speedup",
+    "speedup_low",
+    "speedup_high",
+    "energy_saved",
+    "energy_saved_low",
+    "energy_saved_high",
+    "area",
+    "turns_time",
+    "turns_energy",
+    "lacks",
+)
+
+
 def format_cell(value: Cell) -> str:
     """Text of a cell: whole numbers without a point, other numbers by ``repr``, None empty."""
     if value is None:
@@ -192,6 +212,31 @@ def roofline_csv(points: Iterable[tuple[str, Sequence[Point]]], batch: int) -> s
 def traffic_csv(movements: Iterable[tuple[str, Sequence[Movement]]], batch: int) -> str:
     """Bytes at each level, a row per preset, layer and phase; pairs as above."""
     return _by_preset(TRAFFIC_COLUMNS, movements, batch)
+
+
+def verdict_csv(compared: Iterable[tuple[str, Comparison]], batch: int) -> str:
+    """Ways to run the network, a row per preset and way; pairs as above.
+
+    ``turns_time`` and ``turns_energy`` name the assumption that most turns the sign by itself.
+    """
+    cells = (
+        (
+            row.name, name, batch, row.cost and row.cost.seconds, row.cost and row.cost.pj,
+            *_interval(row.speedup), *_interval(row.saved), row.area,
+            _first(row.faster), _first(row.thriftier), row.lacks,
+        )
+        for name, comparison in compared
+        for row in comparison.rows
+    )  # fmt: skip
+    return format_csv(VERDICT_COLUMNS, cells)
+
+
+def _interval(interval: Interval | None) -> tuple[Cell, Cell, Cell]:
+    return (None,) * 3 if interval is None else (interval.value, interval.low, interval.high)
+
+
+def _first(flips: Sequence[Flip]) -> str:
+    return flips[0].assumption.name if flips else ""
 
 
 def _by_preset(

@@ -126,7 +126,7 @@ def elementwise_pj(table: EnergyTable, other: Elementwise) -> float:
 
 
 def arithmetic_pj(phase: Phase, table: EnergyTable) -> float:
-    """Multiply-accumulates that run, at the width at which they do, and all other operations.
+    """Multiply-accumulates that run, at the width at which they do, all others, selectors.
 
     Spare lanes of a last tile are idle. A comparison and a rounding cost an integer addition of the
     bits they compare or yield, a normalised score an integer multiplication of its width.
@@ -135,20 +135,28 @@ def arithmetic_pj(phase: Phase, table: EnergyTable) -> float:
     products = 0.0
     if (work := phase.work) is not None:
         products = work.macs * mac_pj(table, work.run_bits, work.run_bits)
-    return products + phase.batch * others
+    return products + phase.batch * others + _selector_pj(phase, table)
+
+
+def _selector_pj(phase: Phase, table: EnergyTable) -> float:
+    """What picks the operands of essential neurons: multiplexers, and the search of the mask."""
+    gather, search = table.gather_pj_per_byte, table.mask_pj_per_bit
+    return phase.gathered * (0.0 if gather is None else gather.value) + phase.mask_bits * (
+        0.0 if search is None else search.value
+    )
 
 
 def phase_energy(phase: Phase, preset: Preset, table: EnergyTable) -> Energy:
     """Energy of one phase.
 
     Bytes between memory and the chip, of weights and activations alike, take the memory's energy,
-    and the buffer's since they pass it. What a systolic array takes from its buffers and gives to
-    them takes the buffer's besides; other platforms are taken to keep what they multiply in
-    registers.
+    and the buffer's since they pass it, as do those that fused phases keep there. What a systolic
+    array takes from its buffers and gives to them takes the buffer's besides; other platforms are
+    taken to keep what they multiply in registers.
     """
     crossing = phase.moved.total
     array = None if phase.work is None else array_bytes(preset, phase.work)
-    buffered = crossing + (0.0 if array is None else array.total)
+    buffered = crossing + phase.kept.total + (0.0 if array is None else array.total)
     return Energy(
         arithmetic_pj(phase, table),
         buffered * table.buffer_pj_per_byte.value,

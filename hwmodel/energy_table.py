@@ -32,6 +32,19 @@ class EnergyTable(StrictModel):
         Of the on-chip buffer, which all bytes pass on their way to the multipliers.
     memory_pj_per_byte
         Of the memory that weights and activations come from.
+    gather_pj_per_byte
+        Of picking operands by a mask on their way from the buffer to the multipliers; null
+        (default): not priced.
+    mask_pj_per_bit
+        Of searching a mask for the neurons to compute; null (default): not priced.
+    integer_multiply_8_um2, integer_add_32_um2
+        Areas of the same; null (default) for these and the next: unknown.
+    float_multiply_16_um2, float_add_16_um2, float_multiply_32_um2, float_add_32_um2
+        Areas of the same.
+    multiplexer_um2
+        Of one that picks one of two bits.
+    buffer_um2_per_byte
+        Of the on-chip buffer.
     """
 
     description: Text
@@ -44,6 +57,16 @@ class EnergyTable(StrictModel):
     float_multiply_32_pj: Constant
     buffer_pj_per_byte: Constant
     memory_pj_per_byte: Constant
+    gather_pj_per_byte: Constant | None = None
+    mask_pj_per_bit: Constant | None = None
+    integer_multiply_8_um2: Constant | None = None
+    integer_add_32_um2: Constant | None = None
+    float_multiply_16_um2: Constant | None = None
+    float_add_16_um2: Constant | None = None
+    float_multiply_32_um2: Constant | None = None
+    float_add_32_um2: Constant | None = None
+    multiplexer_um2: Constant | None = None
+    buffer_um2_per_byte: Constant | None = None
 
 
 def load_energy_table(name: str) -> EnergyTable:

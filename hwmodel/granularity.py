@@ -118,7 +118,7 @@ def effective_fraction(injection: Injection, tile: int, neurons: int) -> float:
     fraction, block = exact_fraction(injection), injection.selection.tile
     if computes_all(injection) or block.channels is None or block.positions is None:
         return fraction
-    if (measured := (injection.occupancy or {}).get(str(tile))) is not None:
+    if (measured := injection.occupied.get(str(tile))) is not None:
         return measured
     tile = min(tile, neurons)
     if injection.selection.n_of_m is not None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from hwmodel.validation import StrictModel
+from hwmodel.validation import StrictModel, inconsistent
 
 Bits = Literal[2, 3, 4, 5, 6, 7, 8, 16, 32]
 Algorithm = Literal["quickselect", "bisection"]
@@ -19,6 +19,9 @@ LARGEST = 10**7
 Size = Annotated[int, Field(gt=0, le=LARGEST)]
 Count = Annotated[int, Field(ge=0, le=LARGEST**2)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+TileSize = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,6}$")]
+_TOLERANCE = 1e-6
+"""Of shares that were measured."""
 
 
 class Projection(StrictModel):
@@ -132,6 +135,17 @@ class Selection(StrictModel):
         return self.treats_alike and not self.adjustable and not self.randomised
 
     @property
+    def waits_for_all(self) -> bool:
+        """Whether no neuron of an input is known to be essential before its last score is there.
+
+        A threshold knows with each score, N:M with each group; rankings, of neurons, tiles or
+        channels, only with all of them.
+        """
+        is_single = (self.tile.channels, self.tile.positions) == (1, 1)
+        is_threshold = self.algorithm is None and is_single
+        return self.judges != "nothing" and self.n_of_m is None and not is_threshold
+
+    @property
     def takes_channels(self) -> bool:
         """Whether a channel is essential at all positions of an input or at none."""
         return self.tile.channels is not None and self.tile.positions is None
@@ -200,6 +214,9 @@ class Injection(StrictModel):
         channels at one position, as ``{"16": 0.97}``; null (default) where none was measured.
         Sizes that are not there follow from the fraction under assumptions: see
         `hwmodel.granularity`.
+    loads
+        Measured shares of tiles with 0, 1, ... essential neurons, by their size as above; null
+        (default) where none were measured. The occupancy of a size follows from them.
     normalise
         Whether the score is z~ scaled and shifted per channel, in a copy of its own.
     """
@@ -215,12 +232,8 @@ class Injection(StrictModel):
     projected_bits: Bits
     fraction: Fraction
     measured_fraction: Fraction
-    occupancy: (
-        Annotated[
-            dict[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,6}$")], Fraction], Field(min_length=1)
-        ]
-        | None
-    ) = None
+    occupancy: Annotated[dict[TileSize, Fraction], Field(min_length=1)] | None = None
+    loads: Annotated[dict[TileSize, tuple[Fraction, ...]], Field(min_length=1)] | None = None
     normalise: bool = False
 
     @field_validator("measured_fraction")
@@ -231,17 +244,37 @@ class Injection(StrictModel):
             raise ValueError(f"should be {fraction}, the fraction, for this selection")
         return share
 
+    @field_validator("loads")
+    @classmethod
+    def _of_all_tiles(
+        cls, loads: dict[str, tuple[float, ...]] | None
+    ) -> dict[str, tuple[float, ...]] | None:
+        for tile, shares in (loads or {}).items():
+            if len(shares) != int(tile) + 1:
+                expected = f"should be {int(tile) + 1} shares, of tiles with 0 to {tile}"
+                raise inconsistent((tile,), len(shares), expected)
+            if abs(sum(shares) - 1) > _TOLERANCE:
+                raise inconsistent((tile,), sum(shares), "should be shares that add up to 1")
+        return loads
+
+    @property
+    def occupied(self) -> dict[str, float]:
+        """Measured share of tiles with an essential neuron, by their size."""
+        of_loads = {tile: 1 - shares[0] for tile, shares in (self.loads or {}).items()}
+        return of_loads | (self.occupancy or {})
+
     @property
     def key(self) -> tuple[object, ...]:
         """All that a cost may hang on, as one value: injections with the same cost the same."""
         occupancy = None if self.occupancy is None else tuple(self.occupancy.items())
+        loads = None if self.loads is None else tuple(self.loads.items())
         projection, chosen, noise = self.projection, self.selection, self.noise
         return (
             projection.real, projection.nonzero_bits, chosen.judges, chosen.algorithm,
             chosen.comparisons, chosen.additions, chosen.tile.channels, chosen.tile.positions,
             chosen.n_of_m, chosen.adjustable, chosen.randomised, noise.uses, self.k, self.k_c,
             self.nonzeros, self.weight_bits, self.input_bits, self.projected_bits,
-            self.measured_fraction, occupancy, self.normalise,
+            self.measured_fraction, occupancy, loads, self.normalise,
         )  # fmt: skip
 
     @property

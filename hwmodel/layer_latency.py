@@ -1,6 +1,6 @@
 """Latency of a batch per layer and in total: dense at each baseline's bits, and injected.
 
-The phases of `hwmodel.roofline`, one after the other.
+The phases of `hwmodel.roofline`, as the platform's schedule has them (`hwmodel.schedule`).
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from hwmodel.phase import Phase
 from hwmodel.preset import Preset
 from hwmodel.rates import UnsupportedPrecisionError, product_seconds
 from hwmodel.roofline import dense_phase, injected_phases
+from hwmodel.schedule import layer_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,9 @@ class LayerLatency:
     dense_fp32_s, dense_fp16_s, dense_int8_s, dense_int4_s
         Of the layer without injection; the last where the platform has a rate for 4 bits alone.
     injected_s
-        As evaluated: the sum of the four phases, which follow.
+        As evaluated: of the four phases, which follow, together.
     projection_s, approximation_s, selection_s, exact_s
-        Phases; all but the last 0 for a layer without injection.
+        Phases, each as if alone; all but the last 0 for a layer without injection.
     bound
         What limits the exact phase, ``compute`` or ``memory``; empty if it is empty, for ``total``
         and where the precision is lacking.
@@ -94,7 +95,9 @@ def layer_latency(layer: Layer, preset: Preset, batch: int = 1) -> LayerLatency:
         dense_fp16_s=dense[16],
         dense_int8_s=dense[8],
         dense_int4_s=dense.get(4),
-        injected_s=None if phases is None else sum(phase.seconds for phase in phases),
+        injected_s=None
+        if phases is None
+        else layer_seconds(phases, preset.order, layer.injection, batch),
         projection_s=projection_s,
         approximation_s=approximation_s,
         selection_s=selection_s,

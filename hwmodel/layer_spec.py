@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_serializer, field_validator, model_validator
 
 from hwmodel.geometry import output_length, positions_read, transposed_lengths
-from hwmodel.injection_spec import Bits, Injection, Size
+from hwmodel.injection_spec import Bits, Fraction, Injection, Size
 from hwmodel.validation import StrictModel, inconsistent
 
 LARGEST_PADDING = 10**7
@@ -65,6 +65,8 @@ class Layer(StrictModel):
         A number for each axis, height and width; ``[1, positions]`` for both otherwise.
     exact_bits
         Bits of weights and activations on the exact path as it was evaluated.
+    zero_inputs
+        Measured share of the inputs that are zero; null (default) where none was measured.
     injection
         Null where the layer stays exact, as products of activations and transposed convolutions do.
     """
@@ -81,6 +83,7 @@ class Layer(StrictModel):
     in_size: Sizes
     out_size: Sizes
     exact_bits: Bits
+    zero_inputs: Fraction | None = None
     injection: Injection | None = None
 
     @property
@@ -141,7 +144,7 @@ class Layer(StrictModel):
         return (
             self.kind, self.in_channels, self.out_channels, self.kernel_size, self.stride,
             self.padding, self.dilation, self.groups, self.in_size, self.out_size, self.exact_bits,
-            injection,
+            self.zero_inputs, injection,
         )  # fmt: skip
 
     @field_validator("name")
@@ -233,9 +236,10 @@ def _check_projection(injection: Injection, channels: int, area: int) -> None:
 def _check_occupancy(injection: Injection, neurons: int) -> None:
     """Refuse shares of tiles that so many essential neurons can neither fill nor reach."""
     essential = injection.measured_fraction * neurons
-    for tile, share in (injection.occupancy or {}).items():
+    for tile, share in injection.occupied.items():
         tiles = -(-neurons // int(tile))
         least, most = essential / (tiles * int(tile)), min(1.0, essential / tiles)
         if not least - _TOLERANCE <= share <= most + _TOLERANCE:
             expected = f"should be {least:.4g} to {most:.4g}, by the measured_fraction"
-            raise inconsistent(("injection", "occupancy", tile), share, expected)
+            key = "occupancy" if tile in (injection.occupancy or {}) else "loads"
+            raise inconsistent(("injection", key, tile), share, expected)

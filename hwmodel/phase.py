@@ -41,14 +41,22 @@ class Phase:
 
     Attributes
     ----------
-    compute_s
-        Of its operations.
+    product_s
+        Of its operations on the multipliers.
+    other_s
+        Of those outside them.
     memory_s
         Of its bytes.
     overhead_s
         Of starting it.
     moved
         The bytes between memory and the chip.
+    kept
+        The bytes that it takes from another phase of the layer, or hands to one, on the chip.
+    gathered
+        The bytes of operands that are picked by a mask, one by one or in tiles.
+    mask_bits
+        Bits of a mask that are searched for the neurons to compute.
     work
         Its matrix products; None if it has none, as where P costs its non-zeros only.
     elementwise
@@ -57,26 +65,39 @@ class Phase:
         Inputs at once.
     """
 
-    compute_s: float
+    product_s: float
+    other_s: float
     memory_s: float
     overhead_s: float
     moved: Traffic = field(default=Traffic(), compare=False)
+    kept: Traffic = field(default=Traffic(), compare=False)
     work: Work | None = field(default=None, compare=False)
     elementwise: tuple[Elementwise, ...] = field(default=(), compare=False)
     batch: int = field(default=1, compare=False)
+    gathered: float = field(default=0.0, compare=False)
+    mask_bits: float = field(default=0.0, compare=False)
+
+    @property
+    def compute_s(self) -> float:
+        """Of all its operations, one kind after the other."""
+        return self.product_s + self.other_s
+
+    @property
+    def busy_s(self) -> float:
+        """max(compute, memory)."""
+        return max(self.compute_s, self.memory_s)
 
     @property
     def seconds(self) -> float:
         """max(compute, memory) + overhead; a phase with nothing to do is never started."""
-        busy = max(self.compute_s, self.memory_s)
-        return busy + self.overhead_s if busy else 0.0
+        return self.busy_s + self.overhead_s if self.busy_s else 0.0
 
     @property
     def bound(self) -> str:
         """What limits it, ``compute`` or ``memory``; empty if it has nothing to do."""
-        if not max(self.compute_s, self.memory_s):
+        if not self.busy_s:
             return ""
         return "compute" if self.compute_s >= self.memory_s else "memory"
 
 
-NOTHING = Phase(0.0, 0.0, 0.0)
+NOTHING = Phase(0.0, 0.0, 0.0, 0.0)

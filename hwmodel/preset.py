@@ -4,15 +4,15 @@ A preset is a file ``presets/NAME.toml``; adding one needs no code.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hwmodel.errors import UserError
 from hwmodel.preset_files import PRESET_FOLDER, preset_names
 from hwmodel.sourced import Constant, Count, Flag, Share, Sourced, Text, read_table
 from hwmodel.systolic import Dataflow
-from hwmodel.validation import StrictModel
+from hwmodel.validation import StrictModel, inconsistent
 
 __all__ = [
     "Constant",
@@ -40,6 +40,15 @@ class Choice(Sourced):
     value: Dataflow
 
 
+Order = Literal["serial", "fused", "overlapped"]
+
+
+class Schedule(Sourced):
+    """In which order the phases of a layer run: see `hwmodel.schedule`."""
+
+    value: Order
+
+
 class Array(StrictModel):
     """A systolic array, which does all products.
 
@@ -54,6 +63,21 @@ class Array(StrictModel):
     rows: Count
     columns: Count
     dataflow: Choice
+
+
+class Elements(StrictModel):
+    """Processing elements that skip single neurons: see `hwmodel.imbalance`.
+
+    Attributes
+    ----------
+    neurons
+        Neighbouring neurons of a position that one computes, one after the other.
+    in_step
+        How many wait for the last of them.
+    """
+
+    neurons: Count
+    in_step: Count
 
 
 class Preset(StrictModel):
@@ -83,16 +107,29 @@ class Preset(StrictModel):
         Share of the peak that scattered additions and comparisons reach.
     bandwidth_bytes_per_s
         Of the memory that weights and activations come from.
+    buffer_bytes
+        Of the buffer on the chip, next to the multipliers, that the operands and sums of a phase
+        share; null (default): not modelled, and taken as large enough.
+    schedule
+        How the phases of a layer follow each other; null (default) for serial.
     overhead_s
         Of starting one phase.
     tile_outputs
         Neighbouring outputs that are computed together or not at all. Outside systolic arrays the
         last tile of a position is computed in full.
+    elements
+        Of a platform that skips single neurons in place of tiles; null (default) for none.
     mixes_groups
         Whether a tile may hold outputs of several groups of a convolution, or heads, whose inputs
         differ, as lanes of a vector unit; null (default) for no.
     skips_zeros
-        Whether a sparse P can cost its non-zeros only; otherwise it runs as a dense matrix.
+        Whether a sparse P, or a sparse matrix of weights, can cost its non-zeros only; otherwise it
+        runs as a dense matrix.
+    skips_two_of_four
+        Whether the multipliers run twice as fast where two of every four weights are zero; null
+        (default) for no.
+    skips_zero_inputs
+        Whether they skip inputs that are zero; null (default) for no.
     """
 
     description: Text
@@ -104,10 +141,22 @@ class Preset(StrictModel):
     utilisation_dense: Share
     utilisation_irregular: Share
     bandwidth_bytes_per_s: Constant
+    buffer_bytes: Constant | None = None
+    schedule: Schedule | None = None
     overhead_s: Constant
     tile_outputs: Count
+    elements: Elements | None = None
     mixes_groups: Flag | None = None
     skips_zeros: Flag
+    skips_two_of_four: Flag | None = None
+    skips_zero_inputs: Flag | None = None
+
+    @model_validator(mode="after")
+    def _tiles_or_elements(self) -> Self:
+        if self.array is not None and self.elements is not None:
+            got = "both"
+            raise inconsistent(("elements",), got, "should be left out where there is an array")
+        return self
 
     def run_bits(self, bits: int) -> int | None:
         """Narrowest supported width that holds `bits`, or None if there is none.
@@ -126,6 +175,11 @@ class Preset(StrictModel):
         """Seconds to finish an output at a supported width; 0 where the products hide it."""
         rate = self.outputs_per_cycle.get(str(run_bits))  # type: ignore[call-overload]
         return 0.0 if rate is None else 1 / (rate.value * self.clock_hz.value)
+
+    @property
+    def order(self) -> Order:
+        """How the phases of a layer follow each other."""
+        return "serial" if self.schedule is None else self.schedule.value
 
     @property
     def compared_bits(self) -> tuple[int, ...]:

@@ -49,12 +49,15 @@ class Work:
         Of its tiles, that run; each fold of a systolic array gathers the positions that it needs.
     times
         How often it runs, as where every input of a batch has its own.
+    waiting
+        Times as long as it takes where some of its elements wait for others.
     """
 
     product: Product
     run_bits: int
     share: float = 1.0
     times: int = 1
+    waiting: float = 1.0
 
     @property
     def macs(self) -> float:
@@ -85,7 +88,8 @@ def product_seconds(preset: Preset, work: Work) -> float:
         apart, together = together, apart
     outputs = work.share * product.M * apart * ceil(product.n * together / tile) * tile
     each_s = product.d / (peak * preset.utilisation_dense.value)
-    return work.times * outputs * (each_s + preset.finishing_s(work.run_bits))
+    each_s += preset.finishing_s(work.run_bits)
+    return work.times * work.waiting * outputs * each_s
 
 
 def array_bytes(preset: Preset, work: Work) -> Traffic | None:

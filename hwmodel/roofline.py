@@ -1,8 +1,9 @@
 """Latency of a batch by a roofline: t = max(operations / rate, bytes / bandwidth) + overhead.
 
-An injected layer runs four phases one after the other, projection (with the roundings),
-approximation, selection and exact (with the noise added to exact values), the first two only where
-z~ is needed; another layer runs one. Phases do not overlap and share no cache. A precision below
+An injected layer runs four phases, projection (with the roundings), approximation, selection and
+exact (with the noise added to exact values), the first two only where z~ is needed; another layer
+runs one. What they hand to each other crosses the memory or stays on the chip, and what they take
+together, by the platform's schedule (`hwmodel.fusion`, `hwmodel.schedule`). A precision below
 what the platform supports runs at its lowest supported one: four bits gain no speed where hardware
 has none. A precision above the highest supported one cannot run, and the latency is then unknown
 (None). Source: NENNI cost protocol; constants from the preset.
@@ -14,7 +15,10 @@ from math import ceil
 
 from hwmodel import op_count, traffic
 from hwmodel.bitops import REAL_BITS, exact_sum_bits, score_bits, sum_bits
+from hwmodel.fusion import Kept
+from hwmodel.fusion import kept as kept_on_chip
 from hwmodel.granularity import effective_fraction
+from hwmodel.imbalance import waiting
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer
 from hwmodel.phase import NOTHING, Elementwise, Phase
@@ -23,27 +27,46 @@ from hwmodel.product import approximation_product, dense_product, projection_pro
 from hwmodel.rates import (
     UnsupportedPrecisionError,
     Work,
+    array_bytes,
     irregular_seconds,
     product_seconds,
     regular_seconds,
     supported_bits,
 )
+from hwmodel.traffic import Traffic
 
 PHASES = ("projection", "approximation", "selection", "exact")
 """In the order in which an injected layer runs them."""
 _WIDEST_INTEGER = 8
 """Numbers of more bits on the exact path are floating point."""
+_NO_BYTES = Traffic()
+
+
+def _kept(layer: Layer, injection: Injection, preset: Preset) -> Kept:
+    return kept_on_chip(layer, injection, preset, score_bits(layer, injection, layer.exact_bits))
 
 
 def _phase(
-    preset: Preset, moved: traffic.Traffic, batch: int, work: Work | None, *others: Elementwise
+    preset: Preset,
+    moved: Traffic,
+    batch: int,
+    work: Work | None,
+    *others: Elementwise,
+    kept: Traffic = _NO_BYTES,
 ) -> Phase:
-    """A phase of matrix products and other operations, `moved` being the bytes of one input."""
-    moved = moved.of_batch(batch)
-    compute_s = 0.0 if work is None else product_seconds(preset, work)
-    compute_s += sum(_elementwise_seconds(preset, other, batch) for other in others)
-    memory_s = moved.total / preset.bandwidth_bytes_per_s.value
-    return Phase(compute_s, memory_s, preset.overhead_s.value, moved, work, others, batch)
+    """A phase of matrix products and other operations.
+
+    `moved` are the bytes of one input that it takes and gives, of which those `kept` stay on the
+    chip.
+    """
+    crossing = (moved - kept).of_batch(batch)
+    product_s = 0.0 if work is None else product_seconds(preset, work)
+    other_s = sum(_elementwise_seconds(preset, other, batch) for other in others)
+    memory_s = crossing.total / preset.bandwidth_bytes_per_s.value
+    return Phase(
+        product_s, other_s, memory_s, preset.overhead_s.value, crossing, kept.of_batch(batch), work,
+        others, batch,
+    )  # fmt: skip
 
 
 def _elementwise_seconds(preset: Preset, other: Elementwise, batch: int) -> float:
@@ -53,9 +76,38 @@ def _elementwise_seconds(preset: Preset, other: Elementwise, batch: int) -> floa
 
 def dense_phase(layer: Layer, preset: Preset, bits: int, batch: int = 1) -> Phase:
     """Time the whole layer, computed exactly, at `bits` or the next supported width above."""
+    return thinned_phase(layer, preset, bits, batch)
+
+
+def thinned_phase(
+    layer: Layer,
+    preset: Preset,
+    bits: int,
+    batch: int,
+    *others: Elementwise,
+    depth: float = 1.0,
+    weights: float = 1.0,
+    inputs: float = 1.0,
+) -> Phase:
+    """Time the whole layer with a share of the products of each neuron, and of the bytes.
+
+    Parameters
+    ----------
+    layer, preset, bits, batch
+        As in `dense_phase`.
+    *others
+        What is done outside the multipliers in place of the products.
+    depth
+        Share of the d products that the multipliers do, rounded up; 0 for none.
+    weights, inputs
+        Share of the bytes that carry them.
+    """
     run_bits = supported_bits(preset, bits)
-    work = Work(dense_product(layer, batch), run_bits)
-    return _phase(preset, traffic.dense_traffic(layer, run_bits), batch, work)
+    product = dense_product(layer, batch)
+    work = Work(replace(product, d=ceil(depth * product.d)), run_bits) if depth else None
+    dense = traffic.dense_traffic(layer, run_bits)
+    moved = Traffic(weights * dense.weights, inputs * dense.inputs, dense.outputs)
+    return _phase(preset, moved, batch, work, *others)
 
 
 def _projection_bits(injection: Injection) -> int:
@@ -85,7 +137,9 @@ def projection_phase(layer: Layer, injection: Injection, preset: Preset, batch: 
     input_bits = supported_bits(preset, layer.exact_bits)
     projected_bits = supported_bits(preset, max(injection.weight_bits, injection.projected_bits))
     moved = traffic.projection_traffic(layer, injection, input_bits, projected_bits)
-    return _phase(preset, moved, batch, work, *others)
+    stays = _kept(layer, injection, preset).projected
+    kept = Traffic(outputs=moved.outputs) if stays else _NO_BYTES
+    return _phase(preset, moved, batch, work, *others, kept=kept)
 
 
 def _roundings(layer: Layer, injection: Injection) -> tuple[Elementwise, ...]:
@@ -120,7 +174,12 @@ def approximation_phase(
     output_bits = supported_bits(preset, layer.exact_bits)
     width = score_bits(layer, injection, layer.exact_bits)
     moved = traffic.approximation_traffic(layer, injection, run_bits, run_bits, output_bits, width)
-    return _phase(preset, moved, batch, work)
+    stays = _kept(layer, injection, preset)
+    kept = Traffic(
+        inputs=moved.inputs if stays.projected else 0,
+        outputs=traffic.judged_bytes(layer, injection, "approximate", width) if stays.scores else 0,
+    )
+    return _phase(preset, moved, batch, work, kept=kept)
 
 
 def selection_phase(layer: Layer, injection: Injection, preset: Preset, batch: int = 1) -> Phase:
@@ -132,11 +191,13 @@ def selection_phase(layer: Layer, injection: Injection, preset: Preset, batch: i
     count = op_count.selection(layer, injection, width)
     jumps = injection.selection.algorithm == "quickselect"
     jumping = op_count.ranking_comparisons(layer, injection, width) if jumps else 0
+    moved = traffic.selection_traffic(layer, injection, width)
     return _phase(
-        preset, traffic.selection_traffic(layer, injection, width), batch, None,
+        preset, moved, batch, None,
         Elementwise(jumping, "add", width, streams=False),
         Elementwise(count.comparisons - jumping + count.additions, "add", width, streams=True),
         Elementwise(count.macs, "multiply_add", width, streams=True),
+        kept=moved if _kept(layer, injection, preset).scores else _NO_BYTES,
     )  # fmt: skip
 
 
@@ -146,19 +207,50 @@ def exact_phase(layer: Layer, injection: Injection, preset: Preset, batch: int =
     Whole channels of each input are gathered for it alone, unless the whole layer takes less.
     """
     run_bits = supported_bits(preset, layer.exact_bits)
-    fraction = effective_fraction(injection, preset.tile_outputs.value, layer.n)
-    work = Work(dense_product(layer, batch), run_bits, fraction)
+    fraction, waits = _share_that_runs(layer, injection, preset)
+    work = Work(dense_product(layer, batch), run_bits, fraction, waiting=waits)
     if injection.selection.takes_channels and fraction < 1:
         n = ceil(fraction * layer.n / layer.groups)
         alone = Work(replace(dense_product(layer), n=n), run_bits, times=batch)
         whole = Work(dense_product(layer, batch), run_bits)
         is_less = product_seconds(preset, alone) <= product_seconds(preset, whole)
         work = alone if is_less else whole
-    moved = traffic.exact_traffic(
-        layer, injection, run_bits, score_bits(layer, injection, layer.exact_bits), fraction, batch
-    )
+    width = score_bits(layer, injection, layer.exact_bits)
+    moved = traffic.exact_traffic(layer, injection, run_bits, width, fraction, batch)
     added = op_count.noise(layer, injection).additions
-    return _phase(preset, moved, batch, work, _noise(layer, added))
+    kept = _NO_BYTES
+    if _kept(layer, injection, preset).scores:
+        kept = _kept_of_exact(layer, injection, moved, width)
+    phase = _phase(preset, moved, batch, work, _noise(layer, added), kept=kept)
+    if fraction in (0.0, 1.0) or work == Work(dense_product(layer, batch), run_bits):
+        return phase
+    mask_bits = batch * op_count.mask(layer, injection).mask_bits
+    if (operands := array_bytes(preset, work)) is not None:
+        gathered = operands.weights + operands.inputs
+    else:
+        both = phase.moved + phase.kept
+        gathered = both.weights + both.inputs - mask_bits / 8
+    return replace(phase, gathered=gathered, mask_bits=mask_bits)
+
+
+def _share_that_runs(layer: Layer, injection: Injection, preset: Preset) -> tuple[float, float]:
+    """Share of the neurons that are computed, and times as long as that takes by waiting."""
+    if (elements := preset.elements) is None:
+        return effective_fraction(injection, preset.tile_outputs.value, layer.n), 1.0
+    if op_count.computes_all(injection):
+        return 1.0, 1.0
+    tile, in_step = elements.neurons.value, elements.in_step.value
+    return injection.measured_fraction, waiting(injection, tile, in_step, layer.n)
+
+
+def _kept_of_exact(layer: Layer, injection: Injection, moved: Traffic, score_bits: int) -> Traffic:
+    """The mask, the inputs where the projection has read them, and exact scores."""
+    inputs = moved.inputs
+    if not op_count.needs_approximation(injection):
+        inputs = min(inputs, op_count.mask(layer, injection).mask_bits / 8)
+    return Traffic(
+        inputs=inputs, outputs=traffic.judged_bytes(layer, injection, "exact", score_bits)
+    )
 
 
 def _noise(layer: Layer, count: float) -> Elementwise:

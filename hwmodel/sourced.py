@@ -2,14 +2,15 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from hwmodel.errors import UserError
-from hwmodel.validation import StrictModel, describe
+from hwmodel.validation import StrictModel, describe, inconsistent
 
-Tag = Literal["measured", "data sheet", "assumed"]
+Tag = Literal["measured", "data sheet", "assumed", "chosen"]
+"""``assumed`` of what is so or not in some hardware, ``chosen`` of a design that is made up."""
 Text = Annotated[str, Field(min_length=1)]
 LEAST, LARGEST = 1e-18, 1e18
 """Of a constant, so that what is made from it is finite."""
@@ -25,28 +26,63 @@ class Sourced(StrictModel):
     source: Text
 
 
-class Constant(Sourced):
-    """A number, within bounds far beyond any hardware's: see `LEAST` and `LARGEST`."""
+class Ranged(Sourced):
+    """A number, and the range in which it may be; both ends or none (default)."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    @model_validator(mode="after")
+    def _within(self) -> Self:
+        if self.low is None and self.high is None:
+            return self
+        if self.low is None or self.high is None:
+            key = "low" if self.low is None else "high"
+            raise inconsistent((key,), None, "should be given with the other end of the range")
+        if not self.low <= self.value <= self.high:
+            got = [self.low, self.high]
+            raise inconsistent(("low",), got, f"should be a range that holds {self.value:g}")
+        return self
+
+
+class Constant(Ranged):
+    """A number within bounds far beyond any hardware's: see `LEAST` and `LARGEST`."""
 
     value: Annotated[float, Field(ge=LEAST, le=LARGEST)]
+    low: Annotated[float, Field(ge=LEAST, le=LARGEST)] | None = None
+    high: Annotated[float, Field(ge=LEAST, le=LARGEST)] | None = None
 
 
-class Share(Sourced):
+class Share(Ranged):
     """A share between 0 and 1, such as a utilisation."""
 
     value: Annotated[float, Field(ge=LEAST, le=1)]
+    low: Annotated[float, Field(ge=LEAST, le=1)] | None = None
+    high: Annotated[float, Field(ge=LEAST, le=1)] | None = None
 
 
-class Count(Sourced):
+class Count(Ranged):
     """A whole number."""
 
     value: Annotated[int, Field(ge=1, le=10**7)]
+    low: Annotated[int, Field(ge=1, le=10**7)] | None = None
+    high: Annotated[int, Field(ge=1, le=10**7)] | None = None
 
 
 class Flag(Sourced):
-    """A yes or no."""
+    """A yes or no.
+
+    Attributes
+    ----------
+    value
+        Which.
+    unsure
+        Whether it may be the other.
+    """
 
     value: bool
+    unsure: bool = False
 
 
 def read_table(path: Path, kind: type[Table], refuse: type[UserError]) -> Table:

@@ -4,7 +4,7 @@ What settings have in common is worked out once: the dense network, what does no
 of essential neurons, and what does not hang on P.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,6 +25,7 @@ from hwmodel.roofline import (
     projection_phase,
     selection_phase,
 )
+from hwmodel.schedule import layer_seconds
 from hwmodel.variants import at_fraction
 
 
@@ -61,12 +62,6 @@ class Total:
 
     seconds: float | None
     pj: float | None
-
-    def __add__(self, other: "Total") -> "Total":
-        """Both, one after the other."""
-        if self.seconds is None or self.pj is None or other.seconds is None or other.pj is None:
-            return Total(None, None)
-        return Total(self.seconds + other.seconds, self.pj + other.pj)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +114,22 @@ def sweep(
         yield Evaluation(setting, costs.dense(setting), costs.injected(setting))
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Phases of one layer of each shape, and their energy."""
+
+    phases: tuple[Phase, ...]
+    pj: float
+
+
 class _Costs:
-    """Totals, each kept by the part of a setting that it hangs on."""
+    """Totals, and what they are made of, each kept by the part of a setting that it hangs on."""
 
     def __init__(self, network: Network, presets: Mapping[str, Preset], table: EnergyTable) -> None:
         self._network, self._presets, self._table = network, presets, table
         self._made: dict[tuple[object, ...], Grouped] = {}
-        self._known: dict[tuple[object, ...], Total] = {}
+        self._parts: dict[tuple[object, ...], list[_Part] | None] = {}
+        self._totals: dict[tuple[object, ...], Total] = {}
 
     def dense(self, of: Setting) -> Total:
         """The network without injection, at the bits of the exact path."""
@@ -133,43 +137,59 @@ class _Costs:
         def phases(layer: Layer, preset: Preset) -> Iterable[Phase]:
             return (dense_phase(layer, preset, layer.exact_bits, of.batch),)
 
-        return self._total(of, ("dense", of.exact_bits), phases)
+        return self._total(of, {("dense", of.exact_bits): phases})
 
     def injected(self, of: Setting) -> Total:
         """What hangs on P and the selection, and what hangs on the share."""
         check_choices(of.ratio, of.fraction, read_granularity(of.granularity), of.algorithm)
         granularity = (of.granularity, of.algorithm, of.exact_bits)
         overhead = ("overhead", of.projection, of.ratio, of.bits, *granularity)
-        return self._total(of, overhead, partial(_overhead, of)) + self._total(
-            of, ("exact", of.fraction, *granularity), partial(_exact, of)
-        )
+        exact = ("exact", of.fraction, *granularity)
+        return self._total(of, {overhead: partial(_overhead, of), exact: partial(_exact, of)})
 
     def _total(
         self,
         of: Setting,
+        made: Mapping[tuple[object, ...], Callable[[Layer, Preset], Iterable[Phase]]],
+    ) -> Total:
+        key = (*made, of.preset, of.batch)
+        if key not in self._totals:
+            parts = [self._parts_of(of, each, phases) for each, phases in made.items()]
+            self._totals[key] = self._sum(of, parts)
+        return self._totals[key]
+
+    def _parts_of(
+        self,
+        of: Setting,
         key: tuple[object, ...],
         phases: Callable[[Layer, Preset], Iterable[Phase]],
-    ) -> Total:
+    ) -> list[_Part] | None:
         key = (*key, of.preset, of.batch)
-        if key not in self._known:
+        if key not in self._parts:
             preset = self._presets[of.preset]
-            self._known[key] = self._sum(self._network_of(of), preset, phases)
-        return self._known[key]
+            try:
+                self._parts[key] = [
+                    self._part(tuple(phases(layer, preset)), preset)
+                    for layer, _ in self._network_of(of).parts
+                ]
+            except UnsupportedPrecisionError:
+                self._parts[key] = None
+        return self._parts[key]
 
-    def _sum(
-        self,
-        network: Grouped,
-        preset: Preset,
-        phases: Callable[[Layer, Preset], Iterable[Phase]],
-    ) -> Total:
-        seconds = pj = 0.0
-        try:
-            for layer, count in network.parts:
-                for phase in phases(layer, preset):
-                    seconds += count * phase.seconds
-                    pj += count * phase_energy(phase, preset, self._table).total_pj
-        except UnsupportedPrecisionError:
+    def _part(self, phases: tuple[Phase, ...], preset: Preset) -> _Part:
+        return _Part(phases, sum(phase_energy(p, preset, self._table).total_pj for p in phases))
+
+    def _sum(self, of: Setting, parts: Sequence[list[_Part] | None]) -> Total:
+        order = self._presets[of.preset].order
+        known = [part for part in parts if part is not None]
+        if len(known) < len(parts):
             return Total(None, None)
+        seconds = pj = 0.0
+        for (layer, count), *here in zip(self._network_of(of).parts, *known, strict=True):
+            phases = tuple(phase for part in here for phase in part.phases)
+            injection = layer.injection if len(known) > 1 else None
+            seconds += count * layer_seconds(phases, order, injection, of.batch)
+            pj += count * sum(part.pj for part in here)
         return Total(seconds, pj)
 
     def _network_of(self, of: Setting) -> Grouped:

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from hwmodel import csv_output
 from hwmodel.bitops import count_operations
+from hwmodel.comparison import REFERENCE_BITS, Comparison, compare
 from hwmodel.crossover import crossovers, speedups
 from hwmodel.energy_estimate import energy
 from hwmodel.energy_table import EnergyTable
@@ -45,6 +46,11 @@ def tables(
     def on_each(of: Callable[[Network, Preset, int], Rows]) -> Iterator[tuple[str, Rows]]:
         return ((name, of(network, preset, batch)) for name, preset in presets.items())
 
+    def compared() -> Iterator[tuple[str, Comparison]]:
+        for name, preset in presets.items():
+            if preset.run_bits(REFERENCE_BITS) is not None:
+                yield name, compare(network, preset, table, batch)
+
     energies = ((name, energy(network, table, preset, batch)) for name, preset in presets.items())
     return {
         "operations": lambda: csv_output.operations_csv(count_operations(network, metric), metric),
@@ -55,4 +61,5 @@ def tables(
         "speedup": lambda: csv_output.speedup_csv(on_each(speedups), batch),
         "roofline": lambda: csv_output.roofline_csv(on_each(points), batch),
         "traffic": lambda: csv_output.traffic_csv(on_each(movements), batch),
+        "verdict": lambda: csv_output.verdict_csv(compared(), batch),
     }

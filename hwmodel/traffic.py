@@ -11,7 +11,7 @@ rounded to.
 from dataclasses import dataclass
 
 from hwmodel.bitops import REAL_BITS
-from hwmodel.injection_spec import Injection
+from hwmodel.injection_spec import Injection, Value
 from hwmodel.layer_spec import Layer
 from hwmodel.op_count import input_values, mask, projected_values, score_passes
 from hwmodel.product import projection_product
@@ -31,6 +31,18 @@ class Traffic:
     def total(self) -> float:
         """All bytes."""
         return self.weights + self.inputs + self.outputs
+
+    def __add__(self, other: "Traffic") -> "Traffic":
+        """Both, by what they carry."""
+        return Traffic(
+            self.weights + other.weights, self.inputs + other.inputs, self.outputs + other.outputs
+        )
+
+    def __sub__(self, other: "Traffic") -> "Traffic":
+        """What is left without the other's."""
+        return Traffic(
+            self.weights - other.weights, self.inputs - other.inputs, self.outputs - other.outputs
+        )
 
     def of_batch(self, batch: int) -> "Traffic":
         """Bytes of so many inputs, which share the weights."""
@@ -88,12 +100,18 @@ def approximation_traffic(
     are compared, where it is judged.
     """
     given = output_bits if injection.noise.uses == "approximate" else 0
-    judged = score_bits if injection.selection.judges == "approximate" else 0
-    return _in_bytes(
+    moved = _in_bytes(
         layer.n * injection.k * weight_bits,
         projected_values(layer, injection) * projected_bits,
-        layer.M * layer.n * (given + judged),
+        layer.M * layer.n * given,
     )
+    return moved + Traffic(outputs=judged_bytes(layer, injection, "approximate", score_bits))
+
+
+def judged_bytes(layer: Layer, injection: Injection, value: Value, score_bits: int) -> float:
+    """Bytes of the scores where such values are judged, else none."""
+    judged = injection.selection.judges == value
+    return layer.M * layer.n * score_bits / _BITS_PER_BYTE if judged else 0.0
 
 
 def selection_traffic(layer: Layer, injection: Injection, score_bits: int) -> Traffic:
@@ -149,13 +167,14 @@ def exact_traffic(
         Inputs that decide together which weight rows are read; inputs and outputs are those of one.
     """
     written = 1.0 if injection.noise.uses == "nothing" else fraction
-    judged = score_bits if injection.selection.judges == "exact" else 0
-    output_bits = layer.M * layer.n * (written * bits + judged)
+    judged = Traffic(outputs=judged_bytes(layer, injection, "exact", score_bits))
+    output_bits = layer.M * layer.n * written * bits
     if fraction == 0:
-        return _in_bytes(0, 0, output_bits)
+        return _in_bytes(0, 0, output_bits) + judged
     rows = weight_rows_fraction(layer, injection, fraction, batch)
-    return _in_bytes(
+    moved = _in_bytes(
         rows * layer.n * layer.d * bits,
         input_values(layer) * bits + mask(layer, injection).mask_bits,
         output_bits,
     )
+    return moved + judged

@@ -14,18 +14,20 @@ def at_fraction(layer: Layer, fraction: float) -> Layer:
 
     Masks of a selection that is not adjustable, as N:M, have the share that their kind gives them.
     Measured occupancies are carried over (`hwmodel.granularity.carried_occupancy`), but for those
-    that can tell nothing of another share, of tiles that all run, or none: they are dropped.
+    that can tell nothing of another share, of tiles that all run, or none: they are dropped. So are
+    loads.
     """
     if layer.injection is None or not varies(layer):
         return layer
     measured = layer.injection.measured_fraction
     occupancy = {
         tile: carried_occupancy(share, measured, fraction, min(int(tile), layer.n))
-        for tile, share in (layer.injection.occupancy or {}).items()
+        for tile, share in layer.injection.occupied.items()
         if 0 < share < 1 and 0 < measured < 1
     }
     changed = {
-        "fraction": fraction, "measured_fraction": fraction, "occupancy": occupancy or None
+        "fraction": fraction, "measured_fraction": fraction, "occupancy": occupancy or None,
+        "loads": None,
     }  # fmt: skip
     return layer.model_copy(update={"injection": layer.injection.model_copy(update=changed)})
 

@@ -27,7 +27,7 @@ from nenni.networks.hooks import hooked
 VERSION = 4
 """Version of the schema of layers.json."""
 TILES = (4, 8, 16, 32, 64)
-"""Neighbouring channels of the tiles whose occupancy is measured."""
+"""Neighbouring channels of the tiles whose essential neurons are counted."""
 
 
 @torch.no_grad()
@@ -89,16 +89,22 @@ def describe(
         raise UserError(_refusal(seen.uncounted))
     noisy = dict(noisy_layers(model))
     counts = {layer_name: _Masks() for layer_name in noisy}
+    zeros = {layer_name: _Zeros() for layer_name in found}
     handles = [
         layer.register_forward_hook(_mask_hook(counts[layer_name]))
         for layer_name, layer in noisy.items()
     ]
+    handles += [found[key].register_forward_pre_hook(zeros[key]) for key in found]
     with hooked(handles), seeded(seed, "describe"):
-        for batch in chain([head], batches) if noisy else ():
+        for batch in chain([head], batches):
             answer(model, batch)
     layers = []
     for one in seen.products:
-        entry = {"name": one.name, **one.geometry, "exact_bits": 32, "injection": None}
+        entry = {
+            "name": one.name, **one.geometry, "exact_bits": 32,
+            "zero_inputs": zeros[one.layer].share if one.layer in zeros else None,
+            "injection": None,
+        }  # fmt: skip
         layer = noisy.get(one.layer or "")
         if layer is not None:
             entry["exact_bits"] = layer.choices.exact_bits
@@ -138,21 +144,42 @@ def _refusal(uncounted: Sequence[Uncounted]) -> str:
     )
 
 
+class _Zeros:
+    """How many of a layer's inputs were zero."""
+
+    def __init__(self) -> None:
+        self.zero = self.all = 0
+
+    def __call__(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        """Count those of a pass: a forward pre-hook."""
+        self.zero += int((inputs[0] == 0).sum())
+        self.all += inputs[0].numel()
+
+    @property
+    def share(self) -> float | None:
+        """Of them; None if the layer never ran."""
+        return self.zero / self.all if self.all else None
+
+
 class _Masks:
-    """How many neurons were essential, and tiles of neighbouring channels with one that was."""
+    """How many neurons were essential, and how many of each tile of neighbouring channels."""
 
     def __init__(self) -> None:
         self.essential = self.neurons = 0
-        self.tiles = {size: [0, 0] for size in TILES}
+        self.tiles = {size: torch.zeros(size + 1, dtype=torch.int64) for size in TILES}
 
     def add(self, mask: Tensor) -> None:
         """Count a mask, channels last (..., n)."""
         self.essential += int(mask.sum())
         self.neurons += mask.numel()
-        for size, (touched, all_) in self.tiles.items():
+        for size, found in self.tiles.items():
             rest = -mask.shape[-1] % size
-            tiles = F.pad(mask, (0, rest)).unflatten(-1, (-1, size)).any(-1)
-            self.tiles[size] = [touched + int(tiles.sum()), all_ + tiles.numel()]
+            each = F.pad(mask, (0, rest)).unflatten(-1, (-1, size)).sum(-1)
+            found += each.flatten().bincount(minlength=size + 1).to(found)
+
+    def loads(self) -> dict[str, list[float]]:
+        """Tile size -> shares of the tiles with 0, 1, ... essential neurons."""
+        return {str(t): (each.double() / each.sum()).tolist() for t, each in self.tiles.items()}
 
 
 def _mask_hook(count: _Masks) -> Callable[..., None]:
@@ -178,7 +205,7 @@ def _injection(layer: NoisyLayer, masks: _Masks) -> dict[str, Any]:
         "projected_bits": choices.projected_bits,
         "fraction": choices.selection.nominal(),
         "measured_fraction": masks.essential / masks.neurons,
-        "occupancy": {str(t): touched / all_ for t, (touched, all_) in masks.tiles.items()},
+        "loads": masks.loads(),
         "normalise": choices.normalise,
     }
 

@@ -11,6 +11,7 @@ from nenni.results.verdict import (
     ROUNDING,
     Measured,
     borders,
+    no_room,
     not_derivable,
     verdict,
 )
@@ -117,9 +118,14 @@ def _of_accuracy(
         whole["difference"], whole["low"], whole["high"], int(whole["seeds"]), trial["differs"]
     )
     at = borders(claim["measure"], _size(claim), claim["margin"])
-    return _judged(measured, verdict(measured, at)) | {
+    judged = _judged(measured, verdict(measured, at)) | {
         "seeds": whole["seeds"], "n": whole["n"], "values": whole["values"],
     }  # fmt: skip
+    if claim["measure"] != "clean_kept" and (
+        reason := no_room(whole["accuracy"], whole["control_accuracy"], at)
+    ):
+        judged |= {"effect": None, "as_large": None, "verdict": NOT_TESTED, "reason": reason}
+    return judged
 
 
 def _of_bitops(claim: dict[str, Any], trial: dict[str, Any], table: pd.DataFrame) -> dict[str, Any]:

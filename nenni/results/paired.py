@@ -17,7 +17,8 @@ LEAST = "least of both"
 """Ends the name of an evaluation that is the least over a suite's attacks that both received."""
 COLUMNS = [
     "base", "defence", "control_base", "control", "evaluation", "eps", "seed", "n", "seeds",
-    "difference", "deviation", "low", "high", "p", "values", "interval",
+    "accuracy", "control_accuracy", "difference", "deviation", "low", "high", "p", "values",
+    "interval",
 ]  # fmt: skip
 _Both = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Flags of a defence and of its control on the same images."""
@@ -42,10 +43,11 @@ def paired_table(
     Returns
     -------
     DataFrame
-        ``difference`` in accuracy (defence less control) with the p value of McNemar's test per
-        seed; for all seeds (``seed`` "all") its mean, deviation, each seed's value and an interval
-        over seeds and images. Beside the attacks that both received there is, for each suite and
-        norm, the least per image over these attacks, named by :func:`least_name`.
+        The ``accuracy`` of both and its ``difference`` (defence less control) with the p value of
+        McNemar's test per seed; for all seeds (``seed`` "all") its mean, deviation, each seed's
+        value and an interval over seeds and images. Beside the attacks that both received there is,
+        for each suite and norm, the least per image over these attacks, named by
+        :func:`least_name`.
     """
     rows = []
     for pair in pairs:
@@ -91,14 +93,17 @@ def _shared(
 def _compared(of_seeds: Mapping[int, _Both]) -> Iterator[dict[str, object]]:
     for seed, (ours, theirs) in of_seeds.items():
         yield {
-            "seed": str(seed), "seeds": 1, "n": ours.size, "difference": (ours - theirs).mean(),
+            "seed": str(seed), "seeds": 1, "n": ours.size, "accuracy": ours.mean(),
+            "control_accuracy": theirs.mean(), "difference": (ours - theirs).mean(),
             "p": mcnemar(ours, theirs),
         }  # fmt: skip
-    differences = np.stack([ours - theirs for ours, theirs in of_seeds.values()])
+    ours, theirs = (np.stack(each) for each in zip(*of_seeds.values(), strict=True))
+    differences = ours - theirs
     means = differences.mean(1)
     low, high = difference_interval(differences)
     yield {
-        "seed": ALL, "seeds": len(means), "n": differences.shape[1], "difference": means.mean(),
+        "seed": ALL, "seeds": len(means), "n": differences.shape[1], "accuracy": ours.mean(),
+        "control_accuracy": theirs.mean(), "difference": means.mean(),
         "deviation": means.std(ddof=1) if len(means) > 1 else np.nan, "low": low, "high": high,
         "values": per_seed(of_seeds, means), "interval": CROSSED if len(means) > 1 else ONE_SEED,
     }  # fmt: skip

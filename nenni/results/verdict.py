@@ -130,6 +130,30 @@ def verdict(measured: Measured, at: Borders) -> tuple[Answer, Answer, str, str]:
     return some, large, found, "; ".join(part for part in said if part)
 
 
+def no_room(accuracy: float, control: float, at: Borders) -> str:
+    """Why no effect worth the name could show between two accuracies; empty if it could.
+
+    A radius that breaks every network tells nothing between two of them, nor does one at which
+    the control is all but perfect.
+
+    Parameters
+    ----------
+    accuracy, control : float
+        Of the defence and of its control, shares.
+    at : Borders
+        Of the claim.
+    """
+    some = abs(at.some)
+    told = f"{100 * accuracy:.1f} % with it and {100 * control:.1f} % without"
+    if at.falls:
+        left = "" if control >= some else "there is too little to lose"
+    elif max(accuracy, control) < some:
+        left = "the attack leaves too little of either"
+    else:
+        left = "" if 1 - control >= some else "there is too little to gain"
+    return left and f"{left} for {100 * some:.1f} points, {at.some_words}, to show: {told}"
+
+
 def not_derivable(limit: float, value: float) -> str:
     """Why a figure of BitOPs cannot come out, whatever the approximation costs."""
     return (

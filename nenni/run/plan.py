@@ -22,6 +22,7 @@ COLLECTED = {
     "speedups": "cost/speedups.csv",
     "rooflines": "cost/rooflines.csv",
     "traffic": "cost/traffic.csv",
+    "verdicts": "cost/verdicts.csv",
     "diagnostics": "diagnose/checks.csv",
     "diagnostic_curves": "diagnose/curves.csv",
 }

@@ -22,6 +22,7 @@ INJECTION: dict[str, Any] = {
     "fraction": 0.5,
     "measured_fraction": 0.5,
     "occupancy": None,
+    "loads": None,
     "normalise": False,
 }
 TRIVIAL = {"all": 1.0, "none": 0.0}

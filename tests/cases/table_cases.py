@@ -110,13 +110,27 @@ def small_tables() -> dict[str, pd.DataFrame]:
         for row in rows() for layer in LAYERS
         for phase, x in (("dense", 2.0), ("exact", 1.0), ("approximation", 0.5))
     ]  # fmt: skip
+    verdicts = [
+        {**row, "seed": 0, "way": way, "preset": p, "batch": 1, "seconds": 1e-3, "pj": 1e6, "speedup": s,
+         "speedup_low": 0.8 * s, "speedup_high": 1.2 * s, "energy_saved": 0.2, "energy_saved_low": 0.1,
+         "energy_saved_high": 0.3, "area": 1.1, "turns_time": "overhead_s", "turns_energy": np.nan, "lacks": np.nan}
+        for row in rows() for p in ("cpu", "npu")
+        for way, s in (("this method", 0.7), ("this method, exact path INT8", 0.9), ("dense FP32", 0.5), ("dense INT8", 1.0))
+    ]  # fmt: skip
+    lacking = {
+        "speedup": np.nan,
+        "energy_saved": np.nan,
+        "seconds": np.nan,
+        "lacks": "no multipliers of 4 bits",
+    }
+    verdicts += [{**verdicts[0], **lacking, "way": "dense INT4"}]
     sensitivities = [
         {"base": "pgd_at", "seed": seed, "layer": layer, "noise": s, "fraction": f, "rise": s * (1 - f)}
         for seed in (0, 1) for layer in LAYERS for s in (0.1, 0.8) for f in (0, 0.5)
     ]  # fmt: skip
     named = {
         "sensitivities": sensitivities,
-        "speedups": speedups, "crossovers": crossovers, "rooflines": rooflines,
+        "speedups": speedups, "crossovers": crossovers, "rooflines": rooflines, "verdicts": verdicts,
         "suites": suites, "persistence": persistence, "diagnostics": diagnostics, "diagnostic_curves": diagnostic_curves,
         "accuracy": accuracy, "reductions": reductions, "latency": latency, "sweep": sweep,
         "operations": operations, "errors": errors, "fit": fit,

@@ -25,6 +25,7 @@ CONV: dict[str, Any] = {
     "in_size": [28, 28],
     "out_size": [14, 14],
     "exact_bits": 32,
+    "zero_inputs": None,
 }
 
 

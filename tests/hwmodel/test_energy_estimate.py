@@ -89,6 +89,8 @@ def test_injected(make_layer: Any, make_preset: Any, table: EnergyTable) -> None
         + INPUTS * 0.015
         + 196 * 18 * 0.015
         + 3 * OUTPUTS * compare
+        + (WEIGHTS + INPUTS) * 4 * 0.3  # gathered
+        + OUTPUTS * 0.01  # the mask searched
     )
     assert found.arithmetic_pj == pytest.approx(arithmetic)
     # All weight rows are needed by one of 196 positions; P has 864 indices of 8 bits and signs.
@@ -143,7 +145,8 @@ def test_bytes_are_those_of_the_traffic(
 def test_tiles_that_time_runs_take_energy(
     make_layer: Any, make_preset: Any, table: EnergyTable, share: float
 ) -> None:
-    """Multiply-accumulates in proportion to the time on the multipliers."""
+    """Multiply-accumulates in proportion to the time on the multipliers, what picks them aside."""
+    table = table.model_copy(update={"gather_pj_per_byte": None, "mask_pj_per_bit": None})
     layer, full = make_layer({"measured_fraction": share}), make_layer({"measured_fraction": 1.0})
     for tile in (1, 4, 16):
         preset = make_preset(tile_outputs=tile)

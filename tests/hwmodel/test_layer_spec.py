@@ -61,7 +61,7 @@ def test_sizes_of_a_grouped_dilated_convolution(make_layer: Any) -> None:
 
 def test_optional_keys_may_be_left_out(tmp_path: Path, example: dict[str, Any]) -> None:
     delete_at(example, ("layers", 0, "injection"))
-    for key in ("occupancy", "k_c", "normalise"):
+    for key in ("occupancy", "loads", "k_c", "normalise"):
         delete_at(example, (*INJ, key))
     for key in ("algorithm", "comparisons", "additions", "n_of_m", "randomised"):
         delete_at(example, (*INJ, "selection", key))

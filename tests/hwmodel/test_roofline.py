@@ -17,15 +17,15 @@ FAST_MEMORY = {"bandwidth_bytes_per_s": 1e12}
 
 
 def test_phase() -> None:
-    assert Phase(3.0, 2.0, 0.5).seconds == 3.5
-    assert Phase(3.0, 2.0, 0.5).bound == "compute"
-    assert Phase(1.0, 2.0, 0.5).seconds == 2.5
-    assert Phase(1.0, 2.0, 0.5).bound == "memory"
-    assert Phase(2.0, 2.0, 0.5).bound == "compute"
-    assert Phase(0.0, 2.0, 0.5).seconds == 2.5
-    assert Phase(0.0, 2.0, 0.5).bound == "memory"
-    assert Phase(0.0, 0.0, 0.5).seconds == 0
-    assert Phase(0.0, 0.0, 0.5).bound == ""
+    assert Phase(3.0, 0.0, 2.0, 0.5).seconds == 3.5
+    assert Phase(3.0, 0.0, 2.0, 0.5).bound == "compute"
+    assert Phase(1.0, 0.0, 2.0, 0.5).seconds == 2.5
+    assert Phase(1.0, 0.0, 2.0, 0.5).bound == "memory"
+    assert Phase(2.0, 0.0, 2.0, 0.5).bound == "compute"
+    assert Phase(0.0, 0.0, 2.0, 0.5).seconds == 2.5
+    assert Phase(0.0, 0.0, 2.0, 0.5).bound == "memory"
+    assert Phase(0.0, 0.0, 0.0, 0.5).seconds == 0
+    assert Phase(0.0, 0.0, 0.0, 0.5).bound == ""
 
 
 def test_dense_compute_bound(make_layer: Any, make_preset: Any) -> None:
@@ -67,7 +67,7 @@ def test_approximation_runs_at_the_wider_operand(make_layer: Any, make_preset: A
     phase = roofline.approximation_phase(layer, layer.injection, make_preset())
     score = (4 + 16 + 5) / 8
     macs, moved = 112_896, 2 * (32 * 18 + 196 * 18) + (4 + score) * 6272
-    assert phase == Phase(macs / 200, moved / 1000, 0.25)
+    assert phase == Phase(macs / 200, 0.0, moved / 1000, 0.25)
 
 
 def test_sparse_projection_is_additions_and_roundings(make_layer: Any, make_preset: Any) -> None:
@@ -161,7 +161,7 @@ def test_selection(make_layer: Any, make_preset: Any) -> None:
     """Scores of 4 + 4 bits and 18 sums: 13 bits, read in three passes, or one for each bit."""
     layer = make_layer({})
     phase = roofline.selection_phase(layer, layer.injection, make_preset())
-    assert phase == Phase(18_816 / 10, (3 * 6272 * 13 / 8 + 784) / 1000, 0.25)
+    assert phase == Phase(0.0, 18_816 / 10, (3 * 6272 * 13 / 8 + 784) / 1000, 0.25)
     bisected = make_layer({"algorithm": "bisection"})
     phase = roofline.selection_phase(bisected, bisected.injection, make_preset())
     assert phase.memory_s == pytest.approx((13 * 6272 * 13 / 8 + 784) / 1000)

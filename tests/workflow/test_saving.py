@@ -29,24 +29,49 @@ def energies(script: Any) -> pd.DataFrame:
     return table
 
 
+@pytest.fixture(scope="module")
+def judged(script: Any) -> pd.DataFrame:
+    table: pd.DataFrame = script.verdicts_of(yaml.safe_load(script.CONFIG.read_text()))
+    return table
+
+
 def test_table_and_page_are_those_of_the_config(
-    script: Any, found: pd.DataFrame, energies: pd.DataFrame
+    script: Any, found: pd.DataFrame, energies: pd.DataFrame, judged: pd.DataFrame
 ) -> None:
-    for file, table in ((script.TABLE, found), (script.ENERGY_TABLE, energies)):
+    tables = {script.TABLE: found, script.ENERGY_TABLE: energies, script.VERDICT_TABLE: judged}
+    for file, table in tables.items():
         pd.testing.assert_frame_equal(pd.read_csv(file), table, check_dtype=False, rtol=1e-6)
     page = script.PAGE.read_text()
-    assert script.filled(page, found, energies) == page
+    assert script.filled(page, found, energies, judged) == page
     assert page.count("| INT8 | 50% |") == 6
 
 
 def test_a_page_with_other_numbers_would_differ(
-    script: Any, found: pd.DataFrame, energies: pd.DataFrame
+    script: Any, found: pd.DataFrame, energies: pd.DataFrame, judged: pd.DataFrame
 ) -> None:
     page = script.PAGE.read_text()
     changed = found.assign(with_overheads=found["with_overheads"] / 2)
-    assert script.filled(page, changed, energies) != page
+    assert script.filled(page, changed, energies, judged) != page
     less = energies.assign(energy_saved=energies["energy_saved"] / 2)
-    assert script.filled(page, found, less) != page
+    assert script.filled(page, found, less, judged) != page
+    slower = judged.assign(speedup_value=judged["speedup_value"] / 2)
+    other = script.filled(page, found, energies, slower)
+    parts = [page.split("<!-- schedules -->"), other.split("<!-- schedules -->")]
+    assert all(before != after for before, after in zip(*parts, strict=True))
+
+
+def test_ranges_hold_and_more_overlap_is_never_slower(judged: pd.DataFrame) -> None:
+    known = judged.dropna(subset=["speedup_value"])
+    for name in ("speedup", "saved"):
+        assert (known[f"{name}_low"] <= known[f"{name}_value"]).all()
+        assert (known[f"{name}_value"] <= known[f"{name}_high"]).all()
+    method = known[known["way"].str.startswith("this method")]
+    by = method.pivot(
+        index=["network", "preset", "way"], columns="schedule", values="speedup_value"
+    )
+    assert (by["serial"] <= by["fused"] * (1 + 1e-9)).all()
+    assert (by["fused"] <= by["overlapped"] * (1 + 1e-9)).all()
+    assert len(by) == 2 * 4 * 3
 
 
 def test_precision_and_skipping_are_the_whole(found: pd.DataFrame) -> None:

@@ -18,6 +18,7 @@ def _alone(shared: Path) -> Iterator[None]:
 
 COST = {
     "operations", "reductions", "latency", "energy", "crossovers", "speedups", "rooflines", "traffic",
+    "verdicts",
 }  # fmt: skip
 
 

@@ -139,7 +139,7 @@ def source_weights(source):
 def hardware_sources():
     """Source files of the cost model, and the tables of constants that the config names."""
     folder = Path(hwmodel.__file__).parent
-    files = [*folder.glob("*.py"), *(folder / "presets" / f"{name}.toml" for name in C.presets)]
+    files = [*folder.rglob("*.py"), *(folder / "presets" / f"{name}.toml" for name in C.presets)]
     files.append(folder / "energy_tables" / f"{C.energy_table}.toml")
     return sorted(map(relative, files))
 
@@ -147,7 +147,7 @@ def hardware_sources():
 def all_hardware_sources():
     """Source files of the cost model, and all its tables of constants, which cards count with."""
     folder = Path(hwmodel.__file__).parent
-    return sorted(map(relative, [*folder.glob("*.py"), *folder.glob("*/*.toml")]))
+    return sorted(map(relative, [*folder.rglob("*.py"), *folder.glob("*/*.toml")]))
 
 
 def collected(wildcards):

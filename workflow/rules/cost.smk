@@ -37,6 +37,7 @@ rule cost_experiment:
         speedup=L.experiment("cost/speedups.csv"),
         roofline=L.experiment("cost/rooflines.csv"),
         traffic=L.experiment("cost/traffic.csv"),
+        verdict=L.experiment("cost/verdicts.csv"),
         manifest=L.manifest("hardware", *OF_EXPERIMENT),
     log:
         L.log("hardware", *OF_EXPERIMENT),
@@ -52,7 +53,8 @@ rule cost_experiment:
         " && python -m hwmodel {input.layers} {params.cfg} --operations {output.operations}"
         " --reductions {output.reductions} --latency {output.latency} --energy {output.energy}"
         " --crossover {output.crossover} --speedup {output.speedup}"
-        " --roofline {output.roofline} --traffic {output.traffic} >> {log} 2>&1"
+        " --roofline {output.roofline} --traffic {output.traffic}"
+        " --verdict {output.verdict} >> {log} 2>&1"
         " && python -m nenni stamp {output.manifest} {output.operations} {output.reductions}"
         " {output.latency} {output.energy} {output.crossover} {output.speedup}"
-        " {output.roofline} {output.traffic} 2>> {log}"
+        " {output.roofline} {output.traffic} {output.verdict} 2>> {log}"

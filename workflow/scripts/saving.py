@@ -2,8 +2,8 @@
 
     python workflow/scripts/saving.py
 
-Reads config/saving.yaml, writes results/reference/saving.csv, saving_energy.csv beside it, and the
-tables of docs/saving.md.
+Reads config/saving.yaml, writes results/reference/saving.csv, saving_energy.csv and
+saving_verdict.csv beside it, and the tables of docs/saving.md.
 Shapes come from the models themselves; the method is injected as `hwmodel.injected` does, with
 expected non-zeros and nominal fractions.
 """
@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import torch
 import yaml
+from _saving_verdicts import by_schedule, by_way, verdicts
 
 import hwmodel
 from hwmodel.crossover import at_bits
@@ -31,16 +32,18 @@ CONFIG = ROOT / "config" / "saving.yaml"
 PAGE = ROOT / "docs" / "saving.md"
 TABLE = ROOT / "results" / "reference" / "saving.csv"
 ENERGY_TABLE = TABLE.with_name("saving_energy.csv")
+VERDICT_TABLE = TABLE.with_name("saving_verdict.csv")
 BASELINES = {32: "fp32", 16: "fp16", 8: "int8"}
 
 
 def main() -> None:
     """Count, and write table and page."""
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
-    found, energies = count(config), energy_saved(config)
+    found, energies, judged = count(config), energy_saved(config), verdicts_of(config)
     write_csv(TABLE, found)
     write_csv(ENERGY_TABLE, energies)
-    text = filled(PAGE.read_text(encoding="utf-8"), found, energies)
+    write_csv(VERDICT_TABLE, judged)
+    text = filled(PAGE.read_text(encoding="utf-8"), found, energies, judged)
     write_atomically(PAGE, lambda path: path.write_text(text, encoding="utf-8"))
 
 
@@ -105,6 +108,15 @@ def energy_saved(config: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def verdicts_of(config: dict[str, Any]) -> pd.DataFrame:
+    """The method beside its alternatives, on each platform."""
+    networks = {
+        name: shapes(model, config["input_shape"], config["classes"])
+        for name, model in config["networks"].items()
+    }
+    return verdicts(networks, config)
+
+
 def totals(network: hwmodel.Network, bits: int, metric: Metric) -> dict[str, hwmodel.Reduction]:
     """What the network saves, all of it at so many bits, by baseline."""
     layers = tuple(at_bits(layer, bits) for layer in network.layers)
@@ -121,11 +133,18 @@ def shapes(model: dict[str, Any], input_shape: list[int], classes: int) -> hwmod
     return hwmodel.Network.model_validate_json(json.dumps(found))
 
 
-def filled(page: str, found: pd.DataFrame, energies: pd.DataFrame) -> str:
+def filled(page: str, found: pd.DataFrame, energies: pd.DataFrame, judged: pd.DataFrame) -> str:
     """The page with each of its tables made again.
 
-    ``<!-- table NETWORK BASELINE -->``, ``<!-- conventions FRACTION -->``, ``<!-- energy -->``.
+    ``<!-- table NETWORK BASELINE -->``, ``<!-- conventions FRACTION -->``, ``<!-- energy -->``,
+    ``<!-- verdict NETWORK -->``, ``<!-- schedules -->``.
     """
+
+    def verdict(match: re.Match[str]) -> str:
+        return f"{match.group(1)}\n{by_way(judged, match.group(2))}\n<!-- end -->"
+
+    def schedules(match: re.Match[str]) -> str:
+        return f"{match.group(1)}\n{by_schedule(judged)}\n<!-- end -->"
 
     def table(match: re.Match[str]) -> str:
         network, baseline = match.group(2).rsplit(" ", 1)
@@ -137,6 +156,8 @@ def filled(page: str, found: pd.DataFrame, energies: pd.DataFrame) -> str:
     def energy(match: re.Match[str]) -> str:
         return f"{match.group(1)}\n{by_granularity(energies)}\n<!-- end -->"
 
+    page = re.sub(r"(<!-- verdict (.+?) -->)\n.*?<!-- end -->", verdict, page, flags=re.DOTALL)
+    page = re.sub(r"(<!-- schedules -->)\n.*?<!-- end -->", schedules, page, flags=re.DOTALL)
     page = re.sub(r"(<!-- energy -->)\n.*?<!-- end -->", energy, page, flags=re.DOTALL)
     page = re.sub(r"(<!-- table (.+?) -->)\n.*?<!-- end -->", table, page, flags=re.DOTALL)
     pattern = r"(<!-- conventions (.+?) -->)\n.*?<!-- end -->"

@@ -78,6 +78,14 @@ _COST: dict[str, Shown] = {
         frames.energy,
     ),
 }
+_VERDICTS = (
+    "verdicts",
+    "Is it worth building?",
+    "The method and what else could be done with the same network, modelled against the plain "
+    "network in INT8: in brackets the range over constants of the platform and the technology that "
+    "are assumed, and the one that by itself turns a gain into a loss or the reverse. Accuracy on "
+    "images that nobody changed, where this run has it at those bits.",
+)
 _BITOPS = (
     "reductions",
     "BitOPs per layer",
@@ -115,6 +123,9 @@ def cost_tables(tables: Tables) -> list[Table]:
     if {"operations", "reductions"} <= set(tables):
         frame = frames.bitops(tables["operations"], tables["reductions"])
         found.insert(0, table(frame, *_BITOPS))
+    if "verdicts" in tables:
+        frame = frames.verdicts(tables["verdicts"], tables.get("main"))
+        found.insert(0, table(frame, *_VERDICTS))
     return found
 
 

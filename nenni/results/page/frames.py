@@ -131,6 +131,39 @@ def energy(table: pd.DataFrame) -> pd.DataFrame:
     return shown.reset_index()
 
 
+def verdicts(table: pd.DataFrame, main: pd.DataFrame | None) -> pd.DataFrame:
+    """The ways to run each network of the first seed, with their clean accuracy where it is known.
+
+    That is the defence's own for the method as it was evaluated, and that of the network without
+    a defence for dense FP32.
+    """
+    first = table[table["seed"] == table["seed"].min()]
+    injected = first[first["way"] == "this method"].set_index(_NETWORK).index
+    first = first[pd.MultiIndex.from_frame(first[_NETWORK]).isin(injected)]
+    clean = {} if main is None else main.set_index(_NETWORK)[of_accuracy(CLEAN)[0]].to_dict()
+    rows = []
+    for row in first.to_dict("records"):
+        network = {"this method": row["defence"], "dense FP32": "none"}.get(row["way"])
+        accuracy = clean.get((row["base"], network))
+        if pd.isna(row["speedup"]):
+            speedup = Cell(str(row["lacks"]))
+        else:
+            ends = row["speedup_low"], row["speedup_high"]
+            speedup = Cell("{:.2f} [{:.2f}, {:.2f}]".format(row["speedup"], *ends), row["speedup"])
+        saved = (row[f"energy_saved{end}"] for end in ("", "_low", "_high"))
+        rows.append(
+            {key: row[key] for key in (*_NETWORK, "preset", "way")}
+            | {"times as fast": speedup, "energy saved": share(*saved), "area": row["area"]}
+            | {"clean accuracy": Cell("not measured") if accuracy is None else share(accuracy)}
+            | {key.replace("_", " the "): _told(row[key]) for key in ("turns_time", "turns_energy")}
+        )
+    return pd.DataFrame(rows)
+
+
+def _told(value: Any) -> Cell:
+    return Cell("" if pd.isna(value) else str(value))
+
+
 def mean_over_seeds(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """The mean of all numbers over the seeds, a row for each of the keys."""
     numbers = [c for c in table.select_dtypes("number") if c not in ("seed", *keys)]

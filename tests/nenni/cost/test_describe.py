@@ -63,7 +63,7 @@ def test_injected_layers_are_described_as_they_are(
     assert hwmodel.load(file).layers[2].n == 16
 
 
-def test_occupancy_of_tiles_is_that_of_the_masks(
+def test_loads_of_tiles_are_those_of_the_masks(
     noisy: nn.Module, digits: tuple[Tensor, Tensor]
 ) -> None:
     x = digits[0][:20]
@@ -80,13 +80,32 @@ def test_occupancy_of_tiles_is_that_of_the_masks(
             mask = mask.movedim(1, -1) if mask.dim() == 4 else mask
             injection = next(e for e in found["layers"] if e["name"] == name)["injection"]
             for size in TILES:
-                tiles = torch.stack([part.any(-1) for part in mask.split(size, -1)], -1)
-                assert injection["occupancy"][str(size)] == pytest.approx(
-                    float(tiles.double().mean())
-                )
-            assert injection["measured_fraction"] <= injection["occupancy"]["16"]
+                tiles = torch.stack([part.sum(-1) for part in mask.split(size, -1)], -1)
+                shares = [float((tiles == j).double().mean()) for j in range(size + 1)]
+                assert injection["loads"][str(size)] == pytest.approx(shares)
+            assert injection["loads"]["16"][0] <= 1 - injection["measured_fraction"]
     for handle in handles:
         handle.remove()
+
+
+def test_zero_inputs_are_those_that_the_layer_gets(
+    trained: nn.Module, noisy: nn.Module, digits: tuple[Tensor, Tensor]
+) -> None:
+    """Behind a ReLU, of a plain network and of an injected one."""
+    x = digits[0][:20]
+    for network in (trained, noisy):
+        found = {e["name"]: e for e in describe(network, x, batch_size=7)["layers"]}
+        assert found["conv1"]["zero_inputs"] == pytest.approx(float((x == 0).double().mean()))
+        inputs: list[Tensor] = []
+        handle = network.get_submodule("conv3").register_forward_pre_hook(
+            lambda _, args, inputs=inputs: inputs.append(args[0])
+        )
+        with torch.no_grad():
+            network(x)
+        handle.remove()
+        zeros = float((inputs[0] == 0).double().mean())
+        assert zeros > 0.1
+        assert found["conv3"]["zero_inputs"] == pytest.approx(zeros)
 
 
 @dataclass(frozen=True)

@@ -43,12 +43,15 @@ def judged(
     return {str(key): value for key, value in found.items()}
 
 
-def measured(low: float, high: float, seeds: int = 5, **where: Any) -> pd.DataFrame:
+def measured(
+    low: float, high: float, seeds: int = 5, without: float = 80, **where: Any
+) -> pd.DataFrame:
     """In points: rows of seeds, and of all; others that are to be left alone."""
     mean = (low + high) / 200
     row = {**PAIR, "evaluation": "pgd", "eps": 8 / 255, **where}
     whole = {
-        **row, "seed": "all", "seeds": seeds, "n": 1000, "difference": mean, "low": low / 100,
+        **row, "seed": "all", "seeds": seeds, "n": 1000, "accuracy": without / 100 + mean,
+        "control_accuracy": without / 100, "difference": mean, "low": low / 100,
         "high": high / 100, "values": "0:0.1 1:0.2",
     }  # fmt: skip
     others = [whole | {key: "other", "difference": 9.0} for key in (*PAIR, "evaluation")]
@@ -137,6 +140,41 @@ def test_what_the_run_lacks_is_named() -> None:
     assert pd.isna(row["measured"])
     row = judged(paired=measured(5, 9, control="another"))
     assert row["verdict"] == NOT_TESTED
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "without", "claim", "why"),
+    [
+        (-1, 1, 0, {}, "leaves too little of either for 4.0 points, a quarter of what is claimed, to show: 0.0 % with it and 0.0 % without"),
+        (1, 2, 2, {}, "leaves too little of either for 4.0 points"),
+        (-2, -1, 98, {}, "too little to gain for 4.0 points, a quarter of what is claimed, to show: 96.5 % with it and 98.0 % without"),
+        (-2, -1, 2, {"measure": "robust_loss"}, "too little to lose for 4.0 points"),
+    ],
+)  # fmt: skip
+def test_where_no_effect_could_show_none_is_denied(
+    low: float, high: float, without: float, claim: dict[str, Any], why: str
+) -> None:
+    row = judged(paired=measured(low, high, without=without), **claim)
+    assert row["verdict"] == NOT_TESTED
+    assert why in row["reason"]
+    assert (row["low"], row["high"]) == (low / 100, high / 100)
+    assert pd.isna(row["effect"])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "without", "claim", "verdict"),
+    [
+        (4, 6, 0, {}, DIRECTION),
+        (-60, -50, 60, {}, NOT_REPRODUCED),
+        (-1, 1, 96, {}, NOT_REPRODUCED),
+        (-1, 1, 4, {"measure": "robust_loss"}, NOT_REPRODUCED),
+        (-1, 1, 0, {"measure": "robust_loss", "value": None}, UNDECIDED),
+    ],
+)
+def test_where_an_effect_could_show_it_is_judged(
+    low: float, high: float, without: float, claim: dict[str, Any], verdict: str
+) -> None:
+    assert judged(paired=measured(low, high, without=without), **claim)["verdict"] == verdict
 
 
 BITOPS = {"evaluation": "", "norm": "", "eps": 0.0, "baseline": "fp32", "overheads": True}

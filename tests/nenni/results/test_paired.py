@@ -25,9 +25,12 @@ def test_pairs_are_compared_by_seed_and_image() -> None:
     assert set(paired["evaluation"]) == {"pgd", "pgd any"}
     paired = paired[paired["evaluation"] == "pgd"].set_index(["eps", "seed"])
     assert paired.loc[(8.0, "0"), "difference"] == 0.5
+    assert paired.loc[(8.0, "0"), "accuracy"] == 3 / 4
+    assert paired.loc[(8.0, "0"), "control_accuracy"] == 1 / 4
     assert paired.loc[(8.0, "0"), "p"] == mcnemar(np.array(MORE), np.array(ONE))
     whole = paired.loc[(8.0, ALL)]
     assert whole["difference"] == 0.5
+    assert (whole["accuracy"], whole["control_accuracy"]) == (7 / 8, 3 / 8)
     assert whole["values"] == "0:0.5000 1:0.5000"
     differences = np.array([MORE, MOST], dtype=float) - np.array([ONE, TWO])
     assert (whole["low"], whole["high"]) == difference_interval(differences)

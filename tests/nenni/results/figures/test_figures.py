@@ -19,6 +19,7 @@ STYLE: dict[str, dict[str, Any]] = {
     "bitops_per_layer": {"base": "pgd_at", "defences": ["topk_50", "nm_2_4"]},
     "latency_per_layer": {"base": "pgd_at", "defence": "topk_50"},
     "speedup": {"base": "pgd_at", "defence": "topk_50"},
+    "alternatives": {"base": "pgd_at", "defence": "topk_50"},
     "roofline": {"base": "pgd_at", "defence": "topk_50"},
     "injected_noise": {"base": "pgd_at", "defences": ["topk_50", "nm_2_4"]},
     "selection_recall": {"base": "pgd_at"},

@@ -1,0 +1,57 @@
+"""Area of what a platform multiplies with, in the technology of an energy table.
+
+As if built for one way of running the network alone: its multipliers and accumulators at the width
+that it needs, as many as the platform has of it, the lanes outside them, the buffer, and what picks
+operands. Control, wires and the memory's interface are left out, on all sides.
+"""
+
+from hwmodel.energy_table import EnergyTable
+from hwmodel.preset import Preset
+
+_ACCUMULATOR = 32
+
+
+def multiplier_um2(table: EnergyTable, bits: int) -> float | None:
+    """A multiplier and the adder of its sums; None where the table has no areas.
+
+    Integer multipliers in proportion to the square of their bits, as their energy
+    (`hwmodel.energy_estimate.mac_pj`).
+    """
+    known = (
+        table.integer_multiply_8_um2, table.integer_add_32_um2, table.float_multiply_16_um2,
+        table.float_add_16_um2, table.float_multiply_32_um2, table.float_add_32_um2,
+    )  # fmt: skip
+    if any(area is None for area in known):
+        return None
+    multiply_8, add_32, *floats = (area.value for area in known if area is not None)
+    if bits <= 8:
+        return multiply_8 * bits**2 / 8**2 + add_32
+    return floats[0] + floats[1] if bits <= 16 else floats[2] + floats[3]
+
+
+def area_um2(
+    preset: Preset, table: EnergyTable, bits: int, *, picks_among: int = 1
+) -> float | None:
+    """Multipliers at a width, lanes, buffer and multiplexers; None where an area is not known.
+
+    Parameters
+    ----------
+    preset, table
+        The platform and the technology.
+    bits
+        Of the multipliers, or the next width above that the platform has.
+    picks_among
+        Operands of which each multiplier's is one: a multiplexer of so many inputs, of `bits` bits,
+        made of ones of two.
+    """
+    run_bits = preset.run_bits(bits)
+    lane, byte, mux = table.integer_add_32_um2, table.buffer_um2_per_byte, table.multiplexer_um2
+    each = None if run_bits is None else multiplier_um2(table, run_bits)
+    if run_bits is None or each is None or lane is None or byte is None or mux is None:
+        return None
+    if preset.buffer_bytes is None:
+        return None
+    multipliers = preset.mac_per_cycle[str(run_bits)].value  # type: ignore[index]
+    each += run_bits * (picks_among - 1) * mux.value
+    lanes = preset.elementwise_per_cycle.value * lane.value
+    return multipliers * each + lanes + preset.buffer_bytes.value * byte.value

@@ -1,0 +1,93 @@
+"""The constants of a platform and a technology that may be other than they are taken to be."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from hwmodel.energy_table import EnergyTable
+from hwmodel.preset import Preset
+from hwmodel.sourced import Flag, Ranged
+from hwmodel.validation import StrictModel
+
+Value = float | int | bool
+Model = TypeVar("Model", bound=StrictModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """A constant with a range.
+
+    Attributes
+    ----------
+    of
+        ``preset`` or ``energy``: in which of the two files it stands.
+    key
+        Its key there, such as ``("mac_per_cycle", "8")``.
+    value
+        As it is taken.
+    ends
+        Of its range, or what else it may be, without `value`.
+    """
+
+    of: str
+    key: tuple[str, ...]
+    value: Value
+    ends: tuple[Value, ...]
+
+    @property
+    def name(self) -> str:
+        """The key as it is written."""
+        return ".".join(self.key)
+
+
+def assumptions(preset: Preset, table: EnergyTable) -> list[Assumption]:
+    """All constants that may be others: numbers with a range, flags that are unsure."""
+    found = []
+    for of, model in (("preset", preset), ("energy", table)):
+        for key, constant in _constants(model, ()):
+            if isinstance(constant, Flag) and constant.unsure:
+                found.append(Assumption(of, key, constant.value, (not constant.value,)))
+            if isinstance(constant, Ranged) and constant.low is not None:
+                given = (constant.low, constant.high)
+                ends = tuple(end for end in given if end not in (None, constant.value))
+                if ends:
+                    found.append(Assumption(of, key, constant.value, ends))  # type: ignore[arg-type]
+    return found
+
+
+def assuming(
+    preset: Preset, table: EnergyTable, values: dict[Assumption, Value]
+) -> tuple[Preset, EnergyTable]:
+    """The platform and the technology with other values for some constants."""
+    for assumption, value in values.items():
+        if assumption.of == "preset":
+            preset = _changed(preset, assumption.key, value)
+        else:
+            table = _changed(table, assumption.key, value)
+    return preset, table
+
+
+def _constants(
+    model: StrictModel, prefix: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], StrictModel]]:
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        held = value.items() if isinstance(value, dict) else [("", value)]
+        for key, part in held:
+            path = (*prefix, name, *([key] if key else []))
+            if isinstance(part, Ranged | Flag):
+                yield path, part
+            elif isinstance(part, StrictModel):
+                yield from _constants(part, path)
+
+
+def _changed(model: Model, key: tuple[str, ...], value: Value) -> Model:
+    first, *rest = key
+    held = getattr(model, first)
+    if isinstance(held, dict):
+        changed = held | {rest[0]: held[rest[0]].model_copy(update={"value": value})}
+    elif rest:
+        changed = _changed(held, tuple(rest), value)
+    else:
+        changed = held.model_copy(update={"value": value})
+    return model.model_copy(update={first: changed})

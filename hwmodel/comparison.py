@@ -1,0 +1,320 @@
+"""The method beside dense INT8 and the alternatives, at the same network, with ranges.
+
+Speed-up and energy saved are against the network dense at `REFERENCE_BITS`, on the same platform
+with the same constants. Their range is over constants that may be others (`hwmodel.assumptions`):
+the least and the most of the point itself, of each constant moved alone to each end, and of all
+moved together to the ends that favour, or that harm, each number most. Where a number rises or
+falls with each constant these are its least and its most.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from hwmodel import alternatives
+from hwmodel.alike import Grouped, grouped
+from hwmodel.area import area_um2
+from hwmodel.assumptions import Assumption, Value, assuming, assumptions
+from hwmodel.energy_estimate import phase_energy
+from hwmodel.energy_table import EnergyTable
+from hwmodel.errors import UserError
+from hwmodel.layer_spec import Layer
+from hwmodel.network_spec import Network
+from hwmodel.phase import Phase
+from hwmodel.preset import Preset
+from hwmodel.roofline import dense_phase, injected_phases
+from hwmodel.schedule import layer_seconds
+from hwmodel.variants import at_bits
+
+REFERENCE_BITS = 8
+PICKS_AMONG = 16
+"""Operands that a multiplier of the exact part picks one of, as in Cnvlutin (Albericio et al., ISCA
+2016, section 4): assumed."""
+AS_DESCRIBED, AT_INT8 = "this method", "this method, exact path INT8"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds and picojoules of one batch."""
+
+    seconds: float
+    pj: float
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A number and its range."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """One constant that by itself turns a gain into a loss, or a loss into a gain.
+
+    Attributes
+    ----------
+    assumption
+        Which.
+    end
+        The value at which it does.
+    result
+        Speed-up, or share of energy saved, there.
+    """
+
+    assumption: Assumption
+    end: Value
+    result: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One way to run the network.
+
+    Attributes
+    ----------
+    name
+        `AS_DESCRIBED`, `AT_INT8`, or one of `hwmodel.alternatives.NAMES`.
+    cost
+        None where the platform cannot run it, or what it needs was not measured.
+    speedup, saved
+        Over the reference: times as fast, and share of the energy; None as above.
+    area
+        Over that of the reference, of what each would be built of (`hwmodel.area`); None where an
+        area is not known.
+    faster, thriftier
+        Flips of the two, the largest first.
+    lacks
+        Why there is no cost; else empty.
+    """
+
+    name: str
+    cost: Cost | None = None
+    speedup: Interval | None = None
+    saved: Interval | None = None
+    area: float | None = None
+    faster: tuple[Flip, ...] = ()
+    thriftier: tuple[Flip, ...] = ()
+    lacks: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """A layer, or layers of one shape, and what the method gains there.
+
+    Attributes
+    ----------
+    layer
+        Name of the first.
+    count
+        How many have the shape.
+    seconds, pj
+        That the method takes less than dense, over all of them; negative for more.
+    """
+
+    layer: str
+    count: int
+    seconds: float
+    pj: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All ways to run a network on one platform.
+
+    Attributes
+    ----------
+    reference
+        The network dense at `REFERENCE_BITS`.
+    rows
+        The method first.
+    deciding
+        Layers with an injection, those with the largest change of time first.
+    assumptions
+        Constants of the ranges.
+    """
+
+    reference: Cost
+    rows: tuple[Row, ...]
+    deciding: tuple[Deciding, ...]
+    assumptions: tuple[Assumption, ...]
+
+
+_Phases = Callable[[Layer, Preset], Sequence[Phase] | str]
+
+
+def compare(network: Network, preset: Preset, table: EnergyTable, batch: int = 1) -> Comparison:
+    """Time and energy of the method and of the alternatives, against dense INT8.
+
+    Parameters
+    ----------
+    network
+        As read by `hwmodel.load`.
+    preset, table
+        The platform and the technology, with the ranges of their constants.
+    batch
+        Inputs at once.
+
+    Raises
+    ------
+    UserError
+        If the platform has no multipliers of `REFERENCE_BITS` or more.
+    """
+    if preset.run_bits(REFERENCE_BITS) is None:
+        raise UserError(f"the platform has no multipliers of {REFERENCE_BITS} bits or more")
+    ways = _ways(network, batch)
+    known = assumptions(preset, table)
+    points: dict[tuple[tuple[Assumption, Value], ...], dict[str, Cost | str]] = {}
+
+    def at(values: Mapping[Assumption, Value]) -> dict[str, Cost | str]:
+        key = tuple(values.items())
+        if key not in points:
+            points[key] = _costs(ways, *assuming(preset, table, dict(values)), batch)
+        return points[key]
+
+    alone = [(assumption, end) for assumption in known for end in assumption.ends]
+    areas = _areas(network, preset, table)
+    rows = [
+        replace(_row(name, at, alone), area=areas.get(name)) for name in ways if name != _REFERENCE
+    ]
+    reference = at({})[_REFERENCE]
+    assert isinstance(reference, Cost)
+    return Comparison(
+        reference, tuple(rows), tuple(_deciding(network, preset, table, batch)), tuple(known)
+    )
+
+
+def _areas(network: Network, preset: Preset, table: EnergyTable) -> dict[str, float]:
+    """Area of each way over that of the reference, where it is known."""
+    widest = max(layer.exact_bits for layer in network.layers)
+    needs = {AS_DESCRIBED: (widest, PICKS_AMONG), AT_INT8: (REFERENCE_BITS, PICKS_AMONG)}
+    reference = area_um2(preset, table, REFERENCE_BITS)
+    found = {}
+    for name, (bits, picks) in (needs | alternatives.HARDWARE).items():
+        mine = area_um2(preset, table, bits, picks_among=picks)
+        if mine is not None and reference is not None:
+            found[name] = mine / reference
+    return found
+
+
+_REFERENCE = "reference"
+_Way = tuple[Grouped, _Phases]
+
+
+def _ways(network: Network, batch: int) -> dict[str, _Way]:
+    """Name -> the layers, and the phases of one of them."""
+    layers = grouped(network)
+    at_reference = layers.each(lambda layer: at_bits(layer, REFERENCE_BITS))
+
+    def dense(layer: Layer, preset: Preset) -> Sequence[Phase]:
+        return (dense_phase(layer, preset, REFERENCE_BITS, batch),)
+
+    def method(layer: Layer, preset: Preset) -> Sequence[Phase] | str:
+        phases = injected_phases(layer, preset, batch)
+        return "no multipliers of its bits" if phases is None else phases
+
+    def alternative(name: str) -> _Phases:
+        def phases(layer: Layer, preset: Preset) -> Sequence[Phase] | str:
+            found = alternatives.phase(name, layer, preset, batch)
+            return found if isinstance(found, str) else (found,)
+
+        return phases
+
+    ways: dict[str, _Way] = {_REFERENCE: (layers, dense)}
+    if any(layer.injection is not None for layer in network.layers):
+        ways[AS_DESCRIBED] = layers, method
+        if any(layer.exact_bits != REFERENCE_BITS for layer in network.layers):
+            ways[AT_INT8] = at_reference, method
+    return ways | {name: (layers, alternative(name)) for name in alternatives.NAMES}
+
+
+def _costs(
+    ways: Mapping[str, _Way], preset: Preset, table: EnergyTable, batch: int
+) -> dict[str, Cost | str]:
+    return {name: _cost(way, preset, table, batch) for name, way in ways.items()}
+
+
+def _cost(way: _Way, preset: Preset, table: EnergyTable, batch: int) -> Cost | str:
+    layers, phases_of = way
+    seconds = pj = 0.0
+    for layer, count in layers.parts:
+        phases = phases_of(layer, preset)
+        if isinstance(phases, str):
+            return phases
+        injection = layer.injection if len(phases) > 1 else None
+        seconds += count * layer_seconds(phases, preset.order, injection, batch)
+        pj += count * sum(phase_energy(phase, preset, table).total_pj for phase in phases)
+    return Cost(seconds, pj)
+
+
+_At = Callable[[Mapping[Assumption, Value]], dict[str, Cost | str]]
+
+
+def _row(name: str, at: _At, alone: Sequence[tuple[Assumption, Value]]) -> Row:
+    found = at({})[name]
+    if isinstance(found, str):
+        return Row(name, lacks=found)
+
+    def speedup(values: Mapping[Assumption, Value]) -> float:
+        mine, reference = _both(at(values), name)
+        return reference.seconds / mine.seconds
+
+    def saved(values: Mapping[Assumption, Value]) -> float:
+        mine, reference = _both(at(values), name)
+        return 1 - mine.pj / reference.pj
+
+    alone = [(moved, end) for moved, end in alone if isinstance(at({moved: end})[name], Cost)]
+    return Row(
+        name, found, _interval(speedup, alone), _interval(saved, alone),
+        tuple(_flips(speedup, alone, 1.0)), tuple(_flips(saved, alone, 0.0)),
+    )  # fmt: skip
+
+
+def _both(costs: Mapping[str, Cost | str], name: str) -> tuple[Cost, Cost]:
+    mine, reference = costs[name], costs[_REFERENCE]
+    assert isinstance(mine, Cost)
+    assert isinstance(reference, Cost)
+    return mine, reference
+
+
+_Number = Callable[[Mapping[Assumption, Value]], float]
+
+
+def _interval(number: _Number, alone: Sequence[tuple[Assumption, Value]]) -> Interval:
+    point = number({})
+    found = [point, *(number({assumption: end}) for assumption, end in alone)]
+    for sign in (-1, 1):
+        best: dict[Assumption, tuple[float, Value]] = {}
+        for assumption, end in alone:
+            moved = sign * (number({assumption: end}) - point)
+            if moved > best.get(assumption, (0.0, end))[0]:
+                best[assumption] = moved, end
+        found.append(number({assumption: end for assumption, (_, end) in best.items()}))
+    return Interval(point, min(found), max(found))
+
+
+def _flips(number: _Number, alone: Iterable[tuple[Assumption, Value]], border: float) -> list[Flip]:
+    point = number({})
+    moved = [Flip(assumption, end, number({assumption: end})) for assumption, end in alone]
+    other = [flip for flip in moved if (flip.result > border) != (point > border)]
+    return sorted(other, key=lambda flip: -abs(flip.result - point))
+
+
+def _deciding(network: Network, preset: Preset, table: EnergyTable, batch: int) -> list[Deciding]:
+    """By layer, at the bits of the file, or at those of the reference where they cannot run."""
+    found = []
+    for layer, count in grouped(network).parts:
+        if layer.injection is None:
+            continue
+        layer = at_bits(layer, REFERENCE_BITS)
+        phases = injected_phases(layer, preset, batch)
+        if phases is None:
+            continue
+        dense = dense_phase(layer, preset, REFERENCE_BITS, batch)
+        seconds = dense.seconds - layer_seconds(phases, preset.order, layer.injection, batch)
+        pj = phase_energy(dense, preset, table).total_pj - sum(
+            phase_energy(phase, preset, table).total_pj for phase in phases
+        )
+        found.append(Deciding(layer.name, count, count * seconds, count * pj))
+    return sorted(found, key=lambda row: -abs(row.seconds))

@@ -1,0 +1,174 @@
+"""Whether the method is worth building, on one screen."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from hwmodel.comparison import (
+    AS_DESCRIBED,
+    AT_INT8,
+    REFERENCE_BITS,
+    Comparison,
+    Deciding,
+    Flip,
+    Interval,
+    Row,
+)
+from hwmodel.network_spec import Network
+from hwmodel.report import heading
+from hwmodel.text_table import format_table
+
+_LAYERS = 5
+_FLIPS = 3
+
+
+def verdict(
+    network: Network,
+    name: str,
+    compared: Comparison,
+    batch: int = 1,
+    accuracies: Mapping[str, float] | None = None,
+) -> str:
+    """The comparison as text: a sentence, the table, the layers that decide, what flips the sign.
+
+    Parameters
+    ----------
+    network
+        As read by `hwmodel.load`.
+    name
+        Of the platform.
+    compared
+        From `hwmodel.compare`.
+    batch
+        Inputs at once.
+    accuracies
+        Name of a row -> accuracy that was measured, in [0, 1]; the others were not.
+    """
+    sections = [
+        f"{heading(network)}\nOn {name}, batch {batch}, against dense INT{REFERENCE_BITS}: "
+        f"{_milliseconds(compared.reference.seconds)} ms, "
+        f"{_microjoules(compared.reference.pj)} uJ",
+        "\n".join(sentences(compared)),
+        _table(compared.rows, accuracies or {}),
+        "In brackets the range over constants that are assumed: "
+        + (_listed([each.name for each in compared.assumptions]) or "none has a range"),
+    ]
+    if compared.deciding:
+        sections.append("Layers that decide\n" + _layers(compared.deciding[:_LAYERS], compared))
+    return "\n\n".join(sections)
+
+
+def sentences(compared: Comparison) -> Iterator[str]:
+    """What a designer should know first: the method at INT8, its rivals, what turns the sign."""
+    method = judged(compared)
+    if method is None:
+        yield "No layer has an injection: there is nothing to build."
+        return
+    if method.speedup is None or method.saved is None:
+        yield f"The platform cannot run the method: {method.lacks}."
+        return
+    yield f"{worth(method)} ({method.name})"
+    rivals = [row for row in compared.rows if row.name not in (AS_DESCRIBED, AT_INT8)]
+    better = [
+        row.name for row in rivals
+        if row.speedup is not None and row.saved is not None
+        and row.speedup.value > max(1.0, method.speedup.value)
+        and row.saved.value > max(0.0, method.saved.value)
+    ]  # fmt: skip
+    yield (
+        f"Both faster and thriftier than it and than dense: {', '.join(better)}."
+        if better
+        else "No alternative that the platform can run is both faster and thriftier than it."
+    )
+    yield _flipping("time", method.faster, "times as fast")
+    yield _flipping("energy", method.thriftier, "of the energy saved")
+
+
+def judged(compared: Comparison) -> Row | None:
+    """The method with its exact path at the bits of the reference; None without an injection."""
+    rows = {row.name: row for row in compared.rows}
+    return rows.get(AT_INT8, rows.get(AS_DESCRIBED))
+
+
+def worth(row: Row) -> str:
+    """One sentence on time and energy: a gain, a loss, or open within the range."""
+    assert row.speedup is not None
+    assert row.saved is not None
+    time = _answer(row.speedup, 1.0, "faster", "slower")
+    energy = _answer(row.saved, 0.0, "less energy", "more energy")
+    if time == "faster" and energy == "less energy":
+        return "Worth building by this model: faster and less energy, whatever is assumed."
+    if time == "slower" and energy == "more energy":
+        return "Not worth building by this model: slower and more energy, whatever is assumed."
+    return f"By this model: {time}, {energy}."
+
+
+def _answer(interval: Interval, border: float, gain: str, loss: str) -> str:
+    if interval.low > border:
+        return gain
+    if interval.high <= border:
+        return loss
+    side = gain if interval.value > border else loss
+    return f"{side} as assumed, but the range holds both"
+
+
+def _flipping(what: str, flips: Sequence[Flip], unit: str) -> str:
+    if not flips:
+        return f"No assumption by itself turns the sign of the {what}."
+    told = "; ".join(
+        f"{flip.assumption.name} = {_value(flip.end)} (taken: {_value(flip.assumption.value)}): "
+        + (f"{flip.result:.2f} {unit}" if what == "time" else f"{100 * flip.result:.0f} % {unit}")
+        for flip in flips[:_FLIPS]
+    )
+    return f"The sign of the {what} turns with {told}."
+
+
+def _value(value: float) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}"
+
+
+def _table(rows: Sequence[Row], accuracies: Mapping[str, float]) -> str:
+    header = ("", "ms", "speed-up", "uJ", "energy saved", "area", "accuracy")
+    body = []
+    for row in rows:
+        accuracy = "not measured"
+        if row.name in accuracies:
+            accuracy = f"{100 * accuracies[row.name]:.1f} %"
+        if row.cost is None or row.speedup is None or row.saved is None:
+            body.append((row.name, "-", f"- ({row.lacks})", "-", "-", "-", accuracy))
+            continue
+        speedup = "{:.2f} [{:.2f}, {:.2f}]".format(*_parts(row.speedup))
+        saved = "{:.0f} % [{:.0f}, {:.0f}]".format(*(100 * part for part in _parts(row.saved)))
+        body.append(
+            (
+                row.name, _milliseconds(row.cost.seconds), speedup, _microjoules(row.cost.pj),
+                saved, "-" if row.area is None else f"{row.area:.2f}", accuracy,
+            )
+        )  # fmt: skip
+    return format_table(header, body, text_columns=1)
+
+
+def _parts(interval: Interval) -> tuple[float, float, float]:
+    return interval.value, interval.low, interval.high
+
+
+def _layers(deciding: Sequence[Deciding], compared: Comparison) -> str:
+    header = ("layer", "alike", "ms gained", "of the dense time", "uJ gained")
+    body = [
+        (
+            row.layer, str(row.count), f"{1e3 * row.seconds:+,.4f}",
+            f"{100 * row.seconds / compared.reference.seconds:+.1f} %", f"{row.pj / 1e6:+,.2f}",
+        )
+        for row in deciding
+    ]  # fmt: skip
+    return format_table(header, body, text_columns=1)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:,.4g}"
+
+
+def _microjoules(pj: float) -> str:
+    return f"{pj / 1e6:,.4g}"
