@@ -267,7 +267,7 @@ def _row(name: str, at: _At, alone: Sequence[tuple[Assumption, Value]]) -> Row:
     alone = [(moved, end) for moved, end in alone if isinstance(at({moved: end})[name], Cost)]
     return Row(
         name, found, _interval(speedup, alone), _interval(saved, alone),
-        tuple(_flips(speedup, alone, 1.0)), tuple(_flips(saved, alone, 0.0)),
+        faster=tuple(_flips(speedup, alone, 1.0)), thriftier=tuple(_flips(saved, alone, 0.0)),
     )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ ADDRESS = "NENNI_FORK_SERVER"
 """Environment variable with the server's socket."""
 IMPORTED = (
     "torch", "pandas", "pydantic.main", "pydantic.type_adapter", "matplotlib.pyplot",
-    "scipy.stats", "safetensors.torch",
+    "scipy.stats", "safetensors.torch", "torch._dynamo",
 )  # fmt: skip
 """What jobs share."""
 _STARTED = b"\xff"

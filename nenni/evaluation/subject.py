@@ -13,6 +13,7 @@ from nenni.core.keyed import Keyed
 from nenni.core.seeding import generator, seeded
 from nenni.core.types import Norm
 from nenni.evaluation.company import DRAWS, in_company
+from nenni.evaluation.known_parts import made_of_known_parts
 from nenni.evaluation.memory import found_in_answers
 from nenni.evaluation.preconditions import check_classifier
 from nenni.method.injection import is_randomised, noisy_layers
@@ -115,10 +116,11 @@ def _examined(model: nn.Module, images: Tensor, eps: float, norm: Norm) -> Subje
     trial = copied_or_none(pristine) or model
     classes, injected = check_classifier(trial, images[:1]), any(noisy_layers(model))
     of = partial(Subject, classes=classes, injected=injected, copied=pristine is not None)
-    if changes_by_itself(pristine or model, images, eps, norm):
+    known = made_of_known_parts(model)
+    if not known and changes_by_itself(pristine or model, images, eps, norm):
         return of(model, model, randomised=True, copied=False, notes=[RESTLESS])
     randomised = varies(pristine or model, images, eps, norm)
-    if pristine is not None:
+    if pristine is not None and not known:
         with seeded("memory"):
             else_than_images = found_in_answers(
                 pristine, images, eps=eps, norm=norm, randomised=randomised

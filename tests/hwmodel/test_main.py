@@ -2,15 +2,12 @@ import csv
 import io
 import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 import hwmodel
-import hwmodel.__main__ as command_line
 from hwmodel.__main__ import main
-from hwmodel.hypothetical import Matrix
-from hwmodel.injection_spec import Algorithm, Bits
 from hwmodel.preset_files import ENERGY_FOLDER
 
 OUTPUTS = (
@@ -22,6 +19,7 @@ OUTPUTS = (
     "speedup",
     "roofline",
     "traffic",
+    "verdict",
 )
 
 
@@ -187,13 +185,6 @@ def test_wrong_arguments_are_told_in_one_line(capsys: Any) -> None:
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_choices_are_those_of_the_file() -> None:
-    """Listed apart, so that --help loads no pydantic."""
-    assert get_args(Matrix) == command_line._MATRICES
-    assert get_args(Bits) == command_line._BITS
-    assert get_args(Algorithm) == command_line._ALGORITHMS
-
-
 def test_a_plan_that_cannot_be_made_leaves_nothing(
     layers: Path, tmp_path: Path, capsys: Any
 ) -> None:
@@ -222,6 +213,43 @@ def test_the_bits_of_the_exact_path_can_be_said(
     assert float(total["injected_s"]) > 0
     assert main([str(path), "--exact-bits", "8"]) == 2
     assert "--exact-bits: needs --projection" in capsys.readouterr().err
+
+
+def test_the_verdict_is_the_same_printed_and_written(
+    layers: Path, tmp_path: Path, capsys: Any
+) -> None:
+    words = ["--preset", "edge_npu", "--batch", "2"]
+    assert main(["verdict", str(layers), *words, "--accuracy", "dense FP32=0.9"]) == 0
+    printed = capsys.readouterr().out
+    assert "On edge_npu, batch 2, against dense INT8" in printed
+    (line,) = (line for line in printed.splitlines() if line.startswith("dense FP32"))
+    assert line.endswith("90.0 %")
+    assert main([str(layers), *words, "--verdict", str(tmp_path / "verdict.csv")]) == 0
+    rows = {row["way"]: row for row in read(tmp_path / "verdict.csv")}
+    assert rows["dense INT4"]["lacks"] == ""
+    assert (
+        rows["2:4 weights INT8"] | {"speedup": "", "lacks": "no multipliers that skip them"}
+        == (rows["2:4 weights INT8"])
+    )
+    for way in ("this method", "this method, exact path INT8", "dense FP16"):
+        assert f"{float(rows[way]['speedup']):.2f} [" in printed
+        assert rows[way]["batch"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--accuracy", "0.9"], "should be WAY=SHARE"),
+        (["--accuracy", "this method=90"], "should be WAY=SHARE"),
+    ],
+)
+def test_accuracies_that_are_none(
+    layers: Path, capsys: Any, words: list[str], expected: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["verdict", str(layers), *words])
+    assert caught.value.code == 2
+    assert expected in capsys.readouterr().err
 
 
 def test_an_energy_table_of_ones_own(layers: Path, tmp_path: Path, capsys: Any) -> None:

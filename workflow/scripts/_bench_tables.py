@@ -244,3 +244,16 @@ def run_times(found: pd.DataFrame) -> pd.DataFrame:
             "of CPU": found["cpu_seconds"].map("{:.1f}".format),
         }
     )
+
+
+def run_times_by_rule(found: pd.DataFrame) -> pd.DataFrame:
+    """Jobs and seconds of each rule, the largest first; those of under a second are left out."""
+    here = found[found["seconds"] >= 1]
+    return pd.DataFrame(
+        {
+            "rule": "`" + here["rule"] + "`",
+            "jobs": here["jobs"],
+            "seconds": here["seconds"].map("{:.0f}".format),
+            "of all": (here["seconds"] / found["seconds"].sum()).map("{:.0%}".format),
+        }
+    )

@@ -60,7 +60,7 @@ def chosen() -> SimpleNamespace:
     ratios = {change["projection"]["ratio"] for change in changes if "projection" in change}
     (other,) = ratios
     (tuning,) = config.finetunes.values()
-    longer = claims.finetunes["short"].epochs
+    longer = claims.finetunes["longer"].epochs
     return SimpleNamespace(
         ratio=config.injection["projection"]["ratio"],
         other_ratio=other,

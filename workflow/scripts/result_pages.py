@@ -43,7 +43,7 @@ READ = (
     "cifar10/main", "cifar10/suites", "cifar10/base", "cost/bench", "autoattack/summary",
     "autoattack/images", "optimality", "diagnostics", "invariance", "evaluation_speed",
     "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times",
-    "fgsm_rs_speed", "coverage", "verdict_repeats", "bitops_claims",
+    "run_times_by_rule", "fgsm_rs_speed", "coverage", "verdict_repeats", "bitops_claims",
     "fingerprints", "protocol", "cost/roofline_errors", "cost/zigzag",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
