@@ -1,13 +1,10 @@
 """The method beside dense INT8 and the alternatives, at the same network, with ranges.
 
 Speed-up and energy saved are against the network dense at `REFERENCE_BITS`, on the same platform
-with the same constants. Their range is over constants that may be others (`hwmodel.assumptions`):
-the least and the most of the point itself, of each constant moved alone to each end, and of all
-moved together to the ends that favour, or that harm, each number most. Where a number rises or
-falls with each constant these are its least and its most.
+with the same constants, each with its range (`hwmodel.ranges`) over those that may be others.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hwmodel import alternatives
@@ -21,6 +18,7 @@ from hwmodel.layer_spec import Layer
 from hwmodel.network_spec import Network
 from hwmodel.phase import Phase
 from hwmodel.preset import Preset
+from hwmodel.ranges import Flip, Interval, flips, interval
 from hwmodel.roofline import dense_phase, injected_phases
 from hwmodel.schedule import layer_seconds
 from hwmodel.variants import at_bits
@@ -38,34 +36,6 @@ class Cost:
 
     seconds: float
     pj: float
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A number and its range."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Flip:
-    """One constant that by itself turns a gain into a loss, or a loss into a gain.
-
-    Attributes
-    ----------
-    assumption
-        Which.
-    end
-        The value at which it does.
-    result
-        Speed-up, or share of energy saved, there.
-    """
-
-    assumption: Assumption
-    end: Value
-    result: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,8 +236,8 @@ def _row(name: str, at: _At, alone: Sequence[tuple[Assumption, Value]]) -> Row:
 
     alone = [(moved, end) for moved, end in alone if isinstance(at({moved: end})[name], Cost)]
     return Row(
-        name, found, _interval(speedup, alone), _interval(saved, alone),
-        faster=tuple(_flips(speedup, alone, 1.0)), thriftier=tuple(_flips(saved, alone, 0.0)),
+        name, found, interval(speedup, alone), interval(saved, alone),
+        faster=tuple(flips(speedup, alone, 1.0)), thriftier=tuple(flips(saved, alone, 0.0)),
     )  # fmt: skip
 
 
@@ -276,29 +246,6 @@ def _both(costs: Mapping[str, Cost | str], name: str) -> tuple[Cost, Cost]:
     assert isinstance(mine, Cost)
     assert isinstance(reference, Cost)
     return mine, reference
-
-
-_Number = Callable[[Mapping[Assumption, Value]], float]
-
-
-def _interval(number: _Number, alone: Sequence[tuple[Assumption, Value]]) -> Interval:
-    point = number({})
-    found = [point, *(number({assumption: end}) for assumption, end in alone)]
-    for sign in (-1, 1):
-        best: dict[Assumption, tuple[float, Value]] = {}
-        for assumption, end in alone:
-            moved = sign * (number({assumption: end}) - point)
-            if moved > best.get(assumption, (0.0, end))[0]:
-                best[assumption] = moved, end
-        found.append(number({assumption: end for assumption, (_, end) in best.items()}))
-    return Interval(point, min(found), max(found))
-
-
-def _flips(number: _Number, alone: Iterable[tuple[Assumption, Value]], border: float) -> list[Flip]:
-    point = number({})
-    moved = [Flip(assumption, end, number({assumption: end})) for assumption, end in alone]
-    other = [flip for flip in moved if (flip.result > border) != (point > border)]
-    return sorted(other, key=lambda flip: -abs(flip.result - point))
 
 
 def _deciding(network: Network, preset: Preset, table: EnergyTable, batch: int) -> list[Deciding]:

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hwmodel.bitops import Term
-from hwmodel.comparison import Comparison, Flip, Interval
+from hwmodel.comparison import Comparison
 from hwmodel.crossover import Crossover, Speedup
 from hwmodel.energy_estimate import EnergyRow
 from hwmodel.layer_latency import LayerLatency
 from hwmodel.metrics import Metric
 from hwmodel.movement import Movement
+from hwmodel.ranges import Flip, Interval
 from hwmodel.reduction import Reduction
 from hwmodel.roofline_points import Point
 

@@ -8,11 +8,10 @@ from hwmodel.comparison import (
     REFERENCE_BITS,
     Comparison,
     Deciding,
-    Flip,
-    Interval,
     Row,
 )
 from hwmodel.network_spec import Network
+from hwmodel.ranges import Flip, Interval
 from hwmodel.report import heading
 from hwmodel.text_table import format_table
 

@@ -11,12 +11,11 @@ from hwmodel.comparison import (
     Comparison,
     Cost,
     Deciding,
-    Flip,
-    Interval,
     Row,
     compare,
 )
 from hwmodel.network_spec import Network
+from hwmodel.ranges import Flip, Interval
 from hwmodel.verdict_text import sentences, verdict, worth
 
 TABLE = hwmodel.load_energy_table("horowitz_45nm")
