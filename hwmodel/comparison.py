@@ -196,7 +196,9 @@ def _ways(network: Network, batch: int) -> dict[str, _Way]:
         ways[AS_DESCRIBED] = layers, method
         if any(layer.exact_bits != REFERENCE_BITS for layer in network.layers):
             ways[AT_INT8] = at_reference, method
-    return ways | {name: (layers, alternative(name)) for name in alternatives.NAMES}
+    each = Grouped(tuple((layer, 1) for layer in network.layers), network.assumed)
+    of = {name: each if name in alternatives.BY_DATA else layers for name in alternatives.NAMES}
+    return ways | {name: (of[name], alternative(name)) for name in alternatives.NAMES}
 
 
 def _costs(

@@ -139,12 +139,12 @@ class Layer(StrictModel):
 
     @property
     def shape(self) -> tuple[object, ...]:
-        """All but the name: layers with the same cost the same."""
+        """All that a layer's own cost hangs on: not its name, nor its inputs' zeros."""
         injection = None if self.injection is None else self.injection.key
         return (
             self.kind, self.in_channels, self.out_channels, self.kernel_size, self.stride,
             self.padding, self.dilation, self.groups, self.in_size, self.out_size, self.exact_bits,
-            self.zero_inputs, injection,
+            injection,
         )  # fmt: skip
 
     @field_validator("name")

@@ -166,8 +166,13 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _milliseconds(seconds: float) -> str:
-    return f"{1e3 * seconds:,.4g}"
+    return _digits(1e3 * seconds)
 
 
 def _microjoules(pj: float) -> str:
-    return f"{pj / 1e6:,.4g}"
+    return _digits(pj / 1e6)
+
+
+def _digits(value: float) -> str:
+    """Four of them, and thousands apart."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"

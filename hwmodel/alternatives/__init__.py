@@ -18,6 +18,8 @@ HARDWARE: dict[str, tuple[int, int]] = {
     name: needs for kind in _KINDS for name, needs in kind.HARDWARE.items()
 }
 """Name -> bits of the multipliers, and how many operands each picks one of."""
+BY_DATA = frozenset(zero_inputs.NAMES)
+"""Those whose cost hangs on the data that a layer gets: layers of one shape differ."""
 
 
 def phase(name: str, layer: Layer, preset: Preset, batch: int = 1) -> Phase | str:

@@ -7,7 +7,7 @@ dense, as do all where that is faster.
 """
 
 from hwmodel.layer_spec import Layer
-from hwmodel.phase import Phase
+from hwmodel.phase import Phase, cheaper
 from hwmodel.preset import Preset
 from hwmodel.roofline import dense_phase, thinned_phase
 
@@ -26,4 +26,4 @@ def phase(name: str, layer: Layer, preset: Preset, batch: int) -> Phase | str:
         return dense
     stored = _DENSITY * (_BITS + _INDEX_BITS) / _BITS
     sparse = thinned_phase(layer, preset, _BITS, batch, depth=_DENSITY, weights=stored)
-    return min(dense, sparse, key=lambda phase: phase.seconds)
+    return min(dense, sparse, key=cheaper)

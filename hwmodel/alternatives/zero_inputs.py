@@ -9,7 +9,7 @@ section 4), as one here does.
 """
 
 from hwmodel.layer_spec import Layer
-from hwmodel.phase import Phase
+from hwmodel.phase import Phase, cheaper
 from hwmodel.preset import Preset
 from hwmodel.roofline import dense_phase, thinned_phase
 
@@ -29,4 +29,4 @@ def phase(name: str, layer: Layer, preset: Preset, batch: int) -> Phase | str:
     stored = min(1.0, left + 1 / _BITS)
     dense = dense_phase(layer, preset, _BITS, batch)
     thinned = thinned_phase(layer, preset, _BITS, batch, depth=left, inputs=stored)
-    return min(dense, thinned, key=lambda phase: phase.seconds)
+    return min(dense, thinned, key=cheaper)

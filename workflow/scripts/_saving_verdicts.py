@@ -88,7 +88,7 @@ def by_way(found: pd.DataFrame, network: str) -> str:
         "| platform | way | times as fast | energy saved | area | turns time | turns energy |",
         "| --- | --- | ---: | ---: | ---: | --- | --- |",
     ]
-    for row in here.fillna("").itertuples():
+    for row in here.astype(object).where(here.notna(), "").itertuples():
         where = f"{row.preset}, batch {row.batch}"
         if row.lacks:
             lines.append(f"| {where} | {row.way} | {row.lacks} | | | | |")

@@ -35,6 +35,13 @@ def test_bytes_alone_are_saved_elsewhere(make_layer: Any, make_preset: Any) -> N
     assert found.moved.weights == pytest.approx(WEIGHTS * 0.2)
 
 
+def test_a_bit_for_each_weight_is_less_than_indices_of_many(
+    make_layer: Any, make_preset: Any
+) -> None:
+    found = at_density(make_layer(exact_bits=8), make_preset(skips_zeros=False), 1, 0.5)
+    assert found.moved.weights == pytest.approx(WEIGHTS * (0.5 + 1 / 8))
+
+
 @given(st.floats(0.01, 1), st.floats(0.01, 1), st.booleans())
 def test_fewer_weights_never_take_longer(
     make_layer: Any, make_preset: Any, one: float, other: float, skips: bool
