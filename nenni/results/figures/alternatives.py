@@ -1,11 +1,11 @@
-"""Speed-up against energy saved: the method, and what else could be done with the network."""
+"""Time against energy: the method, and what else could be done with the network."""
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import NullFormatter, PercentFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from nenni.core.types import Inches, Name
 from nenni.results.figure_style import grid, look, say
@@ -25,7 +25,7 @@ def alternatives(
 ) -> Figure:
     """Draw each way to run the network as a point in the box of its range, a panel per platform.
 
-    Up and to the right is better; dense INT8 is the cross at 1 and 0. A box is what the constants
+    Up and to the right is better; dense INT8 is where the lines cross. A box is what the constants
     of the platform and the technology leave open. Ways that a platform cannot run are left out.
 
     Parameters
@@ -40,13 +40,13 @@ def alternatives(
     here = verdicts[(verdicts["base"] == base) & (verdicts["defence"] == defence)]
     here = here[(here["seed"] == here["seed"].min()) & (here["way"] != "dense INT8")]
     presets = list(dict.fromkeys(here["preset"]))
-    ways = list(dict.fromkeys(here["way"]))
+    ways = list(dict.fromkeys(here.dropna(subset=["speedup"])["way"]))
     styles = look(ways)
     figure, axes = grid(len(presets), width, height, columns=2)
     for axis, preset in zip(axes, presets, strict=True):
         axis.set_title(preset)
         axis.set_xlabel("times as fast as dense INT8")
-        axis.set_ylabel("energy saved")
+        axis.set_ylabel("times less energy")
         shown = here[here["preset"] == preset].dropna(subset=["speedup"])
         if shown.empty:
             say(axis, "the platform cannot run it")
@@ -54,14 +54,14 @@ def alternatives(
         for row in shown.itertuples():
             _draw(axis, row, styles[str(row.way)])
         axis.axvline(1, color="black", lw=0.8, ls="--")
-        axis.axhline(0, color="black", lw=0.8, ls="--")
-        axis.set_xscale("log")
-        axis.set_xticks([0.1, 0.2, 0.5, 1, 2, 5], minor=False)
-        axis.xaxis.set_major_formatter("{x:g}")
-        axis.xaxis.set_minor_formatter(NullFormatter())
-        low, high = shown["speedup_low"].min(), shown["speedup_high"].max()
-        axis.set_xlim(0.8 * min(1, low), 1.25 * max(1, high))
-        axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axis.axhline(1, color="black", lw=0.8, ls="--")
+        for scale in (axis.set_xscale, axis.set_yscale):
+            scale("log")
+        for ticks in (axis.xaxis, axis.yaxis):
+            ticks.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ticks.set_major_formatter("{x:g}")
+            ticks.set_minor_formatter(NullFormatter())
+        axis.margins(0.08)
     handles = [
         Line2D([], [], color=styles[way]["color"], marker=styles[way]["marker"], ls="", label=way)
         for way in ways
@@ -74,17 +74,13 @@ def alternatives(
 def _draw(axis: Axes, row: tuple[object, ...], style: dict[str, object]) -> None:
     """A point, and the box of its range."""
     colour = str(style["color"])
-    box = [getattr(row, f"{name}_{end}") for name in ("speedup", "energy_saved")
-           for end in ("low", "high")]  # fmt: skip
-    left, right, bottom, top = box
+    x, left, right = (getattr(row, f"speedup{end}") for end in ("", "_low", "_high"))
+    y, bottom, top = (1 / (1 - getattr(row, f"energy_saved{end}")) for end in ("", "_low", "_high"))
     is_method = str(getattr(row, "way", "")).startswith(_METHOD)
     axis.add_patch(
         Rectangle(
             (left, bottom), right - left, top - bottom, facecolor=colour, edgecolor=colour,
-            alpha=0.3 if is_method else 0.12, lw=1.5 if is_method else 0.6,
+            alpha=0.3 if is_method else 0.15, lw=1.5 if is_method else 0.8,
         )
     )  # fmt: skip
-    axis.plot(
-        [getattr(row, "speedup", 0.0)], [getattr(row, "energy_saved", 0.0)], color=colour,
-        marker=style["marker"], ls="", zorder=4 if is_method else 3,
-    )  # fmt: skip
+    axis.plot([x], [y], color=colour, marker=style["marker"], ls="", zorder=4 if is_method else 3)
