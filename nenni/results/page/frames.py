@@ -150,10 +150,11 @@ def verdicts(table: pd.DataFrame, main: pd.DataFrame | None) -> pd.DataFrame:
         else:
             ends = row["speedup_low"], row["speedup_high"]
             speedup = Cell("{:.2f} [{:.2f}, {:.2f}]".format(row["speedup"], *ends), row["speedup"])
+        area = Cell("") if pd.isna(row["area"]) else Cell(f"{row['area']:.2f}", row["area"])
         saved = (row[f"energy_saved{end}"] for end in ("", "_low", "_high"))
         rows.append(
             {key: row[key] for key in (*_NETWORK, "preset", "way")}
-            | {"times as fast": speedup, "energy saved": share(*saved), "area": row["area"]}
+            | {"times as fast": speedup, "energy saved": share(*saved), "area": area}
             | {"clean accuracy": Cell("not measured") if accuracy is None else share(accuracy)}
             | {key.replace("_", " the "): _told(row[key]) for key in ("turns_time", "turns_energy")}
         )

@@ -84,3 +84,31 @@ def test_numbers_are_means_over_seeds(tables: dict[str, pd.DataFrame]) -> None:
 def test_tables_without_radii_stay_as_they_are() -> None:
     frame = pd.DataFrame({"eps": [0.1]})
     assert frames.at_radius(frame) is frame
+
+
+def test_verdicts_stand_beside_the_accuracy_that_the_run_has(
+    tables: dict[str, pd.DataFrame],
+) -> None:
+    """That of the defence for the method as evaluated, of no defence for dense FP32; no others'."""
+    clean = {"none": 0.95, "topk_50": 0.92}
+    main = tables["main"].assign(clean=tables["main"]["defence"].map(clean))
+    shown = frames.verdicts(tables["verdicts"], main)
+    assert set(column(shown, "defence")) >= {"topk_50", "nm_2_4"}
+    rows = shown[(shown["base"] == "pgd_at") & (shown["defence"] == "topk_50")]
+    rows = rows[rows["preset"] == "cpu"]
+    assert column(rows, "way") == [
+        "this method", "this method, exact path INT8", "dense FP32", "dense INT8"
+    ]  # fmt: skip
+    assert column(rows, "clean accuracy") == ["92.0 %", "not measured", "95.0 %", "not measured"]
+    assert column(rows, "times as fast")[0] == "0.70 [0.56, 0.84]"
+    assert column(rows, "energy saved")[0] == "20.0 % [10.0, 30.0]"
+    assert column(rows, "turns the time")[0] == "overhead_s"
+    lacking = shown[shown["way"] == "dense INT4"]
+    assert column(lacking, "times as fast") == ["no multipliers of 4 bits"]
+    assert column(frames.verdicts(tables["verdicts"], None), "clean accuracy")[0] == "not measured"
+
+
+def test_networks_without_the_method_have_no_verdict(tables: dict[str, pd.DataFrame]) -> None:
+    table = tables["verdicts"]
+    plain = table[(table["defence"] != "none") | ~table["way"].str.startswith("this method")]
+    assert "none" not in column(frames.verdicts(plain, None), "defence")
