@@ -51,7 +51,7 @@ def assumptions(preset: Preset, table: EnergyTable) -> list[Assumption]:
                 given = (constant.low, constant.high)
                 ends = tuple(end for end in given if end not in (None, constant.value))
                 if ends:
-                    found.append(Assumption(of, key, constant.value, ends))  # type: ignore[arg-type]
+                    found.append(Assumption(of, key, constant.value, ends))
     return found
 
 

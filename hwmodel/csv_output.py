@@ -221,15 +221,18 @@ def verdict_csv(compared: Iterable[tuple[str, Comparison]], batch: int) -> str:
     ``turns_time`` and ``turns_energy`` name the assumption that most turns the sign by itself.
     """
     cells = (
-        (
-            row.name, name, batch, row.cost and row.cost.seconds, row.cost and row.cost.pj,
-            *_interval(row.speedup), *_interval(row.saved), row.area,
-            _first(row.faster), _first(row.thriftier), row.lacks,
-        )
+        [
+            row.name, name, batch, *(_cells(row.cost, ("seconds", "pj")) if row.cost else _NOTHING),
+            *_interval(row.speedup), *_interval(row.saved), row.area, _first(row.faster),
+            _first(row.thriftier), row.lacks,
+        ]
         for name, comparison in compared
         for row in comparison.rows
     )  # fmt: skip
     return format_csv(VERDICT_COLUMNS, cells)
+
+
+_NOTHING: tuple[Cell, Cell] = (None, None)
 
 
 def _interval(interval: Interval | None) -> tuple[Cell, Cell, Cell]:

@@ -5,18 +5,27 @@ of), and ``phase(name, layer, preset, batch)``: the phase of a layer, or why the
 exits change the network and are left out.
 """
 
+from collections.abc import Callable
+
 from hwmodel.alternatives import dense, two_of_four, unstructured, zero_inputs
 from hwmodel.layer_spec import Layer
 from hwmodel.phase import Phase
 from hwmodel.preset import Preset
 from hwmodel.rates import UnsupportedPrecisionError
 
-_KINDS = (dense, two_of_four, unstructured, zero_inputs)
-NAMES: tuple[str, ...] = tuple(name for kind in _KINDS for name in kind.NAMES)
-"""In the order of the tables."""
-HARDWARE: dict[str, tuple[int, int]] = {
-    name: needs for kind in _KINDS for name, needs in kind.HARDWARE.items()
+
+_Way = Callable[[str, Layer, Preset, int], Phase | str]
+_WAYS: dict[str, _Way] = {
+    **dict.fromkeys(dense.NAMES, dense.phase),
+    **dict.fromkeys(two_of_four.NAMES, two_of_four.phase),
+    **dict.fromkeys(unstructured.NAMES, unstructured.phase),
+    **dict.fromkeys(zero_inputs.NAMES, zero_inputs.phase),
 }
+NAMES: tuple[str, ...] = tuple(_WAYS)
+"""In the order of the tables."""
+HARDWARE: dict[str, tuple[int, int]] = (
+    dense.HARDWARE | two_of_four.HARDWARE | unstructured.HARDWARE | zero_inputs.HARDWARE
+)
 """Name -> bits of the multipliers, and how many operands each picks one of."""
 BY_DATA = frozenset(zero_inputs.NAMES)
 """Those whose cost hangs on the data that a layer gets: layers of one shape differ."""
@@ -36,8 +45,7 @@ def phase(name: str, layer: Layer, preset: Preset, batch: int = 1) -> Phase | st
     batch
         Inputs at once.
     """
-    kind = next(kind for kind in _KINDS if name in kind.NAMES)
     try:
-        return kind.phase(name, layer, preset, batch)
+        return _WAYS[name](name, layer, preset, batch)
     except UnsupportedPrecisionError as error:
         return str(error)
