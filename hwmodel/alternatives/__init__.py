@@ -13,7 +13,6 @@ from hwmodel.phase import Phase
 from hwmodel.preset import Preset
 from hwmodel.rates import UnsupportedPrecisionError
 
-
 _Way = Callable[[str, Layer, Preset, int], Phase | str]
 _WAYS: dict[str, _Way] = {
     **dict.fromkeys(dense.NAMES, dense.phase),
