@@ -7,7 +7,7 @@ exits change the network and are left out.
 
 from collections.abc import Callable
 
-from hwmodel.alternatives import dense, two_of_four, unstructured, zero_inputs
+from hwmodel.alternatives import dense, narrower, two_of_four, unstructured, zero_inputs
 from hwmodel.layer_spec import Layer
 from hwmodel.phase import Phase
 from hwmodel.preset import Preset
@@ -16,6 +16,7 @@ from hwmodel.rates import UnsupportedPrecisionError
 _Way = Callable[[str, Layer, Preset, int], Phase | str]
 _WAYS: dict[str, _Way] = {
     **dict.fromkeys(dense.NAMES, dense.phase),
+    **dict.fromkeys(narrower.NAMES, narrower.phase),
     **dict.fromkeys(two_of_four.NAMES, two_of_four.phase),
     **dict.fromkeys(unstructured.NAMES, unstructured.phase),
     **dict.fromkeys(zero_inputs.NAMES, zero_inputs.phase),
@@ -23,7 +24,11 @@ _WAYS: dict[str, _Way] = {
 NAMES: tuple[str, ...] = tuple(_WAYS)
 """In the order of the tables."""
 HARDWARE: dict[str, tuple[int, int]] = (
-    dense.HARDWARE | two_of_four.HARDWARE | unstructured.HARDWARE | zero_inputs.HARDWARE
+    dense.HARDWARE
+    | narrower.HARDWARE
+    | two_of_four.HARDWARE
+    | unstructured.HARDWARE
+    | zero_inputs.HARDWARE
 )
 """Name -> bits of the multipliers, and how many operands each picks one of."""
 BY_DATA = frozenset(zero_inputs.NAMES)

@@ -108,7 +108,7 @@ def describe(
         layer = noisy.get(one.layer or "")
         if layer is not None:
             entry["exact_bits"] = layer.choices.exact_bits
-            entry["injection"] = _injection(layer, counts[one.layer or ""])
+            entry["injection"] = _injection(one.name, layer, counts[one.layer or ""])
         layers.append(entry)
     return {
         "version": VERSION,
@@ -190,8 +190,14 @@ def _mask_hook(count: _Masks) -> Callable[..., None]:
     return hook
 
 
-def _injection(layer: NoisyLayer, masks: _Masks) -> dict[str, Any]:
+def _injection(name: str, layer: NoisyLayer, masks: _Masks) -> dict[str, Any]:
     choices, shared = layer.choices, layer.choices.projection.shared_taps
+    nonzeros = round(int(layer.P.count_nonzero()) / layer.pool)
+    if not nonzeros:
+        raise UserError(
+            f"layer {name}: its projection P is zero everywhere, so there is nothing to project; "
+            "give it a larger ratio, or leave the layer exact"
+        )
     rows, columns = layer.P.shape[1], layer.P[0, 0].numel()
     return {
         "projection": _projection(choices.projection, rows, columns),
@@ -199,7 +205,7 @@ def _injection(layer: NoisyLayer, masks: _Masks) -> dict[str, Any]:
         "noise": _noise(choices.noise),
         "k": layer.W_tilde[0, 0].numel(),
         "k_c": rows if shared else None,
-        "nonzeros": round(int(layer.P.count_nonzero()) / layer.pool),
+        "nonzeros": nonzeros,
         "weight_bits": choices.weight_bits,
         "input_bits": choices.input_bits,
         "projected_bits": choices.projected_bits,

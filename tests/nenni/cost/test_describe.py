@@ -8,6 +8,7 @@ from fvcore.nn import FlopCountAnalysis
 from torch import Tensor, nn
 
 import hwmodel
+from nenni.core.errors import UserError
 from nenni.core.io import write_json
 from nenni.cost.describe import TILES, describe
 from nenni.method.fit import fit
@@ -86,6 +87,15 @@ def test_loads_of_tiles_are_those_of_the_masks(
             assert injection["loads"]["16"][0] <= 1 - injection["measured_fraction"]
     for handle in handles:
         handle.remove()
+
+
+def test_a_projection_of_zeros_is_refused_by_name(
+    noisy: nn.Module, digits: tuple[Tensor, Tensor]
+) -> None:
+    name, layer = next(iter(noisy_layers(noisy)))
+    layer.P.zero_()
+    with pytest.raises(UserError, match=f"layer {name}: its projection P is zero everywhere"):
+        describe(noisy, digits[0][:4])
 
 
 def test_zero_inputs_are_those_that_the_layer_gets(
