@@ -47,6 +47,16 @@ def technology(words: Sequence[str]) -> str:
     return f"written: {', '.join(map(str, files))}"
 
 
+def _bytes(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 10**9:
+        raise argparse.ArgumentTypeError(f"should be a number of bytes above 0, got {text!r}")
+    return value
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m hwmodel technology",
@@ -63,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "--accelergy", type=Path, metavar="ERT.yaml", help="energies of the table's levels, by name"
     )
     parser.add_argument(
-        "--memory-word-bytes", type=float, default=8.0, metavar="BYTES",
+        "--memory-word-bytes", type=_bytes, default=8.0, metavar="BYTES",
         help="of an access to Accelergy's DRAM (8)",
     )  # fmt: skip
     parser.add_argument(

@@ -103,7 +103,7 @@ def read_zigzag(
         raise UserError(f"{hardware}: operational_array.sizes: should be as many as dimensions")
     unrolled = _unrolled(mapping, default)
     holds = _held(mapping, default)
-    source = f"{hardware.name}, as zigzag-dse 3.9.1 has it"
+    source = f"{hardware.name}, an accelerator described for ZigZag"
     *inner, outer = found.memories.items()
     sides = dict.fromkeys(("neurons", "channels", "positions"), 1)
     for loop, size in unrolled.values():

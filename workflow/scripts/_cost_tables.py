@@ -40,7 +40,8 @@ def errors(found: pd.DataFrame) -> pd.DataFrame:
 def zigzag(found: pd.DataFrame) -> pd.DataFrame:
     """Every row, with the model's cycles and energy over ZigZag's."""
     return pd.DataFrame(
-        {"layer": row.layer, "": "layer" if row.kind == "dense" else "W~",
+        {"on": f"`{row.accelerator}`", "layer": row.layer,
+         "": "layer" if row.kind == "dense" else "W~",
          "M x n x d": f"{row.M} x {row.n} x {row.d}", "bound by": row.bound,
          "ZigZag, cycles": f"{row.zigzag_cycles:,}", "here": f"{row.cycles:,}",
          "ratio": f"{row.cycles_ratio:.2f}", "ZigZag, µJ": f"{row.zigzag_pj / 1e6:.1f}",
