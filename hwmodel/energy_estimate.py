@@ -175,7 +175,10 @@ def phase_energy(phase: Phase, preset: Preset, table: EnergyTable) -> Energy:
 
 def _memory_pj(phase: Phase, table: EnergyTable) -> float:
     """Bytes read, and bytes written: outputs, and partial sums that are read back later."""
-    read, write = table.memory_pj_per_byte, table.memory_write_pj_per_byte or table.memory_pj_per_byte
+    read, write = (
+        table.memory_pj_per_byte,
+        table.memory_write_pj_per_byte or table.memory_pj_per_byte,
+    )
     written = phase.moved.outputs - phase.spilled
     return (phase.moved.total - written) * read.value + written * write.value
 

@@ -57,8 +57,16 @@ def timeloop_problem(workload: Workload) -> dict[str, Any]:
     ]  # fmt: skip
     instance: dict[str, Any] = dict(zip(_DIMENSIONS, sizes, strict=True))
     instance |= zip(_COEFFICIENTS, (*workload.stride, *workload.dilation), strict=True)
-    models = {"Weights": "fixed_structured", "Inputs": "hypergeometric", "Outputs": "hypergeometric"}
-    densities = {"Weights": workload.weights, "Inputs": workload.inputs, "Outputs": workload.outputs}
+    models = {
+        "Weights": "fixed_structured",
+        "Inputs": "hypergeometric",
+        "Outputs": "hypergeometric",
+    }
+    densities = {
+        "Weights": workload.weights,
+        "Inputs": workload.inputs,
+        "Outputs": workload.outputs,
+    }
     sparse = {
         space: {"distribution": models[space], "density": density}
         for space, density in densities.items()

@@ -28,7 +28,7 @@ from hwmodel.rates import Work
 from hwmodel.refetch import SUM_BYTES
 from hwmodel.traffic import Traffic
 
-_ALL_ORDERS: tuple[Order, ...] = tuple(permutations(("positions", "neurons", "depth")))
+_ALL_ORDERS: tuple[Order, ...] = tuple((a, b, c) for a, b, c in permutations(AGAIN.values()))
 _OUT: dict[Operand, str] = {"inputs": "inputs", "weights": "weights", "sums": "outputs"}
 
 
@@ -123,9 +123,7 @@ class _Products:
             yield Access(name, operand, read=below, written=entering * copies)
             below = entering
 
-    def _demand(
-        self, operand: Operand, chain: Sequence[str], levels: Mapping[str, Level]
-    ) -> float:
+    def _demand(self, operand: Operand, chain: Sequence[str], levels: Mapping[str, Level]) -> float:
         """Bytes between the multipliers and the innermost level."""
         wide = self._width(operand)
         if chain and levels[chain[0]].at_multipliers:

@@ -139,7 +139,9 @@ def _read_back(
             for level, pj in levels.items()
         ]
     if not found:
-        raise UserError(f"{folder}: has no file of a phase, such as {file.format(_first(workloads))}")
+        raise UserError(
+            f"{folder}: has no file of a phase, such as {file.format(_first(workloads))}"
+        )
     return found
 
 

@@ -76,9 +76,9 @@ def product_seconds(preset: Preset, work: Work) -> float:
     """Time of matrix products at a supported width.
 
     On a systolic array its cycles, as many groups side by side as that is faster with, and where a
-    box is computed in a cycle, one for each. Elsewhere the neurons of a position fill tiles, those of each
-    group their own unless the platform mixes groups. The last tile may have lanes to spare, and
-    every output of a tile takes d multiply-accumulates and a time to be finished.
+    box is computed in a cycle, one for each. Elsewhere the neurons of a position fill tiles, those
+    of each group their own unless the platform mixes groups. The last tile may have lanes to spare,
+    and every output of a tile takes d multiply-accumulates and a time to be finished.
     """
     peak = preset.macs_per_s(work.run_bits)
     if (array := preset.array) is not None:

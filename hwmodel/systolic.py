@@ -92,15 +92,21 @@ def packed(product: Product, rows: int, columns: int, dataflow: Dataflow) -> Pro
     """The groups of a convolution side by side on the array, where that takes fewer cycles.
 
     g groups are one product (M x gd) (gd x gn) whose weights are zero outside the blocks of its
-    diagonal, as depthwise convolutions are laid on arrays; g of those that fill the rows or the
-    columns. A depthwise 3 x 3 layer has d = 9 and n = 1, and R / 9 groups share a fold. Zeros are
-    made in the array: they are not read, and not multiplied.
+    diagonal, as depthwise convolutions are laid on arrays that multiply matrices; as many as fill
+    a side that groups do not share, C / n of columns output stationary, R / d of rows input
+    stationary, the fewer of the two weight stationary. A depthwise 3 x 3 layer has d = 9 and n = 1,
+    and R / 9 of its groups share a fold. Zeros are made in the array: they are neither read nor
+    multiplied.
     """
     if product.count == 1 or not product.macs:
         return product
-    fill = {1, rows // product.d, columns // product.n, min(rows // product.d, columns // product.n)}
-    ways = [_side_by_side(product, min(g, product.count)) for g in sorted(fill) if g]
-    return min(ways, key=lambda way: cycles(way, rows, columns, dataflow))
+    fit = {
+        "output_stationary": columns // product.n,
+        "weight_stationary": min(rows // product.d, columns // product.n),
+        "input_stationary": rows // product.d,
+    }[dataflow]
+    packed = _side_by_side(product, max(1, min(fit, product.count)))
+    return min(product, packed, key=lambda way: cycles(way, rows, columns, dataflow))
 
 
 def _side_by_side(product: Product, groups: int) -> Product:

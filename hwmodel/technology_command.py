@@ -33,7 +33,8 @@ def technology(words: Sequence[str]) -> str:
         raise UserError("give --zigzag HARDWARE.yaml MAPPING.yaml or --accelergy ERT.yaml")
     table, preset = load_energy_table(arguments.energy_table), load_preset(arguments.preset)
     if arguments.zigzag is not None:
-        preset, table = read_zigzag(*arguments.zigzag, preset, table)
+        hardware, mapping = arguments.zigzag
+        preset, table = read_zigzag(hardware, mapping, preset, table)
     if arguments.accelergy is not None:
         table = with_accelergy(table, arguments.accelergy, arguments.memory_word_bytes)
     files = {arguments.out: toml_text(table)}

@@ -8,6 +8,7 @@ that are not zero.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 
 from hwmodel.layer_spec import Layer
 from hwmodel.network_spec import Network
@@ -134,7 +135,7 @@ def _workload(
 ) -> Workload:
     """As a convolution of its kernel if it has `taps` of one, else as a matrix product."""
     whole = layer.kind == "conv2d" and len(layer.kernel_size) == 2 and taps
-    is_image = len(layer.out_size) == 2 and product.M == layer.out_size[0] * layer.out_size[1]
+    is_image = len(layer.out_size) == 2 and prod(layer.out_size) == product.M
     size = _pair(layer.out_size) if is_image else (1, product.M)
     if not whole:
         return Workload(

@@ -1,8 +1,8 @@
 """The constants of an accelerator that is described for ZigZag, as a preset and an energy table.
 
 Of the multipliers the sizes and the energy, of the spatial mapping which loops they unroll, of each
-memory its size, who holds what in it, its widest port and the energy of an access of that width. The
-last memory is the outer one, and its port the bandwidth. What ZigZag does not have (clock,
+memory its size, who holds what in it, its widest port and the energy of an access of that width.
+The last memory is the outer one, and its port the bandwidth. What ZigZag does not have (clock,
 operations outside the multipliers, overhead) stays as in the preset and table that are given.
 
 Source: the schemas that zigzag-dse 3.9.1 checks accelerators and mappings with

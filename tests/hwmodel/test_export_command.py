@@ -79,7 +79,10 @@ def test_levels_of_this_model_and_another(layers: Path, tmp_path: Path, capsys: 
         (["export", "--preset", "a100", "h100", "--zigzag", "zz"], "give one --preset"),
         (["export", "--preset", "a100", "--zigzag", "no/where"], "there is no folder no"),
         (["levels", "--preset", "a100", "--csv", "no/a.csv"], "there is no folder no"),
-        (["levels", "--preset", "a100", "--csv", "a.csv", "--zigzag", "."], "has no file of a phase"),
+        (
+            ["levels", "--preset", "a100", "--csv", "a.csv", "--zigzag", "."],
+            "has no file of a phase",
+        ),
     ],
 )
 def test_mistakes_are_told_in_a_line(
@@ -93,7 +96,9 @@ def test_mistakes_are_told_in_a_line(
     assert error.count("\n") == 1
 
 
-def test_layers_whose_files_would_have_one_name(tmp_path: Path, network_json: Any, layer_dict: Any, capsys: Any) -> None:
+def test_layers_whose_files_would_have_one_name(
+    tmp_path: Path, network_json: Any, layer_dict: Any, capsys: Any
+) -> None:
     path = tmp_path / "layers.json"
     both = [layer_dict(None, name=name, exact_bits=8) for name in ("a/b", "a b")]
     path.write_text(json.dumps(network_json(*both)))

@@ -73,7 +73,9 @@ def test_one_level_by_hand(make_layer: Any, make_preset: Any) -> None:
     assert (sums.read, sums.written) == (4 * 196 * 32 * 71 + 196 * 32, 4 * 196 * 32 * 72)
 
 
-def test_registers_at_the_multipliers_take_every_operation(make_layer: Any, make_preset: Any) -> None:
+def test_registers_at_the_multipliers_take_every_operation(
+    make_layer: Any, make_preset: Any
+) -> None:
     """Each of 4 multipliers that share a weight has it in its own register."""
     preset = make_preset({"8": 64.0}, unrolled={"neurons": 8, "channels": 2, "positions": 4})
     holds = {"holds": ["weights"], "at_multipliers": True, **BOTH}
@@ -86,14 +88,14 @@ def test_registers_at_the_multipliers_take_every_operation(make_layer: Any, make
                 "sram": {"holds": ["weights", "inputs"], **BOTH},
             }
         )
-        register, sram = (
-            a for a in level_accesses(phase, preset, table) if a.operand == "weights"
-        )
+        register, sram = (a for a in level_accesses(phase, preset, table) if a.operand == "weights")
         assert (register.read, register.written) == (macs, 4 * entering)
         assert (sram.read, sram.written) == (entering, 32 * 144)
 
 
-def test_phases_without_products_pass_the_outermost_level(make_layer: Any, make_preset: Any) -> None:
+def test_phases_without_products_pass_the_outermost_level(
+    make_layer: Any, make_preset: Any
+) -> None:
     preset = make_preset()
     table = with_levels(
         {

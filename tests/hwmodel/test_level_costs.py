@@ -113,7 +113,7 @@ def test_levels_add_up_to_the_energy_of_a_phase(network: Network, preset: str, t
         assert sum(row.pj for row in of_phase) == pytest.approx(total)
         cycles = phase.seconds * platform.clock_hz.value
         assert {row.cycles for row in of_phase} == {cycles}
-        assert [row.level for row in of_phase][::len(of_phase) - 1] == ["multipliers", "memory"]
+        assert [row.level for row in of_phase][:: len(of_phase) - 1] == ["multipliers", "memory"]
     assert {(row.layer, row.source) for row in rows} == {("a", "here")}
 
 
@@ -157,7 +157,9 @@ def test_empty_folders_are_refused(network: Network, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_levels_of_zigzag_beside_this_models(make_network: Any, layer_dict: Any, tmp_path: Path) -> None:
+def test_levels_of_zigzag_beside_this_models(
+    make_network: Any, layer_dict: Any, tmp_path: Path
+) -> None:
     """The same names, and each level that matters within a tenth of the whole energy."""
     if not PYTHON:
         pytest.skip("ZIGZAG_PYTHON names no interpreter with zigzag-dse 3.9.1")

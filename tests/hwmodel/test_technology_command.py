@@ -42,7 +42,7 @@ ERT = {
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name, data in (("hw", HARDWARE), ("map", MAPPING), ("ert", ERT)):
-        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(data))
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
     return tmp_path
 
 
@@ -55,7 +55,9 @@ def test_what_zigzag_has(here: Path, capsys: Any) -> None:
 
 
 def test_what_accelergy_has(here: Path) -> None:
-    assert main(["technology", "e.toml", "--accelergy", "ert.yaml", "--memory-word-bytes", "4"]) == 0
+    assert (
+        main(["technology", "e.toml", "--accelergy", "ert.yaml", "--memory-word-bytes", "4"]) == 0
+    )
     table = hwmodel.load_energy_table("e.toml")
     assert (table.memory_pj_per_byte.value, table.memory_write_pj_per_byte.value) == (8, 16)
 
@@ -71,7 +73,9 @@ def test_what_accelergy_has(here: Path) -> None:
         (["e.toml", "--accelergy", "ert.yaml", "--memory-word-bytes", "0"], "memory-word-bytes"),
     ],
 )
-def test_mistakes_are_told_in_a_line(here: Path, words: list[str], message: str, capsys: Any) -> None:
+def test_mistakes_are_told_in_a_line(
+    here: Path, words: list[str], message: str, capsys: Any
+) -> None:
     try:
         status = main(["technology", *words])
     except SystemExit as stopped:

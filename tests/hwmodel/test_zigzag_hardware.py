@@ -51,7 +51,7 @@ MAPPING: list[dict[str, Any]] = [
 def read(
     folder: Path, hardware: Any = HARDWARE, mapping: Any = MAPPING
 ) -> tuple[hwmodel.Preset, hwmodel.EnergyTable]:
-    (folder / "hw.yaml").write_text(yaml.safe_dump(hardware))
+    (folder / "hw.yaml").write_text(yaml.safe_dump(hardware, sort_keys=False))
     (folder / "map.yaml").write_text(yaml.safe_dump(mapping))
     return read_zigzag(
         folder / "hw.yaml", folder / "map.yaml", hwmodel.load_preset("systolic_32x32"),

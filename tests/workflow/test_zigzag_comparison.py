@@ -1,6 +1,7 @@
 """The committed comparison with ZigZag is what the script makes, on all rows, and near."""
 
 import csv
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -38,7 +39,9 @@ def test_rows_of_an_independent_run_are_the_same(kept: pd.DataFrame) -> None:
     """Those that were made from an ONNX file, before there was an export."""
     golden = script.DATA / "zigzag_tpu_like_resnet18_32x32.csv"
     lines = [line for line in golden.read_text().splitlines() if not line.startswith("#")]
-    rows = {(row.layer, row.kind): row for row in kept.itertuples() if row.accelerator == "tpu_like"}
+    rows = {
+        (row.layer, row.kind): row for row in kept.itertuples() if row.accelerator == "tpu_like"
+    }
     expected = list(csv.DictReader(lines))
     assert len(expected) == 12
     for row in expected:
@@ -47,12 +50,11 @@ def test_rows_of_an_independent_run_are_the_same(kept: pd.DataFrame) -> None:
         assert found.zigzag_pj == pytest.approx(float(row["energy_pJ"]), rel=1e-6)
 
 
-def test_the_workload_holds_every_layer(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = f"{tmp_path}/workload.yaml"
-    monkeypatch.setattr(script.sys, "argv", ["script", "--workload", out])
+def test_the_workload_holds_every_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "workload.yaml"
+    monkeypatch.setattr(script.sys, "argv", ["script", "--workload", str(out)])
     script.main()
-    with open(out, encoding="utf-8") as file:
-        found = yaml.safe_load(file)
+    found = yaml.safe_load(out.read_text(encoding="utf-8"))
     layers = tuple(script.layers().values())
     network = Network(version=4, model="rows", input_shape=(3, 32, 32), layers=layers)
     made = workloads(network, script.hwmodel.load_preset("systolic_32x32"))

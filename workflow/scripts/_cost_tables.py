@@ -1,4 +1,4 @@
-"""Tables of docs/cost.md: measured beside modelled, and the model beside ZigZag."""
+"""Tables of docs/cost.md: measured beside modelled, and the model beside SCALE-Sim and ZigZag."""
 
 import pandas as pd
 
@@ -48,6 +48,16 @@ def zigzag(found: pd.DataFrame) -> pd.DataFrame:
          "here, µJ": f"{row.pj / 1e6:.1f}", "ratio of energies": f"{row.pj_ratio:.2f}"}
         for row in found.itertuples()
     )  # fmt: skip
+
+
+def scalesim(found: pd.DataFrame) -> pd.DataFrame:
+    """How many counts are equal, a column for each dataflow."""
+    flows = list(dict.fromkeys(found["dataflow"]))
+    rows = []
+    for counted, of_it in found.groupby("counted", sort=False):
+        equal = {row.dataflow: f"{row.equal} of {row.products}" for row in of_it.itertuples()}
+        rows.append({"equal": counted} | {f.replace("_", " "): equal.get(f, "") for f in flows})
+    return pd.DataFrame(rows)
 
 
 def _milliseconds(seconds: float) -> str:

@@ -70,13 +70,13 @@ def compared() -> pd.DataFrame:
              "n": layer.n, "d": layer.d, "bound": phase.bound, "zigzag_cycles": round(theirs),
              "cycles": round(cycles), "cycles_ratio": cycles / theirs, "zigzag_pj": their_pj,
              "pj": pj, "pj_ratio": pj / their_pj,
-             "outside": _outside(cycles / theirs, LATENCY_WITHIN) or _outside(pj / their_pj, ENERGY_WITHIN)}
+             "outside": _is_outside(cycles / theirs, pj / their_pj)}
         )  # fmt: skip
     return pd.DataFrame(found)
 
 
-def _outside(ratio: float, within: float) -> bool:
-    return abs(ratio - 1) > within
+def _is_outside(cycles_ratio: float, pj_ratio: float) -> bool:
+    return abs(cycles_ratio - 1) > LATENCY_WITHIN or abs(pj_ratio - 1) > ENERGY_WITHIN
 
 
 def constants(accelerator: str) -> tuple[hwmodel.Preset, hwmodel.EnergyTable]:
@@ -89,10 +89,8 @@ def constants(accelerator: str) -> tuple[hwmodel.Preset, hwmodel.EnergyTable]:
 
 
 def layers() -> dict[str, hwmodel.Layer]:
-    """Those of ResNet-18 on 32 x 32 images, each dense and as its W~ at k = d/8, and larger ones."""
-    found = [
-        _layer(*row) for shape in _rows("resnet18_32x32_layers.csv") for row in _both(shape)
-    ]
+    """Those of ResNet-18 on 32 x 32 images, dense and as W~ at k = d/8, and `LARGER`."""
+    found = [_layer(*row) for shape in _rows("resnet18_32x32_layers.csv") for row in _both(shape)]
     found += [_layer(*row) for row in LARGER]
     return {layer.name: layer for layer in found}
 

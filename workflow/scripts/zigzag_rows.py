@@ -1,8 +1,8 @@
-"""Run zigzag-dse 3.9.1 on workloads that hwmodel exported, on accelerators that it brings.
+r"""Run zigzag-dse 3.9.1 on workloads that hwmodel exported, on accelerators that it brings.
 
     python -m hwmodel export layers.json --preset systolic_32x32 --zigzag FOLDER
     python3 -m venv /tmp/zigzag && /tmp/zigzag/bin/pip install zigzag-dse==3.9.1 six
-    /tmp/zigzag/bin/python workflow/scripts/zigzag_rows.py FOLDER/workload.yaml OUT.csv \\
+    /tmp/zigzag/bin/python workflow/scripts/zigzag_rows.py FOLDER/workload.yaml OUT.csv \
         tpu_like edge_tpu_like
 
 In an environment of its own, since nothing here needs ZigZag. It made the rows of
