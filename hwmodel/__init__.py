@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hwmodel.accelergy import with_accelergy
     from hwmodel.bitops import Term, count_operations
     from hwmodel.comparison import Comparison, compare
+    from hwmodel.cost_by_level import LevelCost, level_costs, timeloop_costs, zigzag_costs
     from hwmodel.crossover import Crossover, Speedup, crossovers, plan, speedups
     from hwmodel.energy_estimate import EnergyRow, energy
     from hwmodel.energy_table import (
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from hwmodel.injection_spec import Injection
     from hwmodel.layer_latency import LayerLatency, latency
     from hwmodel.layer_spec import Layer
-    from hwmodel.level_costs import LevelCost, level_costs, timeloop_costs, zigzag_costs
     from hwmodel.movement import Movement, movements
     from hwmodel.network_spec import LayerSpecError, Network, load
     from hwmodel.network_summary import summary
@@ -57,7 +57,7 @@ _HOME = {
     "Layer": "layer_spec",
     "LayerLatency": "layer_latency",
     "LayerSpecError": "network_spec",
-    "LevelCost": "level_costs",
+    "LevelCost": "cost_by_level",
     "Movement": "movement",
     "Network": "network_spec",
     "Point": "roofline_points",
@@ -76,7 +76,7 @@ _HOME = {
     "energy_table_names": "energy_table",
     "injected": "hypothetical",
     "latency": "layer_latency",
-    "level_costs": "level_costs",
+    "level_costs": "cost_by_level",
     "load": "network_spec",
     "load_energy_table": "energy_table",
     "load_preset": "preset",
@@ -90,12 +90,12 @@ _HOME = {
     "speedups": "crossover",
     "summary": "network_summary",
     "sweep": "sweeping",
-    "timeloop_costs": "level_costs",
+    "timeloop_costs": "cost_by_level",
     "timeloop_yaml": "export_timeloop",
     "verdict": "verdict_text",
     "with_accelergy": "accelergy",
     "workloads": "workload",
-    "zigzag_costs": "level_costs",
+    "zigzag_costs": "cost_by_level",
     "zigzag_yaml": "export_zigzag",
 }
 

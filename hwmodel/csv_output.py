@@ -8,10 +8,10 @@ from pathlib import Path
 
 from hwmodel.bitops import Term
 from hwmodel.comparison import Comparison, Flip, Interval
+from hwmodel.cost_by_level import LevelCost
 from hwmodel.crossover import Crossover, Speedup
 from hwmodel.energy_estimate import EnergyRow
 from hwmodel.layer_latency import LayerLatency
-from hwmodel.level_costs import LevelCost
 from hwmodel.metrics import Metric
 from hwmodel.movement import Movement
 from hwmodel.reduction import Reduction

@@ -97,9 +97,9 @@ def levels(words: Sequence[str]) -> str:
     parser.add_argument("--zigzag", type=Path, metavar="FOLDER", help="NAME_complete.json files")
     parser.add_argument("--timeloop", type=Path, metavar="FOLDER", help="NAME.stats.txt files")
     arguments = parser.parse_args(words)
+    from hwmodel.cost_by_level import level_costs, timeloop_costs, zigzag_costs
     from hwmodel.csv_output import levels_csv, write_atomically
     from hwmodel.energy_table import load_energy_table
-    from hwmodel.level_costs import level_costs, timeloop_costs, zigzag_costs
     from hwmodel.preset import load_preset
     from hwmodel.workload import workloads
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import hwmodel
+from hwmodel.cost_by_level import LevelCost, level_costs, timeloop_costs, zigzag_costs
 from hwmodel.energy_estimate import phase_energy
 from hwmodel.errors import UserError
 from hwmodel.export_zigzag import zigzag_yaml
-from hwmodel.level_costs import LevelCost, level_costs, timeloop_costs, zigzag_costs
 from hwmodel.network_spec import Network
 from hwmodel.roofline import named_phases
 from hwmodel.workload import workloads
