@@ -25,6 +25,7 @@ order here with one chunk where a whole operand is streamed (tests/hwmodel/test_
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product as pairs
 from math import ceil
 
@@ -93,11 +94,18 @@ def passes(preset: Preset, product: Product, sizes: Sizes) -> Passes:
     if capacity is None or sizes.inputs + sizes.weights + sizes.sums <= capacity:
         return Passes()
     if (array := preset.array) is None:
-        found = tiled(product, sizes, capacity)
-    else:
-        side = array.rows.value, array.columns.value
-        found = chunked(product, *side, array.dataflow.value, sizes, capacity)
-    return min(found, key=sizes.moved)
+        return _least(product, None, sizes, capacity)
+    side = array.rows.value, array.columns.value, array.dataflow.value
+    return _least(product, side, sizes, capacity)
+
+
+@lru_cache(maxsize=2**16)
+def _least(
+    product: Product, array: tuple[int, int, Dataflow] | None, sizes: Sizes, capacity: float
+) -> Passes:
+    if array is None:
+        return min(tiled(product, sizes, capacity), key=sizes.moved)
+    return min(chunked(product, *array, sizes, capacity), key=sizes.moved)
 
 
 def tiled(product: Product, sizes: Sizes, capacity: float) -> Iterator[Passes]:
@@ -120,13 +128,17 @@ def tiled(product: Product, sizes: Sizes, capacity: float) -> Iterator[Passes]:
 def chunked(
     product: Product, rows: int, columns: int, dataflow: Dataflow, sizes: Sizes, capacity: float
 ) -> Iterator[Passes]:
-    """Ways of a systolic array: what is held, and in how many chunks positions run."""
-    chunks = 1
-    while chunks < 2 * product.M:
+    """Ways of a systolic array: what is held, and in how many chunks positions run.
+
+    More chunks than it takes to hold all that comes again would only fetch the weights more often.
+    """
+    chunks, holds_all = 1, False
+    while chunks < 2 * product.M and not holds_all:
         chunks = min(chunks, product.M)
         part = Product(ceil(product.M / chunks), product.n, product.d)
         of_part = Sizes(sizes.inputs / chunks, sizes.weights, sizes.sums / chunks)
         for way in folded(part, rows, columns, dataflow, of_part, capacity):
+            holds_all |= way == Passes()
             yield Passes(way.inputs, chunks * way.weights, way.sums, chunks)
         chunks *= 2
 

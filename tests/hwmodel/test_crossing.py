@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import hwmodel
 from hwmodel.crossing import Crossings
+from hwmodel.energy_estimate import phase_energy
 from hwmodel.refetch import Passes
 from hwmodel.roofline import dense_phase, injected_phases, named_phases
 from hwmodel.traffic import Traffic, dense_traffic
@@ -43,7 +44,7 @@ def test_more_buffer_is_never_more_bytes_time_of_memory_or_energy(
     for size in (small, small * times, None):
         there = buffered(preset, size)
         phases = [p for _, p in named_phases(layer, there, 2)]
-        energies = [hwmodel.energy_estimate.phase_energy(p, there, table).memory_pj for p in phases]
+        energies = [phase_energy(p, there, table).memory_pj for p in phases]
         totals.append(
             (sum(p.moved.total for p in phases), sum(p.memory_s for p in phases), sum(energies))
         )
