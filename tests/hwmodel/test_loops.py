@@ -68,6 +68,24 @@ def test_bytes_from_memory_of_scale_sim() -> None:
     assert uneven == 12
 
 
+def test_what_64_kb_of_each_operand_fetch_of_resnet18() -> None:
+    """As SCALE-Sim did in a check from outside: 4.1 times the inputs and 1.5 times the weights."""
+    lines = (ROWS.parent / "resnet18_32x32_layers.csv").read_text().splitlines()
+    once, fetched = {"inputs": 0, "weights": 0}, {"inputs": 0, "weights": 0}
+    for row in csv.DictReader(line for line in lines if not line.startswith("#")):
+        channels, n, kernel, size = (
+            int(row[key]) for key in ("c_in", "c_out", "kernel", "out_size")
+        )
+        whole = Product(size**2, n, channels * kernel**2)
+        need = needs(whole, systolic(32, 32, "output_stationary"), ORDERS["output_stationary"])
+        for operand, numbers in (("inputs", whole.M * whole.d), ("weights", n * whole.d)):
+            held = need[operand].share * numbers < 50 * (65536 // 100)
+            once[operand] += int(row["repeat"]) * numbers
+            fetched[operand] += int(row["repeat"]) * numbers * (1 if held else need[operand].times)
+    assert fetched["inputs"] / once["inputs"] == pytest.approx(4.1, abs=0.05)
+    assert fetched["weights"] / once["weights"] == pytest.approx(1.5, abs=0.05)
+
+
 @pytest.mark.parametrize(
     ("flow", "shares", "times"),
     [
