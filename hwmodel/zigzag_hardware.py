@@ -136,6 +136,7 @@ def read_zigzag(
     changed_table = table.model_dump() | {
         "description": f"{found.name}, {source}",
         "integer_mac_8_pj": _sourced(max(LEAST, array.unit_energy), source),
+        "buffer_pj_per_byte": levels[inner[-1][0]]["read_pj_per_byte"],
         "memory_pj_per_byte": _sourced(max(LEAST, per_byte[0]), source),
         "memory_write_pj_per_byte": _sourced(max(LEAST, per_byte[1]), source),
         "levels": levels,

@@ -70,6 +70,7 @@ def test_constants(tmp_path: Path) -> None:
     assert preset.buffer_bytes.value == 1000
     assert table.integer_mac_8_pj.value == 0.25
     assert (table.memory_pj_per_byte.value, table.memory_write_pj_per_byte.value) == (160, 200)
+    assert table.buffer_pj_per_byte == table.levels["shared"].read_pj_per_byte
     assert table.sum_bytes.value == 3
     assert list(table.levels) == ["weights", "sums", "shared"]
     weights, sums, shared = table.levels.values()
