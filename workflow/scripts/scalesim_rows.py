@@ -1,7 +1,7 @@
 """Run SCALE-Sim 3.0.0 on matrix products, with buffers that do not hold them.
 
-    python3 -m venv /tmp/scalesim && /tmp/scalesim/bin/pip install scalesim==3.0.0
-    /tmp/scalesim/bin/python workflow/scripts/scalesim_rows.py OUT.csv
+    python3 -m venv ENV && ENV/bin/pip install scalesim==3.0.0 "numpy<2.3"
+    ENV/bin/python workflow/scripts/scalesim_rows.py OUT.csv
 
 In an environment of its own, since nothing here needs SCALE-Sim. It makes the rows of
 tests/hwmodel/data/scalesim_buffers.csv: GEMM mode, all three dataflows, each of the three buffers

@@ -1,13 +1,13 @@
-r"""Run zigzag-dse 3.9.1 on workloads that hwmodel exported, on accelerators that it brings.
+"""Run zigzag-dse 3.9.1 on workloads that hwmodel exported, on accelerators that it brings.
 
-    python -m hwmodel export layers.json --preset systolic_32x32 --zigzag FOLDER
-    python3 -m venv /tmp/zigzag && /tmp/zigzag/bin/pip install zigzag-dse==3.9.1 six
-    /tmp/zigzag/bin/python workflow/scripts/zigzag_rows.py FOLDER/workload.yaml OUT.csv \
-        tpu_like edge_tpu_like
+    python workflow/scripts/zigzag_comparison.py --workload WORKLOAD.yaml
+    python3 -m venv ENV && ENV/bin/pip install zigzag-dse==3.9.1 six
+    ENV/bin/python workflow/scripts/zigzag_rows.py WORKLOAD.yaml OUT.csv tpu_like edge_tpu_like
 
-In an environment of its own, since nothing here needs ZigZag. It made the rows of
-tests/hwmodel/data/zigzag_rows.csv, from the workload that zigzag_comparison.py writes. Each mapping
-is the one of least latency, ZigZag's default.
+In an environment of its own, since nothing here needs ZigZag: that of the slow tests, which ask for
+its interpreter by the variable ZIGZAG_PYTHON. These lines made tests/hwmodel/data/zigzag_rows.csv.
+A file of ``python -m hwmodel export`` does as a workload too. Each mapping is the one of least
+latency, ZigZag's default.
 """
 
 import csv
