@@ -17,8 +17,10 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hwmodel.accelergy import with_accelergy
     from hwmodel.bitops import Term, count_operations
     from hwmodel.comparison import Comparison, compare
+    from hwmodel.cost_by_level import LevelCost, level_costs, timeloop_costs, zigzag_costs
     from hwmodel.crossover import Crossover, Speedup, crossovers, plan, speedups
     from hwmodel.energy_estimate import EnergyRow, energy
     from hwmodel.energy_table import (
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
         energy_table_names,
         load_energy_table,
     )
+    from hwmodel.export_timeloop import timeloop_yaml
+    from hwmodel.export_zigzag import zigzag_yaml
     from hwmodel.hypothetical import injected, read_granularity
     from hwmodel.injection_spec import Injection
     from hwmodel.layer_latency import LayerLatency, latency
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
     from hwmodel.roofline_points import Point, points
     from hwmodel.sweeping import Evaluation, Setting, Total, sweep
     from hwmodel.verdict_text import verdict
+    from hwmodel.workload import Workload, workloads
+    from hwmodel.zigzag_hardware import read_zigzag
 
 _HOME = {
     "Comparison": "comparison",
@@ -51,6 +57,7 @@ _HOME = {
     "Layer": "layer_spec",
     "LayerLatency": "layer_latency",
     "LayerSpecError": "network_spec",
+    "LevelCost": "cost_by_level",
     "Movement": "movement",
     "Network": "network_spec",
     "Point": "roofline_points",
@@ -61,6 +68,7 @@ _HOME = {
     "Speedup": "crossover",
     "Term": "bitops",
     "Total": "sweeping",
+    "Workload": "workload",
     "compare": "comparison",
     "count_operations": "bitops",
     "crossovers": "crossover",
@@ -68,6 +76,7 @@ _HOME = {
     "energy_table_names": "energy_table",
     "injected": "hypothetical",
     "latency": "layer_latency",
+    "level_costs": "cost_by_level",
     "load": "network_spec",
     "load_energy_table": "energy_table",
     "load_preset": "preset",
@@ -76,11 +85,18 @@ _HOME = {
     "points": "roofline_points",
     "preset_names": "preset",
     "read_granularity": "hypothetical",
+    "read_zigzag": "zigzag_hardware",
     "reductions": "reduction",
     "speedups": "crossover",
     "summary": "network_summary",
     "sweep": "sweeping",
+    "timeloop_costs": "cost_by_level",
+    "timeloop_yaml": "export_timeloop",
     "verdict": "verdict_text",
+    "with_accelergy": "accelergy",
+    "workloads": "workload",
+    "zigzag_costs": "cost_by_level",
+    "zigzag_yaml": "export_zigzag",
 }
 
 __all__ = [
@@ -94,6 +110,7 @@ __all__ = [
     "Layer",
     "LayerLatency",
     "LayerSpecError",
+    "LevelCost",
     "Movement",
     "Network",
     "Point",
@@ -104,6 +121,7 @@ __all__ = [
     "Speedup",
     "Term",
     "Total",
+    "Workload",
     "compare",
     "count_operations",
     "crossovers",
@@ -111,6 +129,7 @@ __all__ = [
     "energy_table_names",
     "injected",
     "latency",
+    "level_costs",
     "load",
     "load_energy_table",
     "load_preset",
@@ -119,11 +138,18 @@ __all__ = [
     "points",
     "preset_names",
     "read_granularity",
+    "read_zigzag",
     "reductions",
     "speedups",
     "summary",
     "sweep",
+    "timeloop_costs",
+    "timeloop_yaml",
     "verdict",
+    "with_accelergy",
+    "workloads",
+    "zigzag_costs",
+    "zigzag_yaml",
 ]
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from hwmodel.arguments import Parser, add_assumptions, add_platform, network_of
 from hwmodel.errors import UserError
+from hwmodel.export_command import export, levels
 from hwmodel.metrics import METRICS
 from hwmodel.preset_files import preset_names
+from hwmodel.technology_command import technology
 
 _DESCRIPTION = """\
 Operations, BitOPs, estimated latency and energy of a network with noise injected into its
@@ -27,6 +29,8 @@ example:
   python -m hwmodel layers.json --projection ternary:shared --fraction 0.25 --granularity 16x8
   python -m hwmodel layers.json --projection ternary --exact-bits 8 --preset systolic_32x32
   python -m hwmodel verdict layers.json --preset edge_npu      (is it worth building?)
+  python -m hwmodel export layers.json --preset edge_npu --zigzag FOLDER --timeloop FOLDER
+  python -m hwmodel technology mine.toml --zigzag hardware.yaml mapping.yaml
   python -m hwmodel calibrate mine.toml      (needs torch; a minute on an idle machine)
   python -m hwmodel layers.json --preset mine.toml
 
@@ -202,7 +206,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if words[:1] == ["calibrate"]:
             return _calibrate(words[1:])
-        if words[:1] == ["verdict"]:
+        if words[:1] == ["export"]:
+            text = export(words[1:])
+        elif words[:1] == ["levels"]:
+            text = levels(words[1:])
+        elif words[:1] == ["technology"]:
+            text = technology(words[1:])
+        elif words[:1] == ["verdict"]:
             text = _verdict(_verdict_parser().parse_args(words[1:]))
         else:
             text = run(_parser().parse_args(words))

@@ -85,7 +85,13 @@ def _changed(model: Model, key: tuple[str, ...], value: Value) -> Model:
     first, *rest = key
     held = getattr(model, first)
     if isinstance(held, dict):
-        changed = held | {rest[0]: held[rest[0]].model_copy(update={"value": value})}
+        name, *inner = rest
+        within = held[name]
+        if inner:
+            within = _changed(within, tuple(inner), value)
+        else:
+            within = within.model_copy(update={"value": value})
+        changed = held | {name: within}
     elif rest:
         changed = _changed(held, tuple(rest), value)
     else:

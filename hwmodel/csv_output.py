@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hwmodel.bitops import Term
 from hwmodel.comparison import Comparison
+from hwmodel.cost_by_level import LevelCost
 from hwmodel.crossover import Crossover, Speedup
 from hwmodel.energy_estimate import EnergyRow
 from hwmodel.layer_latency import LayerLatency
@@ -111,6 +112,7 @@ TRAFFIC_COLUMNS = (
     "array_inputs",
     "array_outputs",
 )
+LEVEL_COLUMNS = ("layer", "phase", "source", "batch", "cycles", "level", "pj")
 
 
 VERDICT_COLUMNS = (
@@ -213,6 +215,14 @@ def roofline_csv(points: Iterable[tuple[str, Sequence[Point]]], batch: int) -> s
 def traffic_csv(movements: Iterable[tuple[str, Sequence[Movement]]], batch: int) -> str:
     """Bytes at each level, a row per preset, layer and phase; pairs as above."""
     return _by_preset(TRAFFIC_COLUMNS, movements, batch)
+
+
+def levels_csv(costs: Iterable[LevelCost], batch: int) -> str:
+    """Energies by level, a row per source, layer, phase and level."""
+    cells = (
+        (row.layer, row.phase, row.source, batch, row.cycles, row.level, row.pj) for row in costs
+    )
+    return format_csv(LEVEL_COLUMNS, cells)
 
 
 def verdict_csv(compared: Iterable[tuple[str, Comparison]], batch: int) -> str:

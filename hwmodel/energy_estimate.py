@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from hwmodel.alike import Grouped, alike
 from hwmodel.energy_table import EnergyTable
 from hwmodel.layer_spec import Layer
+from hwmodel.level_accesses import level_accesses, level_pj
 from hwmodel.network_spec import Network
 from hwmodel.phase import Elementwise, Phase
 from hwmodel.preset import Preset
@@ -100,9 +101,12 @@ def mac_pj(table: EnergyTable, weight_bits: int, activation_bits: int) -> float:
     """A multiply-accumulate.
 
     Up to 8 bits an integer multiplication, in proportion to the product of the bits, and a 32-bit
-    addition. Above, floating point at the wider operand's 16 or 32 bits.
+    addition; where the table has the two as one, that in proportion to the product of the bits.
+    Above, floating point at the wider operand's 16 or 32 bits.
     """
     wider = max(weight_bits, activation_bits)
+    if table.integer_mac_8_pj is not None and wider <= _WIDEST_INTEGER:
+        return table.integer_mac_8_pj.value * weight_bits * activation_bits / _WIDEST_INTEGER**2
     if wider > _WIDEST_INTEGER:
         return _float_multiply_pj(table, wider) + float_add_pj(table, wider)
     return integer_mac_pj(table, weight_bits, activation_bits)
@@ -152,16 +156,31 @@ def phase_energy(phase: Phase, preset: Preset, table: EnergyTable) -> Energy:
     Bytes between memory and the chip, of weights and activations alike, take the memory's energy,
     and the buffer's since they pass it, as do those that fused phases keep there. What a systolic
     array takes from its buffers and gives to them takes the buffer's besides; other platforms are
-    taken to keep what they multiply in registers.
+    taken to keep what they multiply in registers. Where the table has levels, each takes its
+    accesses (`hwmodel.level_accesses`).
     """
     crossing = phase.moved.total
+    memory_pj = _memory_pj(phase, table)
+    if table.levels is not None:
+        on_chip = level_pj(level_accesses(phase, preset, table), table.levels)
+        return Energy(arithmetic_pj(phase, table), on_chip, memory_pj)
     array = None if phase.work is None else array_bytes(preset, phase.work)
     buffered = crossing + phase.kept.total + (0.0 if array is None else array.total)
     return Energy(
         arithmetic_pj(phase, table),
         buffered * table.buffer_pj_per_byte.value,
-        crossing * table.memory_pj_per_byte.value,
+        memory_pj,
     )
+
+
+def _memory_pj(phase: Phase, table: EnergyTable) -> float:
+    """Bytes read, and bytes written: outputs, and partial sums that are read back later."""
+    read, write = (
+        table.memory_pj_per_byte,
+        table.memory_write_pj_per_byte or table.memory_pj_per_byte,
+    )
+    written = phase.moved.outputs - phase.spilled
+    return (phase.moved.total - written) * read.value + written * write.value
 
 
 def dense_energy(

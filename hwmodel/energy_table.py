@@ -4,10 +4,14 @@ A table is a file ``energy_tables/NAME.toml``; adding one needs no code.
 """
 
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
 
 from hwmodel.errors import UserError
+from hwmodel.loops import Operand
 from hwmodel.preset_files import ENERGY_FOLDER, energy_table_names
-from hwmodel.sourced import Constant, Text, read_table
+from hwmodel.sourced import Constant, Count, Text, read_table
 from hwmodel.validation import StrictModel
 
 __all__ = ["EnergyTable", "EnergyTableError", "energy_table_names", "load_energy_table"]
@@ -15,6 +19,36 @@ __all__ = ["EnergyTable", "EnergyTableError", "energy_table_names", "load_energy
 
 class EnergyTableError(UserError):
     """An energy table that cannot be used; the message names the file and the key."""
+
+
+class Level(StrictModel):
+    """A memory on the chip, or all registers of one kind.
+
+    Attributes
+    ----------
+    holds
+        Which operands of a product pass it.
+    capacity_bytes
+        Of all of it; null (default): large enough. Operands share it evenly.
+    at_multipliers
+        Whether each multiplier has a part of its own.
+    word_bytes
+        Of an access in tables of accesses (`hwmodel.accelergy`); null (default) for none.
+    read_pj_per_byte, write_pj_per_byte
+        Of an access.
+    """
+
+    holds: Annotated[tuple[Operand, ...], Field(min_length=1)]
+    capacity_bytes: Constant | None = None
+    at_multipliers: bool = False
+    word_bytes: Constant | None = None
+    read_pj_per_byte: Constant
+    write_pj_per_byte: Constant
+
+    @field_validator("holds", mode="before")
+    @classmethod
+    def _listed(cls, holds: object) -> object:
+        return tuple(holds) if isinstance(holds, list) else holds
 
 
 class EnergyTable(StrictModel):
@@ -32,6 +66,16 @@ class EnergyTable(StrictModel):
         Of the on-chip buffer, which all bytes pass on their way to the multipliers.
     memory_pj_per_byte
         Of the memory that weights and activations come from.
+    memory_write_pj_per_byte
+        Of writing to it; null (default): as reading.
+    levels
+        Memories on the chip by name, from the multipliers outwards, in place of one buffer; null
+        (default) for `buffer_pj_per_byte` alone. See `hwmodel.level_accesses`.
+    sum_bytes
+        Of a partial sum in them; null (default): 4.
+    integer_mac_8_pj
+        Of a multiply-accumulate of 8 bits as one; null (default): of a multiplication and an
+        addition of 32 bits.
     gather_pj_per_byte
         Of picking operands by a mask on their way from the buffer to the multipliers; null
         (default): not priced.
@@ -57,6 +101,10 @@ class EnergyTable(StrictModel):
     float_multiply_32_pj: Constant
     buffer_pj_per_byte: Constant
     memory_pj_per_byte: Constant
+    memory_write_pj_per_byte: Constant | None = None
+    levels: Annotated[dict[str, Level], Field(min_length=1)] | None = None
+    sum_bytes: Count | None = None
+    integer_mac_8_pj: Constant | None = None
     gather_pj_per_byte: Constant | None = None
     mask_pj_per_bit: Constant | None = None
     integer_multiply_8_um2: Constant | None = None

@@ -3,7 +3,8 @@
 The projected inputs of a position go into its approximation at once. Scores, mask and the inputs of
 the exact part stay if the buffer holds what has to wait: nothing but a position's own where each is
 decided by itself (a threshold, N:M), all scores, the mask and all inputs of an image where scores
-are ranked over the whole output. All of it or nothing is kept.
+are ranked over the whole output. All of it or nothing is kept, in half of the buffer: the other is
+for what a phase works on (`hwmodel.refetch`).
 
 Source: NENNI cost protocol; all or nothing is chosen here.
 """
@@ -14,6 +15,7 @@ from hwmodel import op_count
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer
 from hwmodel.preset import Preset
+from hwmodel.refetch import worked_on_bytes
 
 _BITS_PER_BYTE = 8
 
@@ -65,5 +67,5 @@ def kept(layer: Layer, injection: Injection, preset: Preset, score_bits: int) ->
         return Kept(projected=False, scores=False)
     input_bits = preset.run_bits(layer.exact_bits) or layer.exact_bits
     held = held_bytes(layer, injection, input_bits, score_bits)
-    fits = preset.buffer_bytes is None or held <= preset.buffer_bytes.value
-    return Kept(projected=True, scores=fits)
+    half = worked_on_bytes(preset)
+    return Kept(projected=True, scores=half is None or held <= half)

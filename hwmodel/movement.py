@@ -21,7 +21,8 @@ class Movement:
     layer, phase
         Names; the phase is ``dense`` or one of `roofline.PHASES`.
     memory_weights, memory_inputs, memory_outputs
-        Between memory and the chip: see `hwmodel.traffic`.
+        Between memory and the chip, as often as they cross: see `hwmodel.traffic` and
+        `hwmodel.refetch`.
     array_weights, array_inputs, array_outputs
         Between a systolic array and its buffers; None on other platforms, and for phases without
         products.

@@ -57,6 +57,9 @@ class Phase:
         The bytes of operands that are picked by a mask, one by one or in tiles.
     mask_bits
         Bits of a mask that are searched for the neurons to compute.
+    spilled
+        The bytes of partial sums that are written to memory and read back, once each; `moved` has
+        both.
     work
         Its matrix products; None if it has none, as where P costs its non-zeros only.
     elementwise
@@ -76,6 +79,7 @@ class Phase:
     batch: int = field(default=1, compare=False)
     gathered: float = field(default=0.0, compare=False)
     mask_bits: float = field(default=0.0, compare=False)
+    spilled: float = field(default=0.0, compare=False)
 
     @property
     def compute_s(self) -> float:

@@ -65,6 +65,20 @@ class Array(StrictModel):
     dataflow: Choice
 
 
+class Unrolling(StrictModel):
+    """Multipliers that compute a box of a product at once, from buffers and without skew.
+
+    Attributes
+    ----------
+    neurons, channels, positions
+        Its sides. The taps of a kernel follow one another.
+    """
+
+    neurons: Count
+    channels: Count
+    positions: Count
+
+
 class Elements(StrictModel):
     """Processing elements that skip single neurons: see `hwmodel.imbalance`.
 
@@ -101,15 +115,18 @@ class Preset(StrictModel):
     array
         The systolic array; null (default) for other platforms. Then products take its cycles,
         at widths with fewer multiplications per cycle than multipliers so many times longer.
+    unrolled
+        The box of a product that is computed in a cycle; null (default) for other platforms. Then
+        products take as many cycles as boxes, the last ones in part empty.
     utilisation_dense
-        Share of the peak that roundings reach, and dense products without a systolic array.
+        Share of the peak that roundings reach, and dense products without an array or a box.
     utilisation_irregular
         Share of the peak that scattered additions and comparisons reach.
     bandwidth_bytes_per_s
         Of the memory that weights and activations come from.
     buffer_bytes
         Of the buffer on the chip, next to the multipliers, that the operands and sums of a phase
-        share; null (default): not modelled, and taken as large enough.
+        share (`hwmodel.refetch`); null (default): not modelled, and taken as large enough.
     schedule
         How the phases of a layer follow each other; null (default) for serial.
     overhead_s
@@ -137,6 +154,7 @@ class Preset(StrictModel):
     mac_per_cycle: Annotated[dict[Literal["4", "8", "16", "32"], Constant], Field(min_length=1)]
     outputs_per_cycle: dict[Literal["4", "8", "16", "32"], Constant] = Field(default_factory=dict)
     array: Array | None = None
+    unrolled: Unrolling | None = None
     elementwise_per_cycle: Constant
     utilisation_dense: Share
     utilisation_irregular: Share
@@ -156,6 +174,9 @@ class Preset(StrictModel):
         if self.array is not None and self.elements is not None:
             got = "both"
             raise inconsistent(("elements",), got, "should be left out where there is an array")
+        if self.unrolled is not None and (self.array is not None or self.elements is not None):
+            got = "both"
+            raise inconsistent(("unrolled",), got, "should be the only one of array and elements")
         return self
 
     def run_bits(self, bits: int) -> int | None:

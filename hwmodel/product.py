@@ -1,6 +1,6 @@
 """Matrix products that a layer consists of, for one input."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer
@@ -20,12 +20,15 @@ class Product:
         Inputs of a neuron.
     count
         How many of them.
+    taps
+        Of the kernel whose channels the inputs of a neuron are: d / taps of them.
     """
 
     M: int
     n: int
     d: int
     count: int = 1
+    taps: int = 1
 
     @property
     def macs(self) -> int:
@@ -34,7 +37,7 @@ class Product:
 
     def of_batch(self, batch: int) -> "Product":
         """The products of so many inputs, whose positions stand below each other."""
-        return Product(batch * self.M, self.n, self.d, self.count)
+        return replace(self, M=batch * self.M)
 
 
 def dense_product(layer: Layer, batch: int = 1) -> Product:
@@ -45,7 +48,7 @@ def dense_product(layer: Layer, batch: int = 1) -> Product:
     n, groups = layer.n // layer.groups, layer.groups
     if layer.kind == "matmul":
         return Product(layer.M, n, layer.d, batch * groups)
-    return Product(batch * layer.M, n, layer.d, groups)
+    return Product(batch * layer.M, n, layer.d, groups, _taps(layer))
 
 
 def approximation_product(layer: Layer, injection: Injection) -> Product:
@@ -58,4 +61,8 @@ def projection_product(layer: Layer, injection: Injection) -> Product:
     if injection.k_c is not None:
         channels = layer.in_channels // layer.groups
         return Product(layer.input_positions, injection.k_c, channels, layer.groups)
-    return Product(layer.M, injection.k, layer.d, layer.groups)
+    return Product(layer.M, injection.k, layer.d, layer.groups, _taps(layer))
+
+
+def _taps(layer: Layer) -> int:
+    return 1 if layer.is_transposed else layer.area

@@ -6,15 +6,14 @@ measured (docs/cost.md).
 """
 
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, prod
 
+from hwmodel.loops import Unrolled
 from hwmodel.preset import Preset
 from hwmodel.product import Product
-from hwmodel.systolic import cycles, reads
+from hwmodel.refetch import SUM_BYTES
+from hwmodel.systolic import Reads, cycles, packed, reads, restarts
 from hwmodel.traffic import Traffic
-
-_SUM_BYTES = 4
-"""Of a sum that leaves a systolic array, partial or not."""
 
 
 class UnsupportedPrecisionError(ValueError):
@@ -51,6 +50,8 @@ class Work:
         How often it runs, as where every input of a batch has its own.
     waiting
         Times as long as it takes where some of its elements wait for others.
+    chunks
+        Of positions, that a systolic array runs one after the other: see `hwmodel.refetch`.
     """
 
     product: Product
@@ -58,6 +59,7 @@ class Work:
     share: float = 1.0
     times: int = 1
     waiting: float = 1.0
+    chunks: int = 1
 
     @property
     def macs(self) -> float:
@@ -73,15 +75,22 @@ class Work:
 def product_seconds(preset: Preset, work: Work) -> float:
     """Time of matrix products at a supported width.
 
-    On a systolic array its cycles. Elsewhere the neurons of a position fill tiles, those of each
-    group their own unless the platform mixes groups. The last tile may have lanes to spare, and
-    every output of a tile takes d multiply-accumulates and a time to be finished.
+    On a systolic array its cycles, as many groups side by side as that is faster with, and where a
+    box is computed in a cycle, one for each. Elsewhere the neurons of a position fill tiles, those
+    of each group their own unless the platform mixes groups. The last tile may have lanes to spare,
+    and every output of a tile takes d multiply-accumulates and a time to be finished.
     """
     peak = preset.macs_per_s(work.run_bits)
     if (array := preset.array) is not None:
         rows, columns = array.rows.value, array.columns.value
-        each = cycles(work.gathered, rows, columns, array.dataflow.value)
+        side = rows, columns, array.dataflow.value
+        product = packed(work.gathered, *side)
+        each = cycles(product, *side) + restarts(product, *side, work.chunks)
         return work.times * each * rows * columns / peak
+    if (box := preset.unrolled) is not None:
+        sides = Unrolled(box.positions.value, box.neurons.value, box.channels.value)
+        boxes = work.product.count * prod(sides.turns(work.gathered).values())
+        return work.times * boxes * sides.positions * sides.neurons * sides.depth / peak
     tile, product = preset.tile_outputs.value, work.product
     apart, together = product.count, 1
     if preset.mixes_groups is not None and preset.mixes_groups.value:
@@ -93,16 +102,28 @@ def product_seconds(preset: Preset, work: Work) -> float:
 
 
 def array_bytes(preset: Preset, work: Work) -> Traffic | None:
-    """Bytes between a systolic array and its buffers; None elsewhere.
+    """Bytes between a systolic array, or a box of multipliers, and its buffers; None elsewhere.
 
-    Sums that leave the array are 4 bytes wide.
+    Sums that leave them are 4 bytes wide. A box reads inputs for every turn of neurons, weights for
+    every turn of positions, and keeps its sums.
     """
-    if (array := preset.array) is None:
+    product = work.gathered
+    if (box := preset.unrolled) is not None:
+        M, n, d = product.M, product.n, product.d
+        sides = Unrolled(box.positions.value, box.neurons.value, box.channels.value)
+        turns = sides.turns(product)
+        found = Reads(
+            inputs=product.count * M * d * turns["neurons"],
+            weights=product.count * n * d * turns["positions"],
+            outputs=product.count * M * n,
+        )
+    elif (array := preset.array) is not None:
+        found = reads(product, array.rows.value, array.columns.value, array.dataflow.value)
+    else:
         return None
-    found = reads(work.gathered, array.rows.value, array.columns.value, array.dataflow.value)
     operand = work.times * work.run_bits / 8
     return Traffic(
-        operand * found.weights, operand * found.inputs, work.times * _SUM_BYTES * found.outputs
+        operand * found.weights, operand * found.inputs, work.times * SUM_BYTES * found.outputs
     )
 
 

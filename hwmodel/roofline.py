@@ -15,6 +15,7 @@ from math import ceil
 
 from hwmodel import op_count, traffic
 from hwmodel.bitops import REAL_BITS, exact_sum_bits, score_bits, sum_bits
+from hwmodel.crossing import crossings
 from hwmodel.fusion import Kept
 from hwmodel.fusion import kept as kept_on_chip
 from hwmodel.granularity import effective_fraction
@@ -53,19 +54,25 @@ def _phase(
     work: Work | None,
     *others: Elementwise,
     kept: Traffic = _NO_BYTES,
+    skipped: Work | None = None,
 ) -> Phase:
     """A phase of matrix products and other operations.
 
     `moved` are the bytes of one input that it takes and gives, of which those `kept` stay on the
-    chip.
+    chip. What the buffer does not hold crosses more than once, also for the products that are
+    `skipped`, whose non-zeros are done outside the multipliers.
     """
-    crossing = (moved - kept).of_batch(batch)
+    crossing, spilled = (moved - kept).of_batch(batch), 0.0
+    if (tiled := work or skipped) is not None and tiled.product.macs:
+        again = crossings(preset, tiled, moved.of_batch(batch))
+        crossing, spilled = again.applied(crossing), again.spilled
+        work = work and replace(work, chunks=again.passes.chunks)
     product_s = 0.0 if work is None else product_seconds(preset, work)
     other_s = sum(_elementwise_seconds(preset, other, batch) for other in others)
     memory_s = crossing.total / preset.bandwidth_bytes_per_s.value
     return Phase(
         product_s, other_s, memory_s, preset.overhead_s.value, crossing, kept.of_batch(batch), work,
-        others, batch,
+        others, batch, spilled=spilled,
     )  # fmt: skip
 
 
@@ -103,11 +110,12 @@ def thinned_phase(
         Share of the bytes that carry them.
     """
     run_bits = supported_bits(preset, bits)
-    product = dense_product(layer, batch)
-    work = Work(replace(product, d=ceil(depth * product.d)), run_bits) if depth else None
+    whole = Work(dense_product(layer, batch), run_bits)
+    product = whole.product
+    work = replace(whole, product=replace(product, d=ceil(depth * product.d))) if depth else None
     dense = traffic.dense_traffic(layer, run_bits)
     moved = Traffic(weights * dense.weights, inputs * dense.inputs, dense.outputs)
-    return _phase(preset, moved, batch, work, *others)
+    return _phase(preset, moved, batch, work, *others, skipped=whole)
 
 
 def _projection_bits(injection: Injection) -> int:
@@ -126,20 +134,20 @@ def projection_phase(layer: Layer, injection: Injection, preset: Preset, batch: 
     can_skip = preset.skips_zeros.value and not injection.projection.real
     work: Work | None = None
     others = _roundings(layer, injection)
+    input_bits = supported_bits(preset, layer.exact_bits)
+    skipped = Work(projection_product(layer, injection).of_batch(batch), input_bits)
     if preset.run_bits(_projection_bits(injection)) is not None or not can_skip:
-        run_bits = supported_bits(preset, _projection_bits(injection))
-        work = Work(projection_product(layer, injection).of_batch(batch), run_bits)
+        work = replace(skipped, run_bits=supported_bits(preset, _projection_bits(injection)))
     if can_skip:
         added = _additions_of_zeros_skipped(layer, injection)
         added_s = _elementwise_seconds(preset, added, batch)
         if work is None or added_s < product_seconds(preset, work):
             work, others = None, (*others, added)
-    input_bits = supported_bits(preset, layer.exact_bits)
     projected_bits = supported_bits(preset, max(injection.weight_bits, injection.projected_bits))
     moved = traffic.projection_traffic(layer, injection, input_bits, projected_bits)
     stays = _kept(layer, injection, preset).projected
     kept = Traffic(outputs=moved.outputs) if stays else _NO_BYTES
-    return _phase(preset, moved, batch, work, *others, kept=kept)
+    return _phase(preset, moved, batch, work, *others, kept=kept, skipped=skipped)
 
 
 def _roundings(layer: Layer, injection: Injection) -> tuple[Elementwise, ...]:
@@ -222,7 +230,7 @@ def exact_phase(layer: Layer, injection: Injection, preset: Preset, batch: int =
     if _kept(layer, injection, preset).scores:
         kept = _kept_of_exact(layer, injection, moved, width)
     phase = _phase(preset, moved, batch, work, _noise(layer, added), kept=kept)
-    if fraction in (0.0, 1.0) or work == Work(dense_product(layer, batch), run_bits):
+    if fraction == 0 or injection.all_exact or op_count.computes_all(injection):
         return phase
     mask_bits = batch * op_count.mask(layer, injection).mask_bits
     if (operands := array_bytes(preset, work)) is not None:

@@ -1,11 +1,11 @@
-"""Bytes that each phase of a layer moves, for one input.
+"""Bytes that each phase of a layer moves, for one input, where the buffer holds what it has to.
 
-Every phase reads its weights once, reads its inputs once and writes its outputs once, but for the
-selection, which reads the scores as often as its algorithm passes over them; a phase's output is
-read again by the next. Caches that keep data between phases are not modelled, nor those
-that keep weights between inferences: of a pool of approximations each inference reads one, as it
-would read the only one. Widths are arguments, since hardware may store a number wider than it was
-rounded to.
+What it does not hold crosses again: `hwmodel.refetch`. Every phase reads its weights once, reads
+its inputs once and writes its outputs once, but for the selection, which reads the scores as often
+as its algorithm passes over them; a phase's output is read again by the next. Caches that keep data
+between phases are not modelled, nor those that keep weights between inferences: of a pool of
+approximations each inference reads one, as it would read the only one. Widths are arguments, since
+hardware may store a number wider than it was rounded to.
 """
 
 from dataclasses import dataclass

@@ -71,3 +71,18 @@ def test_a_change_changes_one_constant(name: str) -> None:
                 assert other == ([assumption.name] if here else [])
             of = dict(zip(("preset", "energy"), map(constants, there), strict=True))
             assert of[assumption.of][assumption.name].value == end
+
+
+def test_constants_of_levels_are_changed_where_they_stand() -> None:
+    constant = {"value": 2.0, "low": 1.0, "high": 4.0, "tag": "assumed", "source": "test"}
+    level = {"holds": ("inputs",), "read_pj_per_byte": constant, "write_pj_per_byte": constant}
+    data = TABLE.model_dump() | {"levels": {"sram": level, "register": level}}
+    table = type(TABLE).model_validate(data)
+    preset = hwmodel.load_preset("edge_npu")
+    found = {a.name: a for a in assumptions(preset, table)}
+    chosen = found["levels.sram.read_pj_per_byte"]
+    assert chosen.ends == (1.0, 4.0)
+    _, changed = assuming(preset, table, {chosen: 4.0})
+    assert changed.levels["sram"].read_pj_per_byte.value == 4
+    assert changed.levels["sram"].write_pj_per_byte.value == 2
+    assert changed.levels["register"] == table.levels["register"]

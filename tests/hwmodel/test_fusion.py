@@ -23,10 +23,11 @@ def test_others_hold_one_position(make_layer: Any, selection: str) -> None:
     assert held_bytes(layer, layer.injection, 8, 16) == (32 * 17 + 144 * 8) / 8
 
 
-@pytest.mark.parametrize(("capacity", "fits"), [(30_000.0, True), (20_000.0, False), (None, True)])
+@pytest.mark.parametrize(("capacity", "fits"), [(60_000.0, True), (40_000.0, False), (None, True)])
 def test_all_or_nothing_fits(
     make_layer: Any, make_preset: Any, capacity: float | None, fits: bool
 ) -> None:
+    """In half of the buffer: the other is worked in."""
     buffer = {} if capacity is None else {"buffer_bytes": capacity}
     layer = make_layer({"selection": "topk"}, exact_bits=8)
     held = held_bytes(layer, layer.injection, 8, 13)

@@ -173,11 +173,12 @@ def test_layers_add_up(
 def test_a_batch_moves_weights_once(
     data: st.DataObject, make_layer: Any, preset: str, batch: int
 ) -> None:
-    """But for the rows that only some of the inputs need."""
+    """But for the rows that only some of the inputs need, where the buffer holds what it has to."""
     layer = data.draw(injected_layers(make_layer))
+    ample = PRESETS[preset].model_copy(update={"buffer_bytes": None})
     network = Network(version=4, model="any", input_shape=(1, 1, 1), layers=(layer,))
-    alone = hwmodel.movements(network, PRESETS[preset], 1)
-    together = hwmodel.movements(network, PRESETS[preset], batch)
+    alone = hwmodel.movements(network, ample, 1)
+    together = hwmodel.movements(network, ample, batch)
     assert [row.phase for row in alone] == [row.phase for row in together]
     for one, all_ in zip(alone, together, strict=True):
         assert all_.memory_inputs == pytest.approx(batch * one.memory_inputs)

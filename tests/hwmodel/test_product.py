@@ -16,6 +16,6 @@ GROUPED = {
 
 def test_projection_as_matrix(make_layer: Any) -> None:
     sparse = make_layer({"k": 6, "nonzeros": 50}, **GROUPED)
-    assert projection_product(sparse, sparse.injection) == Product(25, 6, 36, 2)
+    assert projection_product(sparse, sparse.injection) == Product(25, 6, 36, 2, taps=9)
     shared = make_layer(TAP, **GROUPED)
     assert projection_product(shared, shared.injection).macs == 25 * 2 * 8

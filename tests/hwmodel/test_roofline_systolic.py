@@ -95,3 +95,31 @@ def test_channels_are_gathered(make_layer: Any, make_preset: Any) -> None:
     one, three = (roofline.exact_phase(layer, layer.injection, preset, n) for n in (1, 3))
     assert one.compute_s == pytest.approx((36 * (196 + 8 + 8 - 2) - 1) / 10)
     assert three.compute_s == pytest.approx(3 * one.compute_s)
+
+
+def test_boxes_of_a_product(make_layer: Any, make_preset: Any) -> None:
+    """14 x 14 positions, 32 neurons, 9 taps of 16 channels in boxes of 4 x 8 x 3: 49 x 4 x 9 x 6."""
+    box = {"positions": 4, "neurons": 8, "channels": 3}
+    preset = make_preset({"8": 96.0}, unrolled=box)
+    phase = roofline.dense_phase(make_layer(None, exact_bits=8), preset, 8)
+    assert phase.compute_s == pytest.approx(49 * 4 * 9 * 6 / 10)
+    depthwise = make_layer(None, exact_bits=8, groups=16, out_channels=16)
+    phase = roofline.dense_phase(depthwise, preset, 8)
+    assert phase.compute_s == pytest.approx(16 * 49 * 1 * 9 * 1 / 10)
+
+
+def test_a_box_excludes_an_array(make_preset: Any) -> None:
+    box = {"positions": 4, "neurons": 8, "channels": 3}
+    array = {"rows": 4, "columns": 8, "dataflow": "output_stationary"}
+    for other in ({"array": array}, {"elements": {"neurons": 4, "in_step": 2}}):
+        with pytest.raises(ValueError, match="should be the only one of array and elements"):
+            make_preset({"8": 96.0}, unrolled=box, **other)
+
+
+def test_depthwise_layers_share_folds(make_layer: Any, make_preset: Any) -> None:
+    """9 inputs on 32 rows: 3 of 16 groups at once, in 6 folds."""
+    array = {"rows": 32, "columns": 8, "dataflow": "weight_stationary"}
+    preset = make_preset({"8": 256.0}, array=array)
+    layer = make_layer(None, exact_bits=8, groups=16, out_channels=16)
+    phase = roofline.dense_phase(layer, preset, 8)
+    assert phase.compute_s == pytest.approx(6 * (196 + 64 + 8 - 2 - 1) / 10)

@@ -1,4 +1,4 @@
-"""Tables of docs/cost.md: measured beside modelled, and the model beside ZigZag."""
+"""Tables of docs/cost.md: measured beside modelled, and the model beside SCALE-Sim and ZigZag."""
 
 import pandas as pd
 
@@ -40,13 +40,24 @@ def errors(found: pd.DataFrame) -> pd.DataFrame:
 def zigzag(found: pd.DataFrame) -> pd.DataFrame:
     """Every row, with the model's cycles and energy over ZigZag's."""
     return pd.DataFrame(
-        {"layer": row.layer, "": "layer" if row.kind == "dense" else "W~",
+        {"on": f"`{row.accelerator}`", "layer": row.layer,
+         "": "layer" if row.kind == "dense" else "W~",
          "M x n x d": f"{row.M} x {row.n} x {row.d}", "bound by": row.bound,
          "ZigZag, cycles": f"{row.zigzag_cycles:,}", "here": f"{row.cycles:,}",
          "ratio": f"{row.cycles_ratio:.2f}", "ZigZag, µJ": f"{row.zigzag_pj / 1e6:.1f}",
          "here, µJ": f"{row.pj / 1e6:.1f}", "ratio of energies": f"{row.pj_ratio:.2f}"}
         for row in found.itertuples()
     )  # fmt: skip
+
+
+def scalesim(found: pd.DataFrame) -> pd.DataFrame:
+    """How many counts are equal, a column for each dataflow."""
+    flows = list(dict.fromkeys(found["dataflow"]))
+    rows = []
+    for counted, of_it in found.groupby("counted", sort=False):
+        equal = {row.dataflow: f"{row.equal} of {row.products}" for row in of_it.itertuples()}
+        rows.append({"equal": counted} | {f.replace("_", " "): equal.get(f, "") for f in flows})
+    return pd.DataFrame(rows)
 
 
 def _milliseconds(seconds: float) -> str:

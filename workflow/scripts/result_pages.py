@@ -44,7 +44,7 @@ READ = (
     "autoattack/images", "optimality", "diagnostics", "invariance", "evaluation_speed",
     "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times",
     "run_times_by_rule", "fgsm_rs_speed", "coverage", "verdict_repeats", "bitops_claims",
-    "fingerprints", "protocol", "cost/roofline_errors", "cost/zigzag",
+    "fingerprints", "protocol", "cost/roofline_errors", "cost/scalesim", "cost/zigzag",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
