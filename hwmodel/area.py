@@ -42,7 +42,8 @@ def area_um2(
         Of the multipliers, or the next width above that the platform has.
     picks_among
         Operands of which each multiplier's is one: a multiplexer of so many inputs, of `bits` bits,
-        made of ones of two.
+        made of ones of two. One serves all neurons of a tile, which multiply the same input, or a
+        multiplier alone where single neurons are skipped.
     """
     run_bits = preset.run_bits(bits)
     lane, byte, mux = table.integer_add_32_um2, table.buffer_um2_per_byte, table.multiplexer_um2
@@ -52,6 +53,7 @@ def area_um2(
     if preset.buffer_bytes is None:
         return None
     multipliers = preset.mac_per_cycle[str(run_bits)].value  # type: ignore[index]
-    each += run_bits * (picks_among - 1) * mux.value
+    served = 1 if preset.elements is not None else preset.tile_outputs.value
+    each += run_bits * (picks_among - 1) * mux.value / served
     lanes = preset.elementwise_per_cycle.value * lane.value
     return multipliers * each + lanes + preset.buffer_bytes.value * byte.value

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from hwmodel.energy_table import EnergyTable
-from hwmodel.preset import Preset
+from hwmodel.preset import Preset, Schedule
 from hwmodel.sourced import Flag, Ranged
 from hwmodel.validation import StrictModel
 
-Value = float | int | bool
+Value = float | int | bool | str
 Model = TypeVar("Model", bound=StrictModel)
 
 
@@ -41,10 +41,12 @@ class Assumption:
 
 
 def assumptions(preset: Preset, table: EnergyTable) -> list[Assumption]:
-    """All constants that may be others: numbers with a range, flags that are unsure."""
+    """All constants that may be others: numbers with a range, unsure flags, other schedules."""
     found = []
     for of, model in (("preset", preset), ("energy", table)):
         for key, constant in _constants(model, ()):
+            if isinstance(constant, Schedule) and constant.others:
+                found.append(Assumption(of, key, constant.value, constant.others))
             if isinstance(constant, Flag) and constant.unsure:
                 found.append(Assumption(of, key, constant.value, (not constant.value,)))
             if isinstance(constant, Ranged) and constant.low is not None:
@@ -75,7 +77,7 @@ def _constants(
         held = value.items() if isinstance(value, dict) else [("", value)]
         for key, part in held:
             path = (*prefix, name, *([key] if key else []))
-            if isinstance(part, Ranged | Flag):
+            if isinstance(part, Ranged | Flag | Schedule):
                 yield path, part
             elif isinstance(part, StrictModel):
                 yield from _constants(part, path)

@@ -5,12 +5,13 @@ with the same constants, each with its range (`hwmodel.ranges`) over those that 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hwmodel import alternatives
 from hwmodel.alike import Grouped, grouped
 from hwmodel.area import area_um2
 from hwmodel.assumptions import Assumption, Value, assuming, assumptions
+from hwmodel.bitops import REAL_BITS
 from hwmodel.energy_estimate import phase_energy
 from hwmodel.energy_table import EnergyTable
 from hwmodel.errors import UserError
@@ -103,12 +104,15 @@ class Comparison:
         Layers with an injection, those with the largest change of time first.
     assumptions
         Constants of the ranges.
+    run_bits
+        Width at which the platform runs the reference, that or the next above.
     """
 
     reference: Cost
     rows: tuple[Row, ...]
     deciding: tuple[Deciding, ...]
     assumptions: tuple[Assumption, ...]
+    run_bits: int = REFERENCE_BITS
 
 
 _Phases = Callable[[Layer, Preset], Sequence[Phase] | str]
@@ -131,34 +135,39 @@ def compare(network: Network, preset: Preset, table: EnergyTable, batch: int = 1
     UserError
         If the platform has no multipliers of `REFERENCE_BITS` or more.
     """
-    if preset.run_bits(REFERENCE_BITS) is None:
+    run_bits = preset.run_bits(REFERENCE_BITS)
+    if run_bits is None:
         raise UserError(f"the platform has no multipliers of {REFERENCE_BITS} bits or more")
     ways = _ways(network, batch)
     known = assumptions(preset, table)
-    points: dict[tuple[tuple[Assumption, Value], ...], dict[str, Cost | str]] = {}
+    points: dict[tuple[str, frozenset[tuple[Assumption, Value]]], Cost | str] = {}
 
-    def at(values: Mapping[Assumption, Value]) -> dict[str, Cost | str]:
-        key = tuple(values.items())
+    def at(name: str, values: Mapping[Assumption, Value]) -> Cost | str:
+        key = name, frozenset(values.items())
         if key not in points:
-            points[key] = _costs(ways, *assuming(preset, table, dict(values)), batch)
+            points[key] = _cost(ways[name], *assuming(preset, table, dict(values)), batch)
         return points[key]
 
-    alone = [(assumption, end) for assumption in known for end in assumption.ends]
     areas = _areas(network, preset, table)
-    rows = [
-        replace(_row(name, at, alone), area=areas.get(name)) for name in ways if name != _REFERENCE
-    ]
-    reference = at({})[_REFERENCE]
+    rows = [_row(name, at, known, areas.get(name)) for name in ways if name != _REFERENCE]
+    reference = at(_REFERENCE, {})
     assert isinstance(reference, Cost)
-    return Comparison(
-        reference, tuple(rows), tuple(_deciding(network, preset, table, batch)), tuple(known)
-    )
+    deciding = tuple(_deciding(network, preset, table, batch))
+    return Comparison(reference, tuple(rows), deciding, tuple(known), run_bits)
 
 
 def _areas(network: Network, preset: Preset, table: EnergyTable) -> dict[str, float]:
-    """Area of each way over that of the reference, where it is known."""
+    """Area of each way over that of the reference, where it is known.
+
+    The method's multipliers are as wide as its exact path, or as a P of real numbers.
+    """
+    injections = [layer.injection for layer in network.layers if layer.injection is not None]
+    real = [REAL_BITS for injection in injections if injection.projection.real]
     widest = max(layer.exact_bits for layer in network.layers)
-    needs = {AS_DESCRIBED: (widest, PICKS_AMONG), AT_INT8: (REFERENCE_BITS, PICKS_AMONG)}
+    needs = {
+        AS_DESCRIBED: (max(widest, *real, 0), PICKS_AMONG),
+        AT_INT8: (max(REFERENCE_BITS, *real, 0), PICKS_AMONG),
+    }
     reference = area_um2(preset, table, REFERENCE_BITS)
     found = {}
     for name, (bits, picks) in (needs | alternatives.HARDWARE).items():
@@ -184,8 +193,12 @@ def _ways(network: Network, batch: int) -> dict[str, _Way]:
         phases = injected_phases(layer, preset, batch)
         return "no multipliers of its bits" if phases is None else phases
 
+    measured = any(layer.zero_inputs is not None for layer in network.layers)
+
     def alternative(name: str) -> _Phases:
         def phases(layer: Layer, preset: Preset) -> Sequence[Phase] | str:
+            if name in alternatives.BY_DATA and not measured:
+                return "no share of zeros was measured"
             found = alternatives.phase(name, layer, preset, batch)
             return found if isinstance(found, str) else (found,)
 
@@ -201,12 +214,6 @@ def _ways(network: Network, batch: int) -> dict[str, _Way]:
     return ways | {name: (of[name], alternative(name)) for name in alternatives.NAMES}
 
 
-def _costs(
-    ways: Mapping[str, _Way], preset: Preset, table: EnergyTable, batch: int
-) -> dict[str, Cost | str]:
-    return {name: _cost(way, preset, table, batch) for name, way in ways.items()}
-
-
 def _cost(way: _Way, preset: Preset, table: EnergyTable, batch: int) -> Cost | str:
     layers, phases_of = way
     seconds = pj = 0.0
@@ -220,38 +227,37 @@ def _cost(way: _Way, preset: Preset, table: EnergyTable, batch: int) -> Cost | s
     return Cost(seconds, pj)
 
 
-_At = Callable[[Mapping[Assumption, Value]], dict[str, Cost | str]]
+_At = Callable[[str, Mapping[Assumption, Value]], Cost | str]
 
 
-def _row(name: str, at: _At, alone: Sequence[tuple[Assumption, Value]]) -> Row:
-    found = at({})[name]
+def _row(name: str, at: _At, known: Sequence[Assumption], area: float | None) -> Row:
+    found = at(name, {})
     if isinstance(found, str):
         return Row(name, lacks=found)
 
+    def both(values: Mapping[Assumption, Value]) -> tuple[Cost, Cost]:
+        mine, reference = at(name, values), at(_REFERENCE, values)
+        assert isinstance(mine, Cost)
+        assert isinstance(reference, Cost)
+        return mine, reference
+
     def speedup(values: Mapping[Assumption, Value]) -> float:
-        mine, reference = _both(at(values), name)
+        mine, reference = both(values)
         return reference.seconds / mine.seconds
 
     def saved(values: Mapping[Assumption, Value]) -> float:
-        mine, reference = _both(at(values), name)
+        mine, reference = both(values)
         return 1 - mine.pj / reference.pj
 
-    alone = [(moved, end) for moved, end in alone if isinstance(at({moved: end})[name], Cost)]
+    free = [one for one in known if all(isinstance(at(name, {one: e}), Cost) for e in one.ends)]
     return Row(
-        name, found, interval(speedup, alone), interval(saved, alone),
-        faster=tuple(flips(speedup, alone, 1.0)), thriftier=tuple(flips(saved, alone, 0.0)),
+        name, found, interval(speedup, free), interval(saved, free), area,
+        faster=tuple(flips(speedup, free, 1.0)), thriftier=tuple(flips(saved, free, 0.0)),
     )  # fmt: skip
 
 
-def _both(costs: Mapping[str, Cost | str], name: str) -> tuple[Cost, Cost]:
-    mine, reference = costs[name], costs[_REFERENCE]
-    assert isinstance(mine, Cost)
-    assert isinstance(reference, Cost)
-    return mine, reference
-
-
 def _deciding(network: Network, preset: Preset, table: EnergyTable, batch: int) -> list[Deciding]:
-    """By layer, at the bits of the file, or at those of the reference where they cannot run."""
+    """What the method gains in each layer, its exact path at the bits of the reference."""
     found = []
     for layer, count in grouped(network).parts:
         if layer.injection is None:

@@ -1,10 +1,8 @@
 """What stays on the chip where the phases of a layer are fused.
 
 The projected inputs of a position go into its approximation at once. Scores, mask and the inputs of
-the exact part stay if the buffer holds what has to wait: nothing but a position's own where each is
-decided by itself (a threshold, N:M), all scores, the mask and all inputs of an image where scores
-are ranked over the whole output. All of it or nothing is kept, in half of the buffer: the other is
-for what a phase works on (`hwmodel.refetch`).
+the exact part stay if the buffer holds what has to wait (`held_bytes`). All of it or nothing is
+kept, in half of the buffer: the other is for what a phase works on (`hwmodel.refetch`).
 
 Source: NENNI cost protocol; all or nothing is chosen here.
 """
@@ -36,24 +34,36 @@ class Kept:
     scores: bool
 
 
-def held_bytes(layer: Layer, injection: Injection, input_bits: int, score_bits: int) -> float:
-    """Bytes of one input that have to wait on the chip for the choice of essential neurons.
+def held_bytes(
+    layer: Layer, injection: Injection, input_bits: int, score_bits: int, batch: int = 1
+) -> float:
+    """Bytes that have to be on the chip, so that what phases share crosses the memory once.
+
+    Phases share the weights of a batch, so that all its inputs go through one phase before the
+    next begins: where scores are ranked, those of all inputs wait. Where each position is decided
+    by itself, phases take turns, and either the weights of both paths or all inputs stay.
 
     Parameters
     ----------
     layer, injection
         The layer.
     input_bits, score_bits
-        As the platform stores the inputs of the exact path, and the scores.
+        As the platform stores weights and inputs of the exact path, and the scores.
+    batch
+        Inputs at once.
     """
+    inputs = batch * op_count.input_values(layer) * input_bits
     if injection.selection.waits_for_all:
-        neurons, inputs = layer.M * layer.n, op_count.input_values(layer)
-    else:
-        neurons, inputs = layer.n, layer.groups * layer.d
-    return (neurons * (score_bits + 1) + inputs * input_bits) / _BITS_PER_BYTE
+        scores = batch * layer.M * layer.n * (score_bits + 1)
+        return (scores + inputs) / _BITS_PER_BYTE
+    weights = layer.n * (layer.d * input_bits + injection.k * injection.weight_bits)
+    position = layer.n * (score_bits + 1) + layer.groups * layer.d * input_bits
+    return (min(weights, inputs) + position) / _BITS_PER_BYTE
 
 
-def kept(layer: Layer, injection: Injection, preset: Preset, score_bits: int) -> Kept:
+def kept(
+    layer: Layer, injection: Injection, preset: Preset, score_bits: int, batch: int = 1
+) -> Kept:
     """What stays by the schedule and the buffer of a platform.
 
     Parameters
@@ -62,10 +72,12 @@ def kept(layer: Layer, injection: Injection, preset: Preset, score_bits: int) ->
         The layer, and where it runs.
     score_bits
         At which scores are compared.
+    batch
+        Inputs at once.
     """
     if preset.order == "serial":
         return Kept(projected=False, scores=False)
     input_bits = preset.run_bits(layer.exact_bits) or layer.exact_bits
-    held = held_bytes(layer, injection, input_bits, score_bits)
+    held = held_bytes(layer, injection, input_bits, score_bits, batch)
     half = worked_on_bytes(preset)
     return Kept(projected=True, scores=half is None or held <= half)

@@ -15,7 +15,7 @@ from hwmodel.injection_spec import Injection
 
 
 def loads(injection: Injection, tile: int, neurons: int) -> Sequence[float]:
-    """Shares of tiles with 0, 1, ... essential neurons: measured, by N:M, or binomial.
+    """Shares of tiles with 0, 1, ... essential neurons: measured, by N:M or blocks, or binomial.
 
     Parameters
     ----------
@@ -33,6 +33,8 @@ def loads(injection: Injection, tile: int, neurons: int) -> Sequence[float]:
     if pattern is not None and t % pattern[1] == 0:
         chosen = t // pattern[1] * pattern[0]
         return [float(j == chosen) for j in range(t + 1)]
+    if (block := injection.selection.tile.channels) is None or block % t == 0:
+        return [1 - f, *[0.0] * (t - 1), f] if t else [1.0]
     return [comb(t, j) * f**j * (1 - f) ** (t - j) for j in range(t + 1)]
 
 

@@ -44,9 +44,18 @@ Order = Literal["serial", "fused", "overlapped"]
 
 
 class Schedule(Sourced):
-    """In which order the phases of a layer run: see `hwmodel.schedule`."""
+    """In which order the phases of a layer run: see `hwmodel.schedule`.
+
+    Attributes
+    ----------
+    value
+        Which.
+    others
+        Which else it may be.
+    """
 
     value: Order
+    others: Annotated[tuple[Order, ...], Field(strict=False)] = ()
 
 
 class Array(StrictModel):

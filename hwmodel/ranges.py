@@ -1,12 +1,14 @@
 """A number over constants that may be others than they are taken to be."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hwmodel.assumptions import Assumption, Value
 
 Number = Callable[[Mapping[Assumption, Value]], float]
 """What a number is where some constants have other values."""
+_SAME = 1e-3
+"""A number that differs from a border by less is on neither side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,35 +39,46 @@ class Flip:
     result: float
 
 
-def interval(number: Number, alone: Sequence[tuple[Assumption, Value]]) -> Interval:
-    """A number at the point, its least and its most.
+def interval(number: Number, constants: Sequence[Assumption]) -> Interval:
+    """A number at the point, the least and the most that was found of it.
 
-    Of the point itself, of each constant moved alone to each end, and of all moved together to the
-    ends that favour, or that harm, the number most: where it rises or falls with each constant,
-    whatever the others are, its least and its most.
+    From the point one constant after the other is moved to that of its values which favours, or
+    harms, the number most, those before it staying where they are, until none moves. Where a number
+    rises or falls with each constant, whatever the others are, these are its least and its most;
+    otherwise there may be others yet.
 
     Parameters
     ----------
     number
         What it is where some constants have other values.
-    alone
-        Each constant with each of its ends.
+    constants
+        With their ends; values between these are not tried.
     """
-    point = number({})
-    found = [point, *(number({assumption: end}) for assumption, end in alone)]
-    for sign in (-1, 1):
-        best: dict[Assumption, tuple[float, Value]] = {}
-        for assumption, end in alone:
-            moved = sign * (number({assumption: end}) - point)
-            if moved > best.get(assumption, (0.0, end))[0]:
-                best[assumption] = moved, end
-        found.append(number({assumption: end for assumption, (_, end) in best.items()}))
-    return Interval(point, min(found), max(found))
+    return Interval(number({}), _extreme(number, constants, -1), _extreme(number, constants, 1))
 
 
-def flips(number: Number, alone: Iterable[tuple[Assumption, Value]], border: float) -> list[Flip]:
+def _extreme(number: Number, constants: Sequence[Assumption], sign: int) -> float:
+    values: dict[Assumption, Value] = {}
+    best = number(values)
+    moved = True
+    while moved:
+        moved = False
+        for one in constants:
+            for value in (one.value, *one.ends):
+                tried = values | {one: value}
+                if sign * (found := number(tried)) > sign * best:
+                    best, values, moved = found, tried, True
+    return best
+
+
+def flips(number: Number, constants: Sequence[Assumption], border: float) -> list[Flip]:
     """Constants that by themselves take a number to the other side of a border, furthest first."""
     point = number({})
-    moved = [Flip(assumption, end, number({assumption: end})) for assumption, end in alone]
-    other = [flip for flip in moved if (flip.result > border) != (point > border)]
+    moved = [Flip(one, end, number({one: end})) for one in constants for end in one.ends]
+    side = _side(point - border)
+    other = [flip for flip in moved if side * _side(flip.result - border) < 0]
     return sorted(other, key=lambda flip: -abs(flip.result - point))
+
+
+def _side(difference: float) -> int:
+    return 0 if abs(difference) < _SAME else 1 if difference > 0 else -1

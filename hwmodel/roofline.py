@@ -43,8 +43,9 @@ _WIDEST_INTEGER = 8
 _NO_BYTES = Traffic()
 
 
-def _kept(layer: Layer, injection: Injection, preset: Preset) -> Kept:
-    return kept_on_chip(layer, injection, preset, score_bits(layer, injection, layer.exact_bits))
+def _kept(layer: Layer, injection: Injection, preset: Preset, batch: int) -> Kept:
+    width = score_bits(layer, injection, layer.exact_bits)
+    return kept_on_chip(layer, injection, preset, width, batch)
 
 
 def _phase(
@@ -145,7 +146,7 @@ def projection_phase(layer: Layer, injection: Injection, preset: Preset, batch: 
             work, others = None, (*others, added)
     projected_bits = supported_bits(preset, max(injection.weight_bits, injection.projected_bits))
     moved = traffic.projection_traffic(layer, injection, input_bits, projected_bits)
-    stays = _kept(layer, injection, preset).projected
+    stays = _kept(layer, injection, preset, batch).projected
     kept = Traffic(outputs=moved.outputs) if stays else _NO_BYTES
     return _phase(preset, moved, batch, work, *others, kept=kept, skipped=skipped)
 
@@ -182,7 +183,7 @@ def approximation_phase(
     output_bits = supported_bits(preset, layer.exact_bits)
     width = score_bits(layer, injection, layer.exact_bits)
     moved = traffic.approximation_traffic(layer, injection, run_bits, run_bits, output_bits, width)
-    stays = _kept(layer, injection, preset)
+    stays = _kept(layer, injection, preset, batch)
     kept = Traffic(
         inputs=moved.inputs if stays.projected else 0,
         outputs=traffic.judged_bytes(layer, injection, "approximate", width) if stays.scores else 0,
@@ -205,7 +206,7 @@ def selection_phase(layer: Layer, injection: Injection, preset: Preset, batch: i
         Elementwise(jumping, "add", width, streams=False),
         Elementwise(count.comparisons - jumping + count.additions, "add", width, streams=True),
         Elementwise(count.macs, "multiply_add", width, streams=True),
-        kept=moved if _kept(layer, injection, preset).scores else _NO_BYTES,
+        kept=moved if _kept(layer, injection, preset, batch).scores else _NO_BYTES,
     )  # fmt: skip
 
 
@@ -222,12 +223,12 @@ def exact_phase(layer: Layer, injection: Injection, preset: Preset, batch: int =
         alone = Work(replace(dense_product(layer), n=n), run_bits, times=batch)
         whole = Work(dense_product(layer, batch), run_bits)
         is_less = product_seconds(preset, alone) <= product_seconds(preset, whole)
-        work = alone if is_less else whole
+        work, fraction = (alone, fraction) if is_less else (whole, 1.0)
     width = score_bits(layer, injection, layer.exact_bits)
     moved = traffic.exact_traffic(layer, injection, run_bits, width, fraction, batch)
     added = op_count.noise(layer, injection).additions
     kept = _NO_BYTES
-    if _kept(layer, injection, preset).scores:
+    if _kept(layer, injection, preset, batch).scores:
         kept = _kept_of_exact(layer, injection, moved, width)
     phase = _phase(preset, moved, batch, work, _noise(layer, added), kept=kept)
     if fraction == 0 or injection.all_exact or op_count.computes_all(injection):

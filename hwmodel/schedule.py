@@ -10,10 +10,11 @@ fused
 overlapped
     max(sum_i p_i, sum_i e_i, sum_i m_i) + o, where p_i is the part of c_i on the multipliers and
     e_i that outside them: both and the memory work at once, on different tiles or inputs, as the
-    two modules of DUET do (Liu et al., MICRO 2020, section IV). Where a single input's scores are
-    ranked over the whole output, the exact part cannot begin before the last score: then
-    projection and approximation, selection, and exact part are three such steps, one after the
-    other.
+    two modules of DUET do (Liu et al., MICRO 2020, section IV). Where an input's scores are ranked
+    over the whole output, its exact part cannot begin before the last score: projection and
+    approximation, selection, and exact part of one input are three such steps, one after the
+    other. Of b inputs in turn the first takes these, 1 / b of the sum of the steps, and the others
+    overlap with it.
 
 So overlapped <= fused <= serial.
 """
@@ -46,11 +47,12 @@ def layer_seconds(
     overhead = max((phase.overhead_s for phase in phases if phase.bound), default=0.0)
     if order == "fused":
         return sum(phase.busy_s for phase in phases) + overhead
-    steps: list[Sequence[Phase]] = [phases]
-    if injection is not None and batch == 1 and injection.selection.waits_for_all:
-        *approximate, selection, exact = phases
-        steps = [approximate, [selection], [exact]]
-    return sum(map(_at_once, steps)) + overhead
+    together = _at_once(phases)
+    if injection is None or not injection.selection.waits_for_all:
+        return together + overhead
+    *approximate, selection, exact = phases
+    first = sum(map(_at_once, (approximate, [selection], [exact])))
+    return ((batch - 1) * together + first) / batch + overhead
 
 
 def _at_once(phases: Sequence[Phase]) -> float:

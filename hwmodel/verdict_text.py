@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from hwmodel.assumptions import Value
 from hwmodel.comparison import (
     AS_DESCRIBED,
     AT_INT8,
@@ -42,7 +43,8 @@ def verdict(
         Name of a row -> accuracy that was measured, in [0, 1]; the others were not.
     """
     sections = [
-        f"{heading(network)}\nOn {name}, batch {batch}, against dense INT{REFERENCE_BITS}: "
+        f"{heading(network)}\nOn {name}, batch {batch}, against dense INT{REFERENCE_BITS}"
+        f"{_run_at(compared)}: "
         f"{_milliseconds(compared.reference.seconds)} ms, "
         f"{_microjoules(compared.reference.pj)} uJ",
         "\n".join(sentences(compared)),
@@ -53,6 +55,12 @@ def verdict(
     if compared.deciding:
         sections.append("Layers that decide\n" + _layers(compared.deciding[:_LAYERS], compared))
     return "\n\n".join(sections)
+
+
+def _run_at(compared: Comparison) -> str:
+    """Where the platform has no multipliers of the width."""
+    bits = compared.run_bits
+    return "" if bits == REFERENCE_BITS else f" (run at {bits} bits, the next that there are)"
 
 
 def sentences(compared: Comparison) -> Iterator[str]:
@@ -66,19 +74,22 @@ def sentences(compared: Comparison) -> Iterator[str]:
         return
     yield f"{worth(method)} ({method.name})"
     rivals = [row for row in compared.rows if row.name not in (AS_DESCRIBED, AT_INT8)]
-    better = [
-        row.name for row in rivals
-        if row.speedup is not None and row.saved is not None
-        and row.speedup.value > max(1.0, method.speedup.value)
-        and row.saved.value > max(0.0, method.saved.value)
-    ]  # fmt: skip
+    better = [row.name for row in rivals if _beats(row, method)]
     yield (
-        f"Both faster and thriftier than it and than dense: {', '.join(better)}."
+        f"At least as fast and thrifty as it, and more so in one: {', '.join(better)}."
         if better
-        else "No alternative that the platform can run is both faster and thriftier than it."
+        else "No alternative that the platform can run is as fast and as thrifty."
     )
     yield _flipping("time", method.faster, "times as fast")
     yield _flipping("energy", method.thriftier, "of the energy saved")
+
+
+def _beats(row: Row, method: Row) -> bool:
+    """Whether a way is as good as the method in time and energy, and better in one."""
+    if row.speedup is None or row.saved is None or method.speedup is None or method.saved is None:
+        return False
+    gains = row.speedup.value - method.speedup.value, row.saved.value - method.saved.value
+    return min(gains) >= 0 and max(gains) > 0
 
 
 def judged(compared: Comparison) -> Row | None:
@@ -94,9 +105,9 @@ def worth(row: Row) -> str:
     time = _answer(row.speedup, 1.0, "faster", "slower")
     energy = _answer(row.saved, 0.0, "less energy", "more energy")
     if time == "faster" and energy == "less energy":
-        return "Worth building by this model: faster and less energy, whatever is assumed."
+        return "Worth building by this model: faster and less energy, within all ranges."
     if time == "slower" and energy == "more energy":
-        return "Not worth building by this model: slower and more energy, whatever is assumed."
+        return "Not worth building by this model: slower and more energy, within all ranges."
     return f"By this model: {time}, {energy}."
 
 
@@ -120,8 +131,10 @@ def _flipping(what: str, flips: Sequence[Flip], unit: str) -> str:
     return f"The sign of the {what} turns with {told}."
 
 
-def _value(value: float) -> str:
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}"
+def _value(value: Value) -> str:
+    if isinstance(value, bool | str):
+        return str(value).lower()
+    return f"{value:g}"
 
 
 def _table(rows: Sequence[Row], accuracies: Mapping[str, float]) -> str:

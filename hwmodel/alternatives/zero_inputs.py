@@ -19,12 +19,12 @@ HARDWARE = dict.fromkeys(NAMES, (_BITS, 16))
 
 
 def phase(name: str, layer: Layer, preset: Preset, batch: int) -> Phase | str:
-    """The layer without the products by zero, where they are skipped and their share is known."""
+    """The layer without the products by zero, as it is where their share is not known."""
     del name
     if preset.skips_zero_inputs is None or not preset.skips_zero_inputs.value:
         return "no multipliers that skip them"
-    if layer.zero_inputs is None:
-        return "their share was not measured"
+    if layer.zero_inputs is None:  # as of products of activations
+        return dense_phase(layer, preset, _BITS, batch)
     left = 1 - layer.zero_inputs
     stored = min(1.0, left + 1 / _BITS)
     dense = dense_phase(layer, preset, _BITS, batch)

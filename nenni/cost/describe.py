@@ -26,7 +26,7 @@ from nenni.networks.hooks import hooked
 
 VERSION = 4
 """Version of the schema of layers.json."""
-TILES = (4, 8, 16, 32, 64)
+TILES = (4, 8, 16, 32, 48, 64, 128)
 """Neighbouring channels of the tiles whose essential neurons are counted."""
 
 

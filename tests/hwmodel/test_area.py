@@ -22,8 +22,11 @@ def test_a_platform(make_preset: Any) -> None:
     rest = 5 * 137 + 1000 * 3.7
     assert area_um2(preset, TABLE, 8) == pytest.approx(100 * (282 + 137) + rest)
     assert area_um2(preset, TABLE, 4) == area_um2(preset, TABLE, 8)
-    picked = 100 * (282 + 137 + 8 * 15 * 1.862) + rest
+    picked = 100 * (282 + 137 + 8 * 15 * 1.862 / 4) + rest
     assert area_um2(preset, TABLE, 8, picks_among=16) == pytest.approx(picked)
+    alone = make_preset(buffer_bytes=1000.0, elements={"neurons": 8, "in_step": 16})
+    picked = 100 * (282 + 137 + 8 * 15 * 1.862) + rest
+    assert area_um2(alone, TABLE, 8, picks_among=16) == pytest.approx(picked)
 
 
 def test_what_is_not_known(make_preset: Any) -> None:

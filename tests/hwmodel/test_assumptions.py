@@ -6,6 +6,7 @@ import pytest
 
 import hwmodel
 from hwmodel.assumptions import Assumption, assuming, assumptions
+from hwmodel.preset import Schedule
 from hwmodel.sourced import Flag, Ranged
 from hwmodel.validation import StrictModel
 
@@ -32,6 +33,10 @@ def test_every_assumed_constant_of_a_preset_has_a_range(name: str) -> None:
     for key, constant in constants(preset).items():
         if constant.tag != "assumed":
             continue
+        if isinstance(constant, Flag):
+            assert constant.unsure, key
+        if isinstance(constant, Schedule):
+            assert set(constant.others) | {constant.value} == {"serial", "fused", "overlapped"}
         if isinstance(constant, Ranged):
             assert constant.low is not None, key
             assert constant.low < constant.high, key

@@ -13,14 +13,21 @@ NEURONS, INPUTS = 196 * 32, 16 * 784
 @pytest.mark.parametrize("selection", ["topk", "4x2", "channel"])
 def test_rankings_hold_all_scores_the_mask_and_the_inputs(make_layer: Any, selection: str) -> None:
     layer = make_layer({"selection": selection})
-    held = held_bytes(layer, layer.injection, 8, 16)
-    assert held == (NEURONS * 17 + INPUTS * 8) / 8
+    for batch in (1, 5):
+        held = held_bytes(layer, layer.injection, 8, 16, batch)
+        assert held == batch * (NEURONS * 17 + INPUTS * 8) / 8
 
 
 @pytest.mark.parametrize("selection", ["threshold", "2:4", "random"])
-def test_others_hold_one_position(make_layer: Any, selection: str) -> None:
+def test_others_hold_one_position_and_the_weights_or_all_inputs(
+    make_layer: Any, selection: str
+) -> None:
     layer = make_layer({"selection": selection})
-    assert held_bytes(layer, layer.injection, 8, 16) == (32 * 17 + 144 * 8) / 8
+    weights, position = 32 * (144 * 8 + 18 * 4), 32 * 17 + 144 * 8
+    assert held_bytes(layer, layer.injection, 8, 16, 7) == (weights + position) / 8
+    few = make_layer({"selection": selection}, in_size=[3, 3])
+    inputs = 2 * 16 * 9 * 8
+    assert held_bytes(few, few.injection, 8, 16, 2) == (inputs + position) / 8
 
 
 @pytest.mark.parametrize(("capacity", "fits"), [(60_000.0, True), (40_000.0, False), (None, True)])

@@ -60,3 +60,12 @@ def test_time_waits_and_energy_does_not(make_layer: Any, make_preset: Any) -> No
     assert longer > 1.5
     assert found[16].product_s == pytest.approx(longer * found[1].product_s)
     assert found[16].work.macs == found[1].work.macs == pytest.approx(0.25 * 903_168)
+
+
+def test_tiles_within_a_block_are_full_or_empty(make_layer: Any) -> None:
+    """Of 16 of them one is full but with a chance of 0.75 to the 16th."""
+    block = make_layer({"selection": "64x8", "measured_fraction": 0.25}).injection
+    assert loads(block, 16, 32) == [0.75, *[0.0] * 15, 0.25]
+    assert waiting(block, 16, 16, 32) == pytest.approx((1 - 0.75**16) / 0.25)
+    apart = make_layer({"selection": "4x8", "measured_fraction": 0.25}).injection
+    assert len(set(loads(apart, 16, 32))) > 2

@@ -23,7 +23,8 @@ PHASES = (PROJECTION, APPROXIMATION, SELECTION, EXACT)
         ("overlapped", "threshold", 1, max(12, 4, 12) + 0.5),
         ("overlapped", "2:4", 1, max(12, 4, 12) + 0.5),
         ("overlapped", "random", 1, max(12, 4, 12) + 0.5),
-        ("overlapped", "topk", 2, max(12, 4, 12) + 0.5),
+        ("overlapped", "topk", 2, (max(12, 4, 12) + max(7, 1, 8) + 3 + 5) / 2 + 0.5),
+        ("overlapped", "2:4", 2, max(12, 4, 12) + 0.5),
     ],
 )
 def test_four_phases(

@@ -50,7 +50,7 @@ def test_rivals_and_flips_are_named() -> None:
         Row("2:4 weights INT8", lacks="no multipliers that skip them"),
     )
     _, rivals, time, energy = sentences(Comparison(Cost(1.0, 1.0), rows, (), (overhead, skips)))
-    assert rivals == "Both faster and thriftier than it and than dense: dense INT4."
+    assert rivals == "At least as fast and thrifty as it, and more so in one: dense INT4."
     assert "overhead_s = 2e-06 (taken: 1e-05): 1.25 times as fast" in time
     assert "skips_zeros = true (taken: false): 1.12 times as fast" in time
     assert energy == "No assumption by itself turns the sign of the energy."
