@@ -1,5 +1,7 @@
 """Whether a network is made of parts alone that are known to remember nothing."""
 
+from collections.abc import Iterator
+
 import torch.nn.modules.module as torch_module
 from torch import Tensor, nn
 
@@ -9,19 +11,23 @@ _KNOWN = (
     "torch.nn.modules.", "torchvision.models.", "torchvision.ops.", "nenni.networks.",
     "nenni.method.",
 )  # fmt: skip
-_OTHERWISE = ("torch.nn.modules.transformer",)
-"""Modules of torch that call a function of whoever made them."""
 _TENSORS = (Tensor, nn.Parameter, nn.Buffer)
-_EVERYWHERE = ("_global_forward_hooks", "_global_forward_pre_hooks")
+_EVERYWHERE = (
+    "_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks",
+    "_global_backward_pre_hooks",
+)  # fmt: skip
+_HOOKS = (
+    "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks",
+)  # fmt: skip
 
 
 def made_of_known_parts(model: nn.Module) -> bool:
     """Whether in eval mode nothing but its parameters, its input and torch's seed decides it.
 
-    So it is where each module is of torch's, torchvision's or this package's own classes, without
-    hooks, with a forward pass of its class, and its tensors are plain ones. A class that was
-    derived from one of these is none of them. Selections and noises of injected layers count too,
-    since plugins may bring some.
+    So it is where each module is of torch's, torchvision's or this package's own classes, with
+    their own forward passes, without hooks, holds no function, and its tensors are plain ones
+    without hooks. A class that was derived from one of these is none of them. Selections, noises
+    and projections of injected layers count too, since plugins may bring some.
 
     Parameters
     ----------
@@ -30,9 +36,8 @@ def made_of_known_parts(model: nn.Module) -> bool:
     """
     if any(getattr(torch_module, name) for name in _EVERYWHERE):
         return False
-    tensors = [*model.parameters(), *model.buffers()]
     return (
-        all(type(tensor) in _TENSORS for tensor in tensors)
+        all(map(_is_plain, _tensors(model)))
         and all(map(_is_known, model.modules()))
         and all(
             type(part).__module__.startswith("nenni.method.")
@@ -42,8 +47,27 @@ def made_of_known_parts(model: nn.Module) -> bool:
     )
 
 
+def _tensors(model: nn.Module) -> Iterator[Tensor]:
+    """Registered ones, and those that modules hold besides."""
+    yield from model.parameters()
+    yield from model.buffers()
+    for module in model.modules():
+        yield from (value for value in vars(module).values() if isinstance(value, Tensor))
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    return type(tensor) in _TENSORS and not tensor._backward_hooks
+
+
 def _is_known(module: nn.Module) -> bool:
-    home = type(module).__module__
-    is_usual = not (module.training or module._forward_hooks or module._forward_pre_hooks)
-    is_known = home.startswith(_KNOWN) and home not in _OTHERWISE
-    return is_known and is_usual and "forward" not in vars(module)
+    """Of a known class that is as it was, with nothing on this instance in its place."""
+    kind, held = type(module), vars(module)
+    forward = getattr(kind.forward, "__module__", "")
+    return (
+        kind.__module__.startswith(_KNOWN)
+        and forward.startswith(_KNOWN)
+        and not module.training
+        and not any(getattr(module, name) for name in _HOOKS)
+        and not any(callable(value) and not isinstance(value, type) for value in held.values())
+        and not any(callable(getattr(kind, name, None)) for name in held)
+    )

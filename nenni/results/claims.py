@@ -16,6 +16,8 @@ from nenni.results.verdict import (
     verdict,
 )
 
+UNDEFENDED = "standard"
+"""Training without any attack."""
 COLUMNS = [
     "claim", "text", "source", "certainty", "datasets", "measured_on", "architecture", "base",
     "defence", "comparator", "control_base", "control", "evaluation", "norm", "eps", "n", "unit",
@@ -122,10 +124,22 @@ def _of_accuracy(
         "seeds": whole["seeds"], "n": whole["n"], "values": whole["values"],
     }  # fmt: skip
     if claim["measure"] != "clean_kept" and (
-        reason := no_room(whole["accuracy"], whole["control_accuracy"], at)
+        reason := no_room(whole["control_accuracy"], _most(claim, trial, paired), at)
     ):
         judged |= {"effect": None, "as_large": None, "verdict": NOT_TESTED, "reason": reason}
     return judged
+
+
+def _most(claim: dict[str, Any], trial: dict[str, Any], paired: pd.DataFrame) -> float:
+    """Accuracy of the best network that was attacked so; see :func:`nenni.results.verdict.no_room`.
+
+    An undefended network may well have nothing left.
+    """
+    if UNDEFENDED in claim["training"]:
+        return 1.0
+    keys = ["evaluation", "eps"]
+    here = paired[(paired[keys] == [trial[key] for key in keys]).all(axis=1)]
+    return float(here[["accuracy", "control_accuracy"]].max(axis=None))
 
 
 def _of_bitops(claim: dict[str, Any], trial: dict[str, Any], table: pd.DataFrame) -> dict[str, Any]:

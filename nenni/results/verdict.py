@@ -1,6 +1,7 @@
 """The rules by which a claim gets its verdict.
 
-They are those of docs/claims.md, and were fixed before the runs that they judge. A claim asks two
+They are those of docs/claims.md, and but for :func:`no_room`, which a first run of the digits asked
+for, were fixed before the runs that they judge. A claim asks two
 questions: is there an effect worth the name, and is it as large as claimed? Each has a border, and
 is answered by where the whole 95 % interval lies: ``yes`` beyond the border, ``no`` short of it,
 ``undecided`` on both sides. So two runs that differ by chance alone seldom contradict each other,
@@ -130,27 +131,31 @@ def verdict(measured: Measured, at: Borders) -> tuple[Answer, Answer, str, str]:
     return some, large, found, "; ".join(part for part in said if part)
 
 
-def no_room(accuracy: float, control: float, at: Borders) -> str:
-    """Why no effect worth the name could show between two accuracies; empty if it could.
+def no_room(control: float, most: float, at: Borders) -> str:
+    """Why no effect worth the name could show against a control; empty if it could.
 
-    A radius that breaks every network tells nothing between two of them, nor does one at which
-    the control is all but perfect.
+    A radius at which nothing is left of any network that the run attacked so tells nothing between
+    two of them. Nor is there room where the control has less than such an effect to gain or to
+    lose. What the defence itself came to plays no role but in this `most`.
 
     Parameters
     ----------
-    accuracy, control : float
-        Of the defence and of its control, shares.
+    control : float
+        Accuracy of the control.
+    most : float
+        Of the networks of the run, at the same radius under the same attack, the highest; 1 where
+        an attack that leaves nothing is what the claim is about, as on an undefended network.
     at : Borders
         Of the claim.
     """
     some = abs(at.some)
-    told = f"{100 * accuracy:.1f} % with it and {100 * control:.1f} % without"
     if at.falls:
         left = "" if control >= some else "there is too little to lose"
-    elif max(accuracy, control) < some:
-        left = "the attack leaves too little of either"
+    elif most < some:
+        left = "the attack leaves too little of any network"
     else:
         left = "" if 1 - control >= some else "there is too little to gain"
+    told = f"{100 * control:.1f} % without it, and at most {100 * most:.1f} % of any"
     return left and f"{left} for {100 * some:.1f} points, {at.some_words}, to show: {told}"
 
 

@@ -137,7 +137,8 @@ def verdicts(table: pd.DataFrame, main: pd.DataFrame | None) -> pd.DataFrame:
     That is the defence's own for the method as it was evaluated, and that of the network without
     a defence for dense FP32.
     """
-    first = table[table["seed"] == table["seed"].min()]
+    least = table.groupby(_NETWORK)["seed"].transform("min")
+    first = table[table["seed"] == least]
     injected = first[first["way"] == "this method"].set_index(_NETWORK).index
     first = first[pd.MultiIndex.from_frame(first[_NETWORK]).isin(injected)]
     clean = {} if main is None else main.set_index(_NETWORK)[of_accuracy(CLEAN)[0]].to_dict()

@@ -83,9 +83,43 @@ def _odd_tensor(network: nn.Module) -> None:
     network[0].bias = Odd(network[0].bias.detach())  # type: ignore[index]
 
 
+def _shadowed(network: nn.Module) -> None:
+    network[0]._conv_forward = network[0]._conv_forward  # type: ignore[index]
+
+
+def _holding_a_function(network: nn.Module) -> None:
+    network[0].activation = torch.relu  # type: ignore[index]
+
+
+def _backward_hooked(network: nn.Module) -> None:
+    network[0].register_full_backward_hook(lambda *_: None)  # type: ignore[index]
+
+
+def _tensor_hooked(network: nn.Module) -> None:
+    network[0].weight.register_hook(lambda _: None)  # type: ignore[index]
+
+
+def _odd_tensor_beside(network: nn.Module) -> None:
+    network[0].__dict__["scale"] = Odd(torch.zeros(1))  # type: ignore[index]
+
+
 @pytest.mark.parametrize(
     "change",
-    [_hooked, _pre_hooked, _overridden, _derived, _training, _parametrised, _calling, _odd_tensor],
+    [
+        _shadowed,
+        _holding_a_function,
+        _backward_hooked,
+        _tensor_hooked,
+        _odd_tensor_beside,
+        _hooked,
+        _pre_hooked,
+        _overridden,
+        _derived,
+        _training,
+        _parametrised,
+        _calling,
+        _odd_tensor,
+    ],
 )
 def test_what_could_remember_is_none(
     change: Callable[[nn.Module], None], trained: nn.Module
@@ -93,6 +127,13 @@ def test_what_could_remember_is_none(
     network = copy.deepcopy(trained)
     change(network)
     assert not made_of_known_parts(network)
+
+
+def test_a_class_that_was_changed_is_not_known(
+    trained: nn.Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nn.ReLU, "forward", lambda _, x: x)
+    assert not made_of_known_parts(trained)
 
 
 def test_hooks_on_all_modules_count(trained: nn.Module) -> None:

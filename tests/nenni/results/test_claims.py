@@ -30,7 +30,7 @@ def judged(
 ) -> dict[str, Any]:
     fields = {
         "text": "t", "source": "draft", "datasets": ["cifar10"], "architectures": ["resnet18"],
-        "measure": "robust_gain", "value": 0.16, "margin": None,
+        "measure": "robust_gain", "value": 0.16, "margin": None, "training": ["adversarial"],
     } | claim  # fmt: skip
     row = {
         "claim": "c", "comparator": "the same training", **PAIR, "evaluation": "pgd", "norm": "linf",
@@ -145,9 +145,9 @@ def test_what_the_run_lacks_is_named() -> None:
 @pytest.mark.parametrize(
     ("low", "high", "without", "claim", "why"),
     [
-        (-1, 1, 0, {}, "leaves too little of either for 4.0 points, a quarter of what is claimed, to show: 0.0 % with it and 0.0 % without"),
-        (1, 2, 2, {}, "leaves too little of either for 4.0 points"),
-        (-2, -1, 98, {}, "too little to gain for 4.0 points, a quarter of what is claimed, to show: 96.5 % with it and 98.0 % without"),
+        (-1, 1, 0, {}, "leaves too little of any network for 4.0 points, a quarter of what is claimed, to show: 0.0 % without it, and at most 0.0 % of any"),
+        (1, 2, 2, {}, "leaves too little of any network for 4.0 points"),
+        (-2, -1, 98, {}, "too little to gain for 4.0 points, a quarter of what is claimed, to show: 98.0 % without it, and at most 98.0 % of any"),
         (-2, -1, 2, {"measure": "robust_loss"}, "too little to lose for 4.0 points"),
     ],
 )  # fmt: skip
@@ -169,12 +169,25 @@ def test_where_no_effect_could_show_none_is_denied(
         (-1, 1, 96, {}, NOT_REPRODUCED),
         (-1, 1, 4, {"measure": "robust_loss"}, NOT_REPRODUCED),
         (-1, 1, 0, {"measure": "robust_loss", "value": None}, UNDECIDED),
+        (-1, 1, 0, {"training": ["standard"]}, NOT_REPRODUCED),
     ],
 )
 def test_where_an_effect_could_show_it_is_judged(
     low: float, high: float, without: float, claim: dict[str, Any], verdict: str
 ) -> None:
     assert judged(paired=measured(low, high, without=without), **claim)["verdict"] == verdict
+
+
+def test_a_network_that_stands_at_the_radius_shows_that_something_could() -> None:
+    """The defence and its control have nothing left, and another network of the run has."""
+    table = measured(-1, 1, without=0)
+    other = table[(table["seed"] == "all") & (table["difference"] != 9.0)].assign(
+        defence="another", accuracy=0.3
+    )
+    assert judged(paired=table)["verdict"] == NOT_TESTED
+    assert judged(paired=pd.concat([table, other]))["verdict"] == NOT_REPRODUCED
+    elsewhere = other.assign(eps=1.0)
+    assert judged(paired=pd.concat([table, elsewhere]))["verdict"] == NOT_TESTED
 
 
 BITOPS = {"evaluation": "", "norm": "", "eps": 0.0, "baseline": "fp32", "overheads": True}
