@@ -210,7 +210,9 @@ class Slices:
 
     def claims(self) -> Slice:
         """Judge the claims, by where this run has their numbers."""
-        read = {"text", "source", "datasets", "architectures", "measure", "value", "margin"}
+        read = {
+            "text", "source", "datasets", "architectures", "training", "measure", "value", "margin"
+        }  # fmt: skip
         return {
             "sources": {n: source.model_dump() for n, source in self._claims.sources.items()},
             "claims": {n: c.model_dump(include=read) for n, c in self._claims.claims.items()},
