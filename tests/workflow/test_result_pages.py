@@ -23,7 +23,7 @@ OF_BENCH = (
 OF_CLAIMS = ("coverage", "verdict_repeats", "bitops_claims")
 OF_MACHINES = ("fingerprints",)
 OF_PROTOCOL = ("protocol",)
-OF_COST = ("cost/roofline_errors", "cost/scalesim", "cost/zigzag")
+OF_COST = ("cost/roofline_errors", "cost/scalesim", "cost/zigzag", "cost/plausibility")
 OF_SPEED = ("speed", "speed_parts", "launches", "run_times", "run_times_by_rule", "fgsm_rs_speed")
 OF = {
     "results": OF_RESULTS, "claims": OF_CLAIMS, "protocol": OF_PROTOCOL, "bench": OF_BENCH,

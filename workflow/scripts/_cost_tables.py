@@ -60,5 +60,13 @@ def scalesim(found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def plausibility(found: pd.DataFrame) -> pd.DataFrame:
+    """Published and modelled images per second."""
+    what = ["preset", "network", "batch"]
+    rates = {of: found[of].map("{:,.1f}".format) for of in ("published", "modelled")}
+    ratio = found["ratio"].map("{:.2f}".format)
+    return found[what].assign(**rates, ratio=ratio, source=found["source"])
+
+
 def _milliseconds(seconds: float) -> str:
     return f"{1e3 * seconds:.3g}"

@@ -45,6 +45,7 @@ READ = (
     "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times",
     "run_times_by_rule", "fgsm_rs_speed", "coverage", "verdict_repeats", "bitops_claims",
     "fingerprints", "protocol", "cost/roofline_errors", "cost/scalesim", "cost/zigzag",
+    "cost/plausibility",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
