@@ -72,7 +72,7 @@ def sentences(compared: Comparison) -> Iterator[str]:
     if method.speedup is None or method.saved is None:
         yield f"The platform cannot run the method: {method.lacks}."
         return
-    yield f"{worth(method)} ({method.name})"
+    yield f"{method.name.capitalize()}. {worth(method)}"
     rivals = [row for row in compared.rows if row.name not in (AS_DESCRIBED, AT_INT8)]
     better = [row.name for row in rivals if _beats(row, method)]
     yield (
@@ -108,7 +108,7 @@ def worth(row: Row) -> str:
         return "Worth building by this model: faster and less energy, within all ranges."
     if time == "slower" and energy == "more energy":
         return "Not worth building by this model: slower and more energy, within all ranges."
-    return f"By this model: {time}, {energy}."
+    return f"By this model: {time}; {energy}."
 
 
 def _answer(interval: Interval, border: float, gain: str, loss: str) -> str:
@@ -117,7 +117,7 @@ def _answer(interval: Interval, border: float, gain: str, loss: str) -> str:
     if interval.high <= border:
         return loss
     side = gain if interval.value > border else loss
-    return f"{side} as assumed, but the range holds both"
+    return f"{side} as assumed, though the range holds both"
 
 
 def _flipping(what: str, flips: Sequence[Flip], unit: str) -> str:

@@ -30,9 +30,9 @@ def method(speedup: tuple[float, ...], saved: tuple[float, ...], *flips: Flip) -
     [
         ((1.5, 1.2, 2.0), (0.2, 0.1, 0.3), "Worth building by this model: faster and less energy"),
         ((0.5, 0.2, 0.9), (-0.2, -0.3, -0.1), "Not worth building by this model: slower and more"),
-        ((1.5, 1.2, 2.0), (-0.2, -0.3, -0.1), "By this model: faster, more energy."),
-        ((1.5, 0.9, 2.0), (0.2, 0.1, 0.3), "faster as assumed, but the range holds both, less"),
-        ((0.9, 0.5, 1.1), (-0.1, -0.3, 0.2), "slower as assumed, but the range holds both, more"),
+        ((1.5, 1.2, 2.0), (-0.2, -0.3, -0.1), "By this model: faster; more energy."),
+        ((1.5, 0.9, 2.0), (0.2, 0.1, 0.3), "faster as assumed, though the range holds both; less"),
+        ((0.9, 0.5, 1.1), (-0.1, -0.3, 0.2), "slower as assumed, though the range holds both; more"),
     ],
 )
 def test_one_sentence(speedup: Any, saved: Any, says: str) -> None:
