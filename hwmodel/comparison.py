@@ -250,9 +250,10 @@ def _row(name: str, at: _At, known: Sequence[Assumption], area: float | None) ->
         return 1 - mine.pj / reference.pj
 
     free = [one for one in known if all(isinstance(at(name, {one: e}), Cost) for e in one.ends)]
+    of_time = [one for one in free if one.of == "preset"]
     return Row(
-        name, found, interval(speedup, free), interval(saved, free), area,
-        faster=tuple(flips(speedup, free, 1.0)), thriftier=tuple(flips(saved, free, 0.0)),
+        name, found, interval(speedup, of_time), interval(saved, free), area,
+        faster=tuple(flips(speedup, of_time, 1.0)), thriftier=tuple(flips(saved, free, 0.0)),
     )  # fmt: skip
 
 

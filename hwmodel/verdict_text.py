@@ -72,7 +72,7 @@ def sentences(compared: Comparison) -> Iterator[str]:
     if method.speedup is None or method.saved is None:
         yield f"The platform cannot run the method: {method.lacks}."
         return
-    yield f"{method.name.capitalize()}. {worth(method)}"
+    yield f"{method.name[0].upper()}{method.name[1:]}. {worth(method)}"
     rivals = [row for row in compared.rows if row.name not in (AS_DESCRIBED, AT_INT8)]
     better = [row.name for row in rivals if _beats(row, method)]
     yield (

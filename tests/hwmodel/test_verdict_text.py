@@ -32,7 +32,11 @@ def method(speedup: tuple[float, ...], saved: tuple[float, ...], *flips: Flip) -
         ((0.5, 0.2, 0.9), (-0.2, -0.3, -0.1), "Not worth building by this model: slower and more"),
         ((1.5, 1.2, 2.0), (-0.2, -0.3, -0.1), "By this model: faster; more energy."),
         ((1.5, 0.9, 2.0), (0.2, 0.1, 0.3), "faster as assumed, though the range holds both; less"),
-        ((0.9, 0.5, 1.1), (-0.1, -0.3, 0.2), "slower as assumed, though the range holds both; more"),
+        (
+            (0.9, 0.5, 1.1),
+            (-0.1, -0.3, 0.2),
+            "slower as assumed, though the range holds both; more",
+        ),
     ],
 )
 def test_one_sentence(speedup: Any, saved: Any, says: str) -> None:
@@ -60,7 +64,7 @@ def test_rivals_and_flips_are_named() -> None:
 def test_it_is_one_screen(make_network: Any, layer_dict: Any, name: str) -> None:
     layers = [
         layer_dict({"selection": "topk"}, name=f"layer{i}", exact_bits=8, out_channels=64 + i)
-        for i in range(60)
+        for i in range(16)
     ]
     network: Network = make_network(layer_dict(None, name="first", exact_bits=8), *layers)
     compared = compare(network, hwmodel.load_preset(name), TABLE)
