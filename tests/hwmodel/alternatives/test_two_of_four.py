@@ -19,6 +19,7 @@ def test_half_of_the_products_and_five_eighths_of_the_weights(
     assert found.product_s == pytest.approx(3 * 903_168 / 2 / 500)
     assert found.moved.weights == pytest.approx(WEIGHTS * 5 / 8)
     assert (found.moved.inputs, found.moved.outputs) == (3 * INPUTS, 3 * OUTPUTS)
+    assert found.gathered == found.moved.inputs
     assert found.work is not None
     assert found.work.macs == 3 * 903_168 / 2
 

@@ -15,6 +15,7 @@ def test_products_by_zero_are_left_out(make_layer: Any, make_preset: Any) -> Non
     assert not isinstance(found, str)
     assert found.product_s == pytest.approx(2 * 903_168 / 4 / 500)
     assert found.moved.inputs == pytest.approx(2 * INPUTS * (0.25 + 0.125))
+    assert found.gathered == found.moved.inputs
 
 
 def test_without_zeros_it_is_dense(make_layer: Any, make_preset: Any) -> None:
