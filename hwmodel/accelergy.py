@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hwmodel.energy_table import EnergyTable
 from hwmodel.errors import UserError
-from hwmodel.sourced import LEAST
+from hwmodel.sourced import from_data_sheet
 from hwmodel.validation import describe
 from hwmodel.yaml_file import read_yaml
 
@@ -82,14 +82,14 @@ def with_accelergy(table: EnergyTable, path: Path, memory_word_bytes: float) -> 
             raise UserError(f"energy table: levels.{name}.word_bytes: is missing")
         read, write = _access(path, components, name)
         changed["levels"][name] |= {
-            "read_pj_per_byte": _sourced(read / level.word_bytes.value, source),
-            "write_pj_per_byte": _sourced(write / level.word_bytes.value, source),
+            "read_pj_per_byte": from_data_sheet(read / level.word_bytes.value, source),
+            "write_pj_per_byte": from_data_sheet(write / level.word_bytes.value, source),
         }
     read, write = _access(path, components, _MEMORY)
-    changed["memory_pj_per_byte"] = _sourced(read / memory_word_bytes, source)
-    changed["memory_write_pj_per_byte"] = _sourced(write / memory_word_bytes, source)
+    changed["memory_pj_per_byte"] = from_data_sheet(read / memory_word_bytes, source)
+    changed["memory_write_pj_per_byte"] = from_data_sheet(write / memory_word_bytes, source)
     if _MULTIPLIER in components and (pj := components[_MULTIPLIER].pj("compute")) is not None:
-        changed["integer_mac_8_pj"] = _sourced(pj, source)
+        changed["integer_mac_8_pj"] = from_data_sheet(pj, source)
     return EnergyTable.model_validate(changed)
 
 
@@ -102,7 +102,3 @@ def _access(path: Path, components: dict[str, _Component], name: str) -> tuple[f
         lacks = "read" if read is None else "write"
         raise UserError(f"{path}: {name}: has no action {lacks}")
     return read, write
-
-
-def _sourced(value: float, source: str) -> dict[str, Any]:
-    return {"value": max(LEAST, value), "tag": "data sheet", "source": source}

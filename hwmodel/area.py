@@ -8,8 +8,6 @@ operands. Control, wires and the memory's interface are left out, on all sides.
 from hwmodel.energy_table import EnergyTable
 from hwmodel.preset import Preset
 
-_ACCUMULATOR = 32
-
 
 def multiplier_um2(table: EnergyTable, bits: int) -> float | None:
     """A multiplier and the adder of its sums; None where the table has no areas.
@@ -17,16 +15,15 @@ def multiplier_um2(table: EnergyTable, bits: int) -> float | None:
     Integer multipliers in proportion to the square of their bits, as their energy
     (`hwmodel.energy_estimate.mac_pj`).
     """
-    known = (
-        table.integer_multiply_8_um2, table.integer_add_32_um2, table.float_multiply_16_um2,
-        table.float_add_16_um2, table.float_multiply_32_um2, table.float_add_32_um2,
-    )  # fmt: skip
-    if any(area is None for area in known):
-        return None
-    multiply_8, add_32, *floats = (area.value for area in known if area is not None)
     if bits <= 8:
-        return multiply_8 * bits**2 / 8**2 + add_32
-    return floats[0] + floats[1] if bits <= 16 else floats[2] + floats[3]
+        multiply, add = table.integer_multiply_8_um2, table.integer_add_32_um2
+    elif bits <= 16:
+        multiply, add = table.float_multiply_16_um2, table.float_add_16_um2
+    else:
+        multiply, add = table.float_multiply_32_um2, table.float_add_32_um2
+    if multiply is None or add is None:
+        return None
+    return multiply.value * min(1.0, bits**2 / 8**2) + add.value
 
 
 def area_um2(

@@ -28,11 +28,11 @@ class Crossings:
 
     def applied(self, crossing: Traffic) -> Traffic:
         """Bytes that cross, of operands that would cross once."""
-        first = max(0.0, crossing.inputs - self.second)
-        again = (self.passes.weights - 1) * (crossing.inputs - first)
+        second = min(self.second, crossing.inputs)
+        first = crossing.inputs - second
         return Traffic(
             self.passes.weights * crossing.weights,
-            self.passes.inputs * first + (crossing.inputs - first) + again,
+            self.passes.inputs * first + self.passes.weights * second,
             crossing.outputs + 2 * self.spilled,
         )
 

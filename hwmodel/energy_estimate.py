@@ -175,10 +175,8 @@ def phase_energy(phase: Phase, preset: Preset, table: EnergyTable) -> Energy:
 
 def _memory_pj(phase: Phase, table: EnergyTable) -> float:
     """Bytes read, and bytes written: outputs, and partial sums that are read back later."""
-    read, write = (
-        table.memory_pj_per_byte,
-        table.memory_write_pj_per_byte or table.memory_pj_per_byte,
-    )
+    read = table.memory_pj_per_byte
+    write = table.memory_write_pj_per_byte or read
     written = phase.moved.outputs - phase.spilled
     return (phase.moved.total - written) * read.value + written * write.value
 

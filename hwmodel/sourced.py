@@ -85,6 +85,11 @@ class Flag(Sourced):
     unsure: bool = False
 
 
+def from_data_sheet(value: float, source: str) -> dict[str, object]:
+    """A constant as a table has it, of a number in the file of another tool; at least `LEAST`."""
+    return {"value": max(LEAST, value), "tag": "data sheet", "source": source}
+
+
 def read_table(path: Path, kind: type[Table], refuse: type[UserError]) -> Table:
     """Read a TOML file of sourced constants.
 

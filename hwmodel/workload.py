@@ -111,13 +111,10 @@ def _of_layer(layer: Layer, preset: Preset, batch: int) -> Iterator[Workload]:
             product = Product(product.M // batch, product.n, product.d, product.count)
         if heads:
             product = Product(product.M, product.n, product.d, product.count // batch)
-        share = work.share
-        if name == "exact" and preset.elements is not None and injection is not None:
-            share = injection.measured_fraction
         is_whole = name in ("dense", "exact")
         yield _workload(
             layer, name, product, batch, work.run_bits, taps=is_whole,
-            inputs=not_zero if is_whole else 1.0, outputs=share,
+            inputs=not_zero if is_whole else 1.0, outputs=work.share,
         )  # fmt: skip
 
 
@@ -134,7 +131,7 @@ def _workload(
     outputs: float = 1.0,
 ) -> Workload:
     """As a convolution of its kernel if it has `taps` of one, else as a matrix product."""
-    whole = layer.kind == "conv2d" and len(layer.kernel_size) == 2 and taps
+    whole = layer.kind == "conv2d" and taps
     is_image = len(layer.out_size) == 2 and prod(layer.out_size) == product.M
     size = _pair(layer.out_size) if is_image else (1, product.M)
     if not whole:

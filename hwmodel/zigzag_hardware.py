@@ -19,7 +19,7 @@ from hwmodel.energy_table import EnergyTable
 from hwmodel.errors import UserError
 from hwmodel.loops import Operand
 from hwmodel.preset import Preset
-from hwmodel.sourced import LEAST
+from hwmodel.sourced import from_data_sheet
 from hwmodel.validation import describe
 from hwmodel.yaml_file import read_yaml
 
@@ -51,6 +51,16 @@ class _Memory(_Lenient):
     def width(self, *kinds: str) -> int:
         """Bits of the widest port of a kind."""
         return max((p.bandwidth_max for p in self.ports if p.type in kinds), default=8)
+
+    @property
+    def read_pj_per_byte(self) -> float:
+        """Of an access of the widest port."""
+        return 8 * self.r_cost / self.width("read", "read_write")
+
+    @property
+    def write_pj_per_byte(self) -> float:
+        """Of an access of the widest port."""
+        return 8 * self.w_cost / self.width("write", "read_write")
 
 
 class _Array(_Lenient):
@@ -117,30 +127,30 @@ def read_zigzag(
         of: name for name, level in levels.items() for of in level["holds"]
     }  # the last one wins
     on_chip = sum(levels[name]["capacity_bytes"]["value"] for name in set(outermost.values()))
-    per_byte = (8 * memory.r_cost / memory.width("read", "read_write"),
-                8 * memory.w_cost / memory.width("write", "read_write"))  # fmt: skip
     sums = next((m for _, m in inner if "sums" in _operands(hardware, "", m, holds)), memory)
     bandwidth = memory.width("read", "write", "read_write") / 8 * preset.clock_hz.value
-    side_of = {side: _sourced(size, source) for side, size in sides.items()}
+    side_of = {side: from_data_sheet(size, source) for side, size in sides.items()}
     changed_preset = preset.model_dump() | {
         "description": f"{found.name}, {source}",
-        "mac_per_cycle": {"8": _sourced(float(prod(array.sizes)), source)},
+        "mac_per_cycle": {"8": from_data_sheet(float(prod(array.sizes)), source)},
         "outputs_per_cycle": {},
         "array": None,
         "elements": None,
         "unrolled": side_of,
-        "bandwidth_bytes_per_s": _sourced(bandwidth, f"{source}: {outer_name}"),
-        "buffer_bytes": _sourced(float(on_chip), f"{source}: all outermost memories on the chip"),
-        "tile_outputs": _sourced(sides["neurons"], source),
+        "bandwidth_bytes_per_s": from_data_sheet(bandwidth, f"{source}: {outer_name}"),
+        "buffer_bytes": from_data_sheet(
+            float(on_chip), f"{source}: all outermost memories on the chip"
+        ),
+        "tile_outputs": from_data_sheet(sides["neurons"], source),
     }
     changed_table = table.model_dump() | {
         "description": f"{found.name}, {source}",
-        "integer_mac_8_pj": _sourced(max(LEAST, array.unit_energy), source),
+        "integer_mac_8_pj": from_data_sheet(array.unit_energy, source),
         "buffer_pj_per_byte": levels[inner[-1][0]]["read_pj_per_byte"],
-        "memory_pj_per_byte": _sourced(max(LEAST, per_byte[0]), source),
-        "memory_write_pj_per_byte": _sourced(max(LEAST, per_byte[1]), source),
+        "memory_pj_per_byte": from_data_sheet(memory.read_pj_per_byte, source),
+        "memory_write_pj_per_byte": from_data_sheet(memory.write_pj_per_byte, source),
         "levels": levels,
-        "sum_bytes": _sourced(max(1, sums.width("write", "read_write") // 8), source),
+        "sum_bytes": from_data_sheet(max(1, sums.width("write", "read_write") // 8), source),
     }
     return Preset.model_validate(changed_preset), EnergyTable.model_validate(changed_table)
 
@@ -150,10 +160,6 @@ def _checked(path: Path, kind: type[Model], data: object) -> Model:
         return kind.model_validate(data)
     except ValidationError as error:
         raise UserError(f"{path}: {describe(error)}") from None
-
-
-def _sourced(value: float, source: str) -> dict[str, Any]:
-    return {"value": value, "tag": "data sheet", "source": source}
 
 
 def _unrolled(path: Path, mapping: _Mapping) -> dict[str, tuple[str, int]]:
@@ -173,7 +179,7 @@ def _unrolled(path: Path, mapping: _Mapping) -> dict[str, tuple[str, int]]:
 
 def _held(path: Path, mapping: _Mapping) -> dict[str, Operand]:
     links = mapping.memory_operand_links
-    if set(links) < set(_LAYER_OPERANDS):
+    if not set(_LAYER_OPERANDS) <= set(links):
         raise UserError(f"{path}: memory_operand_links: should have I, W and O")
     return {links[layer]: operand for layer, operand in _LAYER_OPERANDS.items()}
 
@@ -204,12 +210,10 @@ def _level(
     operands = _operands(path, name, memory, holds)
     served = {_SIDES[unrolled[d][0]] for d in memory.served_dimensions if d in unrolled}
     apart = all(_AGAIN[of] not in served and sides[_AGAIN[of]] > 1 for of in operands)
-    read = 8 * memory.r_cost / memory.width("read", "read_write")
-    written = 8 * memory.w_cost / memory.width("write", "read_write")
     return {
         "holds": operands,
-        "capacity_bytes": _sourced(memory.size / 8 * copies, source),
+        "capacity_bytes": from_data_sheet(memory.size / 8 * copies, source),
         "at_multipliers": apart,
-        "read_pj_per_byte": _sourced(max(LEAST, read), source),
-        "write_pj_per_byte": _sourced(max(LEAST, written), source),
+        "read_pj_per_byte": from_data_sheet(memory.read_pj_per_byte, source),
+        "write_pj_per_byte": from_data_sheet(memory.write_pj_per_byte, source),
     }

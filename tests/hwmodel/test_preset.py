@@ -11,7 +11,8 @@ from hwmodel.preset_files import PRESET_FOLDER
 
 def test_names() -> None:
     assert hwmodel.preset_names() == (
-        "a100", "edge_npu", "h100", "server_cpu", "systolic_128x64", "systolic_32x32",
+        "a100", "edge_npu", "h100", "server_cpu", "skipping_elements", "systolic_128x64",
+        "systolic_32x32",
     )  # fmt: skip
 
 

@@ -119,6 +119,10 @@ def test_faulty_accelerators(tmp_path: Path, path: Any, value: Any, message: str
         ([MAPPING[1] | {"spatial_mapping": {"D1": ["K, x"]}}], r"D1: should be one of K, C"),
         ([MAPPING[1] | {"spatial_mapping": {"D1": ["K, 2", "C, 2"]}}], r"should unroll one loop"),
         ([MAPPING[1] | {"memory_operand_links": {"I": "I1"}}], r"should have I, W and O"),
+        (
+            [MAPPING[1] | {"memory_operand_links": {"I": "I1", "W": "I2", "X": "O"}}],
+            r"should have I, W and O",
+        ),
     ],
 )
 def test_faulty_mappings(tmp_path: Path, mapping: Any, message: str) -> None:

@@ -1,5 +1,7 @@
 """Time against energy: the method, and what else could be done with the network."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -51,8 +53,8 @@ def alternatives(
         if shown.empty:
             say(axis, "the platform cannot run it")
             continue
-        for row in shown.itertuples():
-            _draw(axis, row, styles[str(row.way)])
+        for row in shown.to_dict("records"):
+            _draw(axis, row, styles[row["way"]])
         axis.axvline(1, color="black", lw=0.8, ls="--")
         axis.axhline(1, color="black", lw=0.8, ls="--")
         for scale in (axis.set_xscale, axis.set_yscale):
@@ -71,12 +73,11 @@ def alternatives(
     return figure
 
 
-def _draw(axis: Axes, row: tuple[object, ...], style: dict[str, object]) -> None:
+def _draw(axis: Axes, row: dict[Any, Any], style: dict[str, Any]) -> None:
     """A point, and the box of its range."""
-    colour = str(style["color"])
-    x, left, right = (getattr(row, f"speedup{end}") for end in ("", "_low", "_high"))
-    y, bottom, top = (1 / (1 - getattr(row, f"energy_saved{end}")) for end in ("", "_low", "_high"))
-    is_method = str(getattr(row, "way", "")).startswith(_METHOD)
+    x, left, right = (row[f"speedup{end}"] for end in ("", "_low", "_high"))
+    y, bottom, top = (1 / (1 - row[f"energy_saved{end}"]) for end in ("", "_low", "_high"))
+    is_method, colour = row["way"].startswith(_METHOD), style["color"]
     axis.add_patch(
         Rectangle(
             (left, bottom), right - left, top - bottom, facecolor=colour, edgecolor=colour,
