@@ -60,14 +60,19 @@ def _is_plain(tensor: Tensor) -> bool:
 
 
 def _is_known(module: nn.Module) -> bool:
-    """Of a known class that is as it was, with nothing on this instance in its place."""
-    kind, held = type(module), vars(module)
+    """Of a known class that is as it was, with no function on this instance in place of its own."""
+    kind = type(module)
     forward = getattr(kind.forward, "__module__", "")
     return (
         kind.__module__.startswith(_KNOWN)
         and forward.startswith(_KNOWN)
         and not module.training
         and not any(getattr(module, name) for name in _HOOKS)
-        and not any(callable(value) and not isinstance(value, type) for value in held.values())
-        and not any(callable(getattr(kind, name, None)) for name in held)
+        and not any(
+            callable(value) and not isinstance(value, type) for value in vars(module).values()
+        )
     )
+
+
+def _is_function(value: object) -> bool:
+    return callable(value) and not isinstance(value, type)

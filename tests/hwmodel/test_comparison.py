@@ -163,3 +163,29 @@ def test_costs_add_up_over_layers(network: Network, batch: int, name: str) -> No
         costs = [row(part, one.name).cost for part in parts]
         assert one.cost.seconds == pytest.approx(sum(cost.seconds for cost in costs if cost))
         assert one.cost.pj == pytest.approx(sum(cost.pj for cost in costs if cost))
+
+
+def test_a_projection_of_real_numbers_takes_wide_multipliers(
+    make_network: Any, layer_dict: Any
+) -> None:
+    area = {
+        kind: row(
+            compare(
+                make_network(layer_dict({"projection": kind, **nonzeros}, exact_bits=8)),
+                PRESETS["edge_npu"], TABLE,
+            ),
+            AS_DESCRIBED,
+        ).area
+        for kind, nonzeros in (("sparse", {}), ("gaussian", {"nonzeros": 18 * 144}))
+    }  # fmt: skip
+    assert area["sparse"] is not None
+    assert area["gaussian"] is not None
+    assert area["gaussian"] > 3 * area["sparse"]
+
+
+def test_layers_decide_with_their_exact_path_at_int8(network: Network) -> None:
+    wide = network.model_copy(update={"layers": tuple(at_bits(x, 32) for x in network.layers)})
+    found, expected = (
+        compare(each, PRESETS["edge_npu"], TABLE).deciding for each in (wide, network)
+    )
+    assert found == expected

@@ -214,3 +214,14 @@ def test_widths_that_the_platform_has(
         for row in hwmodel.energy(network, table, make_preset(widths, skips_zeros=False)):
             found[row.layer].append(row.bits)
         assert (found["a"], found["b"], found["total"]) == (of_a, of_both, of_both)
+
+
+def test_what_stays_on_the_chip_takes_the_buffer_s_energy_alone(
+    make_layer: Any, make_preset: Any, table: EnergyTable
+) -> None:
+    layer = make_layer({"selection": "threshold"}, exact_bits=8)
+    for phase in injected_phases(layer, make_preset(schedule="fused")) or ():
+        found = phase_energy(phase, make_preset(), table)
+        assert found.memory_pj == pytest.approx(phase.moved.total * MEMORY)
+        assert found.buffer_pj == pytest.approx((phase.moved.total + phase.kept.total) * BUFFER)
+    assert phase.kept.total > 0

@@ -123,3 +123,16 @@ def test_depthwise_layers_share_folds(make_layer: Any, make_preset: Any) -> None
     layer = make_layer(None, exact_bits=8, groups=16, out_channels=16)
     phase = roofline.dense_phase(layer, preset, 8)
     assert phase.compute_s == pytest.approx(6 * (196 + 64 + 8 - 2 - 1) / 10)
+
+
+def test_channels_that_are_run_whole_read_all_weights(make_layer: Any, make_preset: Any) -> None:
+    """With two inputs that need different channels, gathering them apart takes longer here."""
+    array = {"rows": 8, "columns": 8, "dataflow": "weight_stationary"}
+    preset = make_preset({"8": 64.0}, array=array)
+    layer = make_layer(
+        {"selection": "channel", "measured_fraction": 0.75}, exact_bits=8, in_size=[3, 3]
+    )
+    dense = roofline.dense_phase(layer, preset, 8, 2)
+    found = roofline.exact_phase(layer, layer.injection, preset, 2)
+    assert found.product_s == dense.product_s
+    assert found.moved.weights == dense.moved.weights
