@@ -80,6 +80,11 @@ def as_one_kernel(x: torch.Tensor) -> bool:
     return x.device.type != "cpu" and not torch.compiler.is_compiling()
 
 
+def as_bytes(mask: torch.Tensor) -> torch.Tensor:
+    """A boolean mask as bytes of 0 and 1: its own memory, which not every compiler reads anew."""
+    return mask.to(torch.uint8) if torch.compiler.is_compiling() else mask.view(torch.uint8)
+
+
 def return_freed_memory() -> None:
     """Let glibc give freed memory back to the system, so that what is resident is in use.
 

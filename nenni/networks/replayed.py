@@ -122,7 +122,8 @@ class _Replayed:
         draws, stream = _generator(x.device), torch.cuda.current_stream()
         state = draws.get_state()
         try:
-            self.captured[kind] = _Pass(self.call, x, self.parameters, self.buffers)
+            with _other_leaves(self.modules) as learning:
+                self.captured[kind] = _Pass(self.call, x, self.parameters, self.buffers, learning)
         except Exception as error:
             torch.cuda.set_stream(stream)
             draws.graphsafe_set_state(torch.Generator(x.device).graphsafe_get_state())
@@ -146,10 +147,12 @@ class _Pass:
         x: Tensor,
         parameters: list[nn.Parameter],
         buffers: list[Tensor],
+        leaves: dict[nn.Parameter, nn.Parameter],
     ) -> None:
         self.constant = [*parameters, *buffers]
         self.places = [tensor.data_ptr() for tensor in self.constant]
-        self.learning = learning = [p for p in parameters if p.requires_grad]
+        self.learning = [p for p in parameters if p.requires_grad]
+        learning = [leaves[p] for p in self.learning]
         self.x = x.detach().clone().requires_grad_(x.requires_grad)
         self.inputs: list[Tensor] = []
         self.forward, self.backward = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
@@ -195,6 +198,26 @@ class _Pass:
         self.waits = ref(ticket)
         replayed: Tensor = _Replay.apply(self, ticket, x, *self.learning)
         return replayed
+
+
+@contextmanager
+def _other_leaves(modules: list[nn.Module]) -> Iterator[dict[nn.Parameter, nn.Parameter]]:
+    """Within, modules have other parameters in the same memory: gives them by those in whose place.
+
+    Where an earlier pass still waits for its backward pass, torch adds up the gradient of a
+    parameter on the stream of that pass, which no capture may.
+    """
+    others: dict[nn.Parameter, nn.Parameter] = {}
+    places = [(m, name, p) for m in modules for name, p in m._parameters.items() if p is not None]
+    try:
+        for module, name, parameter in places:
+            if parameter not in others:
+                others[parameter] = nn.Parameter(parameter.detach(), parameter.requires_grad)
+            setattr(module, name, others[parameter])
+        yield others
+    finally:
+        for module, name, parameter in places:
+            setattr(module, name, parameter)
 
 
 def _go_through(call: Callable[..., Any], x: Tensor, learning: list[nn.Parameter]) -> None:

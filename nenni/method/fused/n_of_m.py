@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nenni.core.runtime import as_bytes
 from nenni.method.fused.operators import has_triton, register
 
 
@@ -15,8 +16,8 @@ def by_counting(score: Tensor, n: int, m: int) -> Tensor:
     ranks = torch.zeros_like(groups, dtype=torch.uint8 if m < 256 else torch.int32)
     for apart in range(1, m):
         beaten = groups[:, :, apart:] > groups[:, :, :-apart]
-        ranks[:, :, :-apart] += beaten.view(torch.uint8)
-        ranks[:, :, apart:] += beaten.logical_not_().view(torch.uint8)
+        ranks[:, :, :-apart] += as_bytes(beaten)
+        ranks[:, :, apart:] += as_bytes(beaten.logical_not_())
     return (ranks < n).flatten(1, 2)[:, : score.shape[1]]
 
 

@@ -8,6 +8,8 @@ from nenni.method.fused.operators import elementwise, register
 
 def round_to_codes(x: Tensor, scale: Tensor, q: int) -> Tensor:
     """The multiple of the scale that is nearest to x, q of them at most."""
+    if torch.compiler.is_compiling():  # torch 2.11 loses the gradient of what is changed in place
+        return (x / scale).round().clamp(-q, q) * scale
     return (x / scale).round_().clamp_(-q, q).mul_(scale)
 
 

@@ -131,6 +131,50 @@ def test_what_is_hooked_later_or_waits_is_not_captured(case: str) -> None:
     assert torch.rand(3, device="cuda").shape == (3,)
 
 
+class LastState(nn.Module):
+    """A recurrent network's, which holds its weights a second time; a tied layer before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(5, 5), nn.Linear(5, 5)
+        self.second.weight = self.first.weight
+        self.recurrent = nn.LSTM(5, 4, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        states: Tensor = self.recurrent(self.second(self.first(x)))[0]
+        return states[:, -1]
+
+
+LastState.__module__ = "nenni.networks.last_state"
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=NEEDS_GPU)])
+def test_gradients_of_tied_and_recurrent_weights_while_an_earlier_pass_waits(device: str) -> None:
+    with seeded(2):
+        model, x = LastState().to(device), torch.rand(3, 6, 5).to(device)
+
+    def gradients() -> list[Tensor]:
+        model.zero_grad()
+        model(x).square().sum().backward()
+        return [p.grad.clone() for p in model.parameters() if p.grad is not None]
+
+    torch_s_own = torch.backends.mkldnn.flags(enabled=False)  # whose operations can be done again
+    with simulated() if device == "cpu" else nullcontext(), torch_s_own:
+        expected, weights = gradients(), [*model.parameters()]
+        asked = mock.patch.object(torch.autograd, "grad", wraps=torch.autograd.grad)
+        with replayed(model, torch.device("cuda")), asked as grad:
+            waiting = [model(x) for _ in range(2)]
+            found = gradients()
+            assert len(model._compiled_call_impl.captured) == 1  # type: ignore[attr-defined]
+    of_the_capture = {id(p) for call in grad.call_args_list for p in call.args[1]}
+    assert len(of_the_capture) == len(weights)
+    assert not of_the_capture & {id(p) for p in weights}
+    assert all(ours is theirs for ours, theirs in zip(model.parameters(), weights, strict=True))
+    assert len(found) == len(weights) == len(expected)
+    torch.testing.assert_close(found, expected)
+    assert all(z.requires_grad for z in waiting)
+
+
 def test_nothing_changes_on_a_cpu_or_for_modules_of_others() -> None:
     class Counting(nn.Module):
         calls = 0
