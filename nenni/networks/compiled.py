@@ -1,15 +1,18 @@
 """Passes of a network by ``torch.compile``, where this machine has a compiler."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import torch
 from torch import nn
 
 from nenni.core.errors import in_a_line
 
+_KINDS = 64
+"""Kinds of passes that are compiled, of all networks of one class in a process."""
 _ROUNDING = "its passes were compiled: they agree with the others within rounding"
 
 
@@ -40,15 +43,24 @@ def compiled(model: nn.Module, device: torch.device, *, wanted: bool) -> Iterato
         )
         yield
         return
-    before, strict = model._compiled_call_impl, torch._dynamo.config.suppress_errors
-    torch._dynamo.config.suppress_errors = True
+    before, config = model._compiled_call_impl, torch._dynamo.config
+    limit = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"
     warnings.warn(_ROUNDING, stacklevel=3)
-    model.compile()
+    model._compiled_call_impl = torch.compile(_seen_whole(model._call_impl))
     try:
-        yield
+        with config.patch({"suppress_errors": True, limit: _KINDS}):
+            yield
     finally:
         model._compiled_call_impl = before
-        torch._dynamo.config.suppress_errors = strict
+
+
+def _seen_whole(call: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of this package: of torch's own frames some versions see only what they call."""
+
+    def passed(*args: Any, **kwargs: Any) -> Any:
+        return call(*args, **kwargs)
+
+    return passed
 
 
 @cache

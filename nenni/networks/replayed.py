@@ -161,6 +161,7 @@ class _Pass:
         cached = torch.is_autocast_cache_enabled()
         torch.set_autocast_cache_enabled(False)
         try:
+            call(self.x)  # compiles anew for other parameters, where it compiles
             _go_through(call, self.x, learning)
             with torch.cuda.graph(self.forward, capture_error_mode="thread_local"):
                 out: Tensor = call(self.x)

@@ -150,6 +150,7 @@ def measured(
     network: str, setting: str, asked: argparse.Namespace, device: torch.device, plain: float | None
 ) -> dict[str, object]:
     """Ratios of one setting, to the plain network and to the floor; `plain` is its memory."""
+    torch._dynamo.reset()
     model, noisy, images, labels = networks(network, setting, asked.batch)
     least = floor(network, noisy, images)
     model, noisy, images, labels = (part.to(device) for part in (model, noisy, images, labels))

@@ -64,3 +64,15 @@ def test_compiled_passes_agree_within_rounding_and_what_cannot_be_traced_goes_on
     assert model._compiled_call_impl is None
     torch.testing.assert_close(found, expected)
     assert any("within rounding" in str(warning.message) for warning in caught)
+
+
+@pytest.mark.slow
+def test_a_network_of_torch_s_own_parts_is_one_graph() -> None:
+    if lacks := module.what_lacks("cpu"):
+        pytest.skip(lacks)
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    model = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.ReLU(), nn.Linear(4, 2)))
+    with warnings.catch_warnings(record=True), compiled(model, CPU, wanted=True):
+        model(torch.randn(5, 4))
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
