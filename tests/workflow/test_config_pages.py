@@ -12,7 +12,17 @@ from scripts import script_named
 ROOT = Path(__file__).parents[2]
 CONFIGS = [
     ROOT / "config" / f"{name}.yaml"
-    for name in ("config", "mnist_claims", "choices", "cifar10", "xrays")
+    for name in (
+        "config",
+        "mnist_claims",
+        "choices",
+        "cifar10",
+        "medical",
+        "ablations",
+        "imagenet",
+        "paper_cifar10",
+        "paper_cifar100",
+    )
 ]
 
 
