@@ -1,12 +1,11 @@
 """The constants of a platform and a technology that may be other than they are taken to be."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 from hwmodel.energy_table import EnergyTable
 from hwmodel.preset import Preset, Schedule
-from hwmodel.sourced import Flag, Ranged
+from hwmodel.sourced import Flag, Ranged, constants
 from hwmodel.validation import StrictModel
 
 Value = float | int | bool | str
@@ -44,7 +43,7 @@ def assumptions(preset: Preset, table: EnergyTable) -> list[Assumption]:
     """All constants that may be others: numbers with a range, unsure flags, other schedules."""
     found = []
     for of, model in (("preset", preset), ("energy", table)):
-        for key, constant in _constants(model, ()):
+        for key, constant in constants(model):
             if isinstance(constant, Schedule) and constant.others:
                 found.append(Assumption(of, key, constant.value, constant.others))
             if isinstance(constant, Flag) and constant.unsure:
@@ -67,20 +66,6 @@ def assuming(
         else:
             table = _changed(table, assumption.key, value)
     return preset, table
-
-
-def _constants(
-    model: StrictModel, prefix: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], StrictModel]]:
-    for name in type(model).model_fields:
-        value = getattr(model, name)
-        held = value.items() if isinstance(value, dict) else [("", value)]
-        for key, part in held:
-            path = (*prefix, name, *([key] if key else []))
-            if isinstance(part, Ranged | Flag | Schedule):
-                yield path, part
-            elif isinstance(part, StrictModel):
-                yield from _constants(part, path)
 
 
 def _changed(model: Model, key: tuple[str, ...], value: Value) -> Model:

@@ -1,6 +1,7 @@
 """Constants that say where they come from, as presets and energy tables hold them."""
 
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
@@ -11,6 +12,7 @@ from hwmodel.validation import StrictModel, describe, inconsistent
 
 Tag = Literal["measured", "data sheet", "assumed", "chosen"]
 """``assumed`` of what is so or not in some hardware, ``chosen`` of a design that is made up."""
+Seen = Literal["document", "quotation"]
 Text = Annotated[str, Field(min_length=1)]
 LEAST, LARGEST = 1e-18, 1e18
 """Of a constant, so that what is made from it is finite."""
@@ -20,9 +22,21 @@ Table = TypeVar("Table", bound=StrictModel)
 
 
 class Sourced(StrictModel):
-    """The kind of evidence for a constant, and one line that cites or explains it."""
+    """The kind of evidence for a constant, and one line that cites or explains it.
+
+    Attributes
+    ----------
+    tag
+        Which kind.
+    seen
+        What was read when the line was written: the place in the document that it cites, or a
+        quotation of that by others; null (default): neither, or no document is cited.
+    source
+        The line.
+    """
 
     tag: Tag
+    seen: Seen | None = None
     source: Text
 
 
@@ -83,6 +97,21 @@ class Flag(Sourced):
 
     value: bool
     unsure: bool = False
+
+
+def constants(
+    model: StrictModel, prefix: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Sourced]]:
+    """All that a table holds and that says where it comes from, by its key."""
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        held = value.items() if isinstance(value, dict) else [("", value)]
+        for key, part in held:
+            path = (*prefix, name, *([key] if key else []))
+            if isinstance(part, Sourced):
+                yield path, part
+            elif isinstance(part, StrictModel):
+                yield from constants(part, path)
 
 
 def from_data_sheet(value: float, source: str) -> dict[str, object]:

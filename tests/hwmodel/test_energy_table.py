@@ -17,6 +17,7 @@ def test_every_constant_has_a_tag_and_a_source(name: str) -> None:
     for constant in [value for key, value in data.items() if key != "description"]:
         assert constant["tag"] in ("measured", "data sheet", "assumed")
         assert len(constant["source"]) > 10
+        assert constant["tag"] != "data sheet" or "seen" in constant
 
 
 def test_unknown_and_faulty_tables(tmp_path: Path) -> None:

@@ -62,10 +62,10 @@ def scalesim(found: pd.DataFrame) -> pd.DataFrame:
 
 def plausibility(found: pd.DataFrame) -> pd.DataFrame:
     """Published and modelled images per second."""
-    what = ["preset", "network", "batch"]
+    what = ["preset", "network", "bits", "batch"]
     rates = {of: found[of].map("{:,.1f}".format) for of in ("published", "modelled")}
-    ratio = found["ratio"].map("{:.2f}".format)
-    return found[what].assign(**rates, ratio=ratio, source=found["source"])
+    told = found[what].assign(**{"GHz": found["clock_ghz"].map("{:g}".format)}, **rates)
+    return told.assign(ratio=found["ratio"].map("{:.2f}".format), source=found["source"])
 
 
 def _milliseconds(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Make results, claims, protocol, bench, speed, machines and cost.md, and README.md's numbers.
+"""Make results, claims, protocol, bench, speed, machines, cost and constants.md, and README.md.
 
     python workflow/scripts/result_pages.py      # make pages
 
@@ -15,6 +15,7 @@ from typing import Any
 
 import _bench_tables
 import _claim_tables
+import _constant_tables
 import _cost_tables
 import _machine_tables
 import _post_training
@@ -35,7 +36,7 @@ from nenni.results.main_table import LEGEND, display
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT / "results" / "reference"
 README = ROOT / "README.md"
-NAMES = ("results", "claims", "protocol", "bench", "speed", "machines", "cost")
+NAMES = ("results", "claims", "protocol", "bench", "speed", "machines", "cost", "constants")
 TEMPLATE = ROOT / "docs" / "results.md.jinja"
 READ = (
     "mnist5k/claims", "mnist5k/main", "mnist5k/suites", "mnist5k/persistence",
@@ -145,6 +146,9 @@ def environment(tables: Tables) -> Environment:
         "points": _protocol_tables.points,
         "ratio": _protocol_tables.ratio,
         "costs": lambda table, name: markdown(getattr(_cost_tables, table)(tables[name])),
+        "constant_files": (held := _constant_tables.files()),
+        "constant_counts": lambda: markdown(_constant_tables.counted(held)),
+        "constants": lambda model: markdown(_constant_tables.listed(model)),
         "median": statistics.median,
         "post_training": lambda table, *files, **which: getattr(_post_training_tables, table)(
             *(tables[f] for f in files), **which
