@@ -1,0 +1,101 @@
+"""What each baseline adds to its layers, counted by hand, as the cost model reads it."""
+
+import json
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import hwmodel
+import nenni
+from nenni.core.seeding import seeded
+from nenni.method.baseline import Baseline
+from nenni.method.defend import defend, set_noise
+
+X = torch.rand(6, 4, 6, 6, generator=torch.Generator().manual_seed(0))
+M, N, D, FLAT, OUT = 36, 8, 36, 288, 10
+"""Of a 3x3 convolution of 4 channels, and of a linear layer behind it."""
+
+
+def network() -> nn.Sequential:
+    with seeded(0):
+        return nn.Sequential(
+            nn.Conv2d(4, N, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(FLAT, OUT)
+        ).eval()  # fmt: skip
+
+
+NOTHING = {"draws": 0, "macs": 0, "additions": 0, "comparisons": 0, "ranked": 0, "stored": 0}
+CASES: dict[str, tuple[Baseline, dict[str, Any], dict[str, Any] | None]] = {
+    "pni": (
+        nenni.PNI(),
+        {"draws": N * D, "macs": N * D, "stored": 1},
+        {"draws": FLAT * OUT, "macs": FLAT * OUT, "stored": 1},
+    ),
+    "pni elements of inputs": (
+        nenni.PNI("element", on="inputs"),
+        {"draws": 144, "macs": 2 * 144, "additions": 144, "stored": 144},
+        {"draws": FLAT, "macs": 2 * FLAT, "additions": FLAT, "stored": FLAT},
+    ),
+    "pni channels of activations": (
+        nenni.PNI("channel", on="activations"),
+        {"draws": M * N, "macs": 2 * M * N, "additions": M * N, "stored": N},
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_operations_by_hand(name: str) -> None:
+    baseline, *expected = CASES[name]
+    layers = nenni.describe(defend(network(), baseline, X), X)["layers"]
+    for layer, counts in zip(layers, expected, strict=True):
+        if counts is None:
+            assert layer["defence"] is None
+            continue
+        found = {key: layer["defence"][key] for key in NOTHING}
+        assert found == NOTHING | counts
+    assert [layer["injection"] for layer in layers] == [None, None]
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case[0].randomised])
+def test_without_its_noise_nothing_is_added(name: str) -> None:
+    defended = defend(network(), CASES[name][0], X)
+    set_noise(defended, on=False)
+    for layer in nenni.describe(defended, X)["layers"]:
+        found = layer["defence"] or NOTHING
+        assert {key: found[key] for key in NOTHING} == NOTHING
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_in_every_table(name: str) -> None:
+    """BitOPs, time and energy of a layer with it, against the plain one."""
+    defended = nenni.describe(defend(network(), CASES[name][0], X), X)
+    network_ = hwmodel.Network.model_validate_json(json.dumps(defended))
+    preset, table = hwmodel.load_preset("server_cpu"), hwmodel.load_energy_table("horowitz_45nm")
+    terms = [t for t in hwmodel.count_operations(network_) if t.term == "defence"]
+    assert sum(term.bitops for term in terms) > 0
+    total = hwmodel.latency(network_, preset)[-1]
+    assert total.injected_s > total.dense_fp32_s  # type: ignore[operator]
+    energy = next(r for r in hwmodel.energy(network_, table, preset) if r.layer == "total")
+    assert energy.injected.total_pj > energy.dense.total_pj
+
+
+def test_a_layer_that_runs_twice_adds_twice() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y: torch.Tensor = self.layer(self.layer(x))
+            return y
+
+    x = torch.rand(2, 4)
+    layers = nenni.describe(defend(Twice().eval(), nenni.PNI(), x), x)["layers"]
+    assert [layer["name"] for layer in layers] == ["layer", "layer#2"]
+    assert [layer["defence"]["draws"] for layer in layers] == [16, 16]
+
+
+def test_a_plain_network_has_none() -> None:
+    assert {layer["defence"] is None for layer in nenni.describe(network(), X)["layers"]} == {True}
