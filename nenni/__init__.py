@@ -37,6 +37,7 @@ _EXPORTS = {
     "defend": "nenni.method.defend",
     "set_noise": "nenni.method.defend",
     "PNI": "nenni.defences.baselines.pni",
+    "Learn2Perturb": "nenni.defences.baselines.learn2perturb",
     "fit": "nenni.method.fit",
     "report": "nenni.method.report",
     "save": "nenni.method.network_file",

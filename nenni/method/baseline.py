@@ -7,8 +7,9 @@ itself.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +18,11 @@ from nenni.core.errors import UserError
 from nenni.method.quantise import NOT_ROUNDED
 from nenni.networks.asking import answer
 from nenni.networks.computed import compute_anew
-from nenni.networks.folding import replace
+from nenni.networks.folding import replace as put_in_place
 from nenni.networks.hooks import hooked
 from nenni.networks.modes import evaluating
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class Baseline(ABC):
@@ -163,7 +166,7 @@ class WrappedLayer(BaselineLayer):
         return nn.functional.linear(x, weight, self.wrapped.bias)
 
 
-class AlternatingLayer(WrappedLayer):
+class AlternatingLayer(BaselineLayer):
     """A layer whose noise is learned in steps of its own, after those of the network.
 
     See :mod:`nenni.training.noise_step`.
@@ -183,47 +186,84 @@ class AlternatingLayer(WrappedLayer):
 
 
 @dataclass(frozen=True)
-class Ran:
-    """A layer that ran, with its name and the shapes of one input and output, without the batch."""
+class Ran(Generic[M]):
+    """A module that ran, and the shapes of one input and output, without the batch.
+
+    Attributes
+    ----------
+    name : str
+        In the network.
+    layer : Module
+        Itself.
+    x, z : Size
+        Shapes at its first call.
+    varies : bool
+        Whether other calls have others.
+    """
 
     name: str
-    layer: nn.Conv2d | nn.Linear
+    layer: M
     x: torch.Size
     z: torch.Size
+    varies: bool = False
+
+    def check_shape(self) -> None:
+        """Refuse one that runs on several shapes, where each element has a number of its own.
+
+        Raises
+        ------
+        UserError
+            If it does.
+        """
+        if self.varies:
+            raise UserError(
+                f"{self.name} runs on several shapes, so that its elements cannot each have a "
+                "noise of their own: give each place of the network a module of its own"
+            )
 
 
 @torch.no_grad()
-def layers_that_run(network: nn.Module, image: Tensor) -> list[Ran]:
-    """The convolutions and linear layers of a network in the order of their first call.
+def modules_that_run(
+    network: nn.Module, image: Tensor, kinds: type[M] | tuple[type[M], ...]
+) -> list[Ran[M]]:
+    """The modules of some kinds, in the order of their first call.
 
     Raises
     ------
     UserError
         If there is none.
     """
-    found: dict[nn.Module, Ran] = {}
+    found: dict[nn.Module, Ran[M]] = {}
 
-    def hook(
-        name: str, layer: nn.Conv2d | nn.Linear, inputs: tuple[Tensor, ...], z: Tensor
-    ) -> None:
-        found.setdefault(layer, Ran(name, layer, inputs[0].shape[1:], z.shape[1:]))
+    def hook(name: str, layer: M, inputs: tuple[Tensor, ...], z: Tensor) -> None:
+        now = Ran(name, layer, inputs[0].shape[1:], z.shape[1:])
+        first = found.setdefault(layer, now)
+        if (first.x, first.z) != (now.x, now.z):
+            found[layer] = replace(first, varies=True)
 
     handles = [
-        layer.register_forward_hook(lambda *call, name=name: hook(name, *call))
+        layer.register_forward_hook(partial(hook, name))
         for name, layer in network.named_modules()
-        if isinstance(layer, nn.Conv2d | nn.Linear)
+        if isinstance(layer, kinds)
     ]
     with hooked(handles), evaluating(network):
         answer(network, image)
     if not found:
-        raise UserError(f"no convolution or linear layer of {type(network).__name__} ran")
+        asked = kinds if isinstance(kinds, tuple) else (kinds,)
+        listed = " or ".join(kind.__name__ for kind in asked)
+        raise UserError(f"no module {listed} of {type(network).__name__} ran, to be changed")
     return [*found.values()]
+
+
+def layers_that_run(network: nn.Module, image: Tensor) -> list[Ran[nn.Conv2d | nn.Linear]]:
+    """The convolutions and linear layers, as :func:`modules_that_run`."""
+    return modules_that_run(network, image, (nn.Conv2d, nn.Linear))
 
 
 def put_around(network: nn.Module, layer: nn.Module, wrapper: BaselineLayer) -> None:
     """Put a baseline's layer in the place of another, under each of its names."""
     wrapper.train(layer.training)
-    replace(network, layer, wrapper)
+    put_in_place(network, layer, wrapper)
 
 
 def baseline_layers(network: nn.Module) -> Iterator[tuple[str, BaselineLayer]]:

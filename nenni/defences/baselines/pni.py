@@ -42,6 +42,8 @@ class PNI(Baseline):
         """Wrap all layers that run."""
         ran = layers_that_run(network, image)
         for found in ran[:-1] if self.on == "activations" else ran:
+            if self.granularity == "element":
+                found.check_shape()
             shape = {"weights": found.layer.weight.shape, "inputs": found.x}.get(self.on, found.z)
             put_around(network, found.layer, NoisyByPNI(self, found.layer, shape))
 
@@ -59,12 +61,8 @@ class NoisyByPNI(WrappedLayer):
 
     def __init__(self, baseline: PNI, wrapped: nn.Conv2d | nn.Linear, shape: torch.Size) -> None:
         super().__init__(baseline, wrapped)
-        self.alpha = nn.Parameter(
-            torch.full(
-                self._shape(shape), baseline.alpha, device=wrapped.weight.device,
-                dtype=wrapped.weight.dtype,
-            )
-        )  # fmt: skip
+        start = wrapped.weight.new_full(self._shape(shape), baseline.alpha)
+        self.alpha = nn.Parameter(start)
 
     def _shape(self, shape: torch.Size) -> tuple[int, ...]:
         match self.baseline.granularity:

@@ -42,6 +42,11 @@ CASES: dict[str, tuple[Baseline, dict[str, Any], dict[str, Any] | None]] = {
         {"draws": M * N, "macs": 2 * M * N, "additions": M * N, "stored": N},
         None,
     ),
+    "learn2perturb": (
+        nenni.Learn2Perturb(),
+        {"draws": M * N, "macs": M * N, "stored": M * N},
+        None,
+    ),
 }
 
 

@@ -36,7 +36,7 @@ def drawn(shape: torch.Size) -> Tensor:
 @pytest.mark.parametrize("on", ["weights", "inputs", "activations"])
 def test_noise_and_the_gradient_of_its_scale(granularity: str, on: str) -> None:
     """v~ = v + alpha sigma eta, dL/dalpha = sum of dL/dv~ sigma eta over what shares an alpha."""
-    layer = first_layer(PNI(granularity, on, alpha=0.3))  # type: ignore[arg-type]
+    layer = first_layer(PNI(granularity, on, alpha=0.3))  # type: ignore[operator]
     with seeded("draw"):
         z = layer(X)
     weight, bias = layer.wrapped.weight, layer.wrapped.bias
@@ -80,7 +80,7 @@ def test_the_noise_of_an_image_hangs_on_no_other() -> None:
 def test_alpha_is_learned_and_differs_by_layer(digits: Digits) -> None:
     model = defended(fresh(), PNI(), digits)
     learned(model, digits, 2)
-    alphas = [float(layer.alpha) for _, layer in baseline_layers(model)]  # type: ignore[arg-type]
+    alphas = [float(layer.alpha.detach()) for _, layer in baseline_layers(model)]  # type: ignore[operator]
     assert len(alphas) == 6
     assert len({round(alpha, 4) for alpha in alphas}) == 6
     assert all(alpha != 0.25 for alpha in alphas)
