@@ -38,6 +38,7 @@ _EXPORTS = {
     "set_noise": "nenni.method.defend",
     "PNI": "nenni.defences.baselines.pni",
     "Learn2Perturb": "nenni.defences.baselines.learn2perturb",
+    "RandomProjectionFilters": "nenni.defences.baselines.random_projection_filters",
     "fit": "nenni.method.fit",
     "report": "nenni.method.report",
     "save": "nenni.method.network_file",

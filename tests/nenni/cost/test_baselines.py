@@ -47,6 +47,11 @@ CASES: dict[str, tuple[Baseline, dict[str, Any], dict[str, Any] | None]] = {
         {"draws": M * N, "macs": M * N, "stored": M * N},
         None,
     ),
+    "random projection filters": (
+        nenni.RandomProjectionFilters(0.5),
+        {"draws": N * D // 2, "macs": N * D // 2},
+        None,
+    ),
 }
 
 

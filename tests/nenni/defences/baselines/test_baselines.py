@@ -23,10 +23,11 @@ BASELINES: dict[str, Baseline] = {
     "pni inputs": nenni.PNI("layer", on="inputs"),
     "pni activations": nenni.PNI("element", on="activations"),
     "learn2perturb": nenni.Learn2Perturb(0.05),
+    "random projection filters": nenni.RandomProjectionFilters(),
 }
 NOISY = {name: b for name, b in BASELINES.items() if b.randomised}
 ALL, WITH_NOISE = pytest.mark.parametrize("name", BASELINES), pytest.mark.parametrize("name", NOISY)
-REPLACES_WEIGHTS: set[str] = set()
+REPLACES_WEIGHTS = {"random projection filters"}
 """Those that change a network also without their noise."""
 ACCURACY = 0.75
 """After nine epochs on 400 digits, of 200 others."""
