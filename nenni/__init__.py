@@ -39,6 +39,7 @@ _EXPORTS = {
     "PNI": "nenni.defences.baselines.pni",
     "Learn2Perturb": "nenni.defences.baselines.learn2perturb",
     "RandomProjectionFilters": "nenni.defences.baselines.random_projection_filters",
+    "GaussianActivations": "nenni.defences.baselines.gaussian",
     "fit": "nenni.method.fit",
     "report": "nenni.method.report",
     "save": "nenni.method.network_file",

@@ -52,6 +52,11 @@ CASES: dict[str, tuple[Baseline, dict[str, Any], dict[str, Any] | None]] = {
         {"draws": N * D // 2, "macs": N * D // 2},
         None,
     ),
+    "gaussian": (
+        nenni.GaussianActivations(),
+        {"draws": M * N, "macs": M * N, "stored": 1},
+        None,
+    ),
 }
 
 

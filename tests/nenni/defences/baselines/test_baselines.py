@@ -24,6 +24,7 @@ BASELINES: dict[str, Baseline] = {
     "pni activations": nenni.PNI("element", on="activations"),
     "learn2perturb": nenni.Learn2Perturb(0.05),
     "random projection filters": nenni.RandomProjectionFilters(),
+    "gaussian": nenni.GaussianActivations(),
 }
 NOISY = {name: b for name, b in BASELINES.items() if b.randomised}
 ALL, WITH_NOISE = pytest.mark.parametrize("name", BASELINES), pytest.mark.parametrize("name", NOISY)
