@@ -40,6 +40,7 @@ _EXPORTS = {
     "Learn2Perturb": "nenni.defences.baselines.learn2perturb",
     "RandomProjectionFilters": "nenni.defences.baselines.random_projection_filters",
     "GaussianActivations": "nenni.defences.baselines.gaussian",
+    "KWTA": "nenni.defences.baselines.k_wta",
     "fit": "nenni.method.fit",
     "report": "nenni.method.report",
     "save": "nenni.method.network_file",

@@ -57,6 +57,7 @@ CASES: dict[str, tuple[Baseline, dict[str, Any], dict[str, Any] | None]] = {
         {"draws": M * N, "macs": M * N, "stored": 1},
         None,
     ),
+    "k-wta": (nenni.KWTA(0.2), {"ranked": M * N}, None),
 }
 
 

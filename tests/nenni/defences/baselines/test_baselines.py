@@ -25,6 +25,7 @@ BASELINES: dict[str, Baseline] = {
     "learn2perturb": nenni.Learn2Perturb(0.05),
     "random projection filters": nenni.RandomProjectionFilters(),
     "gaussian": nenni.GaussianActivations(),
+    "k-wta": nenni.KWTA(0.2),
 }
 NOISY = {name: b for name, b in BASELINES.items() if b.randomised}
 ALL, WITH_NOISE = pytest.mark.parametrize("name", BASELINES), pytest.mark.parametrize("name", NOISY)
