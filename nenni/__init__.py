@@ -41,6 +41,7 @@ _EXPORTS = {
     "RandomProjectionFilters": "nenni.defences.baselines.random_projection_filters",
     "GaussianActivations": "nenni.defences.baselines.gaussian",
     "KWTA": "nenni.defences.baselines.k_wta",
+    "Quantised": "nenni.defences.baselines.quantised",
     "fit": "nenni.method.fit",
     "report": "nenni.method.report",
     "save": "nenni.method.network_file",

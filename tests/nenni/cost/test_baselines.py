@@ -97,6 +97,23 @@ def test_it_is_in_every_table(name: str) -> None:
     assert energy.injected.total_pj > energy.dense.total_pj
 
 
+@pytest.mark.parametrize("bits", [8, 4])
+def test_few_bits_are_those_of_the_products(bits: int) -> None:
+    described = nenni.describe(defend(network(), nenni.Quantised(bits), X), X)  # type: ignore[arg-type]
+    assert [layer["exact_bits"] for layer in described["layers"]] == [bits, bits]
+    network_ = hwmodel.Network.model_validate_json(json.dumps(described))
+    bitops = [(t.term, t.bitops) for t in hwmodel.count_operations(network_)]
+    assert bitops == [
+        ("exact", M * N * D * bits**2), ("defence", 0), ("exact", FLAT * OUT * bits**2), ("defence", 0)
+    ]  # fmt: skip
+    reduction = next(
+        r for r in hwmodel.reductions(network_)
+        if (r.layer, r.baseline, r.variant) == ("total", "fp32", "as_evaluated")
+    )  # fmt: skip
+    assert reduction.evaluated
+    assert reduction.reduction_with == pytest.approx(1 - bits * bits / 1024)
+
+
 def test_a_layer_that_runs_twice_adds_twice() -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:

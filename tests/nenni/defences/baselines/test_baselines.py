@@ -26,6 +26,8 @@ BASELINES: dict[str, Baseline] = {
     "random projection filters": nenni.RandomProjectionFilters(),
     "gaussian": nenni.GaussianActivations(),
     "k-wta": nenni.KWTA(0.2),
+    "int8": nenni.Quantised(8),
+    "int4": nenni.Quantised(4),
 }
 NOISY = {name: b for name, b in BASELINES.items() if b.randomised}
 ALL, WITH_NOISE = pytest.mark.parametrize("name", BASELINES), pytest.mark.parametrize("name", NOISY)
