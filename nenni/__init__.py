@@ -42,6 +42,7 @@ _EXPORTS = {
     "GaussianActivations": "nenni.defences.baselines.gaussian",
     "KWTA": "nenni.defences.baselines.k_wta",
     "Quantised": "nenni.defences.baselines.quantised",
+    "TwoOfFour": "nenni.defences.baselines.two_of_four",
     "fit": "nenni.method.fit",
     "report": "nenni.method.report",
     "save": "nenni.method.network_file",

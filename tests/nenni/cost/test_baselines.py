@@ -114,6 +114,23 @@ def test_few_bits_are_those_of_the_products(bits: int) -> None:
     assert reduction.reduction_with == pytest.approx(1 - bits * bits / 1024)
 
 
+def test_two_of_four_halves_the_products() -> None:
+    described = nenni.describe(defend(network(), nenni.TwoOfFour(), X), X)
+    assert [layer["defence"]["nonzeros"] for layer in described["layers"]] == [
+        N * D // 2,
+        FLAT * OUT // 2,
+    ]
+    assert {tuple(layer["defence"]["n_of_m"]) for layer in described["layers"]} == {(2, 4)}
+    network_ = hwmodel.Network.model_validate_json(json.dumps(described))
+    exact = [t.macs for t in hwmodel.count_operations(network_) if t.term == "exact"]
+    assert exact == [M * N * D / 2, FLAT * OUT / 2]
+    h100, server = (hwmodel.load_preset(name) for name in ("h100", "server_cpu"))
+    for preset, faster in ((h100, True), (server, False)):
+        total = hwmodel.latency(network_, preset)[-1]
+        dense = total.dense_fp32_s or total.dense_fp16_s
+        assert (total.injected_s < dense) == faster  # type: ignore[operator]
+
+
 def test_a_layer_that_runs_twice_adds_twice() -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:

@@ -28,6 +28,7 @@ BASELINES: dict[str, Baseline] = {
     "k-wta": nenni.KWTA(0.2),
     "int8": nenni.Quantised(8),
     "int4": nenni.Quantised(4),
+    "2:4": nenni.TwoOfFour(),
 }
 NOISY = {name: b for name, b in BASELINES.items() if b.randomised}
 ALL, WITH_NOISE = pytest.mark.parametrize("name", BASELINES), pytest.mark.parametrize("name", NOISY)
