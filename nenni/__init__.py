@@ -43,6 +43,7 @@ _EXPORTS = {
     "KWTA": "nenni.defences.baselines.k_wta",
     "Quantised": "nenni.defences.baselines.quantised",
     "TwoOfFour": "nenni.defences.baselines.two_of_four",
+    "RandomDropout": "nenni.defences.baselines.dropout",
     "fit": "nenni.method.fit",
     "report": "nenni.method.report",
     "save": "nenni.method.network_file",

@@ -58,6 +58,11 @@ CASES: dict[str, tuple[Baseline, dict[str, Any], dict[str, Any] | None]] = {
         None,
     ),
     "k-wta": (nenni.KWTA(0.2), {"ranked": M * N}, None),
+    "dropout": (
+        nenni.RandomDropout(0.3),
+        {"draws": M * N, "comparisons": M * N, "macs": M * N},
+        None,
+    ),
 }
 
 

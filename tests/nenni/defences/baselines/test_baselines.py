@@ -29,6 +29,7 @@ BASELINES: dict[str, Baseline] = {
     "int8": nenni.Quantised(8),
     "int4": nenni.Quantised(4),
     "2:4": nenni.TwoOfFour(),
+    "dropout": nenni.RandomDropout(0.15),
 }
 NOISY = {name: b for name, b in BASELINES.items() if b.randomised}
 ALL, WITH_NOISE = pytest.mark.parametrize("name", BASELINES), pytest.mark.parametrize("name", NOISY)
