@@ -11,7 +11,7 @@ FILES = [*(ROOT / "hwmodel").rglob("*.py"), *(ROOT / "nenni").rglob("*.py")]
 KINDS = ("selection", "projection", "noise", "baseline")
 OWN = {plugins.path(kind, name): name for kind in KINDS for name in plugins.names(kind)}
 
-WORDS = {"all", "approximation", "block", "channel", "none", "threshold"}
+WORDS = {"all", "approximation", "block", "channel", "none", "quantised", "threshold"}
 """Names that are words for other things too: looked for only where injections are at hand."""
 AT_HAND = ("hwmodel", "nenni/cost", "nenni/method", "nenni/run")
 OTHER_MEANINGS = {

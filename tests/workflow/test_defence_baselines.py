@@ -81,7 +81,7 @@ def test_from_the_config_to_the_page(project: Project) -> None:
         sums = table[table["layer"] == "total"].groupby("defence")[column].sum()
         assert sums["pni"] > sums["none"] == sums["pni_off"]
     html = (project.folder / "results/tiny/index.html").read_text()
-    assert "Baseline pni (alpha 0.25, granularity channel, on weights)." in html
+    assert "Baseline pni (alpha 0.25, granularity channel, where weights)." in html
     assert "Its noise is switched off." in html
     assert project.to_do() == set()
 

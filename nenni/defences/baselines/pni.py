@@ -27,24 +27,24 @@ class PNI(Baseline):
     ----------
     granularity : "layer", "channel" or "element"
         What has an alpha of its own; channels of weights are output channels.
-    on : "weights", "inputs" or "activations"
+    where : "weights", "inputs" or "activations"
         What gets the noise.
     alpha : float
         Before training.
     """
 
     granularity: Literal["layer", "channel", "element"] = "layer"
-    on: Literal["weights", "inputs", "activations"] = "weights"
+    where: Literal["weights", "inputs", "activations"] = "weights"
     alpha: NonNegative = 0.25
     randomised: ClassVar[bool] = True
 
     def put(self, network: nn.Module, image: Tensor, draws: torch.Generator) -> None:
         """Wrap all layers that run."""
         ran = layers_that_run(network, image)
-        for found in ran[:-1] if self.on == "activations" else ran:
+        for found in ran[:-1] if self.where == "activations" else ran:
             if self.granularity == "element":
                 found.check_shape()
-            shape = {"weights": found.layer.weight.shape, "inputs": found.x}.get(self.on, found.z)
+            shape = {"weights": found.layer.weight.shape, "inputs": found.x}.get(self.where, found.z)
             put_around(network, found.layer, NoisyByPNI(self, found.layer, shape))
 
 
@@ -71,14 +71,14 @@ class NoisyByPNI(WrappedLayer):
             case "element":
                 return tuple(shape)
             case "channel":
-                last = self.baseline.on != "weights" and isinstance(self.wrapped, nn.Linear)
+                last = self.baseline.where != "weights" and isinstance(self.wrapped, nn.Linear)
                 return (shape[-1],) if last else (shape[0], *(1,) * (len(shape) - 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """The layer's output, of noisy weights or inputs, or with noise."""
         if not self.noise:
             return self.wrapped(x)  # type: ignore[no-any-return]
-        match self.baseline.on:
+        match self.baseline.where:
             case "weights":
                 weight = self.own_weight()
                 return self.operate(x, weight + self.alpha * _noise(weight, weight.std(False)))
@@ -97,10 +97,10 @@ class NoisyByPNI(WrappedLayer):
         if not self.noise:
             return Added()
         stored = self.alpha.numel()
-        if self.baseline.on == "weights":
+        if self.baseline.where == "weights":
             count = self.wrapped.weight.numel()
             return Added(draws=count, macs=count, stored=stored)
-        count = prod((x if self.baseline.on == "inputs" else z).shape)
+        count = prod((x if self.baseline.where == "inputs" else z).shape)
         return Added(draws=count, macs=2 * count, additions=count, stored=stored)
 
 

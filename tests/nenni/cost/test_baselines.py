@@ -33,12 +33,12 @@ CASES: dict[str, tuple[Baseline, dict[str, Any], dict[str, Any] | None]] = {
         {"draws": FLAT * OUT, "macs": FLAT * OUT, "stored": 1},
     ),
     "pni elements of inputs": (
-        nenni.PNI("element", on="inputs"),
+        nenni.PNI("element", where="inputs"),
         {"draws": 144, "macs": 2 * 144, "additions": 144, "stored": 144},
         {"draws": FLAT, "macs": 2 * FLAT, "additions": FLAT, "stored": FLAT},
     ),
     "pni channels of activations": (
-        nenni.PNI("channel", on="activations"),
+        nenni.PNI("channel", where="activations"),
         {"draws": M * N, "macs": 2 * M * N, "additions": M * N, "stored": N},
         None,
     ),

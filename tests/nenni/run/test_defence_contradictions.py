@@ -11,7 +11,7 @@ from nenni.run.experiment import Experiment
 from nenni.run.plan import Files, Plan
 from nenni.run.slices import Slices
 
-PNI = {"name": "pni", "granularity": "layer", "on": "weights", "alpha": 0.25}
+PNI = {"name": "pni", "granularity": "layer", "where": "weights", "alpha": 0.25}
 TOPK = {"selection": {"name": "topk", "fraction": 0.5}}
 
 
@@ -19,7 +19,7 @@ TOPK = {"selection": {"name": "topk", "fraction": 0.5}}
     ("defence", "message"),
     [
         ({"baseline": {"name": "pno"}}, "baseline.name: unknown baseline 'pno'; known are: "),
-        ({"baseline": {"name": "pni", "on": "noses"}}, "baseline.on: should be 'weights', 'inputs' or 'activations', got 'noses'"),
+        ({"baseline": {"name": "pni", "where": "noses"}}, "baseline.where: should be 'weights', 'inputs' or 'activations', got 'noses'"),
         ({"baseline": {"name": "pni", "alpha": -1}}, "baseline.alpha: should be greater than or equal to 0, got -1"),
         ({"baseline": PNI, "injection": TOPK}, "baseline: cannot stand beside an injection: leave one of them out"),
         ({"without_noise": "nobody"}, "without_noise: unknown name 'nobody'; defined are: "),

@@ -20,8 +20,8 @@ from nenni.method.injection import is_randomised
 BASELINES: dict[str, Baseline] = {
     "pni": nenni.PNI(),
     "pni channels": nenni.PNI("channel"),
-    "pni inputs": nenni.PNI("layer", on="inputs"),
-    "pni activations": nenni.PNI("element", on="activations"),
+    "pni inputs": nenni.PNI("layer", where="inputs"),
+    "pni activations": nenni.PNI("element", where="activations"),
     "learn2perturb": nenni.Learn2Perturb(0.05),
     "random projection filters": nenni.RandomProjectionFilters(),
     "gaussian": nenni.GaussianActivations(),

@@ -69,7 +69,7 @@ def test_noise_and_the_gradient_of_its_scale(granularity: str, on: str) -> None:
 
 
 def test_the_noise_of_an_image_hangs_on_no_other() -> None:
-    layer = first_layer(PNI(on="inputs"))
+    layer = first_layer(PNI(where="inputs"))
     with seeded("draw"):
         together = layer(torch.cat([X[:1], 100 * X[1:]]))[:1]
     with seeded("draw"):
