@@ -36,7 +36,7 @@ def step_noise(
     Parameters
     ----------
     model : Module
-        What is trained; no parameter of it has a gradient.
+        What is trained; no parameter of it has a gradient, or its passes could not be replayed.
     layers : list
         From :func:`alternating`.
     epoch : int

@@ -44,8 +44,8 @@ class PNI(Baseline):
         for found in ran[:-1] if self.where == "activations" else ran:
             if self.granularity == "element":
                 found.check_shape()
-            shape = {"weights": found.layer.weight.shape, "inputs": found.x}.get(self.where, found.z)
-            put_around(network, found.layer, NoisyByPNI(self, found.layer, shape))
+            of = {"weights": found.layer.weight.shape, "inputs": found.x, "activations": found.z}
+            put_around(network, found.layer, NoisyByPNI(self, found.layer, of[self.where]))
 
 
 class NoisyByPNI(WrappedLayer):

@@ -136,6 +136,23 @@ def test_two_of_four_halves_the_products() -> None:
         assert (total.injected_s < dense) == faster  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_fvcore_finds_the_products_of_the_plain_network(name: str) -> None:
+    """It leaves out what works element by element."""
+    expected = M * N * D + FLAT * OUT
+    assert nenni.flop_count(defend(network(), CASES[name][0], X), X[:1]).total() == expected
+
+
+def test_what_stands_behind_one_product_adds_up() -> None:
+    """And what stands before the first counts there."""
+    relus = [nn.ReLU() for _ in range(3)]
+    model = nn.Sequential(relus[0], nn.Linear(4, 6), relus[1], relus[2], nn.Linear(6, 2)).eval()
+    x = torch.rand(2, 4)
+    first, last = nenni.describe(defend(model, nenni.KWTA(0.5), x), x)["layers"]
+    assert first["defence"]["ranked"] == 4 + 6 + 6
+    assert last["defence"] is None
+
+
 def test_a_layer_that_runs_twice_adds_twice() -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:

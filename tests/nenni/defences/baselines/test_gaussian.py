@@ -59,7 +59,7 @@ def test_the_deviation_follows_in_training_and_in_nothing_else(digits: Digits) -
     first = layers[0]
     assert isinstance(first, GaussianOutput)
     before = first.deviation.clone()
-    answers(network, digits[0][:60])
+    answers(network, 3 * digits[0][60:120])
     assert torch.equal(first.deviation, before)
     x = digits[0][:20]
     expected = 0.9 * before + 0.1 * first.wrapped(x).std(unbiased=False)

@@ -66,6 +66,8 @@ def test_noise_and_the_gradient_of_its_scale(granularity: str, on: str) -> None:
     }[granularity]()
     assert layer.alpha.grad is not None
     assert torch.allclose(layer.alpha.grad.flatten(), by_hand.flatten())
+    if on == "weights":
+        assert torch.allclose(weight.grad, slope), "sigma is constant in the backward pass"
 
 
 def test_the_noise_of_an_image_hangs_on_no_other() -> None:
