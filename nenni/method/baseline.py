@@ -35,9 +35,12 @@ class Baseline(ABC):
     randomised : bool
         Whether two passes differ while its noise is on. A baseline that draws has a noise that
         :func:`nenni.set_noise` switches off.
+    jumps : bool
+        Whether it rounds or chooses by hard masks, so that its gradient is that of no small step.
     """
 
     randomised: ClassVar[bool] = False
+    jumps: ClassVar[bool] = False
 
     @abstractmethod
     def put(self, network: nn.Module, image: Tensor, draws: torch.Generator) -> None:

@@ -77,6 +77,30 @@ def _calibrate(defended: nn.Module, images: Tensor) -> None:
         answer(defended, images)
 
 
+class WithoutNoise(nn.Module):
+    """A network with a baseline, which draws nothing during each pass.
+
+    Parameters
+    ----------
+    model : Module
+        From :func:`nenni.defend`, its noise on.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self.training = getattr(model, "training", False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Its logits without the noise, which is on again afterwards."""
+        set_noise(self.model, on=False)
+        try:
+            logits: Tensor = self.model(x)
+        finally:
+            set_noise(self.model, on=True)
+        return logits
+
+
 def set_noise(model: nn.Module, on: bool) -> None:
     """Switch the noise of a baseline on or off, in place: the ablation of what draws.
 

@@ -1,5 +1,7 @@
 """k-WTA: of each layer's activations the k largest stay, in the place of ReLU."""
 
+from typing import ClassVar
+
 import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
@@ -28,6 +30,7 @@ class KWTA(Baseline):
     """
 
     gamma: Ratio = 0.1
+    jumps: ClassVar[bool] = True
 
     def put(self, network: nn.Module, image: Tensor, draws: torch.Generator) -> None:
         """Replace all ReLU modules that run."""

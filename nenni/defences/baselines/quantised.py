@@ -1,6 +1,6 @@
 """Plain quantisation: weights and inputs of all layers rounded to few bits."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic.dataclasses import dataclass
@@ -32,6 +32,7 @@ class Quantised(Baseline):
     """
 
     bits: Literal[2, 3, 4, 5, 6, 7, 8] = 8
+    jumps: ClassVar[bool] = True
 
     def put(self, network: nn.Module, image: Tensor, draws: torch.Generator) -> None:
         """Wrap all layers that run."""

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from baseline_cases import Digits, defended
+from baseline_cases import Digits, defended, learned
 from torch import nn
 
 import nenni
@@ -68,3 +68,14 @@ def test_the_evaluation_sees_through_it(trained: nn.Module, digits: Digits) -> N
     found = nenni.evaluate(network, data, suite, eps=0.1)
     shares = found.summary.set_index("attack")["accuracy"]
     assert shares["all attacks"] < shares["fgsm"] - 0.1
+
+
+def test_the_diagnosis_does_not_believe_it(trained: nn.Module, digits: Digits) -> None:
+    """Its hard masks are no excuse: attacks without a gradient find what those with one miss."""
+    network = defended(trained, KWTA(0.1), digits)
+    learned(network, digits, 4)
+    found = nenni.diagnose(network, (digits[0][600:640], digits[1][600:640]), eps=0.1)
+    rows = found.rows.set_index("name")
+    assert rows.loc["near the least", "verdict"] == "fail"
+    assert rows.loc["gradient and rounding", "verdict"] != "fail"
+    assert found.verdict.startswith("not to be believed")
