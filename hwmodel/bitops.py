@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from hwmodel import op_count
 from hwmodel.alike import Grouped, alike
+from hwmodel.defence_spec import Defence
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer
 from hwmodel.metrics import Metric, accumulator_bits, addition_bits, mac_bitops
@@ -19,6 +20,8 @@ from hwmodel.network_spec import Network
 
 REAL_BITS = 32
 """Bits of the entries of a P of real numbers, which nothing quantises."""
+DRAW_BITS = 32
+"""Bits of the additions that make a random number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,8 @@ class Term:
     layer
         Name of the layer.
     term
-        ``exact``, ``approximation``, ``projection``, ``rounding``, ``selection``, ``mask`` or
-        ``noise``.
+        ``exact``, ``approximation``, ``projection``, ``rounding``, ``selection``, ``mask``,
+        ``noise``, or ``defence``: what a defence other than an injection adds.
     macs, additions, comparisons, roundings
         Operations, for one input.
     bits
@@ -100,7 +103,7 @@ def dense_bitops(layer: Layer, bits: int, metric: Metric = "product") -> int:
 def exact_term(layer: Layer, exact_bits: int, metric: Metric = "product") -> Term:
     """Cost of the exact path: the essential neurons, or all of a layer without injection."""
     if layer.injection is None:
-        count = op_count.Operations(macs=op_count.dense_macs(layer))
+        count = op_count.Operations(macs=op_count.kept_macs(layer))
     else:
         count = op_count.exact_part(layer, layer.injection)
     bits = f"{exact_bits}x{exact_bits}"
@@ -167,6 +170,20 @@ def noise_term(layer: Layer, injection: Injection, exact_bits: int) -> Term:
     return _term(layer, "noise", count, str(width), count.additions * width)
 
 
+def defence_term(
+    layer: Layer, defence: Defence, exact_bits: int, metric: Metric = "product"
+) -> Term:
+    """Cost of what a defence adds, at the width of the outputs; of draws at 32 bits."""
+    count = op_count.defence(defence)
+    width = exact_sum_bits(layer, exact_bits)
+    bitops = (
+        defence.macs * mac_bitops(width, width, 1, metric)
+        + (defence.additions + count.comparisons) * width
+        + op_count.draw_additions(defence) * DRAW_BITS
+    )
+    return _term(layer, "defence", count, str(width), bitops)
+
+
 def layer_terms(layer: Layer, exact_bits: int, metric: Metric = "product") -> tuple[Term, ...]:
     """All terms of a layer, its exact path at `exact_bits`.
 
@@ -182,13 +199,16 @@ def layer_terms(layer: Layer, exact_bits: int, metric: Metric = "product") -> tu
     Returns
     -------
     tuple of Term
-        ``exact`` alone for a layer without injection, else six, and ``noise`` where it is added to
-        exact values.
+        ``exact`` alone for a layer without injection, and ``defence`` where another defence is in
+        it; else six, and ``noise`` where it is added to exact values.
     """
     injection = layer.injection
     exact = exact_term(layer, exact_bits, metric)
     if injection is None:
-        return (exact,)
+        defence = layer.defence
+        return (exact,) if defence is None else (
+            exact, defence_term(layer, defence, exact_bits, metric),
+        )  # fmt: skip
     terms = (
         exact,
         approximation_term(layer, injection, metric),

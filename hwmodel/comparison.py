@@ -20,9 +20,10 @@ from hwmodel.network_spec import Network
 from hwmodel.phase import Phase
 from hwmodel.preset import Preset
 from hwmodel.ranges import Flip, Interval, flips, interval
-from hwmodel.roofline import dense_phase, injected_phases
+from hwmodel.roofline import injected_phases
 from hwmodel.schedule import layer_seconds
 from hwmodel.variants import at_bits
+from hwmodel.whole_layer import dense_phase
 
 REFERENCE_BITS = 8
 PICKS_AMONG = 16

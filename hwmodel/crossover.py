@@ -14,9 +14,10 @@ from hwmodel.network_spec import Network
 from hwmodel.phase import Phase
 from hwmodel.preset import Preset
 from hwmodel.rates import UnsupportedPrecisionError
-from hwmodel.roofline import dense_phase, exact_phase, injected_phases
+from hwmodel.roofline import exact_phase, injected_phases
 from hwmodel.schedule import layer_seconds
 from hwmodel.variants import at_bits, at_fraction, varies
+from hwmodel.whole_layer import dense_phase
 
 _BISECTIONS = 20
 _STEPS = 20

@@ -17,8 +17,9 @@ from hwmodel.network_spec import Network
 from hwmodel.phase import Elementwise, Phase
 from hwmodel.preset import Preset
 from hwmodel.rates import UnsupportedPrecisionError, array_bytes
-from hwmodel.roofline import dense_phase, injected_phases
+from hwmodel.roofline import injected_phases
 from hwmodel.variants import at_bits
+from hwmodel.whole_layer import dense_phase
 
 _WIDEST_INTEGER = 8
 """Numbers of more bits are floating point."""
@@ -127,6 +128,8 @@ def elementwise_pj(table: EnergyTable, other: Elementwise) -> float:
             return float_add_pj(table, other.bits)
         case "multiply_add":
             return integer_mac_pj(table, other.bits, other.bits)
+        case "float_multiply_add":
+            return _float_multiply_pj(table, other.bits) + float_add_pj(table, other.bits)
 
 
 def arithmetic_pj(phase: Phase, table: EnergyTable) -> float:

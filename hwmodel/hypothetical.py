@@ -132,7 +132,7 @@ def injected(
                     layer, projection, ratio, fraction, granularity, algorithm, bits
                 )
             injection = made[key]
-        layers.append(layer.model_copy(update={"injection": injection, **changed}))
+        layers.append(layer.model_copy(update={"injection": injection, "defence": None, **changed}))
     return network.model_copy(update={"layers": tuple(layers), "assumed": True})
 
 

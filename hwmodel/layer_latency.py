@@ -13,8 +13,9 @@ from hwmodel.network_spec import Network
 from hwmodel.phase import Phase
 from hwmodel.preset import Preset
 from hwmodel.rates import UnsupportedPrecisionError, product_seconds
-from hwmodel.roofline import dense_phase, injected_phases
+from hwmodel.roofline import injected_phases
 from hwmodel.schedule import layer_seconds
+from hwmodel.whole_layer import dense_phase
 
 
 @dataclass(frozen=True, slots=True)

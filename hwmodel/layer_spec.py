@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_serializer, field_validator, model_validator
 
+from hwmodel.defence_spec import Defence
 from hwmodel.geometry import output_length, positions_read, transposed_lengths
 from hwmodel.injection_spec import Bits, Fraction, Injection, Size
 from hwmodel.validation import StrictModel, inconsistent
@@ -69,6 +70,8 @@ class Layer(StrictModel):
         Measured share of the inputs that are zero; null (default) where none was measured.
     injection
         Null where the layer stays exact, as products of activations and transposed convolutions do.
+    defence
+        What another defence adds; null (default) where none does.
     """
 
     name: Name
@@ -85,6 +88,7 @@ class Layer(StrictModel):
     exact_bits: Bits
     zero_inputs: Fraction | None = None
     injection: Injection | None = None
+    defence: Defence | None = None
 
     @property
     def is_transposed(self) -> bool:
@@ -141,10 +145,11 @@ class Layer(StrictModel):
     def shape(self) -> tuple[object, ...]:
         """All that a layer's own cost hangs on: not its name, nor its inputs' zeros."""
         injection = None if self.injection is None else self.injection.key
+        defence = None if self.defence is None else self.defence.key
         return (
             self.kind, self.in_channels, self.out_channels, self.kernel_size, self.stride,
             self.padding, self.dilation, self.groups, self.in_size, self.out_size, self.exact_bits,
-            injection,
+            injection, defence,
         )  # fmt: skip
 
     @field_validator("name")
@@ -174,6 +179,8 @@ class Layer(StrictModel):
         self._check_out_size()
         if self.injection is not None:
             self._check_injection(self.injection)
+        if self.defence is not None:
+            self._check_defence(self.defence)
         return self
 
     def _check_product(self) -> None:
@@ -216,6 +223,14 @@ class Layer(StrictModel):
             raise inconsistent(("injection",), "an injection", f"should be null for a {what}")
         _check_projection(injection, self.in_channels // self.groups, self.area)
         _check_occupancy(injection, self.out_channels)
+
+    def _check_defence(self, defence: Defence) -> None:
+        if self.injection is not None:
+            raise inconsistent(("defence",), defence.name, "should be null beside an injection")
+        weights = self.n * self.d
+        if defence.nonzeros is not None and defence.nonzeros > weights:
+            expected = f"should be at most the layer's weights, {weights}"
+            raise inconsistent(("defence", "nonzeros"), defence.nonzeros, expected)
 
 
 def _check_projection(injection: Injection, channels: int, area: int) -> None:

@@ -1,4 +1,4 @@
-"""The input: ``layers.json``, version 4, one entry per convolution or matrix product."""
+"""The input: ``layers.json``, version 5, one entry per convolution or matrix product."""
 
 import json
 from pathlib import Path
@@ -12,10 +12,10 @@ from hwmodel.injection_spec import Size
 from hwmodel.layer_spec import Layer, Name
 from hwmodel.validation import StrictModel, describe, inconsistent
 
-VERSION = 4
+VERSION = 5
 """Of the format of ``layers.json``."""
-_READ = (3, VERSION)
-"""Versions that are read as they are: what 4 added, files of 3 do without. For 2 see
+_READ = (3, 4, VERSION)
+"""Versions that are read as they are: what 4 and 5 added, files before do without. For 2 see
 `hwmodel.version_2`."""
 
 
@@ -44,9 +44,9 @@ class Network(StrictModel):
     Attributes
     ----------
     version
-        Of the format: 4, or 3, which had no more axes than two, paddings alike on both sides, no
-        transposed convolutions, images alone as inputs and nothing ``uncounted``. What is read is
-        of 4.
+        Of the format: 5; 4, which had no defence but injections; or 3, which had no more axes than
+        two, paddings alike on both sides, no transposed convolutions, images alone as inputs and
+        nothing ``uncounted``. What is read is of 5.
     model
         Free text.
     input_shape
@@ -155,7 +155,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def load(path: str | Path) -> Network:
-    """Read ``layers.json``, of version 4, 3 or 2.
+    """Read ``layers.json``, of version 5, 4, 3 or 2.
 
     Parameters
     ----------

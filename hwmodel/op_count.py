@@ -8,10 +8,16 @@ and are left out, as are the exact path's own quantisers, which a dense INT8 net
 
 from dataclasses import dataclass
 
+from hwmodel.defence_spec import Defence
 from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer
 from hwmodel.product import projection_product
 
+_DRAW_ADDITIONS = 3
+"""Additions of 32 bits that a random number costs: the exclusive ors of a shift-register generator
+(Marsaglia, Xorshift RNGs, Journal of Statistical Software 8(14), 2003); shifts are wires. Normal
+numbers are made from others for about as much: 7 additions for 4 of them (Wallace, Fast
+pseudorandom generators for normal and exponential variates, ACM TOMS 22(1), 1996)."""
 _QUICKSELECT_COMPARISONS = 3
 """Comparisons a neuron costs in quickselect, about (Hoare's FIND; between 2 and 3.4 expected).
 
@@ -193,6 +199,32 @@ def noise(layer: Layer, injection: Injection) -> Operations:
     if not adds_noise(injection):
         return Operations()
     return Operations(additions=(1 - injection.measured_fraction) * layer.M * layer.n)
+
+
+def kept_macs(layer: Layer) -> int:
+    """MACs of a layer without an injection: M n d, or M for each weight that is not zero."""
+    if layer.defence is None or layer.defence.nonzeros is None:
+        return dense_macs(layer)
+    return layer.M * layer.defence.nonzeros
+
+
+def draw_additions(defence: Defence) -> int:
+    """Additions of 32 bits that make the random numbers of a defence, about 3 for each."""
+    return _DRAW_ADDITIONS * defence.draws
+
+
+def defence_rankings(defence: Defence) -> int:
+    """Comparisons that find the k-th largest of an input's numbers, by quickselect about 3 each."""
+    return _QUICKSELECT_COMPARISONS * defence.ranked
+
+
+def defence(defence: Defence) -> Operations:
+    """Operations of a defence beside the layer's product, its draws as additions."""
+    return Operations(
+        macs=defence.macs,
+        additions=defence.additions + draw_additions(defence),
+        comparisons=defence.comparisons + defence_rankings(defence),
+    )
 
 
 def mask(layer: Layer, injection: Injection) -> Operations:

@@ -9,7 +9,7 @@ from typing import Literal
 from hwmodel.rates import Work
 from hwmodel.traffic import Traffic
 
-Kind = Literal["add", "float_add", "multiply_add"]
+Kind = Literal["add", "float_add", "multiply_add", "float_multiply_add"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Elementwise:
     count
         How many.
     kind
-        ``add`` (comparisons and roundings are taken for additions of integers), ``float_add``, or
-        ``multiply_add`` of integers.
+        ``add`` (comparisons and roundings are taken for additions of integers), ``float_add``,
+        ``multiply_add`` of integers, or ``float_multiply_add``.
     bits
         Of the operands.
     streams

@@ -15,7 +15,7 @@ from math import ceil
 
 from hwmodel import op_count, traffic
 from hwmodel.bitops import REAL_BITS, exact_sum_bits, score_bits, sum_bits
-from hwmodel.crossing import crossings
+from hwmodel.defended import own_phase
 from hwmodel.fusion import Kept
 from hwmodel.fusion import kept as kept_on_chip
 from hwmodel.granularity import effective_fraction
@@ -29,94 +29,21 @@ from hwmodel.rates import (
     UnsupportedPrecisionError,
     Work,
     array_bytes,
-    irregular_seconds,
     product_seconds,
-    regular_seconds,
     supported_bits,
 )
 from hwmodel.traffic import Traffic
+from hwmodel.whole_layer import NO_BYTES, dense_phase, elementwise_seconds, phase_of
 
 PHASES = ("projection", "approximation", "selection", "exact")
 """In the order in which an injected layer runs them."""
 _WIDEST_INTEGER = 8
 """Numbers of more bits on the exact path are floating point."""
-_NO_BYTES = Traffic()
 
 
 def _kept(layer: Layer, injection: Injection, preset: Preset, batch: int) -> Kept:
     width = score_bits(layer, injection, layer.exact_bits)
     return kept_on_chip(layer, injection, preset, width, batch)
-
-
-def _phase(
-    preset: Preset,
-    moved: Traffic,
-    batch: int,
-    work: Work | None,
-    *others: Elementwise,
-    kept: Traffic = _NO_BYTES,
-    skipped: Work | None = None,
-) -> Phase:
-    """A phase of matrix products and other operations.
-
-    `moved` are the bytes of one input that it takes and gives, of which those `kept` stay on the
-    chip. What the buffer does not hold crosses more than once, also for the products that are
-    `skipped`, whose non-zeros are done outside the multipliers.
-    """
-    crossing, spilled = (moved - kept).of_batch(batch), 0.0
-    if (tiled := work or skipped) is not None and tiled.product.macs:
-        again = crossings(preset, tiled, moved.of_batch(batch))
-        crossing, spilled = again.applied(crossing), again.spilled
-        work = work and replace(work, chunks=again.passes.chunks)
-    product_s = 0.0 if work is None else product_seconds(preset, work)
-    other_s = sum(_elementwise_seconds(preset, other, batch) for other in others)
-    memory_s = crossing.total / preset.bandwidth_bytes_per_s.value
-    return Phase(
-        product_s, other_s, memory_s, preset.overhead_s.value, crossing, kept.of_batch(batch), work,
-        others, batch, spilled=spilled,
-    )  # fmt: skip
-
-
-def _elementwise_seconds(preset: Preset, other: Elementwise, batch: int) -> float:
-    seconds = regular_seconds if other.streams else irregular_seconds
-    return seconds(preset, batch * other.count)
-
-
-def dense_phase(layer: Layer, preset: Preset, bits: int, batch: int = 1) -> Phase:
-    """Time the whole layer, computed exactly, at `bits` or the next supported width above."""
-    return thinned_phase(layer, preset, bits, batch)
-
-
-def thinned_phase(
-    layer: Layer,
-    preset: Preset,
-    bits: int,
-    batch: int,
-    *others: Elementwise,
-    depth: float = 1.0,
-    weights: float = 1.0,
-    inputs: float = 1.0,
-) -> Phase:
-    """Time the whole layer with a share of the products of each neuron, and of the bytes.
-
-    Parameters
-    ----------
-    layer, preset, bits, batch
-        As in `dense_phase`.
-    *others
-        What is done outside the multipliers in place of the products.
-    depth
-        Share of the d products that the multipliers do, rounded up; 0 for none.
-    weights, inputs
-        Share of the bytes that carry them.
-    """
-    run_bits = supported_bits(preset, bits)
-    whole = Work(dense_product(layer, batch), run_bits)
-    product = whole.product
-    work = replace(whole, product=replace(product, d=ceil(depth * product.d))) if depth else None
-    dense = traffic.dense_traffic(layer, run_bits)
-    moved = Traffic(weights * dense.weights, inputs * dense.inputs, dense.outputs)
-    return _phase(preset, moved, batch, work, *others, skipped=whole)
 
 
 def _projection_bits(injection: Injection) -> int:
@@ -141,14 +68,14 @@ def projection_phase(layer: Layer, injection: Injection, preset: Preset, batch: 
         work = replace(skipped, run_bits=supported_bits(preset, _projection_bits(injection)))
     if can_skip:
         added = _additions_of_zeros_skipped(layer, injection)
-        added_s = _elementwise_seconds(preset, added, batch)
+        added_s = elementwise_seconds(preset, added, batch)
         if work is None or added_s < product_seconds(preset, work):
             work, others = None, (*others, added)
     projected_bits = supported_bits(preset, max(injection.weight_bits, injection.projected_bits))
     moved = traffic.projection_traffic(layer, injection, input_bits, projected_bits)
     stays = _kept(layer, injection, preset, batch).projected
-    kept = Traffic(outputs=moved.outputs) if stays else _NO_BYTES
-    return _phase(preset, moved, batch, work, *others, kept=kept, skipped=skipped)
+    kept = Traffic(outputs=moved.outputs) if stays else NO_BYTES
+    return phase_of(preset, moved, batch, work, *others, kept=kept, skipped=skipped)
 
 
 def _roundings(layer: Layer, injection: Injection) -> tuple[Elementwise, ...]:
@@ -188,7 +115,7 @@ def approximation_phase(
         inputs=moved.inputs if stays.projected else 0,
         outputs=traffic.judged_bytes(layer, injection, "approximate", width) if stays.scores else 0,
     )
-    return _phase(preset, moved, batch, work, kept=kept)
+    return phase_of(preset, moved, batch, work, kept=kept)
 
 
 def selection_phase(layer: Layer, injection: Injection, preset: Preset, batch: int = 1) -> Phase:
@@ -201,12 +128,12 @@ def selection_phase(layer: Layer, injection: Injection, preset: Preset, batch: i
     jumps = injection.selection.algorithm == "quickselect"
     jumping = op_count.ranking_comparisons(layer, injection, width) if jumps else 0
     moved = traffic.selection_traffic(layer, injection, width)
-    return _phase(
+    return phase_of(
         preset, moved, batch, None,
         Elementwise(jumping, "add", width, streams=False),
         Elementwise(count.comparisons - jumping + count.additions, "add", width, streams=True),
         Elementwise(count.macs, "multiply_add", width, streams=True),
-        kept=moved if _kept(layer, injection, preset, batch).scores else _NO_BYTES,
+        kept=moved if _kept(layer, injection, preset, batch).scores else NO_BYTES,
     )  # fmt: skip
 
 
@@ -227,10 +154,10 @@ def exact_phase(layer: Layer, injection: Injection, preset: Preset, batch: int =
     width = score_bits(layer, injection, layer.exact_bits)
     moved = traffic.exact_traffic(layer, injection, run_bits, width, fraction, batch)
     added = op_count.noise(layer, injection).additions
-    kept = _NO_BYTES
+    kept = NO_BYTES
     if _kept(layer, injection, preset, batch).scores:
         kept = _kept_of_exact(layer, injection, moved, width)
-    phase = _phase(preset, moved, batch, work, _noise(layer, added), kept=kept)
+    phase = phase_of(preset, moved, batch, work, _noise(layer, added), kept=kept)
     if fraction == 0 or injection.all_exact or op_count.computes_all(injection):
         return phase
     mask_bits = batch * op_count.mask(layer, injection).mask_bits
@@ -273,12 +200,12 @@ def injected_phases(
 ) -> tuple[Phase, Phase, Phase, Phase] | None:
     """Projection, approximation, selection and exact phase, or None if the layer cannot run.
 
-    A layer without injection has the last alone.
+    A layer without injection has the last alone, with what another defence adds.
     """
     injection = layer.injection
     try:
         if injection is None:
-            return NOTHING, NOTHING, NOTHING, dense_phase(layer, preset, layer.exact_bits, batch)
+            return NOTHING, NOTHING, NOTHING, own_phase(layer, preset, batch)
         return (
             projection_phase(layer, injection, preset, batch),
             approximation_phase(layer, injection, preset, batch),
@@ -290,11 +217,11 @@ def injected_phases(
 
 
 def named_phases(layer: Layer, preset: Preset, batch: int) -> Iterator[tuple[str, Phase]]:
-    """The dense layer at its own bits, then the phases of its injection that have work to do."""
+    """The dense layer at its own bits, then the phases of its defence that have work to do."""
     try:
         yield "dense", dense_phase(layer, preset, layer.exact_bits, batch)
     except UnsupportedPrecisionError:
         return
-    if layer.injection is not None:
+    if layer.injection is not None or layer.defence is not None:
         phases = injected_phases(layer, preset, batch) or ()
         yield from ((n, p) for n, p in zip(PHASES, phases, strict=False) if p.bound)

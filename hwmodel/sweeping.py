@@ -20,13 +20,13 @@ from hwmodel.preset import Preset
 from hwmodel.rates import UnsupportedPrecisionError
 from hwmodel.roofline import (
     approximation_phase,
-    dense_phase,
     exact_phase,
     projection_phase,
     selection_phase,
 )
 from hwmodel.schedule import layer_seconds
 from hwmodel.variants import at_fraction
+from hwmodel.whole_layer import dense_phase
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from nenni.core import plugins
 
 ROOT = Path(__file__).parents[1]
 FILES = [*(ROOT / "hwmodel").rglob("*.py"), *(ROOT / "nenni").rglob("*.py")]
-KINDS = ("selection", "projection", "noise")
+KINDS = ("selection", "projection", "noise", "baseline")
 OWN = {plugins.path(kind, name): name for kind in KINDS for name in plugins.names(kind)}
 
-WORDS = {"all", "approximation", "block", "channel", "none", "threshold"}
+WORDS = {"all", "approximation", "block", "channel", "none", "quantised", "threshold"}
 """Names that are words for other things too: looked for only where injections are at hand."""
 AT_HAND = ("hwmodel", "nenni/cost", "nenni/method", "nenni/run")
 OTHER_MEANINGS = {
@@ -28,7 +28,7 @@ OTHER_MEANINGS = {
     ("nenni/method/noisy_layer.py", "threshold"): "a tensor",
     ("nenni/method/profile.py", "channel"): "a column",
     ("nenni/run/config.py", "approximation"): "the parameters that are trained",
-    ("nenni/run/contradictions.py", "approximation"): "the parameters that are trained",
+    ("nenni/run/defence_contradictions.py", "approximation"): "the parameters that are trained",
     ("nenni/run/fingerprint.py", "all"): "the hash of all parts",
     ("nenni/run/fingerprint.py", "none"): "torch's for no reduction",
     ("nenni/run/stages/finetune.py", "approximation"): "the parameters that are trained",

@@ -3,7 +3,7 @@
 from hwmodel.layer_spec import Layer
 from hwmodel.phase import Phase
 from hwmodel.preset import Preset
-from hwmodel.roofline import dense_phase
+from hwmodel.whole_layer import dense_phase
 
 _BITS = {"dense FP32": 32, "dense FP16": 16, "dense INT8": 8, "dense INT4": 4}
 NAMES = tuple(_BITS)

@@ -11,7 +11,7 @@ from math import ceil, sqrt
 from hwmodel.layer_spec import Layer
 from hwmodel.phase import Phase
 from hwmodel.preset import Preset
-from hwmodel.roofline import dense_phase
+from hwmodel.whole_layer import dense_phase
 
 NAMES = ("narrower INT8",)
 _BITS = 8

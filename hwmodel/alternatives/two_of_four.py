@@ -11,7 +11,7 @@ from dataclasses import replace
 from hwmodel.layer_spec import Layer
 from hwmodel.phase import Phase, cheaper
 from hwmodel.preset import Preset
-from hwmodel.roofline import dense_phase, thinned_phase
+from hwmodel.whole_layer import dense_phase, thinned_phase
 
 NAMES = ("2:4 weights INT8",)
 _BITS, _INDEX_BITS, _DENSITY = 8, 2, 0.5

@@ -12,7 +12,7 @@ from hwmodel.layer_spec import Layer
 from hwmodel.metrics import ceil_log2
 from hwmodel.phase import Elementwise, Phase, cheaper
 from hwmodel.preset import Preset
-from hwmodel.roofline import dense_phase, thinned_phase
+from hwmodel.whole_layer import dense_phase, thinned_phase
 
 _DENSITIES = {"50 % of weights INT8": 0.5, "10 % of weights INT8": 0.1}
 NAMES = tuple(_DENSITIES)
@@ -31,7 +31,7 @@ def at_density(layer: Layer, preset: Preset, batch: int, density: float) -> Phas
     Parameters
     ----------
     layer, preset, batch
-        As in `hwmodel.roofline.dense_phase`.
+        As in `hwmodel.whole_layer.dense_phase`.
     density
         Share of the weights that are not zero.
     """

@@ -13,7 +13,7 @@ from dataclasses import replace
 from hwmodel.layer_spec import Layer
 from hwmodel.phase import Phase, cheaper
 from hwmodel.preset import Preset
-from hwmodel.roofline import dense_phase, thinned_phase
+from hwmodel.whole_layer import dense_phase, thinned_phase
 
 NAMES = ("zero inputs skipped INT8",)
 _BITS = 8

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from nenni.adversary.outputs import spread
+from nenni.method.baseline import baseline_layers
 from nenni.method.injection import noisy_layers
 from nenni.networks.folding import folded, replace
 from nenni.networks.image_convolution import ImageConv2d, takes_images
@@ -23,8 +24,9 @@ def faster(model: nn.Module, example_input: Tensor) -> tuple[nn.Module, str]:
 
     The gradient for the images is taken by :class:`nenni.networks.image_convolution.ImageConv2d`.
     The copy is proved before it is used: near the images it has to give the network's outputs and
-    its gradients, whatever the network is made of. An injected network is returned as it is: its
-    scores go through the batch norms, and where a rounding differs its masks may.
+    its gradients, whatever the network is made of. A defended network is returned as it is: the
+    scores of an injected one go through the batch norms, and where a rounding differs its masks
+    may; a baseline may round, rank or draw.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ def faster(model: nn.Module, example_input: Tensor) -> tuple[nn.Module, str]:
     note : str
         Why it is the model itself, where that is not as it should be.
     """
-    if any(noisy_layers(model)):
+    if any(noisy_layers(model)) or any(baseline_layers(model)):
         return model, ""
     try:
         quick = _copy(model, example_input)

@@ -41,6 +41,7 @@ from nenni.data.batches import (
     labelled_batches,
 )
 from nenni.data.checks import check_count, check_data
+from nenni.evaluation.ablation import without_noise
 from nenni.evaluation.battery_size import count_attacks
 from nenni.evaluation.diagnose import diagnose
 from nenni.evaluation.evaluate import evaluate
@@ -132,9 +133,9 @@ def card(
     few = all_labelled(data, device, first)
     check_data(*few, None)
     images = about_images(batches(), data_name)
-    injected = any(noisy_layers(model))
+    injected, has_noise = any(noisy_layers(model)), without_noise(model) is not None
     asked = _attacks(suite, norm)
-    told = _counted(asked, data, batch_size, examples, norm, injected, progress)
+    told = _counted(asked, data, batch_size, examples, norm, injected, has_noise, progress)
     progress("counting operations")
     missing: dict[Literal["diagnosis", "cost"], str] = {}
     try:
@@ -201,12 +202,13 @@ def _counted(
     examples: int | None,
     norm: Norm,
     injected: bool,
+    has_noise: bool,
     progress: Callable[[str], None],
 ) -> Callable[[str], None]:
     """Progress that counts the lines that are expected, and says what time is left."""
     batches = count_batches(data, batch_size, examples)
     here = applicable(asked, injected=injected, randomised=False, samples=1)
-    again = count_attacks(norm, injected=injected, made=here)
+    again = count_attacks(norm, injected=injected, has_noise=has_noise, made=here)
     left = Left(None if batches is None else batches * (len(here) + 1) + again)
     return lambda line: progress(f"{left.after()} {line}")
 

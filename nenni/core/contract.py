@@ -17,6 +17,7 @@ BASES = {
     "noise": "nenni.method.noise_base:Noise",
     "method": "nenni.training.objective:Objective",
     "defence": "nenni.method.defence:DefenceFormat",
+    "baseline": "nenni.method.baseline:Baseline",
 }
 """Kind of a class -> the class whose members it has, of its own or by deriving from it."""
 _BUILT = BASES.keys() - {"defence"}

@@ -33,6 +33,7 @@ PACKAGES = {
     "method": "training.objectives",
     "schedule": "training.schedules",
     "defence": "defences",
+    "baseline": "defences.baselines",
     "figure": "results.figures",
 }
 """Kind, the key under which a config names a plugin -> package of :mod:`nenni` that holds it."""

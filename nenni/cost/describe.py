@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from nenni.core.errors import UserError
 from nenni.core.seeding import seeded
+from nenni.cost.baselines import added_by_baseline
 from nenni.cost.matrix_products import Uncounted, products
 from nenni.data.batches import Data, image_batches
+from nenni.method.baseline import WrappedLayer
 from nenni.method.injection import noisy_layers
 from nenni.method.noise_base import Noise
 from nenni.method.noisy_layer import NoisyLayer
@@ -24,7 +26,7 @@ from nenni.networks.build import architecture_of
 from nenni.networks.copying import copied
 from nenni.networks.hooks import hooked
 
-VERSION = 4
+VERSION = 5
 """Version of the schema of layers.json."""
 TILES = (4, 8, 16, 32, 48, 64, 128)
 """Neighbouring channels of the tiles whose essential neurons are counted."""
@@ -40,16 +42,16 @@ def describe(
     seed: int = 0,
     allow_uncounted: bool = False,
 ) -> dict[str, Any]:
-    """Shapes, bits, projections and measured masks of every convolution and matrix product.
+    """Shapes, bits, projections, measured masks, and what a baseline adds, of all products.
 
-    They stand in the order in which they run; one that runs again has an entry for each time,
-    ``name#2`` and so on. Those that do not run cost nothing and are left out. Products of
-    activations, as in attention, are there too.
+    Convolutions and matrix products stand in the order in which they run; one that runs again has
+    an entry for each time, ``name#2`` and so on. Those that do not run cost nothing and are left
+    out. Products of activations, as in attention, are there too.
 
     Parameters
     ----------
     model : Module
-        Plain or injected, in eval mode.
+        Plain, injected or with a baseline, in eval mode.
     data : tensors, loader or data set
         Images on which the shares of essential neurons are measured, see
         :data:`nenni.data.batches.Data`.
@@ -87,6 +89,7 @@ def describe(
     seen = products(model, found, head[:1])
     if seen.uncounted and not allow_uncounted:
         raise UserError(_refusal(seen.uncounted))
+    added = added_by_baseline(model, found, head[:1])
     noisy = dict(noisy_layers(model))
     counts = {layer_name: _Masks() for layer_name in noisy}
     zeros = {layer_name: _Zeros() for layer_name in found}
@@ -103,8 +106,10 @@ def describe(
         entry = {
             "name": one.name, **one.geometry, "exact_bits": 32,
             "zero_inputs": zeros[one.layer].share if one.layer in zeros else None,
-            "injection": None,
+            "injection": None, "defence": added.get(one.name),
         }  # fmt: skip
+        if isinstance(baseline := found.get(one.layer or ""), WrappedLayer):
+            entry["exact_bits"] = baseline.exact_bits
         layer = noisy.get(one.layer or "")
         if layer is not None:
             entry["exact_bits"] = layer.choices.exact_bits
@@ -120,7 +125,7 @@ def describe(
 
 
 def _is_one_product(layer: nn.Module) -> bool:
-    """Whether a module is an injected layer, or a convolution or linear layer of torch's own kind.
+    """Whether a module is a defended layer, or a convolution or linear layer of torch's own kind.
 
     One with a forward pass of its own may compute more, and is seen by its operators.
     """
@@ -130,7 +135,7 @@ def _is_one_product(layer: nn.Module) -> bool:
             getattr(kind, name) is getattr(nn.Conv2d, name) for name in ("forward", "_conv_forward")
         )
     plain = isinstance(layer, nn.Linear) and kind.forward is nn.Linear.forward
-    return plain or isinstance(layer, NoisyLayer)
+    return plain or isinstance(layer, NoisyLayer | WrappedLayer)
 
 
 def _refusal(uncounted: Sequence[Uncounted]) -> str:

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from nenni.adversary.attack_choice import AttackChoice
 from nenni.adversary.suites import applicable, read_suite
-from nenni.adversary.through import Through
 from nenni.core.plugins import Ref
 from nenni.core.types import LARGEST_RADIUS, Norm
+from nenni.evaluation.ablation import without_noise
 from nenni.evaluation.attack_images import Attacked, attack_batch, score_clean, told
 from nenni.evaluation.battery_attacks import (
     ADAPTIVE,
@@ -31,6 +31,7 @@ from nenni.evaluation.done import Done
 from nenni.evaluation.gradient_check import disagreement, without_gradient
 from nenni.evaluation.scoring import Scores, least, robust, robust_at_any
 from nenni.evaluation.subject import Subject
+from nenni.method.baseline import baseline_layers
 
 Flags = NDArray[np.float64]
 """One number per image, 0 or 1, or a share of draws."""
@@ -62,7 +63,7 @@ class Battery:
     path : list of float
         Mean margin before each step of PGD.
     exact_accuracy : float or None
-        Accuracy under PGD of an injected network whose noise is switched off.
+        Accuracy under PGD of a defended network whose noise is switched off.
     rounds : bool
         The network is known to round, or to choose by hard masks.
     copied : bool
@@ -186,7 +187,7 @@ def run_battery(
         inconsistent={name: _flags(found) for name, found in turned.items()},
         path=[float(value) for value in followed.judge.history],
         exact_accuracy=_exact_accuracy(trial, pgd),
-        rounds=subject.injected,
+        rounds=subject.injected or any(part.baseline.jumps for _, part in baseline_layers(model)),
         copied=subject.copied,
     )
 
@@ -282,10 +283,10 @@ def _compared(
 
 
 def _exact_accuracy(trial: _Trial, pgd: AttackChoice) -> float | None:
-    """Robust accuracy of the exact network within an injected one."""
-    if not trial.subject.injected:
+    """Robust accuracy of a defended network without its noise."""
+    exact = without_noise(trial.subject.model)
+    if exact is None:
         return None
-    exact = Through(trial.subject.model, "exact")
     subject = replace(trial.subject, model=exact, attacked=exact, randomised=False)
     clean = score_clean(subject, trial.images, trial.labels, trial.draws, trial.seed, 0)
     off = replace(trial, subject=subject, clean=clean, done=Done())

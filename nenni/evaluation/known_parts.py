@@ -9,7 +9,7 @@ from nenni.method.injection import noisy_layers
 
 _KNOWN = (
     "torch.nn.modules.", "torchvision.models.", "torchvision.ops.", "nenni.networks.",
-    "nenni.method.",
+    "nenni.method.", "nenni.defences.",
 )  # fmt: skip
 _TENSORS = (Tensor, nn.Parameter, nn.Buffer)
 _EVERYWHERE = (

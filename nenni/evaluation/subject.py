@@ -16,6 +16,7 @@ from nenni.evaluation.company import DRAWS, in_company
 from nenni.evaluation.known_parts import made_of_known_parts
 from nenni.evaluation.memory import found_in_answers
 from nenni.evaluation.preconditions import check_classifier
+from nenni.method.baseline import baseline_layers
 from nenni.method.injection import is_randomised, noisy_layers
 from nenni.networks import copying
 from nenni.networks.copying import copied_or_none
@@ -130,7 +131,8 @@ def _examined(model: nn.Module, images: Tensor, eps: float, norm: Norm) -> Subje
         randomised |= else_than_images == "chance"
     notes = [UNCOPIED] if pristine is None else []
     dependent = depends_on_batch(trial, images, eps, norm, randomised=randomised)
-    if dependent and injected and _by_rounding(trial, images, eps, norm, randomised=randomised):
+    may_flip = injected or any(baseline_layers(model))
+    if dependent and may_flip and _by_rounding(trial, images, eps, norm, randomised=randomised):
         dependent, notes = False, [ROUNDING, *notes]
     if dependent:
         notes = [BATCH_DEPENDS, *notes]

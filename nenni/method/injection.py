@@ -12,6 +12,7 @@ from torch.nn.utils.parametrize import type_before_parametrizations
 from nenni.core.errors import UserError
 from nenni.core.seeding import generator
 from nenni.data.batches import Data, one_image
+from nenni.method.baseline import baseline_layers
 from nenni.method.noisy_conv2d import NoisyConv2d
 from nenni.method.noisy_layer import LayerPath, NoisyLayer
 from nenni.method.noisy_linear import NoisyLinear
@@ -49,11 +50,14 @@ def inject(model: nn.Module, spec: InjectionSpec, data: Data, *, seed: int = 0) 
     Raises
     ------
     UserError
-        If the network is injected already or has no weights yet, no layer qualifies, a chosen one
-        does not run on the image or cannot be wrapped, or a pattern of the spec matches nothing.
+        If the network is injected or defended already or has no weights yet, no layer qualifies, a
+        chosen one does not run on the image or cannot be wrapped, or a pattern of the spec matches
+        nothing.
     """
     if any(noisy_layers(model)):
         raise UserError("the network is injected already: inject the plain one, or remove() first")
+    if any(baseline_layers(model)):
+        raise UserError("the network is defended already: inject the plain one")
     check_ready(model)
     image = one_image(data, model)
     noisy = copied(model)
@@ -197,7 +201,8 @@ def set_fractions(model: nn.Module, fractions: Mapping[str, float]) -> None:
 def is_randomised(model: nn.Module) -> bool:
     """Whether two forward passes on the same input may differ."""
     choices = [layer.choices for _, layer in noisy_layers(model)]
-    return any(c.selection.randomised or c.noise.randomised for c in choices)
+    of_method = any(c.selection.randomised or c.noise.randomised for c in choices)
+    return of_method or any(layer.draws for _, layer in baseline_layers(model))
 
 
 def _layers(model: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:

@@ -29,7 +29,7 @@ def largest(score: Tensor, fraction: float) -> Tensor:
 
 def top_k(rows: Tensor, fraction: float) -> Tensor:
     """Mask of the round(fraction * n) largest numbers of each row of (N, n); NaN ranks last."""
-    n = rows.shape[1]
+    n = int(rows.shape[1])  # which is a tensor where a pass is traced
     k = round(fraction * n)
     if not may_look(rows):
         chosen: Tensor = torch.ops.nenni.top_k(rows, k)

@@ -140,7 +140,7 @@ def _plain(config: Config, base: str, finetune: str | None) -> str | None:
     """The defence of a base that injects nothing and has this fine-tuning."""
     for name in config.experiments.get(base, []):
         defence = config.defences[name]
-        if defence.injection is None and defence.finetune == finetune:
+        if defence.is_plain and defence.finetune == finetune:
             return name
     return None
 

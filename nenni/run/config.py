@@ -193,7 +193,7 @@ class Finetune(_Strict):
 
 
 class Defence(_Strict):
-    """What is done to a base; with neither key, nothing.
+    """What is done to a base; with no key, nothing.
 
     Attributes
     ----------
@@ -202,12 +202,24 @@ class Defence(_Strict):
         true`` the selection's fraction is a budget, the share of the injected layers' exact
         multiply-accumulates, spent on the layers where the injected network's loss on the fit's
         images falls most.
+    baseline
+        A defence of others in place of the method, calibrated on one batch of the fit's images.
+    without_noise
+        The final network of another defence, whose baseline draws, with that noise switched off:
+        its ablation. It stands alone.
     finetune
         A fine-tuning by name.
     """
 
     injection: Annotated[Ref, *_CHANGE] | None = None
+    baseline: Annotated[Ref, *_plugin("baseline")] | None = None
+    without_noise: Name | None = None
     finetune: Name | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its network has the layers of the base."""
+        return self.injection is None and self.baseline is None and self.without_noise is None
 
 
 class TransferSource(_Strict):

@@ -14,6 +14,7 @@ from nenni.networks.torchvision_names import weights_of
 from nenni.results.main_columns import CLEAN
 from nenni.run.config import Config, Diagnose, Evaluation, Suite
 from nenni.run.data_contradictions import data_contradictions
+from nenni.run.defence_contradictions import defence_contradictions
 from nenni.run.problems import Problem, unknown
 from nenni.run.product_contradictions import product_contradictions
 
@@ -26,7 +27,7 @@ def contradictions(config: Config) -> Iterator[Problem]:
     yield from _of_bases(config)
     yield from _of_fit(config)
     yield from dict.fromkeys(_of_finetunes(config))
-    yield from _of_defences(config)
+    yield from defence_contradictions(config)
     yield from _of_evaluations(config)
     yield from _of_suites(config)
     yield from _of_diagnostics(config)
@@ -138,33 +139,6 @@ def _of_fit(config: Config) -> Iterator[Problem]:
             yield ("fit", "attacked"), message
 
 
-def _of_defences(config: Config) -> Iterator[Problem]:
-    for name, defence in config.defences.items():
-        if defence.finetune is not None:
-            yield from unknown([defence.finetune], config.finetunes, "defences", name, "finetune")
-        change = defence.injection
-        if change is not None:
-            yield from _unfit_injection(config.injection, change, "defences", name, "injection")
-        if (
-            defence.injection is None
-            and defence.finetune in config.finetunes
-            and config.finetunes[defence.finetune].parameters == "approximation"
-        ):
-            yield (
-                ("defences", name, "finetune"),
-                f"'{defence.finetune}' trains the approximation alone, and nothing is injected",
-            )
-    for base_name, defences in config.experiments.items():
-        yield from unknown([base_name], config.bases, "experiments")
-        base = config.bases.get(base_name)
-        if base is not None and base.recipe is None and base.weights is not None:
-            known = [name for name in defences if name in config.defences]
-            if tuned := [name for name in known if config.defences[name].finetune]:
-                message = f"{', '.join(tuned)} need the recipe of their base, which has none"
-                yield ("experiments", base_name), message
-        yield from unknown(defences, config.defences, "experiments", base_name)
-
-
 def _of_evaluations(config: Config) -> Iterator[Problem]:
     for name, evaluation in config.evaluations.items():
         loc = ("evaluations", name)
@@ -263,32 +237,3 @@ def _of_measurements(config: Config) -> Iterator[Problem]:
     if not any("fraction" in selection for selection in chosen):
         message = "should be one with a fraction, which is swept; no defence has one either"
         yield ("sweep", "selection"), message
-
-
-def _unfit_injection(shared: Ref, change: Ref, *loc: str) -> Iterator[Problem]:
-    own = shared | change
-    yield from _unfit_choices(own, *loc, "noise")
-    for pattern, changes in own["overrides"].items():
-        where = (*loc, "overrides", pattern)
-        if pattern.startswith("!"):
-            yield where, "names no layer: '!' leaves layers exact, and is for the key layers"
-        yield from _unfit_choices(own | changes, *where)
-        selection = (own | changes)["selection"]
-        if "fraction" in changes and "fraction" not in selection:
-            yield (*where, "fraction"), f"selection '{selection['name']}' has no fraction to change"
-    if not change.get("allocate", False):
-        return
-    selection = change["selection"]
-    if "fraction" not in selection:
-        yield (*loc, "allocate"), f"selection '{selection['name']}' has no fraction to allocate"
-    for key in {"min_inputs", "layers"} & change.keys():
-        message = "cannot differ where fractions are allocated: the profile has other layers"
-        yield (*loc, key), message
-
-
-def _unfit_choices(choices: Ref, *loc: str) -> Iterator[Problem]:
-    """A pool of projections that are all the same."""
-    projection, noise = choices["projection"]["name"], choices["noise"]
-    learned = plugins.constant("projection", projection, "learned", otherwise=False)
-    if learned and noise.get("pool", 1) > 1:
-        yield loc, f"'{noise['name']}' draws one of several projections; '{projection}' learns one"

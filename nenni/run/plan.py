@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from nenni.adversary.attack_config import injected_only
@@ -137,6 +138,10 @@ class Plan:
         """Whether a defence injects noise."""
         return self.config.defences[defence].injection is not None
 
+    def has_baseline(self, defence: str) -> bool:
+        """Whether a defence puts a baseline's layers into the base."""
+        return self.config.defences[defence].baseline is not None
+
     def allocates(self, defence: str) -> bool:
         """Whether a defence spends a budget over the layers."""
         change = self.config.defences[defence].injection
@@ -167,13 +172,23 @@ class Files:
         return self.layout.base(f"{file}.safetensors", self._trained(base), seed)
 
     def undefended_weights(self, e: Experiment) -> str:
-        """Weights before fine-tuning: injected and fitted, or the base's."""
+        """Weights before fine-tuning: injected and fitted, with a baseline, or the base's."""
         if self.plan.injected(e.defence):
             return self.layout.experiment("fitted.safetensors", e)
+        if self.plan.has_baseline(e.defence):
+            return self.layout.experiment("defended.safetensors", e)
         return self.base_weights(e.base, e.seed)
+
+    def noisy_weights(self, e: Experiment) -> str:
+        """Weights of the network whose noise a defence switches off."""
+        noisy = self.config.defences[e.defence].without_noise
+        assert noisy is not None
+        return self.final_weights(replace(e, defence=noisy))
 
     def final_weights(self, e: Experiment) -> str:
         """Weights of the network that is judged."""
+        if self.config.defences[e.defence].without_noise is not None:
+            return self.layout.experiment("without_noise.safetensors", e)
         if self.config.defences[e.defence].finetune is not None:
             return self.layout.experiment("finetuned.safetensors", e)
         return self.undefended_weights(e)

@@ -82,6 +82,16 @@ class Slices:
             **self._fit(base),
         }
 
+    def defend(self, base: str, defence: str, seed: str) -> Slice:
+        """Put a baseline in place, calibrated on one batch of the fit's images."""
+        fit = self._config.fit
+        images = min(fit["examples"], fit["batch_size"])
+        return {**self._network(base, seed), **self._defended(defence), "images": images}
+
+    def without_noise(self, base: str, defence: str, seed: str) -> Slice:
+        """Switch the noise of a baseline off."""
+        return {**self._network(base, seed), **self._defended(defence)}
+
     def finetune(self, base: str, defence: str, seed: str) -> Slice:
         """Train a defended network on."""
         name = self._config.defences[defence].finetune
@@ -186,7 +196,7 @@ class Slices:
         plain = [
             name
             for name, d in self._config.defences.items()
-            if d.finetune is not None and d.injection is None
+            if d.finetune is not None and d.is_plain
         ]
         return {"control": plain[0] if plain else None}
 
@@ -313,8 +323,14 @@ class Slices:
         return {"fit": fit, **({"recipe": self._recipe(base)} if fit["attacked"] else {})}
 
     def _defended(self, defence: str) -> Slice:
-        """What is injected, and the plugin that files of such networks name."""
-        change = self._config.defences[defence].injection
+        """What is put into a network, and the plugin that files of such networks name."""
+        asked = self._config.defences[defence]
+        if asked.without_noise is not None:
+            return {**self._defended(asked.without_noise), "noise": False}
+        if asked.baseline is not None:
+            named = {"name": "baseline"}
+            return {"defence": named, "injection": None, "baseline": asked.baseline}
+        change = asked.injection
         if change is None:
             return {"defence": None, "injection": None}
         own = {key: value for key, value in change.items() if key != "allocate"}

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from nenni.networks.asking import failures_told
 from nenni.networks.modes import evaluating
 from nenni.training.awp import perturbed_weights
+from nenni.training.noise_step import alternating, leave_out, step_noise
 from nenni.training.processes import own_draws, processes
 from nenni.training.state import State, Task, least
 
@@ -23,6 +24,9 @@ def train_step(
     draws: dict[str, torch.Generator],
 ) -> Tensor:
     """Change the weights by one batch: augment, attack, take gradients, step.
+
+    A noise that takes steps of its own (:mod:`nenni.training.noise_step`) takes one afterwards, on
+    the same images.
 
     Parameters
     ----------
@@ -51,18 +55,38 @@ def train_step(
     sums = torch.zeros(2, dtype=torch.float64, device=task.device)
     fewest = least(recipe.batch_size, processes() * recipe.accumulate)
     parts = min(recipe.accumulate, max(1, n // processes() // fewest))
+    batches: list[_Batch] = []
     for part, labels in zip(x.tensor_split(parts), y.tensor_split(parts), strict=True):
         batch = part, _perturbed(task, part, labels, eps, draws["attack"]), labels
+        batches.append(batch)
         calm = partial(_loss, task, task.model, *batch, weight=weight)
         with perturbed_weights(task.model, calm, recipe.awp) if recipe.awp else nullcontext():
             loss, logits = _loss(task, task.network, *batch)
             (loss * (weight * len(part) / len(x))).backward()
         right = (logits.argmax(1) == labels).sum()
         sums += torch.stack([loss.detach().double() * len(part), right.double()])
+    noisy = alternating(task.model)
+    leave_out([layer.learned_noise() for layer in noisy])
     optimiser.step()
+    if noisy:
+        optimiser.zero_grad()
+        backward = partial(_backward, task, batches, weight)
+        step_noise(task.model, noisy, step // task.epoch_steps + 1, backward, optimiser.step)
     if state.average is not None:
         state.average.update_parameters(task.model)
     return sums
+
+
+_Batch = tuple[Tensor, Tensor, Tensor]
+"""Images, what the attack made of them, and labels."""
+
+
+def _backward(task: Task, batches: list[_Batch], weight: float) -> None:
+    """Add the gradients of the loss over the parts of a batch."""
+    images = sum(len(part) for part, _, _ in batches)
+    for batch in batches:
+        loss, _ = _loss(task, task.network, *batch)
+        (loss * (weight * len(batch[0]) / images)).backward()
 
 
 def _perturbed(task: Task, x: Tensor, y: Tensor, eps: float, draws: torch.Generator) -> Tensor:

@@ -26,6 +26,7 @@ CONV: dict[str, Any] = {
     "out_size": [14, 14],
     "exact_bits": 32,
     "zero_inputs": None,
+    "defence": None,
 }
 
 
@@ -47,7 +48,7 @@ def conv_dict(injection: dict[str, Any] | None, **changes: Any) -> dict[str, Any
 
 
 def network_dict(*layers: dict[str, Any]) -> dict[str, Any]:
-    return {"version": 4, "model": "example", "input_shape": [1, 28, 28], "layers": list(layers)}
+    return {"version": 5, "model": "example", "input_shape": [1, 28, 28], "layers": list(layers)}
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ def test_load_reads_every_field(tmp_path: Path, example: dict[str, Any]) -> None
     path = tmp_path / "layers.json"
     path.write_text(json.dumps(example))
     network = hwmodel.load(path)
-    assert (network.version, network.model, network.input_shape) == (4, "example", (1, 28, 28))
+    assert (network.version, network.model, network.input_shape) == (5, "example", (1, 28, 28))
     first, second, fc = network.layers
     assert first.injection is None
     assert second.injection is not None
@@ -82,7 +82,7 @@ def test_optional_keys_may_be_left_out(tmp_path: Path, example: dict[str, Any]) 
 
 
 BAD_VALUES: list[tuple[Path_, Any, str]] = [
-    (("version",), 1, "version: should be 4 (describe the network again), got 1"),
+    (("version",), 1, "version: should be 5 (describe the network again), got 1"),
     (("model",), 3, "model: should be a valid string, got 3"),
     (("input_shape",), [1, 28, 0], "input_shape[2]: should be greater than 0, got 0"),
     (("layers",), [], "layers: Tuple should have at least 1 item"),

@@ -22,9 +22,12 @@ def read(tmp_path: Path, data: dict[str, Any]) -> hwmodel.Network:
     return hwmodel.load(path)
 
 
-def test_version_3_is_read(tmp_path: Path, network_json: Any, layer_dict: Any) -> None:
+@pytest.mark.parametrize("version", [3, 4])
+def test_earlier_versions_are_read(
+    version: int, tmp_path: Path, network_json: Any, layer_dict: Any
+) -> None:
     data = network_json(layer_dict({}))
-    assert read(tmp_path, data | {"version": 3}) == read(tmp_path, data)
+    assert read(tmp_path, data | {"version": version}) == read(tmp_path, data)
 
 
 def test_kinds_of_convolutions_by_hand(tmp_path: Path, network_json: Any, layer_dict: Any) -> None:
@@ -71,7 +74,7 @@ def test_inputs_of_any_shape(
     ("old", "new", "expected"),
     [
         ('"k": 18', '"k": 18, "k": 17', 'has the key "k" twice in one object'),
-        ('"version": 4', '"version": 4, "version": 4', 'has the key "version" twice'),
+        ('"version": 5', '"version": 5, "version": 5', 'has the key "version" twice'),
         ('"name": "conv"', '"name": "conv", "groups": 2', 'has the key "groups" twice'),
         ('"k": 18', '"k": 145', "layers[0].injection.k: should be at most d, the 144 inputs"),
         ('"nonzeros": 864', '"nonzeros": 0', "layers[0].injection.nonzeros: should be greater"),

@@ -29,6 +29,51 @@ rule fit_defence:
         " --output weights={output.weights} fit={output.fit} errors={output.errors} 2> {log}"
 
 
+rule put_baseline:
+    input:
+        data=lambda w: FILES.data(w.base),
+        weights=lambda w: FILES.base_weights(w.base, w.seed),
+        code=sources("defend"),
+    output:
+        weights=L.experiment("defended.safetensors"),
+        manifest=L.manifest("defend", *OF_EXPERIMENT),
+    log:
+        L.log("defend", *OF_EXPERIMENT),
+    priority: 10
+    conda:
+        "../envs/nenni.yaml"
+    threads: C.threads
+    params:
+        cfg=cfg("defend"),
+    message:
+        "defend {wildcards.base}/{wildcards.defence}/seed{wildcards.seed}"
+    shell:
+        "python -m nenni stage defend --config {params.cfg:q} --manifest {output.manifest}"
+        " --input data={input.data} weights={input.weights}"
+        " --output weights={output.weights} 2> {log}"
+
+
+rule switch_noise_off:
+    input:
+        weights=lambda w: FILES.noisy_weights(experiment(w)),
+        code=sources("without_noise"),
+    output:
+        weights=L.experiment("without_noise.safetensors"),
+        manifest=L.manifest("without_noise", *OF_EXPERIMENT),
+    log:
+        L.log("without_noise", *OF_EXPERIMENT),
+    conda:
+        "../envs/nenni.yaml"
+    threads: C.threads
+    params:
+        cfg=cfg("without_noise"),
+    message:
+        "without_noise {wildcards.base}/{wildcards.defence}/seed{wildcards.seed}"
+    shell:
+        "python -m nenni stage without_noise --config {params.cfg:q} --manifest {output.manifest}"
+        " --input weights={input.weights} --output weights={output.weights} 2> {log}"
+
+
 rule finetune_defence:
     input:
         data=lambda w: FILES.data(w.base),

@@ -25,6 +25,15 @@ rule project:
         ],
 
 
+rule defend:
+    input:
+        [
+            L.experiment("defended.safetensors", e)
+            for e in PLAN.experiments()
+            if PLAN.has_baseline(e.defence)
+        ],
+
+
 rule finetune:
     input:
         rules.sum_up_overhead.output,

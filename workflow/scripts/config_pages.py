@@ -66,6 +66,7 @@ _LISTED = {
     "attacks": ("attack", "surrogate"),
     "recipes": ("method", "schedule"),
     "injection": ("projection", "selection", "noise"),
+    "defences": ("baseline",),
     "figures": ("figure",),
 }
 """Part of the config -> kinds of the plugins that are listed under it."""

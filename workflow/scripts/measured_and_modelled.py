@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 
 import hwmodel
 from hwmodel.machine import dense_seconds
-from hwmodel.roofline import dense_phase
+from hwmodel.whole_layer import dense_phase
 from nenni.core.io import write_csv
 from nenni.cost.describe import describe
 from nenni.method.network_file import load

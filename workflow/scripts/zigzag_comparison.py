@@ -20,7 +20,7 @@ import hwmodel
 from hwmodel.energy_estimate import phase_energy
 from hwmodel.export_zigzag import zigzag_yaml
 from hwmodel.network_spec import Network
-from hwmodel.roofline import dense_phase
+from hwmodel.whole_layer import dense_phase
 from hwmodel.workload import workloads
 from nenni.core.io import write_csv, write_text
 

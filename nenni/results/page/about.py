@@ -85,6 +85,9 @@ def _base(base: dict[str, Any]) -> str:
 def _defence(defence: dict[str, Any]) -> str:
     injection, finetune = defence["injection"], defence["finetune"]
     parts = ["The base as it is."]
+    if (baseline := defence.get("baseline")) is not None:
+        noise = "" if defence.get("noise", True) else " Its noise is switched off."
+        parts = [f"{summary('baseline', baseline['name'])} Baseline {_named(baseline)}.{noise}"]
     if injection is not None:
         selection = injection["selection"]
         bits = "/".join(str(injection[f"{part}_bits"]) for part in ("weight", "input", "projected"))
@@ -97,7 +100,7 @@ def _defence(defence: dict[str, Any]) -> str:
         ]
     if finetune is not None:
         parts.append(f"Trained on for {finetune['epochs']} epochs ({finetune['parameters']}).")
-    elif injection is not None:
+    elif injection is not None or (baseline is not None and defence.get("noise", True)):
         parts.append("Not trained on.")
     return " ".join(parts)
 

@@ -56,6 +56,17 @@ def test_what_an_arm_is_compared_with(against: Against) -> None:
     assert controls_of(against, run(), "at", "a") == CONTROLS[against]
 
 
+def test_another_defence_is_no_control() -> None:
+    """Though nothing is injected there, and it is trained on alike."""
+    config = run(
+        defences__pni={"baseline": {"name": "pni"}, "finetune": "short"},
+        defences__pni_off={"without_noise": "pni"},
+        experiments__at=["pni_off", "pni", "plain", "plain_on", "a"],
+    )
+    for against in ("same_training", "base"):
+        assert controls_of(against, config, "at", "a") == CONTROLS[against]
+
+
 def test_an_arm_without_fine_tuning_has_the_base_for_its_control() -> None:
     ((_, _, control),) = controls_of("same_training", run(), "at", "b")
     assert control == "plain"
