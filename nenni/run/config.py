@@ -135,6 +135,8 @@ class Base(_Strict):
         The last epoch; the one with the highest validation accuracy, under the recipe's attack if
         it has one; or the weights before the first, so that defences are trained from there. Bases
         that differ in it alone are trained once.
+    seeds
+        Only these of the run's; by default all.
     """
 
     data: Name
@@ -142,6 +144,7 @@ class Base(_Strict):
     recipe: Name | None = None
     weights: Place | None = None
     keep: Literal["last", "best", "initial"] = "last"
+    seeds: Several[Index] | None = None
 
 
 class Profile(_Strict):
@@ -209,12 +212,15 @@ class Defence(_Strict):
         its ablation. It stands alone.
     finetune
         A fine-tuning by name.
+    seeds
+        Only these of the run's; by default all.
     """
 
     injection: Annotated[Ref, *_CHANGE] | None = None
     baseline: Annotated[Ref, *_plugin("baseline")] | None = None
     without_noise: Name | None = None
     finetune: Name | None = None
+    seeds: Several[Index] | None = None
 
     @property
     def is_plain(self) -> bool:

@@ -51,6 +51,8 @@ def _of_bases(config: Config) -> Iterator[Problem]:
         yield from _of_recipe(config, name, recipe)
     for name, base in config.bases.items():
         yield from unknown([base.data], config.data, "bases", name, "data")
+        runs = list(map(str, config.seeds))
+        yield from unknown(map(str, base.seeds or []), runs, "bases", name, "seeds")
         yield from unknown([base.model], config.models, "bases", name, "model")
         if base.recipe is not None:
             yield from unknown([base.recipe], config.recipes, "bases", name, "recipe")

@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from nenni.core import plugins
 from nenni.core.plugins import Ref
 from nenni.run.config import Config, Defence
+from nenni.run.experiment import seeds_of
 from nenni.run.problems import Problem, unknown
 
 
 def defence_contradictions(config: Config) -> Iterator[Problem]:
     """All of them."""
+    runs = list(map(str, config.seeds))
     for name, defence in config.defences.items():
+        yield from unknown(map(str, defence.seeds or []), runs, "defences", name, "seeds")
         if defence.finetune is not None:
             yield from unknown([defence.finetune], config.finetunes, "defences", name, "finetune")
         yield from _of_baseline(config, name, defence)
@@ -35,6 +38,15 @@ def defence_contradictions(config: Config) -> Iterator[Problem]:
                 message = f"{', '.join(tuned)} need the recipe of their base, which has none"
                 yield ("experiments", base_name), message
         yield from unknown(defences, config.defences, "experiments", base_name)
+        for name in defences:
+            if base is not None and name in config.defences:
+                yield from _without_seeds(config, base_name, name)
+
+
+def _without_seeds(config: Config, base: str, defence: str) -> Iterator[Problem]:
+    if not seeds_of(config, base, defence):
+        message = f"'{defence}' has no seed: none of the run's is one of this base and this defence"
+        yield ("experiments", base), message
 
 
 def _of_baseline(config: Config, name: str, defence: Defence) -> Iterator[Problem]:

@@ -41,6 +41,12 @@ def where_from(key: str) -> dict[str, str | int]:
     return asdict(Experiment.parse(key)[0])
 
 
+def seeds_of(config: Config, base: str, defence: str) -> list[int]:
+    """The run's seeds with which a defence is applied to a base."""
+    parts = (config.bases[base].seeds, config.defences[defence].seeds)
+    return [s for s in config.seeds if all(some is None or s in some for some in parts)]
+
+
 def evaluations_of(config: Config, suite: str) -> dict[str, Evaluation]:
     """The evaluations that a suite of the config stands for, one per attack: SUITE_ATTACK."""
     s = config.suites[suite]

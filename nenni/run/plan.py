@@ -9,7 +9,7 @@ from nenni.adversary.attack_config import injected_only
 from nenni.core import plugins
 from nenni.networks.architecture import TORCHVISION, is_missing, lacks
 from nenni.run.config import Config
-from nenni.run.experiment import Experiment, all_evaluations, evaluations_of
+from nenni.run.experiment import Experiment, all_evaluations, evaluations_of, seeds_of
 from nenni.run.layout import Layout
 
 COLLECTED = {
@@ -52,13 +52,16 @@ class Plan:
 
     def experiments(self) -> list[Experiment]:
         """All experiments, in the order of the config."""
-        c = self.config
         return [
             Experiment(base, defence, seed)
-            for base, defences in c.experiments.items()
+            for base, defences in self.config.experiments.items()
             for defence in defences
-            for seed in c.seeds
+            for seed in seeds_of(self.config, base, defence)
         ]
+
+    def judged_bases(self) -> list[tuple[str, int]]:
+        """All (base, seed) that have an experiment."""
+        return list(dict.fromkeys((e.base, e.seed) for e in self.experiments()))
 
     def experiments_with(self, table: str) -> list[Experiment]:
         """The experiments that a collected table has rows of."""
@@ -80,8 +83,7 @@ class Plan:
 
     def bases(self) -> list[tuple[str, int]]:
         """All (base, seed), with the sources of transfer attacks."""
-        c = self.config
-        found = [(base, seed) for base in c.experiments for seed in c.seeds]
+        c, found = self.config, self.judged_bases()
         sources = [e.source for e in c.evaluations.values()]
         sources += [c.diagnose.source] if c.diagnose else []
         found += [(source.base, source.seed) for source in sources if source]

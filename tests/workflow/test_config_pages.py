@@ -10,20 +10,12 @@ from run_cases import DIGITS
 from scripts import script_named
 
 ROOT = Path(__file__).parents[2]
-CONFIGS = [
-    ROOT / "config" / f"{name}.yaml"
-    for name in (
-        "config",
-        "mnist_claims",
-        "choices",
-        "cifar10",
-        "medical",
-        "ablations",
-        "imagenet",
-        "paper_cifar10",
-        "paper_cifar100",
-    )
-]
+CONFIGS = sorted(
+    file
+    for file in (ROOT / "config").glob("*.yaml")
+    if file.name not in ("claims.yaml", "saving.yaml")
+)
+"""Those of runs."""
 
 
 @pytest.fixture(scope="module")

@@ -154,7 +154,7 @@ def collected(wildcards):
     """What a table is joined from: name of the experiment or base -> its file."""
     if wildcards.table in OF_BASES:
         file = OF_BASES[wildcards.table]
-        return {f"{b}/seed{s}": L.base(file, b, s) for b in C.experiments for s in C.seeds}
+        return {f"{b}/seed{s}": L.base(file, b, s) for b, s in PLAN.judged_bases()}
     file = COLLECTED[wildcards.table]
     return {e.key: L.experiment(file, e) for e in PLAN.experiments_with(wildcards.table)}
 
@@ -181,7 +181,7 @@ ATTACKED = {
     for evaluation in PLAN.evaluations(e)
 }
 SUITES = PLAN.suite_inputs()
-BASE_FILES = [L.base("importance.csv", base, seed) for base in C.experiments for seed in C.seeds]
+BASE_FILES = [L.base("importance.csv", base, seed) for base, seed in PLAN.judged_bases()]
 OF_EXPERIMENT = ("{base}", "{defence}", "seed{seed}")
 
 

@@ -34,6 +34,26 @@ def test_a_mistake_is_named(defence: dict[str, Any], message: str, tmp_path: Pat
     assert line.startswith(f"defences.own.{message}")
 
 
+@pytest.mark.parametrize(
+    ("places", "message"),
+    [
+        (
+            {"defences.topk_50.seeds": [7]},
+            "defences.topk_50.seeds: unknown name '7'; defined are: ",
+        ),
+        ({"bases.standard.seeds": [0, 7]}, "bases.standard.seeds: unknown name '7'; defined are: "),
+        (
+            {"defences.none.seeds": [1], "bases.standard.seeds": [0]},
+            "experiments.standard: 'none' has no seed: none of the run's is one of this base and",
+        ),
+    ],
+)
+def test_seeds_that_are_none_of_the_run_s_are_named(
+    places: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    assert any(line.startswith(message) for line in refused_with(tmp_path, places))
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> Any:
     file = tmp_path / "config.yaml"

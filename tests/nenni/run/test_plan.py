@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from run_cases import parts
+import yaml
+from run_cases import DIGITS, parts
 
 from nenni.core import settings
+from nenni.run.config_file import load_config, read_yaml
 from nenni.run.experiment import Experiment
 from nenni.run.plan import Files, Plan
 
@@ -106,3 +108,19 @@ def test_modules_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert message.startswith("models.own.name: there is no module of not_there:build; ")
     (tmp_path / "not_there.py").write_text("def build(): ...\n")
     assert files.missing() == []
+
+
+def test_a_base_and_a_defence_may_have_fewer_seeds_than_the_run(tmp_path: Path) -> None:
+    content = read_yaml(DIGITS)
+    content["defences"]["topk_50"]["seeds"], content["bases"]["standard"]["seeds"] = [0], [0]
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump(content))
+    p = Plan(load_config(file))
+    made: dict[tuple[str, str], list[int]] = {}
+    for e in p.experiments():
+        made.setdefault((e.base, e.defence), []).append(e.seed)
+    assert made["pgd_at", "topk_50"] == [0]
+    assert made["pgd_at", "none"] == [0, 1]
+    assert all(seeds == [0] for (base, _), seeds in made.items() if base == "standard")
+    assert p.bases() == [("pgd_at", 0), ("pgd_at", 1), ("standard", 0), ("standard", 100)]
+    assert {e.seed for e in p.experiments_with("fit") if e.defence == "topk_50"} == {0}
