@@ -2,22 +2,19 @@
 
 What the defence does beside the product is done in the same phase, on consecutive numbers but for a
 ranking, which jumps. Drawn numbers are made where they are used: none crosses the memory. Weights
-of which N of every M are zero take the platform's multipliers for such, where it has some, as in
-`hwmodel.alternatives.two_of_four`.
+of which N of every M are zero take the platform's multipliers for such, where it has some.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from hwmodel import op_count
 from hwmodel.bitops import DRAW_BITS, exact_sum_bits
 from hwmodel.defence_spec import Defence
 from hwmodel.layer_spec import Layer
-from hwmodel.metrics import ceil_log2
-from hwmodel.phase import Elementwise, Kind, Phase, cheaper
+from hwmodel.phase import Elementwise, Kind, Phase
 from hwmodel.preset import Preset
 from hwmodel.rates import supported_bits
-from hwmodel.whole_layer import dense_phase, thinned_phase
+from hwmodel.whole_layer import dense_phase, thinned_phase, two_of_four_phase
 
 _WIDEST_INTEGER = 8
 """Numbers of more bits are floating point."""
@@ -38,18 +35,11 @@ def own_phase(layer: Layer, preset: Preset, batch: int = 1) -> Phase:
         return dense_phase(layer, preset, layer.exact_bits, batch)
     run_bits = supported_bits(preset, layer.exact_bits)
     others = tuple(_operations(layer, defence))
-    weights = layer.n * layer.d * run_bits
-    more = defence.stored * _STORED_BITS / weights
-    dense = thinned_phase(layer, preset, layer.exact_bits, batch, *others, weights=1 + more)
+    more = defence.stored * _STORED_BITS / (layer.n * layer.d * run_bits)
     skips = preset.skips_two_of_four is not None and bool(preset.skips_two_of_four.value)
-    if not skips or defence.n_of_m != _SKIPPED:
-        return dense
-    n, m = defence.n_of_m
-    index = n / m * ceil_log2(m) / run_bits
-    sparse = thinned_phase(
-        layer, preset, layer.exact_bits, batch, *others, depth=n / m, weights=n / m + index + more
-    )
-    return min(dense, replace(sparse, gathered=sparse.moved.inputs), key=cheaper)
+    if skips and defence.n_of_m == _SKIPPED:
+        return two_of_four_phase(layer, preset, layer.exact_bits, batch, *others, more=more)
+    return thinned_phase(layer, preset, layer.exact_bits, batch, *others, weights=1 + more)
 
 
 def _operations(layer: Layer, defence: Defence) -> Iterator[Elementwise]:

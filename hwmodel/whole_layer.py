@@ -9,7 +9,7 @@ from math import ceil
 from hwmodel import traffic
 from hwmodel.crossing import crossings
 from hwmodel.layer_spec import Layer
-from hwmodel.phase import Elementwise, Phase
+from hwmodel.phase import Elementwise, Phase, cheaper
 from hwmodel.preset import Preset
 from hwmodel.product import dense_product
 from hwmodel.rates import (
@@ -22,6 +22,8 @@ from hwmodel.rates import (
 from hwmodel.traffic import Traffic
 
 NO_BYTES = Traffic()
+_HALF, _INDEX_BITS = 0.5, 2
+"""Share of the weights that 2:4 keeps, and bits of where each is among its four."""
 
 
 def phase_of(
@@ -94,3 +96,25 @@ def thinned_phase(
     dense = traffic.dense_traffic(layer, run_bits)
     moved = Traffic(weights * dense.weights, inputs * dense.inputs, dense.outputs)
     return phase_of(preset, moved, batch, work, *others, skipped=whole)
+
+
+def two_of_four_phase(
+    layer: Layer, preset: Preset, bits: int, batch: int, *others: Elementwise, more: float = 0.0
+) -> Phase:
+    """Time the whole layer, two of every four weights zero, on multipliers that skip them.
+
+    Mishra et al., Accelerating Sparse Deep Neural Networks, arXiv 2104.08378, section 2: a non-zero
+    weight is stored with 2 bits of where it is among its four, and the multipliers run twice as
+    fast. Picking the inputs takes energy. As if dense where that is faster.
+
+    Parameters
+    ----------
+    layer, preset, bits, batch, *others
+        As in `thinned_phase`.
+    more
+        Bytes that are read beside the weights, over theirs.
+    """
+    dense = thinned_phase(layer, preset, bits, batch, *others, weights=1 + more)
+    stored = _HALF * (1 + _INDEX_BITS / supported_bits(preset, bits))
+    sparse = thinned_phase(layer, preset, bits, batch, *others, depth=_HALF, weights=stored + more)
+    return min(dense, replace(sparse, gathered=sparse.moved.inputs), key=cheaper)

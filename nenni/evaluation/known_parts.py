@@ -72,7 +72,3 @@ def _is_known(module: nn.Module) -> bool:
             callable(value) and not isinstance(value, type) for value in vars(module).values()
         )
     )
-
-
-def _is_function(value: object) -> bool:
-    return callable(value) and not isinstance(value, type)

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from nenni.networks.computed import compute_anew
 from nenni.networks.folding import replace as put_in_place
 from nenni.networks.hooks import hooked
 from nenni.networks.modes import evaluating
+from nenni.networks.standing_in import StandingIn
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -114,7 +115,7 @@ class BaselineLayer(nn.Module):
         """What it does beside a product, with one input x and its output z, both (1, ...)."""
 
 
-class WrappedLayer(BaselineLayer):
+class WrappedLayer(StandingIn, BaselineLayer):
     """A convolution or a linear layer in the hands of a baseline.
 
     Attributes
@@ -141,15 +142,6 @@ class WrappedLayer(BaselineLayer):
             )
         self.wrapped = wrapped
         self.train(wrapped.training)
-
-    def __getattr__(self, name: str) -> Any:
-        """What the layer in its place answered: code of others reads its weight, type and sizes."""
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            if name == "wrapped":
-                raise
-            return getattr(self.wrapped, name)
 
     def own_weight(self) -> Tensor:
         """W, as it is now."""

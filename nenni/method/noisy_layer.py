@@ -14,6 +14,7 @@ from nenni.method.quantise import NOT_ROUNDED, on_rounded, quantise, quantise_we
 from nenni.method.score import TEMPERATURE, soft_step, standardised, through_batch_norm
 from nenni.method.spec import Choices
 from nenni.networks.computed import compute_anew
+from nenni.networks.standing_in import StandingIn
 from nenni.networks.tracing import BatchNorm
 
 LayerPath = Literal["injected", "exact", "approximate", "soft", "bpda"]
@@ -26,7 +27,7 @@ class RoundedWeights(NamedTuple):
     approximate: list[Tensor]
 
 
-class NoisyLayer(nn.Module):
+class NoisyLayer(StandingIn):
     """A layer with an exact and an approximate path, and a mask that chooses between them.
 
     Made as :class:`nenni.method.noisy_conv2d.NoisyConv2d` or
@@ -98,15 +99,6 @@ class NoisyLayer(nn.Module):
         self.register_buffer("score_variance", torch.ones(n, **kind))
         self.register_buffer("threshold", torch.zeros((), **kind))
         self.register_buffer("error_deviation", torch.zeros((), **kind))
-
-    def __getattr__(self, name: str) -> Any:
-        """What the layer in its place answered: code of others reads its weight, type and sizes."""
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            if name == "wrapped":
-                raise
-            return getattr(self.wrapped, name)
 
     def __getstate__(self) -> dict[str, Any]:
         """Of what a copy is made: its weights may change where those here may not."""

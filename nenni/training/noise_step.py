@@ -4,12 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from nenni.method.baseline import AlternatingLayer, baseline_layers
-
-
-def alternating(model: nn.Module) -> list[AlternatingLayer]:
-    """Layers whose noise takes steps of its own; none in most networks."""
-    return [layer for _, layer in baseline_layers(model) if isinstance(layer, AlternatingLayer)]
+from nenni.method.baseline import AlternatingLayer
 
 
 def leave_out(parameters: list[nn.Parameter]) -> None:
@@ -38,7 +33,7 @@ def step_noise(
     model : Module
         What is trained; no parameter of it has a gradient, or its passes could not be replayed.
     layers : list
-        From :func:`alternating`.
+        Those of it whose noise takes such steps.
     epoch : int
         From 1.
     backward : callable

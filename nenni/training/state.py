@@ -10,6 +10,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from nenni.core.seeding import generator
 from nenni.data.split import Images
+from nenni.method.baseline import AlternatingLayer, baseline_layers
 from nenni.networks.copying import copied
 from nenni.training.history import Tensors
 from nenni.training.processes import processes
@@ -53,6 +54,12 @@ class Task:
     def sizes(self) -> list[int]:
         """Images of each batch of an epoch."""
         return sizes(len(self.data["train"]), self.recipe.batch_size, processes())
+
+    @cached_property
+    def alternating(self) -> list[AlternatingLayer]:
+        """Layers whose noise takes steps of its own; none in most networks."""
+        layers = (layer for _, layer in baseline_layers(self.model))
+        return [layer for layer in layers if isinstance(layer, AlternatingLayer)]
 
     @property
     def epoch_steps(self) -> int:

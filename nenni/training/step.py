@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from nenni.networks.asking import failures_told
 from nenni.networks.modes import evaluating
 from nenni.training.awp import perturbed_weights
-from nenni.training.noise_step import alternating, leave_out, step_noise
+from nenni.training.noise_step import leave_out, step_noise
 from nenni.training.processes import own_draws, processes
 from nenni.training.state import State, Task, least
 
@@ -55,17 +55,17 @@ def train_step(
     sums = torch.zeros(2, dtype=torch.float64, device=task.device)
     fewest = least(recipe.batch_size, processes() * recipe.accumulate)
     parts = min(recipe.accumulate, max(1, n // processes() // fewest))
-    batches: list[_Batch] = []
+    noisy, batches = task.alternating, list[_Batch]()
     for part, labels in zip(x.tensor_split(parts), y.tensor_split(parts), strict=True):
         batch = part, _perturbed(task, part, labels, eps, draws["attack"]), labels
-        batches.append(batch)
+        if noisy:
+            batches.append(batch)
         calm = partial(_loss, task, task.model, *batch, weight=weight)
         with perturbed_weights(task.model, calm, recipe.awp) if recipe.awp else nullcontext():
             loss, logits = _loss(task, task.network, *batch)
             (loss * (weight * len(part) / len(x))).backward()
         right = (logits.argmax(1) == labels).sum()
         sums += torch.stack([loss.detach().double() * len(part), right.double()])
-    noisy = alternating(task.model)
     leave_out([layer.learned_noise() for layer in noisy])
     optimiser.step()
     if noisy:

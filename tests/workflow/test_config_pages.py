@@ -9,6 +9,8 @@ import yaml
 from run_cases import DIGITS
 from scripts import script_named
 
+from nenni.run.config_file import read_yaml
+
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted(
     file
@@ -40,6 +42,17 @@ def test_they_are_up_to_date(pages: Any) -> None:
 def test_the_configs_name_the_schema_and_keep_to_it(file: Path, validator: Any) -> None:
     assert file.read_text().startswith("# yaml-language-server: $schema=schema.json\n")
     validator.validate(yaml.safe_load(file.read_text()))
+
+
+def test_the_paper_s_configs_differ_in_their_data_alone() -> None:
+    ten, hundred = (read_yaml(ROOT / "config" / f"paper_cifar{n}.yaml") for n in (10, 100))
+    for config, n in ((ten, 10), (hundred, 100)):
+        assert config.pop("run") == f"paper_cifar{n}"
+        assert config.pop("data") == {f"cifar{n}": {"data": {"name": f"cifar{n}"}, "val": 1000}}
+        assert {base.pop("data") for base in config["bases"].values()} == {f"cifar{n}"}
+        for model in config["models"].values():
+            assert len(model.pop("mean")) == len(model.pop("std")) == 3
+    assert ten == hundred
 
 
 @pytest.mark.parametrize(
