@@ -58,6 +58,12 @@ def controls_of(
     return [(words, b, name) for words, b, name in plain if name is not None]
 
 
+def trained_longer(config: Config, base: str, control: str) -> str:
+    """How the training of a base differs in length from that of another, in words if it does."""
+    epochs, others = _epochs(config, base), _epochs(config, control)
+    return f"after {epochs} epochs of training, not {others}" if epochs != others else ""
+
+
 def lacking_arms(claim: Claim) -> str:
     """What a run without arms of a claim lacks."""
     selections = [told(arm.selection, plugins.arguments(arm.selection)) for arm in claim.arms]
@@ -146,8 +152,10 @@ def _plain(config: Config, base: str, finetune: str | None) -> str | None:
 
 
 def _beside(config: Config, base: str) -> list[str]:
-    """The bases of the run with the same data."""
-    return [b for b in config.experiments if config.bases[b].data == config.bases[base].data]
+    """The bases of the run with the same data and the same model."""
+    chosen = config.bases[base]
+    alike = (chosen.data, chosen.model)
+    return [b for b in config.experiments if (config.bases[b].data, config.bases[b].model) == alike]
 
 
 def _is_adversarial(config: Config, base: str) -> bool:

@@ -19,6 +19,7 @@ from nenni.run.claim_arms import (
     lacking_arms,
     lacking_control,
     told,
+    trained_longer,
 )
 from nenni.run.claims_config import Against, Claim, Claims
 from nenni.run.config import Config, Evaluation
@@ -121,7 +122,8 @@ def _compared(claim: Claim, config: Config, against: Against, home: Trial) -> It
         missing = lacking_control(against, config, home.base, home.defence)
         yield replace(home, comparator=_ALONE[against], missing=missing)
     for words, base, control in controls:
-        both = replace(home, comparator=words, control_base=base, control=control)
+        differs = "; ".join(filter(None, [home.differs, trained_longer(config, home.base, base)]))
+        both = replace(home, comparator=words, control_base=base, control=control, differs=differs)
         eps = _radius(claim, config, home.base)
         pair = ((home.base, home.defence), (base, control))
         found = None if eps is None else _evaluation(config, pair, claim.attack, eps)

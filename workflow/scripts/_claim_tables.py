@@ -95,6 +95,23 @@ def texts(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def arms(table: pd.DataFrame) -> pd.DataFrame:
+    """Each claim about accuracy by its comparator: how many arms, their verdicts, least and most."""
+    here = tested(table)
+    here = here[(here["unit"] == "accuracy") & here["measured"].notna()]
+    rows = []
+    for (claim, comparator), group in here.groupby(["claim", "comparator"], sort=False):
+        ordered = group.sort_values("measured", kind="stable")
+        counted = group["verdict"].value_counts(sort=False)
+        row = {"claim": f"`{claim}`", "against": comparator, "arms": len(group)}
+        row |= {"verdicts": ", ".join(f"{n} {verdict}" for verdict, n in counted.items())}
+        for name, end in (("the least", 0), ("the most", -1)):
+            arm = ordered.iloc[end]
+            row[name] = f"`{arm['base']}/{arm['defence']}` {measured(arm)}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def measured(row: "pd.Series") -> str:
     """What was measured, in words."""
     if row["unit"] == "BitOPs":

@@ -40,7 +40,8 @@ NAMES = ("results", "claims", "protocol", "bench", "speed", "machines", "cost", 
 TEMPLATE = ROOT / "docs" / "results.md.jinja"
 READ = (
     "mnist5k/claims", "mnist5k/main", "mnist5k/suites", "mnist5k/persistence",
-    "mnist5k/diagnostics", "mnist5k/energy",
+    "mnist5k/diagnostics", "mnist5k/energy", "mnist_claims/claims", "mnist_claims/main",
+    "mnist_claims/suites",
     "cifar10/main", "cifar10/suites", "cifar10/base", "cost/bench", "autoattack/summary",
     "autoattack/images", "optimality", "diagnostics", "invariance", "evaluation_speed",
     "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times",

@@ -56,6 +56,16 @@ def test_what_an_arm_is_compared_with(against: Against) -> None:
     assert controls_of(against, run(), "at", "a") == CONTROLS[against]
 
 
+def test_a_network_of_another_width_or_data_is_no_comparator() -> None:
+    """What it gains would be the width's."""
+    config = run(models__wide={"name": "small_cnn", "hidden": 9}, bases__at__model="wide")
+    for against in ("best_epoch", "baselines"):
+        assert controls_of(against, config, "at", "a") == []
+    assert controls_of("last_epoch", config, "at", "a") == [
+        ("the last epoch of adversarial training", "at", "plain")
+    ]
+
+
 def test_another_defence_is_no_control() -> None:
     """Though nothing is injected there, and it is trained on alike."""
     config = run(

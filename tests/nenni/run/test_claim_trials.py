@@ -92,6 +92,13 @@ def test_each_comparator_and_arm_has_a_row() -> None:
     assert all(t.evaluation == "many" and t.eps == AT for t in rows)
 
 
+def test_a_comparator_that_was_trained_longer_is_told() -> None:
+    rows = found(against=["base", "last_epoch", "baselines"])
+    assert [(t.control_base, t.differs) for t in rows] == [
+        ("at", ""), ("long_last", "after 2 epochs of training, not 9"), ("fast", ""), ("trades", ""),
+    ]  # fmt: skip
+
+
 def test_another_base_is_to_be_attacked_at_the_same_radius() -> None:
     eps = {"at": [12.75], "long_last": [10.0]}
     config = run(evaluations__many__eps=eps, evaluations__few__eps=eps)
