@@ -395,12 +395,16 @@ class Tables(_Strict):
         Base -> radius at which the columns are read.
     compare_with
         Controls of the paired comparisons.
+    controls
+        Defence -> what stands in for a part of it, as a random selection does for that of the
+        largest: the table ``controls`` has their paired differences.
     """
 
     clean: Name
     columns: dict[Name, Name] = Field(min_length=1)
     eps: dict[Name, Radius]
     compare_with: Annotated[list[Name], AfterValidator(different)]
+    controls: dict[Name, Several[Name]] = {}
 
 
 class Config(_Strict):
