@@ -1,12 +1,13 @@
 """Tables of docs/found.md."""
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from _found import Run
-from _found_words import WAYS, beyond, points, stands_for, verdict, way
+from _found_words import WAYS, points, stands_for, verdict, way
 from _words import percent
 
 from nenni.core import radius
@@ -18,16 +19,16 @@ from nenni.results.accuracy import ALL
 MARGIN, SAVED = 0.02, 0.4
 """A repair has at least the control's accuracy less this, and saves at least so many BitOPs."""
 CONTROL = "none_ft"
+LEAST = "least of "
+"""Begins the measures that are the least over a suite's attacks."""
 
 
-def beside(run: Run) -> pd.DataFrame:
+def beside_controls(run: Run) -> pd.DataFrame:
     """Each method less each control, by measure: the verdict, and the difference in points."""
     table = run.tables["controls"]
-    measures = _told_measures(run, table)
+    measures = told_measures(run)
     rows = []
-    for (base, defence, control), here in table.groupby(
-        ["base", "defence", "control"], sort=False
-    ):
+    for (base, defence, control), here in table.groupby(["base", "defence", "control"], sort=False):
         cells = {
             title: f"{verdict(row.low, row.high)}, {points(row)}"
             for measure, title in measures.items()
@@ -40,11 +41,12 @@ def beside(run: Run) -> pd.DataFrame:
     return pd.DataFrame(rows).fillna("")
 
 
-def _told_measures(run: Run, table: pd.DataFrame) -> dict[str, str]:
-    """Clean images, the strongest column of the main table, and the suites."""
-    last = list(run.config.tables.columns)[-1] if "pgd_20" not in run.config.tables.columns else "pgd_20"  # fmt: skip
-    least = [m for m in dict.fromkeys(table["measure"]) if m.startswith("least of ")]
-    return {"clean": "clean", last: last, **{m: f"all attacks of `{m[9:]}`" for m in least}}
+def told_measures(run: Run) -> dict[str, str]:
+    """Those of the table of controls that are told: clean images, PGD-20, and the suites."""
+    there = dict.fromkeys(run.tables["controls"]["measure"])
+    told = {"clean": "clean", "pgd_20": "PGD-20"}
+    suites = {m: f"all attacks of `{m.removeprefix(LEAST)}`" for m in there if m.startswith(LEAST)}
+    return {m: title for m, title in told.items() if m in there} | suites
 
 
 def suites(run: Run) -> list[SimpleNamespace]:
@@ -55,19 +57,20 @@ def suites(run: Run) -> list[SimpleNamespace]:
     list of SimpleNamespace
         ``base``, ``method``, ``suite``, ``eps`` (told), ``n``; ``plain`` and ``least``, what the
         plain attack and all attacks leave of the method, and of the control (``control_plain``,
-        ``control_least``); ``by_way``, the least accuracy by each way of attack on all images;
+        ``control_least``); ``by_way``, the least accuracy by each way of attack on all images
+        (``control_by_way``);
         ``hardest``, the attack that leaves least; ``paired``, the row of paired differences; and
         ``table``, all attacks.
     """
     table = run.tables["suites"]
     here = table[(table["seed"] == ALL) & (table["norm"] == "linf")]
     paired = run.tables["controls"]
-    paired = paired[(paired["control"] == CONTROL) & paired["measure"].str.startswith("least of ")]
+    paired = paired[(paired["control"] == CONTROL) & paired["measure"].str.startswith(LEAST)]
     return [_under_suite(run, here, row) for row in paired.itertuples()]
 
 
 def _under_suite(run: Run, table: pd.DataFrame, row: Any) -> SimpleNamespace:
-    suite = row.measure.removeprefix("least of ")
+    suite = row.measure.removeprefix(LEAST)
     here = table[(table["suite"] == suite) & (table["base"] == row.base)]
     ours, theirs = (
         here[here["defence"] == name].sort_values("n", ascending=False, kind="stable")
@@ -78,7 +81,10 @@ def _under_suite(run: Run, table: pd.DataFrame, row: Any) -> SimpleNamespace:
     single = first.drop(index=[CLEAN, WORST])
     ways = {name: way(run.config.attacks[name]) for name in single.index}
     whole = single[single["n"] == most]
-    by_way = whole["accuracy"].groupby(pd.Series(ways)).min().to_dict()
+    by_way, control_by_way = (
+        t.loc[t.index.isin(whole.index), "accuracy"].groupby(pd.Series(ways)).min().to_dict()
+        for t in (whole, other)
+    )
     plain = next(iter(single.index))
     rows = []
     for name, found in single.sort_values("accuracy", kind="stable").iterrows():
@@ -97,31 +103,18 @@ def _under_suite(run: Run, table: pd.DataFrame, row: Any) -> SimpleNamespace:
         base=row.base, method=row.defence, suite=suite, eps=radius.shown(row.eps, "linf"),
         n=int(most), seeds=int(row.seeds), plain_name=plain, plain=single.loc[plain, "accuracy"],
         least=first.loc[WORST, "accuracy"], control_plain=other.loc[plain, "accuracy"],
-        control_least=other.loc[WORST, "accuracy"], by_way=by_way, hardest=hardest,
+        control_least=other.loc[WORST, "accuracy"], by_way=by_way,
+        control_by_way=control_by_way, hardest=hardest,
         hardest_way=WAYS[ways[hardest]], hardest_accuracy=whole.loc[hardest, "accuracy"],
         paired=row, table=pd.DataFrame(rows),
     )  # fmt: skip
 
 
-def parts(found: SimpleNamespace) -> list[str]:
-    """What each way past the method finds beyond the network's own gradient, in words."""
-    own = found.by_way.get("own")
-    asked = {
-        "soft": "**jumps of the mask**: through a soft mask an attacker gets {} than by any loss on the network's own gradient",
-        "flip": "**jumps of the mask**: by a loss that flips masks an attacker gets {} than by the network's own gradient",
-        "near": "**small steps of the surface**: gradients averaged over near inputs get {}",
-        "past": "**rounding**: the exact path's gradient, which sees neither masks nor roundings, gets {}",
-        "exact": "**the noise itself**: images made on the exact network in its place get {}",
-        "none": "**gradients altogether**: search by the logits alone gets {}",
-    }
-    if own is None:
-        return []
-    return [text.format(beyond(own, found.by_way[key])) for key, text in asked.items() if key in found.by_way]  # fmt: skip
-
-
 def randomised(run: Run) -> pd.DataFrame:
     """What a persistent attacker leaves of networks that draw, by tries."""
-    table = run.tables.get("persistence", pd.DataFrame(columns=["seed", "norm"]))
+    if "persistence" not in run.tables:
+        return pd.DataFrame()
+    table = run.tables["persistence"]
     here = table[(table["seed"] == ALL) & (table["norm"] == "linf")]
     rows = []
     for (base, defence, suite), mine in here.groupby(["base", "defence", "suite"], sort=False):
@@ -139,9 +132,9 @@ def repaired(table: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         ``data``, ``setting``, ``selection``, ``bits``, ``ratio``, ``training``, ``seeds``, ``n``,
-        ``clean``, ``pgd_20``, ``least``, ``saved``, ``seconds`` (over the control's), ``difference``
-        with ``low`` and ``high`` (of the least, paired; shares), and ``repaired``: yes, no or
-        undecided.
+        ``clean``, ``pgd_20``, ``least``, ``saved``, ``seconds`` (over the control's),
+        ``difference`` with ``low`` and ``high`` (of the least, paired; shares), and ``repaired``:
+        yes, no or undecided.
     """
     rows = []
     for (data, setting), mine in table.groupby(["data", "setting"], sort=False):
@@ -173,9 +166,34 @@ def _is_repair(low: float, high: float, saved: float) -> str:
     return "yes" if low >= -MARGIN else "undecided"
 
 
+def by_data(found: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """What :func:`repaired` gives, data by data."""
+    for data, rows in found.groupby("data", sort=False):
+        yield str(data), rows
+
+
+def tried(found: pd.DataFrame) -> pd.DataFrame:
+    """Without the control."""
+    return found[found["setting"] != CONTROL]
+
+
+def nearest(found: pd.DataFrame) -> "pd.Series[Any]":
+    """The setting whose accuracy under all attacks is highest beside the control's."""
+    settings = tried(found)
+    return settings.loc[settings["difference"].idxmax()]
+
+
+def names(settings: pd.DataFrame, answer: str) -> str:
+    """The settings that are a repair, or that are undecided, listed."""
+    return ", ".join(
+        f"`{name}`" for name in settings.loc[settings["repaired"] == answer, "setting"]
+    )
+
+
 def repair_table(found: pd.DataFrame) -> pd.DataFrame:
     """The same for the eye, best first."""
     order = found.sort_values("difference", ascending=False, kind="stable")
+    is_control = order["setting"] == CONTROL
     return pd.DataFrame(
         {
             "setting": "`" + order["setting"] + "`",
@@ -186,9 +204,12 @@ def repair_table(found: pd.DataFrame) -> pd.DataFrame:
             "clean": order["clean"].map(percent),
             "PGD-20": order["pgd_20"].map(percent),
             "least": order["least"].map(percent),
-            f"less `{CONTROL}`": [points(row) for row in order.itertuples()],
+            f"less `{CONTROL}`": [
+                "" if plain else points(row)
+                for plain, row in zip(is_control, order.itertuples(), strict=True)
+            ],
             "BitOPs saved": order["saved"].map(percent),
             "training time": order["seconds"].map("{:.1f}x".format),
-            "repaired": order["repaired"],
+            "repaired": order["repaired"].mask(is_control, ""),
         }
     )

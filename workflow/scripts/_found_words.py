@@ -62,14 +62,25 @@ def points(row: Any) -> str:
     return f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
-def against(row: Any) -> str:
-    """A difference as the end of a sentence: ``worse, by -14.4 points (-23.3 to -5.5)``."""
-    return f"{verdict(row.low, row.high)}, {points(row)} points"
+def beside(row: Any, other: str) -> str:
+    """A difference as the end of a sentence: ``is worse than OTHER: -14.4 points (..)``."""
+    kinds = {
+        "better": "is better than",
+        "worse": "is worse than",
+        "cannot be told apart": "cannot be told apart from",
+    }
+    return f"**{kinds[verdict(row.low, row.high)]}** {other}: {in_points(row)}"
 
 
-def beyond(first: float, other: float) -> str:
-    """How much further one attack gets than another: ``1.2 points more``."""
-    gap = round(100 * (other - first), 1)
+def in_points(row: Any) -> str:
+    """A difference with its interval and its unit: ``-14.4 points (-23.3 to -5.5)``."""
+    value, _, interval = points(row).partition(" ")
+    return f"{value} points {interval}"
+
+
+def beyond(left: float, other: float) -> str:
+    """How many more images an attack breaks that leaves `other`: ``1.2 points more``."""
+    gap = round(100 * (left - other), 1)
     return "no more" if gap == 0 else f"{abs(gap):.1f} points {'more' if gap > 0 else 'less'}"
 
 
