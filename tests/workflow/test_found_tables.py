@@ -79,6 +79,10 @@ def test_a_setting_without_a_control_is_left_out() -> None:
 
 
 def test_the_control_has_no_verdict() -> None:
-    shown = made.repair_table(made.repaired(repair(kept=("good", 0.5)))).set_index("setting")
+    found = made.repaired(repair(kept=("good", 0.5), none_ft_margin=("good", 0.0)))
+    shown = made.repair_table(found).set_index("setting")
     assert shown.loc["`none_ft`", "repaired"] == shown.loc["`none_ft`", "less `none_ft`"] == ""
+    assert shown.loc["`none_ft_margin`", "repaired"] == ""
+    assert shown.loc["`none_ft_margin`", "less `none_ft`"].startswith("+0.0 (")
     assert shown.loc["`kept`", "repaired"] == "yes"
+    assert made.tried(found)["setting"].tolist() == ["kept"]

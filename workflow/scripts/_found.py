@@ -76,12 +76,13 @@ def repair(folder: Path) -> pd.DataFrame | None:
     """The table of ``workflow/scripts/repair_study.py``, if it is committed.
 
     One row for each network that was fine-tuned. Its columns: ``data``; ``seed``; ``setting``,
-    what was tried, ``none_ft`` for the control; ``selection``, ``bits``, ``ratio`` and
-    ``training``, what it consists of; ``clean``, ``pgd_20`` and ``least``, accuracies as shares of
-    ``n`` test images, the last under all attacks of the study per image; ``saved``, the share of
-    BitOPs that is saved INT8 to INT8 with the overheads counted; ``seconds``, of fine-tuning on one
-    core; ``held``, a letter for each image, ``y`` where it stays right under all attacks and ``n``
-    where it does not: differences to the control are paired by it.
+    what was tried, whose name begins with ``none_ft``, the control, where nothing is injected;
+    ``selection``, ``bits``, ``ratio`` and ``training``, what it consists of; ``clean``, ``pgd_20``
+    and ``least``, accuracies as shares of ``n`` test images, the last under all attacks of the
+    study per image; ``saved``, the share of BitOPs that is saved INT8 to INT8 with the overheads
+    counted; ``seconds``, of fine-tuning on one core; ``held``, a letter for each image, ``y`` where
+    it stays right under all attacks and ``n`` where it does not: differences to the control are
+    paired by it.
     """
     file = folder / "repair.csv"
     return read_csv(file) if file.exists() else None

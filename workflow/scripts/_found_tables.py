@@ -173,8 +173,8 @@ def by_data(found: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def tried(found: pd.DataFrame) -> pd.DataFrame:
-    """Without the control."""
-    return found[found["setting"] != CONTROL]
+    """Without networks that nothing is injected into."""
+    return found[~found["setting"].str.startswith(CONTROL)]
 
 
 def nearest(found: pd.DataFrame) -> "pd.Series[Any]":
@@ -193,7 +193,7 @@ def names(settings: pd.DataFrame, answer: str) -> str:
 def repair_table(found: pd.DataFrame) -> pd.DataFrame:
     """The same for the eye, best first."""
     order = found.sort_values("difference", ascending=False, kind="stable")
-    is_control = order["setting"] == CONTROL
+    is_control, plain = order["setting"] == CONTROL, order["setting"].str.startswith(CONTROL)
     return pd.DataFrame(
         {
             "setting": "`" + order["setting"] + "`",
@@ -205,11 +205,11 @@ def repair_table(found: pd.DataFrame) -> pd.DataFrame:
             "PGD-20": order["pgd_20"].map(percent),
             "least": order["least"].map(percent),
             f"less `{CONTROL}`": [
-                "" if plain else points(row)
-                for plain, row in zip(is_control, order.itertuples(), strict=True)
+                "" if same else points(row)
+                for same, row in zip(is_control, order.itertuples(), strict=True)
             ],
             "BitOPs saved": order["saved"].map(percent),
             "training time": order["seconds"].map("{:.1f}x".format),
-            "repaired": order["repaired"].mask(is_control, ""),
+            "repaired": order["repaired"].mask(plain, ""),
         }
     )
