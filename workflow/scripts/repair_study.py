@@ -46,7 +46,7 @@ from nenni.training.train import train
 
 CONFIGS = Path("config")
 STUDIES: dict[str, dict[str, Any]] = {
-    "mnist": {"config": "config.yaml", "base": "pgd_at", "train": 3000, "epochs": 4},
+    "mnist": {"config": "config.yaml", "base": "pgd_at", "train": 3000, "epochs": 3},
     "cifar10": {"config": "cifar10_cpu.yaml", "base": "fgsm_rs", "train": 49000, "epochs": 2},
 }
 """Where a study has its base from, how many images it trains on, and how long it is fine-tuned."""
@@ -59,6 +59,8 @@ SUITE: dict[str, dict[str, Any]] = {
     "square": {"name": "square", "queries": 500},
 }
 """What all networks are judged by; those without masks by what is not of masks."""
+VALIDATION = 100
+"""Images that tell how a training goes, and on which masks are counted; they choose nothing."""
 TEMPERATURE = 1.0
 """With which soft masks begin."""
 KEYS = ["data", "seed", "setting"]
@@ -157,7 +159,7 @@ class Study:
         return {
             **_told(injection, setting),
             **self._attacked(model, recipe.eps),
-            "saved": _saved(model, first(self.data["val"], 250)[0]),
+            "saved": _saved(model, first(self.data["val"], VALIDATION)[0]),
             "seconds": round(seconds, 1),
         }
 
@@ -215,9 +217,9 @@ def _saved(model: nn.Module, images: Any) -> float:
 
 
 def _images(folder: Path, train: int, test: int) -> dict[str, Images]:
-    """The first training images, five hundred for validation, and the test images, of npz files."""
+    """The first training images, some for validation, and the test images, of npz files."""
     data = {"name": "npz", "train": str(folder / "train.npz"), "test": str(folder / "test.npz")}
-    sizes = {"train": train, "val": 500, "test": test}
+    sizes = {"train": train, "val": VALIDATION, "test": test}
     tensors, _, _ = decode(validate("data", data), sizes, 0)
     return {
         split: InMemory(tensors["images"], tensors["labels"][tensors[split]], tensors[split])

@@ -9,6 +9,9 @@ from nenni.results.figure_style import grid, look
 
 __all__ = ["controls"]
 
+_ROW, _AROUND = 0.19, 1.1
+"""Inches of a row, and of what is above and below all rows of a panel."""
+
 
 def controls(
     controls: pd.DataFrame, *, base: Name, width: Inches = 7.2, height: Inches = 2.8
@@ -27,17 +30,20 @@ def controls(
         Inches, of the figure and of a panel.
     """
     here = controls[controls["base"] == base]
-    names = list(dict.fromkeys(here["control"]))
     methods = list(dict.fromkeys(here["defence"]))
-    styles, shift = look(methods), 0.7 / len(methods)
-    measures = list(dict.fromkeys(here["measure"]))
-    figure, axes = grid(len(measures), width, height)
+    order = {name: i for i, name in enumerate(dict.fromkeys(here["control"]))}
+    pairs = sorted(
+        {*zip(here["control"], here["defence"], strict=True)},
+        key=lambda pair: (order[pair[0]], methods.index(pair[1])),
+    )
+    places = {pair: -i for i, pair in enumerate(pairs)}
+    styles, measures = look(methods), list(dict.fromkeys(here["measure"]))
+    figure, axes = grid(len(measures), width, max(height, _ROW * len(pairs) + _AROUND))
     for axis, measure in zip(axes, measures, strict=True):
         rows = here[here["measure"] == measure]
-        for i, (method, mine) in enumerate(rows.groupby("defence", sort=False)):
+        for method, mine in rows.groupby("defence", sort=False):
             style = {**styles[str(method)], "linestyle": "none"}
-            y = [-names.index(control) - (i - (len(methods) - 1) / 2) * shift
-                 for control in mine["control"]]  # fmt: skip
+            y = [places[control, method] for control in mine["control"]]
             x, low, high = (100 * mine[name] for name in ("difference", "low", "high"))
             spread = (x - low).clip(lower=0), (high - x).clip(lower=0)
             axis.errorbar(x, y, xerr=spread, label=str(method), elinewidth=0.9, **style)
@@ -48,14 +54,18 @@ def controls(
                     transform=axis.get_yaxis_transform(), fontsize=6, color="0.35",
                 )  # fmt: skip
         axis.axvline(0, color="black", lw=0.8)
-        axis.set_ylim(-len(names) + 0.4, 0.6)
+        axis.set_ylim(0.5 - len(pairs), 0.5)
         first = axis in axes[::3]
-        axis.set_yticks(range(0, -len(names), -1), names if first else [""] * len(names))
+        axis.set_yticks(list(places.values()), [c if first else "" for c, _ in pairs])
         axis.set_ylabel("control" if first else " ")
         axis.set_xlabel("points above the control")
         axis.set_title(_title(measure, rows.iloc[0]))
-    handles = axes[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=4, title=f"base {base}")
+    known = {}
+    for axis in axes:
+        handles, labels = axis.get_legend_handles_labels()
+        known |= dict(zip(labels, handles, strict=True))
+    place = {"loc": "outside lower center", "ncols": 4, "title": f"base {base}"}
+    figure.legend(list(known.values()), list(known), **place)
     return figure
 
 

@@ -17,8 +17,8 @@ _VARIANTS = (
     ("fp32", "as_evaluated", "BitOPs (% of dense FP32)"),
     ("int8", "exact_at_baseline", "BitOPs if exact in INT8 (% of dense INT8)"),
 )
-_APART = 3.0
-"""Percentage points between marks that would lie on one another."""
+_WIDEST = 12.0
+"""Percentage points that marks which would lie on one another are spread over."""
 
 
 def robustness_vs_bitops(
@@ -32,9 +32,9 @@ def robustness_vs_bitops(
 ) -> Figure:
     """Draw each defence twice: BitOPs as papers count them, and with projection and selection.
 
-    The upper row counts the exact path as it was evaluated, against dense FP32; the lower one
-    counts it at INT8, at which it was not evaluated, against dense INT8. Defences whose BitOPs are
-    nearly equal stand side by side around their mean.
+    A row for each base that has more than one. Left the exact path counts as it was evaluated,
+    against dense FP32; right at INT8, at which it was not evaluated, against dense INT8. Defences
+    whose BitOPs are nearly equal stand side by side around their mean.
 
     Parameters
     ----------
@@ -52,11 +52,13 @@ def robustness_vs_bitops(
         & (accuracy["eps"] == accuracy["base"].map(tables["eps"]))
         & (accuracy["seed"] == ALL)
     ]
+    several = chosen.groupby("base")["defence"].transform("size") > 1
+    chosen = chosen[several] if several.any() else chosen
     bases = list(dict.fromkeys(chosen["base"]))
     styles = look(list(dict.fromkeys(chosen["defence"])))
-    figure, axes = grid(2 * len(bases), width, height, columns=len(bases))
-    panels = [(variant, base) for variant in _VARIANTS for base in bases]
-    for axis, ((baseline, variant, label), base) in zip(axes, panels, strict=True):
+    figure, axes = grid(2 * len(bases), width, height, columns=2)
+    panels = [(base, variant) for base in bases for variant in _VARIANTS]
+    for axis, (base, (baseline, variant, label)) in zip(axes, panels, strict=True):
         total = reductions[
             (reductions["layer"] == "total")
             & (reductions["baseline"] == baseline)
@@ -65,7 +67,8 @@ def robustness_vs_bitops(
         cost = total.groupby(["base", "defence"])[["reduction_without", "reduction_with"]].mean()
         here = chosen[chosen["base"] == base].set_index("defence")
         shares = 100 * (1 - cost.loc[base].loc[here.index])
-        moved = side_by_side(shares["reduction_with"].to_dict(), _APART)
+        apart = max(1.0, min(3.0, _WIDEST / len(here)))
+        moved = side_by_side(shares["reduction_with"].to_dict(), apart)
         for defence, row in here.iterrows():
             without, full = shares.loc[defence]
             by = moved[str(defence)] - full

@@ -121,7 +121,7 @@ DRAWN = {
     "speedups": "Modelled speed-up against the share of exact outputs.",
     "rooflines": "Rates and intensities of each product on a platform.",
     "traffic": "Bytes that each phase moves on a platform.",
-    "diagnostic_curves": "Accuracy against the radius and the steps, and the loss along a run.",
+    "diagnostic_curves": "Accuracy against the radius and the steps, and the margin along a run.",
     "sensitivities": "How much each layer suffers from noise.",
 }
 """Tables that a page leaves to the figures -> what they hold."""

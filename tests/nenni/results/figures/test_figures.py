@@ -157,6 +157,18 @@ def test_defences_of_equal_bitops_stand_side_by_side(tables: dict[str, pd.DataFr
     assert np.mean(counted) == pytest.approx(110)
 
 
+def test_a_base_with_one_defence_has_nothing_to_trade_off(
+    tables: dict[str, pd.DataFrame],
+) -> None:
+    function = plugins.load("figure", "robustness_vs_bitops")
+    given = (tables["reductions"], GIVEN["tables"])
+    drawn = function(tables["accuracy"], *given, column="pgd_20")
+    titles = [axis.get_title() for axis in drawn.axes if axis.get_visible()]
+    assert titles == ["base pgd_at, eps 8/255"] * 2
+    alone = tables["accuracy"].query("defence == 'none'")
+    assert len(function(alone, *given, column="pgd_20").axes) == 4
+
+
 def test_marks_that_are_far_apart_stay() -> None:
     side_by_side = robustness_vs_bitops.side_by_side
     apart = {"a": 10.0, "b": 50.0, "c": 50.5, "d": 100.0, "e": 100.0, "f": 97.5}
