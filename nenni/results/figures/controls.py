@@ -1,5 +1,7 @@
 """Methods beside their controls: paired differences, a panel per measure."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -60,12 +62,13 @@ def controls(
         axis.set_ylabel("control" if first else " ")
         axis.set_xlabel("points above the control")
         axis.set_title(_title(measure, rows.iloc[0]))
-    known = {}
+    known: dict[str, Any] = {}
     for axis in axes:
         handles, labels = axis.get_legend_handles_labels()
         known |= dict(zip(labels, handles, strict=True))
-    place = {"loc": "outside lower center", "ncols": 4, "title": f"base {base}"}
-    figure.legend(list(known.values()), list(known), **place)
+    figure.legend(
+        list(known.values()), list(known), loc="outside lower center", ncols=4, title=f"base {base}"
+    )
     return figure
 
 
