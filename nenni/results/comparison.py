@@ -10,15 +10,19 @@ from nenni.core.types import Norm
 from nenni.evaluation.scoring import WORST
 from nenni.evaluation.suite_result import CLEAN as CLEAN_OF_SUITE
 from nenni.results.accuracy import ALL
-from nenni.results.main_columns import CLEAN, WHERE, of_accuracy, of_bitops, of_latency
+from nenni.results.main_columns import (
+    CLEAN,
+    OF_COMPARISON,
+    WHERE,
+    of_accuracy,
+    of_bitops,
+    of_latency,
+)
 
-LEAST = "least"
-"""Begins the columns of the least over all attacks."""
-SUITE = "suite_"
-"""Begins the columns of single attacks of suites."""
+LEAST, SUITE, TIME, ENERGY, _ = OF_COMPARISON
+TRAINING = "training_overhead"
 BITOPS = {"bitops_fp32": ("fp32", ""), "bitops_int8": ("int8", "_assumed")}
 """Column -> baseline and variant of the main table: as evaluated against FP32, INT8 to INT8."""
-TIME, ENERGY, TRAINING = "time", "energy", "training_overhead"
 _FULL, _SHORT = 32, 8
 _OF = list(WHERE[:2])
 _OF_LEAST = ("low", "high", "n", "seeds", "eps", "suite", "attacks")
@@ -112,9 +116,9 @@ def _times(
     short = crossovers[(crossovers["layer"] == "total") & (crossovers["bits"] == _SHORT)]
     for preset, rows in short.groupby("preset", sort=False):
         as_evaluated = main.set_index(_OF)[of_latency(str(preset))]
-        yield f"{TIME}_fp32_{preset}", as_evaluated
+        yield f"{TIME}fp32_{preset}", as_evaluated
         rows = rows.set_index(_OF)
-        yield f"{TIME}_int8_{preset}", rows["injected_s"] / rows["dense_s"]
+        yield f"{TIME}int8_{preset}", rows["injected_s"] / rows["dense_s"]
 
 
 def _energies(energy: pd.DataFrame) -> Iterator[tuple[str, "pd.Series[float]"]]:
@@ -132,11 +136,11 @@ def _energies(energy: pd.DataFrame) -> Iterator[tuple[str, "pd.Series[float]"]]:
         known = own["layer"].nunique().reindex(every.index) == every
         dense = here[here["bits"] == _FULL].set_index(network)["dense"]
         yield (
-            f"{ENERGY}_fp32_{preset}",
+            f"{ENERGY}fp32_{preset}",
             own["injected"].sum().reindex(every.index).where(known) / dense,
         )
         short = here[here["bits"] == _SHORT].set_index(network)
-        yield f"{ENERGY}_int8_{preset}", short["injected"] / short["dense"]
+        yield f"{ENERGY}int8_{preset}", short["injected"] / short["dense"]
 
 
 def _sum(energy: pd.DataFrame, which: str) -> "pd.Series[float]":

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from run_cases import DIGITS, refused_with
 
-from nenni.results.main_columns import BITOPS, CLEAN, LATENCY, WHERE, of_accuracy
+from nenni.results.main_columns import BITOPS, CLEAN, LATENCY, OF_COMPARISON, WHERE, of_accuracy
 from nenni.run.config_file import read_yaml
 
 ABOUT = "is about no experiment"
@@ -20,6 +20,13 @@ def test_a_title_is_no_other_column(tmp_path: Path, title: str) -> None:
                                       "figures": {}})  # fmt: skip
     assert line.startswith(f"tables.columns.{title}: ")
     assert "base, defence, norm, eps, clean, clean_deviation" in line or f"{BITOPS}*" in line
+
+
+@pytest.mark.parametrize("start", OF_COMPARISON)
+def test_a_title_is_no_column_of_the_comparison(tmp_path: Path, start: str) -> None:
+    columns = {"pgd_20": "pgd_20", f"{start}a": "fgsm"}
+    (line,) = refused_with(tmp_path, {"tables.columns": columns, "figures": {}})
+    assert line.startswith(f"tables.columns.{start}a: begins as columns of the comparison do")
 
 
 @pytest.mark.parametrize("ending", of_accuracy("")[1:])
