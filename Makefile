@@ -51,6 +51,7 @@ config: $(INSTALLED)
 
 pages: $(INSTALLED)
 	$(BIN)/python workflow/scripts/result_pages.py
+	$(BIN)/python workflow/scripts/found_page.py
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

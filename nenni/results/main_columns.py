@@ -9,6 +9,8 @@ CLEAN = "clean"
 BASELINES = ("fp32", "fp16", "int8")
 BITOPS, LATENCY = "bitops_", "latency_"
 """What the columns of costs begin with."""
+OF_COMPARISON = ("least", "suite_", "time_", "energy_", "training_")
+"""What columns of the comparison begin with that the main table has none of."""
 _OF_ACCURACY = ("", "_deviation", "_low", "_high", "_seeds", "_n")
 
 
@@ -34,6 +36,9 @@ def clashes(titles: Iterable[str]) -> Iterator[tuple[str, str]]:
     for title in titles:
         if title.startswith((BITOPS, LATENCY)):
             yield title, f"begins as the columns of costs do, which are {BITOPS}* and {LATENCY}*"
+        if title.startswith(OF_COMPARISON):
+            begin = ", ".join(f"{start}*" for start in OF_COMPARISON)
+            yield title, f"begins as columns of the comparison do, which are {begin}"
         for column in of_accuracy(title):
             if owners.setdefault(column, f"'{title}'") != f"'{title}'":
                 yield (

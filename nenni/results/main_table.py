@@ -150,27 +150,3 @@ def display(table: pd.DataFrame, titles: list[str]) -> pd.DataFrame:
 
 def _change(reduction: float) -> str:
     return f"{-100 * reduction:+.0f}%" if abs(reduction) >= 0.005 else "0%"
-
-
-def to_latex(table: pd.DataFrame, titles: list[str]) -> str:
-    """The main table as LaTeX, for ``booktabs``."""
-    shown = display(table, titles)
-    escape = {"_": r"\_", "%": r"\%"}
-    cells = [list(shown.columns), *shown.to_numpy().tolist()]
-    lines = [
-        " & ".join("".join(escape.get(c, c) for c in str(cell)) for cell in row) + r" \\"
-        for row in cells
-    ]
-    return "\n".join(
-        [
-            *(f"% {line}" for line in LEGEND),
-            r"\begin{tabular}{" + "l" * 3 + "r" * (shown.shape[1] - 3) + "}",
-            r"\toprule",
-            lines[0],
-            r"\midrule",
-            *lines[1:],
-            r"\bottomrule",
-            r"\end{tabular}",
-            "",
-        ]
-    )

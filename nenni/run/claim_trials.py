@@ -85,13 +85,15 @@ def trials(claims: Claims, config: Config) -> list[Trial]:
 def compared(rows: list[Trial], config: Config) -> list[list[str]]:
     """Pairs that a run compares: base and defence, base and control.
 
-    Each defence with the controls of the main table on its base, and what the claims ask for.
+    Each defence with the controls of the main table and with its own on its base, and what the
+    claims ask for.
     """
+    tables = config.tables
     listed = [
         (base, defence, base, control)
         for base, defences in config.experiments.items()
         for defence in defences
-        for control in config.tables.compare_with
+        for control in (*tables.compare_with, *tables.controls.get(defence, []))
         if control != defence and control in defences
     ]
     claimed = [(t.base, t.defence, t.control_base, t.control) for t in rows if t.control]

@@ -24,6 +24,7 @@ from nenni.core.types import (
     Grid,
     Index,
     Name,
+    NonNegative,
     Norm,
     Pattern,
     Place,
@@ -185,6 +186,10 @@ class Finetune(_Strict):
     attack
         By name, the attack to train and to validate on in place of the recipe's; its eps stays. One
         through a surrogate is for injected networks alone.
+    mask_temperature
+        Of injected networks: training begins with soft masks of this width, in standard deviations
+        of a sample's scores, which narrow until they are hard at three quarters of the steps. With
+        0 they are hard throughout.
     """
 
     epochs: Count
@@ -193,6 +198,7 @@ class Finetune(_Strict):
     eps_ramp: Fraction = 0.0
     parameters: Literal["everything", "approximation"]
     attack: Name | None = None
+    mask_temperature: NonNegative = 0.0
 
 
 class Defence(_Strict):
@@ -395,12 +401,16 @@ class Tables(_Strict):
         Base -> radius at which the columns are read.
     compare_with
         Controls of the paired comparisons.
+    controls
+        Defence -> what stands in for a part of it, as a random selection does for that of the
+        largest: the table ``controls`` has their paired differences.
     """
 
     clean: Name
     columns: dict[Name, Name] = Field(min_length=1)
     eps: dict[Name, Radius]
     compare_with: Annotated[list[Name], AfterValidator(different)]
+    controls: dict[Name, Several[Name]] = {}
 
 
 class Config(_Strict):

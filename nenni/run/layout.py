@@ -69,6 +69,10 @@ class Layout:
         """What injection adds to the time of training."""
         return f"benchmarks/{self.run}/training_overhead.csv"
 
+    def comparison(self) -> str:
+        """The comparison with the measured times of training, which are no results."""
+        return f"benchmarks/{self.run}/comparison.csv"
+
     def manifest(self, *job: str) -> str:
         """Checksums of what a job wrote."""
         return f"{self.results}/manifests/{'/'.join(job)}.sha256"

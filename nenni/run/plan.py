@@ -28,11 +28,13 @@ COLLECTED = {
     "diagnostic_curves": "diagnose/curves.csv",
 }
 """Table of a run -> file of each experiment that is collected into it."""
-OF_BASES = {"sensitivities": "sensitivities.csv"}
+OF_BASES = {"sensitivities": "sensitivities.csv", "histories": "history.csv"}
 """Table of a run -> file of each base that is collected into it."""
 
-SUMMED_UP = ("accuracy", "paired", "main", "claims", "sweep")
+SUMMED_UP = ("accuracy", "paired", "main", "comparison", "claims", "sweep")
 """Tables of a run that are made of its others, or of one network."""
+FROM_CONFIG = ("tables", "settings")
+"""What a figure may ask for beside tables: the config of the main table, and of its defences."""
 
 
 class Plan:
@@ -75,7 +77,8 @@ class Plan:
         """The tables of the run."""
         collected = [table for table in COLLECTED if self.experiments_with(table)]
         of_suites = ["suites", "persistence"] if self.suite_inputs() else []
-        return [*collected, *OF_BASES, *SUMMED_UP, *of_suites]
+        of_controls = ["controls"] if self.config.tables.controls else []
+        return [*collected, *OF_BASES, *SUMMED_UP, *of_suites, *of_controls]
 
     def finetuned_experiments(self) -> list[Experiment]:
         """The experiments that are trained on."""
@@ -116,12 +119,20 @@ class Plan:
     def figure_needs(self, figure: str) -> list[str]:
         """Tables that a figure draws: the positional parameters of its function."""
         needed = plugins.needs("figure", self.config.figures[figure]["name"])
-        return [table for table in needed if table != "tables"]
+        return [table for table in needed if table not in FROM_CONFIG]
 
     def rows(self, table: str) -> list[dict[str, str]]:
         """What a table has rows of, by the names that a figure may ask for."""
         if table in OF_BASES:
             return [{"base": base} for base in self.config.experiments]
+        if table == "controls":
+            there = self.config.experiments.items()
+            return [
+                {"base": base, "defence": method}
+                for method, controls in self.config.tables.controls.items()
+                for base, defences in there
+                if method in defences and {*controls} & {*defences}
+            ]
         if table in ("suites", "persistence"):
             keys = (key.split("/") for key in self.suite_inputs())
             return [{"base": b, "defence": d, "suite": suite} for b, d, _, suite, _ in keys]
@@ -194,6 +205,11 @@ class Files:
         if self.config.defences[e.defence].finetune is not None:
             return self.layout.experiment("finetuned.safetensors", e)
         return self.undefended_weights(e)
+
+    def of_base(self, table: str, base: str, seed: int) -> str:
+        """File of a base that is collected into a table; of one training where bases share it."""
+        trained = self._trained(base) if table == "histories" else base
+        return self.layout.base(OF_BASES[table], trained, seed)
 
     def raw(self, data: str) -> list[str]:
         """Files that a dataset is decoded from, of those that its config names."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
+from nenni.core import plugins
 from nenni.core.plugins import Ref
 from nenni.results.main_columns import clashes
 from nenni.run.config import Config
@@ -32,10 +33,15 @@ def product_contradictions(config: Config) -> Iterator[Problem]:
     if len(norms) > 1:
         yield ("tables", "columns"), "should be of attacks with one norm, as there is one eps"
     yield from unknown(config.tables.compare_with, config.defences, "tables", "compare_with")
+    for method, controls in config.tables.controls.items():
+        yield from unknown([method, *controls], config.defences, "tables", "controls", method)
+        if not any({method, c} <= {*d} for d in config.experiments.values() for c in controls):
+            yield ("tables", "controls", method), "no base has it and one of its controls"
     for name, figure in config.figures.items():
         shown = {
             "base": config.experiments,
-            "defence": config.experiments.get(figure.get("base", ""), config.defences),
+            "defence": (here := config.experiments.get(figure.get("base", ""), config.defences)),
+            "control": here,
             "evaluation": config.evaluations,
             "column": config.tables.columns,
             "suite": config.suites,
@@ -60,7 +66,10 @@ def empty_products(plan: Plan) -> Iterator[Problem]:
     if config.diagnose is not None and not plan.experiments_with("diagnostics"):
         yield ("diagnose",), why
     made = plan.tables()
-    for name in config.figures:
+    for name, figure in config.figures.items():
+        if "settings" in plugins.needs("figure", figure["name"]):
+            plain = [d for d in figure["defences"] if not plan.injected(d)]
+            yield from ((("figures", name), f"defence '{d}' injects nothing") for d in plain)
         for table in plan.figure_needs(name):
             if table not in made:
                 message = f"draws the table '{table}', which this run does not make; it makes: "
@@ -70,9 +79,11 @@ def empty_products(plan: Plan) -> Iterator[Problem]:
 
 
 def _without_rows(plan: Plan, name: str, table: str) -> Iterator[Problem]:
-    """What a figure asks of a table that has no such rows."""
-    rows = plan.rows(table)
+    """What a figure asks of a table that has no such rows; of suites none if it names none."""
     figure = dict(plan.config.figures[name])
+    if table == "suites" and "suite" not in figure:
+        return
+    rows = plan.rows(table)
     if "column" in figure:
         figure["evaluation"] = plan.config.tables.columns[figure["column"]]
     keys = [key for key in ("base", "defence", "evaluation", "suite") if _asked(figure, key)]

@@ -170,7 +170,11 @@ class Slices:
             "injection": {**c.injection, "selection": self._swept()},
             **self._fit(sweep.base),
             "attack": attack,
-            "sweep": {**asked, "eps": radius.from_config(sweep.eps, attack["norm"])},
+            "sweep": {
+                **asked,
+                "name": sweep.attack,
+                "eps": radius.from_config(sweep.eps, attack["norm"]),
+            },
         }
 
     def collect(self, table: str) -> Slice:
@@ -210,12 +214,23 @@ class Slices:
             "eps": {base: radius.from_config(eps, norm) for base, eps in tables.eps.items()},
         }
 
+    def comparison(self) -> Slice:
+        """Put all that each defence gives and costs into one table."""
+        return self._config.tables.model_dump(include={"columns"})
+
+    def controls(self) -> Slice:
+        """Put methods beside their controls."""
+        return {"controls": self._config.tables.controls, "tables": self.main()}
+
     def figure(self, figure: str) -> Slice:
-        """Draw a figure, with the main table's config where it needs it."""
+        """Draw a figure, with the config of the main table or its defences where it needs that."""
         asked = self._config.figures[figure]
         slice_: Slice = {"figure": asked}
-        if "tables" in plugins.needs("figure", asked["name"]):
+        needed = plugins.needs("figure", asked["name"])
+        if "tables" in needed:
             slice_["tables"] = self.main()
+        if "settings" in needed:
+            slice_["settings"] = {d: self._defended(d)["injection"] for d in asked["defences"]}
         return slice_
 
     def claims(self) -> Slice:

@@ -37,6 +37,8 @@ class Task:
         How.
     purpose : tuple
         Root of all random choices.
+    mask_temperature : float
+        Of injected layers: see :func:`nenni.training.train.train`.
     """
 
     model: nn.Module
@@ -44,6 +46,7 @@ class Task:
     data: dict[str, Images]
     recipe: Recipe
     purpose: Purpose
+    mask_temperature: float = 0.0
 
     @property
     def device(self) -> torch.device:

@@ -27,6 +27,7 @@ from nenni.training.processes import (
     share,
 )
 from nenni.training.recipe import Recipe
+from nenni.training.soft_masks import softened, temperature
 from nenni.training.state import Epoch, Purpose, State, Task
 from nenni.training.step import train_step
 from nenni.training.validation import accuracy, validate
@@ -43,6 +44,7 @@ def train(
     *,
     parameters: list[nn.Parameter],
     checkpoint: Checkpoint,
+    mask_temperature: float = 0.0,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Trained:
     """Train in place by a recipe.
@@ -68,6 +70,9 @@ def train(
         What is trained.
     checkpoint : Checkpoint
         Where the state is kept.
+    mask_temperature : float
+        Of injected layers: width of the soft masks with which the training begins, see
+        :mod:`nenni.training.soft_masks`; with 0 they are hard throughout.
     progress : callable
         Receives one line per epoch, and one for each checkpoint within.
 
@@ -79,7 +84,7 @@ def train(
     """
     if recipe.channels_last:
         model.to(memory_format=torch.channels_last)
-    task = Task(model, parallel(model), data, recipe, purpose)
+    task = Task(model, parallel(model), data, recipe, purpose, mask_temperature)
     state, inside = State.start(model, recipe, parameters), None
     if (kept := checkpoint.load(progress)) is not None:
         state.restore(kept)
@@ -128,8 +133,10 @@ def run_epoch(
     batches = epoch.order.split(task.sizes)[epoch.step :]
     mine = task.data["train"].batches([share(batch) for batch in batches])
     for batch, (x, y) in zip(batches, mine, strict=True):
-        with seeded(*task.purpose, "noise", first + epoch.step, rank()):
-            epoch.sums += train_step(task, state, first + epoch.step, x, y, len(batch), epoch.draws)
+        step = first + epoch.step
+        width = temperature(task.mask_temperature, step, task.steps)
+        with seeded(*task.purpose, "noise", step, rank()), softened(task.model, width):
+            epoch.sums += train_step(task, state, step, x, y, len(batch), epoch.draws)
         epoch.step += 1
         if rank() == 0 and time.perf_counter() - saved > CHECKPOINT_SECONDS:
             _check(epoch.sums, epoch.number, task.recipe)

@@ -6,6 +6,7 @@ import pandas as pd
 from run_cases import CLAIMS, DIGITS
 from table_cases import COLUMNS, EPS, small_tables
 
+from nenni.results.comparison import comparison
 from nenni.results.main_table import main_table
 from nenni.results.page.about import About, about
 from nenni.run.config_file import load_claims, load_config
@@ -50,6 +51,12 @@ def page_tables() -> dict[str, pd.DataFrame]:
         for row in found["main"].itertuples() for seed in (0, 1) for layer in ("conv1", "total")
         for preset in ("cpu", "npu") for bits in (32, 8)
     )  # fmt: skip
+    found["energy"] = found["energy"].assign(evaluated=found["energy"]["bits"] == 32)
+    both = found["crossovers"].merge(pd.DataFrame({"width": (32, 8)}), how="cross")
+    found["crossovers"] = both.assign(bits=both["width"]).drop(columns="width")
+    found["comparison"] = comparison(
+        found["main"], found["crossovers"], found["energy"], found["suites"], columns=COLUMNS
+    )
     return found
 
 

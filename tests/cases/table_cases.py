@@ -65,13 +65,13 @@ def small_tables() -> dict[str, pd.DataFrame]:
         for n in LAYERS
     ]
     sweep = [
-        {"ratio": r, "fraction": f, "relative_error": 0.3 * r, "clean": 0.9, "robust": 0.5, "n": 9, "norm": "linf", "eps": 8 / 255}
+        {"ratio": r, "fraction": f, "relative_error": 0.3 * r, "clean": 0.9, "robust": 0.5, "n": 9, "attack": "pgd_20", "norm": "linf", "eps": 8 / 255}
         for r in (0.1, 0.2) for f in (0, 0.5, 1)
     ]  # fmt: skip
     attacks = ("clean", "pgd", "all attacks")
     suites = [
         {**row, "seed": seed, "suite": "full", "attack": a, "norm": norm, "eps": 8.0, "n": n,
-         "accuracy": 0.5, "low": 0.4, "high": 0.6, "any_iterate": 0.45, "forwards": 20.0,
+         "accuracy": 0.5, "low": 0.4, "high": 0.6, "any_iterate": 0.45, "seeds": 2, "forwards": 20.0,
          "backwards": 20.0, "notes": ""}
         for row in rows() for norm in ("linf", "l2") for seed in ("0", "all") for a, n in zip(attacks, (9, 9, 4), strict=True)
     ]  # fmt: skip
@@ -102,7 +102,7 @@ def small_tables() -> dict[str, pd.DataFrame]:
     crossovers = [
         {**row, **cost, "layer": layer, "dense_s": 1e-5, "injected_s": 1e-5, "speedup": 1.0,
          "fraction": fraction}
-        for row in rows() for layer, fraction in zip((*LAYERS, "total"), (0.5, np.nan, 0.5), strict=False)
+        for row in rows() for layer, fraction in zip((*LAYERS, "total"), (0.5, np.nan, 0.5, 0.5), strict=True)
     ]  # fmt: skip
     rooflines = [
         {**row, **cost, "layer": layer, "phase": phase, "run_bits": 8, "macs_per_byte": x,
@@ -128,7 +128,19 @@ def small_tables() -> dict[str, pd.DataFrame]:
         {"base": "pgd_at", "seed": seed, "layer": layer, "noise": s, "fraction": f, "rise": s * (1 - f)}
         for seed in (0, 1) for layer in LAYERS for s in (0.1, 0.8) for f in (0, 0.5)
     ]  # fmt: skip
+    controls = [
+        {"base": "pgd_at", "defence": defence, "control": control, "measure": measure, "norm": "linf",
+         "eps": eps, "n": 9, "seeds": 2, "accuracy": 0.5, "control_accuracy": 0.6, "difference": -0.1,
+         "low": -0.2, "high": 0.1, "values": "0:-0.1 1:-0.1", "interval": "seeds and images"}
+        for defence, control in (("topk_50", "none_ft"), ("topk_50", "random_50"), ("nm_2_4", "none_ft"))
+        for measure, eps in (("clean", 0.0), ("pgd_20", 8 / 255), ("least of full", 8 / 255))
+    ]  # fmt: skip
+    histories = [
+        {"base": base, "seed": seed, "epoch": epoch, "val_clean": 0.9, "val_robust": 0.1 * epoch - 0.02 * seed}
+        for base in DEFENCES for seed in (0, 1) for epoch in (1, 2, 3)
+    ]  # fmt: skip
     named = {
+        "controls": controls, "histories": histories,
         "sensitivities": sensitivities,
         "speedups": speedups, "crossovers": crossovers, "rooflines": rooflines, "verdicts": verdicts,
         "suites": suites, "persistence": persistence, "diagnostics": diagnostics, "diagnostic_curves": diagnostic_curves,

@@ -25,10 +25,15 @@ COST = {
 COLLECTED = COST | {"fit", "errors"}
 
 
-ACCURACY = {"accuracy", "main", "claims", "figure accuracy_vs_eps"}
+COMPARED = {"comparison", "comparison with times"}
 
 
-SUITES = {"suites", "figure attack_suite"}
+ACCURACY = COMPARED | {
+    "accuracy", "main", "claims", "figure accuracy_vs_eps", "controls", "figure controls",
+}  # fmt: skip
+
+
+SUITES = COMPARED | {"suites", "figure attack_suite"}
 
 
 DIAGNOSED = {
@@ -85,7 +90,7 @@ PROFILED = {"collect sensitivities", "figure layer_sensitivities"}
 
 
 FROM_PRETRAIN = (
-    FROM_PROJECT | attacks("none") | costs("none") | PROFILED
+    FROM_PROJECT | attacks("none") | costs("none") | PROFILED | collect("histories")
     | {"pretrain at/seed0", "profile at/seed0"}
 )  # fmt: skip
 
@@ -95,7 +100,7 @@ NEW_SEED = (
     | of("topk", "project", "finetune", seed=1) | of("alloc", "project", seed=1)
     | of("random", "project", seed=1) | costs("none", "topk", "alloc", "random", seed=1)
     | {j for d in EVALUATIONS for j in attacks(d, seed=1)}
-    | collect(*COLLECTED) | ACCURACY | SUITES | PROFILED | {"overhead"}
+    | collect(*COLLECTED, "histories") | ACCURACY | SUITES | PROFILED | {"overhead"}
     | {job.replace("seed0", "seed1") for job in DIAGNOSED}
 )  # fmt: skip
 
@@ -168,12 +173,13 @@ CODE_CHANGES = {
         f"figure {name}"
         for name in (
             "noise_intensity", "accuracy_vs_eps", "attack_suite", "diagnostic_checks",
-            "layer_sensitivities",
+            "layer_sensitivities", "controls",
         )
     },
     "hwmodel/presets/edge_npu.toml": (
         {j for d in EVALUATIONS for j in of(d, "hardware")}
         | collect(*COST)
+        | COMPARED
         | {"main", "claims"}
     ),
     "nenni/run/stages/claims.py": {"claims"},

@@ -153,8 +153,8 @@ def all_hardware_sources():
 def collected(wildcards):
     """What a table is joined from: name of the experiment or base -> its file."""
     if wildcards.table in OF_BASES:
-        file = OF_BASES[wildcards.table]
-        return {f"{b}/seed{s}": L.base(file, b, s) for b, s in PLAN.judged_bases()}
+        bases = PLAN.judged_bases()
+        return {f"{b}/seed{s}": FILES.of_base(wildcards.table, b, s) for b, s in bases}
     file = COLLECTED[wildcards.table]
     return {e.key: L.experiment(file, e) for e in PLAN.experiments_with(wildcards.table)}
 

@@ -116,6 +116,85 @@ rule make_main_table:
         " latency={input.latency} --output csv={output.csv} tex={output.tex} 2> {log}"
 
 
+def comparison_inputs():
+    """What the comparison is made of."""
+    tables = ["main", "crossovers", "energy"] + ["suites"] * ("suites" in PLAN.tables())
+    return {name: L.table(name) for name in tables}
+
+
+rule compare:
+    input:
+        tables=list(comparison_inputs().values()),
+        code=sources("comparison"),
+    output:
+        csv=report(
+            L.table("comparison"),
+            caption="../report/comparison.rst",
+            category="Tables",
+            labels={"table": "comparison"},
+        ),
+        tex=L.table("comparison", "tex"),
+        manifest=L.manifest("tables", "comparison"),
+    log:
+        L.log("tables", "comparison"),
+    conda:
+        "../envs/nenni.yaml"
+    params:
+        cfg=cfg("comparison"),
+        inputs=pairs(comparison_inputs()),
+    message:
+        "comparison"
+    shell:
+        "python -m nenni stage comparison --config {params.cfg:q} --manifest {output.manifest}"
+        " --input {params.inputs} --output csv={output.csv} tex={output.tex} 2> {log}"
+
+
+rule compare_with_times:
+    input:
+        tables=list(comparison_inputs().values()),
+        overhead=L.overhead(),
+        code=sources("comparison"),
+    output:
+        csv=L.comparison(),
+    log:
+        L.log("comparison"),
+    conda:
+        "../envs/nenni.yaml"
+    params:
+        cfg=cfg("comparison"),
+        inputs=pairs(comparison_inputs()),
+    message:
+        "comparison with times"
+    shell:
+        "python -m nenni stage comparison --config {params.cfg:q}"
+        " --input {params.inputs} overhead={input.overhead} --output csv={output.csv} 2> {log}"
+
+
+rule set_beside_controls:
+    input:
+        paired=L.table("paired"),
+        code=sources("controls"),
+    output:
+        controls=report(
+            L.table("controls"),
+            caption="../report/controls.rst",
+            category="Tables",
+            labels={"table": "controls"},
+        ),
+        manifest=L.manifest("tables", "controls"),
+    log:
+        L.log("tables", "controls"),
+    conda:
+        "../envs/nenni.yaml"
+    params:
+        cfg=cfg("controls"),
+    message:
+        "controls"
+    shell:
+        "python -m nenni stage controls --config {params.cfg:q} --manifest {output.manifest}"
+        " --input paired={input.paired} --output controls={output.controls} 2> {log}"
+
+
 rule judge_claims:
     input:
         paired=L.table("paired"),

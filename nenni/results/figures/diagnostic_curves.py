@@ -1,4 +1,4 @@
-"""Curves that show masked gradients: accuracy against eps and steps, loss along the path."""
+"""Curves that show masked gradients: accuracy against eps and steps, margin along the path."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -11,7 +11,7 @@ __all__ = ["diagnostic_curves"]
 _PANELS = (
     ("eps", "PGD against eps", *LINF_AXIS, "accuracy (%)", 100),
     ("steps", "PGD against steps", "number of steps", 1, "accuracy (%)", 100),
-    ("path", "loss along one run", "step", 1, "mean cross entropy", 1),
+    ("path", "margin along one run", "step", 1, "mean margin (logits)", 1),
 )
 """Curve, title, and the label of each axis with a factor on its numbers."""
 

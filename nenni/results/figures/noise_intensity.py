@@ -16,7 +16,7 @@ def noise_intensity(sweep: pd.DataFrame, *, width: Inches = 7.2, height: Inches 
     Parameters
     ----------
     sweep : DataFrame
-        Columns ratio, fraction, relative_error, clean, robust, n, norm, eps.
+        Columns ratio, fraction, relative_error, clean, robust, n, attack, norm, eps.
     width, height : float
         Inches, of the figure and of a panel.
     """
@@ -24,7 +24,7 @@ def noise_intensity(sweep: pd.DataFrame, *, width: Inches = 7.2, height: Inches 
     styles = look(list(labels.values()))
     figure, axes = grid(2, width, height, columns=2)
     radius = shown(sweep["eps"].iloc[0], sweep["norm"].iloc[0])
-    titles = {"clean": "clean", "robust": f"attack, eps {radius}"}
+    titles = {"clean": "clean", "robust": f"{sweep['attack'].iloc[0]}, eps {radius}"}
     for axis, (column, title) in zip(axes, titles.items(), strict=True):
         for ratio, rows in sweep.groupby("ratio"):
             label = labels[ratio]

@@ -17,6 +17,8 @@ _VARIANTS = (
     ("fp32", "as_evaluated", "BitOPs (% of dense FP32)"),
     ("int8", "exact_at_baseline", "BitOPs if exact in INT8 (% of dense INT8)"),
 )
+_WIDEST = 12.0
+"""Percentage points that marks which would lie on one another are spread over."""
 
 
 def robustness_vs_bitops(
@@ -30,8 +32,9 @@ def robustness_vs_bitops(
 ) -> Figure:
     """Draw each defence twice: BitOPs as papers count them, and with projection and selection.
 
-    The upper row counts the exact path as it was evaluated, against dense FP32; the lower one
-    counts it at INT8, at which it was not evaluated, against dense INT8.
+    A row for each base that has more than one. Left the exact path counts as it was evaluated,
+    against dense FP32; right at INT8, at which it was not evaluated, against dense INT8. Defences
+    whose BitOPs are nearly equal stand side by side around their mean.
 
     Parameters
     ----------
@@ -49,25 +52,33 @@ def robustness_vs_bitops(
         & (accuracy["eps"] == accuracy["base"].map(tables["eps"]))
         & (accuracy["seed"] == ALL)
     ]
+    several = chosen.groupby("base")["defence"].transform("size") > 1
+    chosen = chosen[several] if several.any() else chosen
     bases = list(dict.fromkeys(chosen["base"]))
     styles = look(list(dict.fromkeys(chosen["defence"])))
-    figure, axes = grid(2 * len(bases), width, height, columns=len(bases))
-    panels = [(variant, base) for variant in _VARIANTS for base in bases]
-    for axis, ((baseline, variant, label), base) in zip(axes, panels, strict=True):
+    figure, axes = grid(2 * len(bases), width, height, columns=2)
+    panels = [(base, variant) for base in bases for variant in _VARIANTS]
+    for axis, (base, (baseline, variant, label)) in zip(axes, panels, strict=True):
         total = reductions[
             (reductions["layer"] == "total")
             & (reductions["baseline"] == baseline)
             & (reductions["variant"] == variant)
         ]
         cost = total.groupby(["base", "defence"])[["reduction_without", "reduction_with"]].mean()
-        for _, row in chosen[chosen["base"] == base].iterrows():
-            _point(axis, row, cost.loc[(base, row["defence"])], styles[row["defence"]])
+        here = chosen[chosen["base"] == base].set_index("defence")
+        shares = 100 * (1 - cost.loc[base].loc[here.index])
+        apart = max(1.0, min(3.0, _WIDEST / len(here)))
+        moved = side_by_side(shares["reduction_with"].to_dict(), apart)
+        for defence, row in here.iterrows():
+            without, full = shares.loc[defence]
+            by = moved[str(defence)] - full
+            _point(axis, row, without + by, full + by, styles[str(defence)])
         axis.axvline(100, color="0.4", lw=0.8, ls=":")
         axis.set_title(f"base {base}, eps {shown(tables['eps'][base], tables['norm'])}")
         axis.set_xlabel(label)
         axis.set_ylabel(f"accuracy under {column} (%)")
         axis.set_xlim(left=0)
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(bottom=max(0, axis.get_ylim()[0]))
     handles = [
         Line2D([], [], linestyle="none", color=s["color"], marker=s["marker"], label=name)
         for name, s in styles.items()
@@ -76,18 +87,39 @@ def robustness_vs_bitops(
     handles += [
         Line2D([], [], fillstyle="none", label="overheads left out", **grey),
         Line2D([], [], label="overheads counted", **grey),
+        Line2D([], [], linestyle="none", label="side by side:\nnearly equal BitOPs"),
     ]
     figure.legend(handles=handles, loc="outside right upper", title="defence")
     return figure
 
 
 def _point(
-    axis: Any, row: "pd.Series[Any]", reduction: "pd.Series[Any]", style: dict[str, Any]
+    axis: Any, row: "pd.Series[Any]", without: float, full: float, style: dict[str, Any]
 ) -> None:
     style = {key: value for key, value in style.items() if key != "linestyle"}
     y = 100 * row["accuracy"]
-    without, full = (100 * (1 - value) for value in reduction)
     error = [[y - 100 * row["low"]], [100 * row["high"] - y]]
     axis.plot([without, full], [y, y], color=style["color"], lw=0.7, alpha=0.6)
     axis.plot(without, y, fillstyle="none", linestyle="none", **style)
     axis.errorbar(full, y, yerr=error, linestyle="none", elinewidth=0.8, **style)
+
+
+def side_by_side(places: dict[str, float], apart: float) -> dict[str, float]:
+    """Places at least `apart` from each other: those that are nearer stand around their mean."""
+    groups: list[list[str]] = []
+
+    def mean(group: list[str]) -> float:
+        return sum(places[name] for name in group) / len(group)
+
+    for name in sorted(places, key=lambda name: places[name]):
+        groups.append([name])
+        while len(groups) > 1:
+            left, right = groups[-2:]
+            if mean(right) - mean(left) >= apart * (len(left) + len(right)) / 2:
+                break
+            groups[-2:] = [left + right]
+    return {
+        name: mean(group) + apart * (i - (len(group) - 1) / 2)
+        for group in groups
+        for i, name in enumerate(group)
+    }

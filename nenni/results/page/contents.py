@@ -23,6 +23,20 @@ _ACCURACY: dict[str, Shown] = {
         "with a plus sign it costs more.",
         frames.main,
     ),
+    "comparison": (
+        "The comparison, with all costs",
+        "Every network with what is left under all attacks of its largest suite, and its costs as "
+        "ratios to the network without a defence, overheads counted: as evaluated against FP32, "
+        "and both in INT8. Time and energy are modelled.",
+        frames.comparison,
+    ),
+    "controls": (
+        "Methods less their controls",
+        "What stands in for a part of the method, as a random selection does for that of the "
+        "largest outputs, on the same images: the method's accuracy less the control's, with its "
+        "95 % interval. Where that holds 0, nothing is shown.",
+        frames.controls,
+    ),
     "claims": (
         "The paper's claims in full",
         "What the paper claims, what this run measured, and what follows from it.",
@@ -100,13 +114,14 @@ _DIAGNOSTICS = (
     "threshold, and that is no chance, it fails.",
 )
 DRAWN = {
+    "histories": "Loss and validation accuracy of each base, epoch by epoch.",
     "errors": "Distribution of the approximation's error per layer.",
     "operations": "Operations and BitOPs per layer and term.",
     "crossovers": "Share of exact outputs up to which each layer wins on a platform.",
     "speedups": "Modelled speed-up against the share of exact outputs.",
     "rooflines": "Rates and intensities of each product on a platform.",
     "traffic": "Bytes that each phase moves on a platform.",
-    "diagnostic_curves": "Accuracy against the radius and the steps, and the loss along a run.",
+    "diagnostic_curves": "Accuracy against the radius and the steps, and the margin along a run.",
     "sensitivities": "How much each layer suffers from noise.",
 }
 """Tables that a page leaves to the figures -> what they hold."""

@@ -7,6 +7,7 @@ import pandas as pd
 
 from nenni.core import radius
 from nenni.results.accuracy import ALL
+from nenni.results.comparison import ratios
 from nenni.results.main_columns import CLEAN, LATENCY, of_accuracy, of_bitops
 from nenni.results.page.tables import Cell, change, points, share, spelt
 from nenni.results.page.trade_off import radius_of, titles_of
@@ -32,6 +33,26 @@ def main(table: pd.DataFrame) -> pd.DataFrame:
         title = f"modelled time on {column.removeprefix(LATENCY)}"
         shown[title] = [change(1 - value) for value in table[column]]
     return shown
+
+
+def comparison(table: pd.DataFrame) -> pd.DataFrame:
+    """The comparison: accuracies with intervals and images, and ratios of costs."""
+    shown = at_radius(table[["defence", "base", "norm", "eps"]])
+    for title in titles_of(table):
+        cells = table[[title, f"{title}_low", f"{title}_high"]]
+        shown[spelt(title)] = [share(*values) for values in cells.itertuples(index=False)]
+        shown[f"{spelt(title)}: images"] = table[f"{title}_n"]
+    if "least_suite" in table:
+        shown["least of suite"] = table["least_suite"].fillna("")
+        shown["attacks of that"] = table["least_attacks"]
+    for column, title in ratios(table).items():
+        shown[title] = table[column]
+    return shown
+
+
+def controls(table: pd.DataFrame) -> pd.DataFrame:
+    """Differences with their intervals, and what both came to."""
+    return with_interval(at_radius(table), "difference", points)
 
 
 def pooled(table: pd.DataFrame, value: str) -> pd.DataFrame:

@@ -110,6 +110,7 @@ COLUMNS: dict[str, tuple[str, str, Written]] = {
     "deviation": ("deviation", "standard deviation over the seeds", _share),
     "low": ("low", "lower end of the 95 % interval", _share),
     "high": ("high", "upper end of the 95 % interval", _share),
+    "control_accuracy": ("control's accuracy", "on the same images", _share),
     "difference": ("difference (points)", "accuracy of the defence less the control's", _points),
     "p": ("p", "how likely at least so much is if there is no difference", _rare),
     "control": ("control", "what the defence is compared with, on the same images", _number),

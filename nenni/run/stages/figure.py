@@ -15,8 +15,7 @@ def run(job: Job) -> str:
     name: str = figure["name"]
     figure_style.prepare()
     tables = {table: read_csv(job.input(table)) for table in job.inputs}
-    if "tables" in job.config:
-        tables["tables"] = job.config["tables"]
-    drawn = plugins.load("figure", name)(**tables, **plugins.arguments(figure))
+    of_config = {name: job.config[name] for name in ("tables", "settings") if name in job.config}
+    drawn = plugins.load("figure", name)(**tables, **of_config, **plugins.arguments(figure))
     figure_style.save(drawn, job.output("pdf"), job.output("png"))
     return name

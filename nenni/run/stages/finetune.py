@@ -42,6 +42,7 @@ def run(job: Job) -> str:
             (c["seed"], "finetune"),
             parameters=approximation_parameters(model) if alone else list(model.parameters()),
             checkpoint=checkpoint,
+            mask_temperature=tuning["mask_temperature"],
             progress=job.progress,
         )
         if rank() == 0:

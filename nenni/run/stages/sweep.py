@@ -59,6 +59,7 @@ def run(job: Job) -> str:
                     "clean": clean,
                     "robust": robust_share,
                     "n": len(images),
+                    "attack": sweep["name"],
                     "norm": attack.norm,
                     "eps": sweep["eps"],
                 }

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from table_cases import COLUMNS, EPS
 
-from nenni.results.main_table import display, main_table, to_latex
+from nenni.results.main_table import display, main_table
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_main_table_reads_each_base_at_its_eps(main: pd.DataFrame) -> None:
     assert row["latency_cpu"] == pytest.approx(1.5)
 
 
-def test_main_table_for_the_eye_and_for_latex(main: pd.DataFrame) -> None:
+def test_main_table_for_the_eye(main: pd.DataFrame) -> None:
     shown = display(main, list(COLUMNS))
     row = shown.iloc[1]
     assert row["eps"] == "8/255"
@@ -36,7 +36,3 @@ def test_main_table_for_the_eye_and_for_latex(main: pd.DataFrame) -> None:
     assert row["BitOPs vs FP32"] == "-40% / +10%"
     assert row["vs INT8*"] == "-90% / +10%"
     assert row["time cpu"] == "1.50x"
-    tex = to_latex(main, list(COLUMNS))
-    assert r"topk\_50" in tex
-    assert r"30.0\% [25.0, 35.0]" in tex
-    assert tex.count(r"\\") == 5

@@ -110,8 +110,8 @@ def test_a_figure_of_a_table_that_no_run_makes(
     assert message == (
         "figures.noise_intensity: draws the table 'latencies', which this run does not make; it "
         "makes: fit, errors, operations, reductions, latency, energy, crossovers, speedups, "
-        "rooflines, traffic, verdicts, diagnostics, diagnostic_curves, sensitivities, accuracy, "
-        "paired, main, claims, sweep, suites, persistence"
+        "rooflines, traffic, verdicts, diagnostics, diagnostic_curves, sensitivities, histories, "
+        "accuracy, paired, main, comparison, claims, sweep, suites, persistence, controls"
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from run_cases import DIGITS, refused_with
 
-from nenni.results.main_columns import BITOPS, CLEAN, LATENCY, WHERE, of_accuracy
+from nenni.results.main_columns import BITOPS, CLEAN, LATENCY, OF_COMPARISON, WHERE, of_accuracy
 from nenni.run.config_file import read_yaml
 
 ABOUT = "is about no experiment"
@@ -20,6 +20,13 @@ def test_a_title_is_no_other_column(tmp_path: Path, title: str) -> None:
                                       "figures": {}})  # fmt: skip
     assert line.startswith(f"tables.columns.{title}: ")
     assert "base, defence, norm, eps, clean, clean_deviation" in line or f"{BITOPS}*" in line
+
+
+@pytest.mark.parametrize("start", OF_COMPARISON)
+def test_a_title_is_no_column_of_the_comparison(tmp_path: Path, start: str) -> None:
+    columns = {"pgd_20": "pgd_20", f"{start}a": "fgsm"}
+    (line,) = refused_with(tmp_path, {"tables.columns": columns, "figures": {}})
+    assert line.startswith(f"tables.columns.{start}a: begins as columns of the comparison do")
 
 
 @pytest.mark.parametrize("ending", of_accuracy("")[1:])
@@ -40,6 +47,9 @@ def test_a_title_is_not_what_another_makes(tmp_path: Path, ending: str, turned: 
         ({"name": "injected_noise", "base": "pgd_at", "defences": ["topk_50", "none"]}, "draws the table 'errors', which has no rows of base 'pgd_at', defence 'none'"),
         ({"name": "speedup", "base": "pgd_at", "defence": "none_ft"}, "draws the table 'speedups', which has no rows of"),
         ({"name": "roofline", "base": "standard", "defence": "nm_2_4"}, "defence: unknown name 'nm_2_4'"),
+        ({"name": "ablation", "base": "pgd_at", "knob": "fraction", "defences": ["topk_50", "none"], "control": "none_ft"}, "figures.asked: defence 'none' injects nothing"),
+        ({"name": "ablation", "base": "pgd_at", "knob": "fraction", "defences": ["topk_50"], "control": "nothing"}, "control: unknown name 'nothing'"),
+        ({"name": "best_and_last", "bases": ["pgd_at", "nothing"], "column": "pgd_20"}, "bases: unknown name 'nothing'"),
         ({"name": "bitops_per_layer", "base": "standard", "defences": ["topk_25"]}, "defences: unknown name 'topk_25'"),
     ],
 )  # fmt: skip
@@ -47,6 +57,31 @@ def test_a_figure_has_rows(tmp_path: Path, figure: dict[str, Any], message: str)
     found = refused_with(tmp_path, {"figures.asked": figure})
     assert any(message in line for line in found), found
     assert all(line.startswith("figures.asked") for line in found)
+
+
+@pytest.mark.parametrize(
+    ("controls", "message"),
+    [
+        ({"topk_50": ["nothing"]}, "tables.controls.topk_50: unknown name 'nothing'"),
+        ({"nothing": ["none"]}, "tables.controls.nothing: unknown name 'nothing'"),
+        ({"topk_20": ["nm_2_4"]}, "tables.controls.topk_20: no base has it and one of its controls"),
+    ],
+)  # fmt: skip
+def test_a_method_and_its_controls_are_on_one_base(
+    tmp_path: Path, controls: dict[str, list[str]], message: str
+) -> None:
+    found = refused_with(tmp_path, {"tables.controls": controls, "figures": {}})
+    assert any(line.startswith(message) for line in found), found
+
+
+@pytest.mark.parametrize("controls", [{"nm_2_4": ["none_ft"]}, {"topk_50": ["random_50"]}])
+def test_a_figure_of_controls_has_a_method_and_a_control(
+    tmp_path: Path, controls: dict[str, list[str]]
+) -> None:
+    """On its base, which lacks the one or the other."""
+    changes = {"tables.controls": controls, "figures": {"asked": {"name": "controls", "base": "standard"}}}  # fmt: skip
+    (line,) = refused_with(tmp_path, changes)
+    assert line.endswith("draws the table 'controls', which has no rows of base 'standard'")
 
 
 def test_a_figure_of_a_base_without_injected_defences(tmp_path: Path) -> None:

@@ -34,6 +34,9 @@ def slices(s: Slices) -> dict[str, str]:
         "main": s.of("main"),
         "figure": s.of("figure", figure="noise_intensity"),
         "figure recall": s.of("figure", figure="selection_recall"),
+        "figure ablation": s.of("figure", figure="ablation_fraction"),
+        "comparison": s.of("comparison"),
+        "controls": s.of("controls"),
         "claims": s.of("claims"),
     }
     return {name: canonical(value) for name, value in found.items()}
@@ -48,6 +51,8 @@ def slices(s: Slices) -> dict[str, str]:
         ("epochs: 2, lr: 0.001, parameters", "epochs: 2, lr: 0.002, parameters", {"finetune", "finetune alloc"}),
         ("{name: topk, fraction: 0.5}, allocate", "{name: topk, fraction: 0.4}, allocate", {"project alloc", "finetune alloc", "attack alloc"}),
         ("noise_intensity: {name: noise_intensity}", "noise_intensity: {name: noise_intensity, width: 5}", {"figure"}),
+        ("topk_25: {injection: {selection: {name: topk, fraction: 0.25}", "topk_25: {injection: {selection: {name: topk, fraction: 0.2}", {"figure ablation"}),
+        ("[none_ft, random_50, inverted_50]", "[none_ft, random_50]", {"controls"}),
         ("seeds: [0, 1]", "seeds: [0, 1, 2]", set()),
         ("square, queries: 5000", "square, queries: 900", {"attack suite"}),
         ("    examples: 160\n    subsets", "    examples: 100\n    subsets", {"attack suite"}),
@@ -97,7 +102,9 @@ def test_an_instruction_set_reaches_what_computes_with_torch(tmp_path: Path) -> 
     before = slices(parts(tmp_path)[1])
     after = slices(parts(tmp_path, "device: cpu", "device: cpu\ninstruction_set: avx2")[1])
     touched = {name for name in before if before[name] != after[name]}
-    assert touched == before.keys() - {"data", "main", "figure", "figure recall", "claims"}
+    assert touched == before.keys() - {
+        "data", "main", "figure", "figure recall", "figure ablation", "comparison", "controls", "claims",
+    }  # fmt: skip
     assert all('"instruction_set":"avx2"' in after[name] for name in touched)
     gpu = slices(parts(tmp_path, "device: cpu", "device: cuda\ninstruction_set: avx2")[1])
     assert all('"instruction_set":"avx2"' in gpu[name] for name in touched)

@@ -10,7 +10,7 @@ Tables = dict[str, pd.DataFrame]
 
 def test_every_table_of_a_run_is_shown_or_left_to_a_figure(tables: Tables) -> None:
     """A table that nobody placed would be missing without a word."""
-    made = {*COLLECTED, *OF_BASES, *SUMMED_UP, "suites", "persistence"}
+    made = {*COLLECTED, *OF_BASES, *SUMMED_UP, "suites", "persistence", "controls"}
     placed = {
         *contents._ACCURACY,
         *contents._COST,
@@ -25,7 +25,7 @@ def test_every_table_of_a_run_is_shown_or_left_to_a_figure(tables: Tables) -> No
 def test_every_table_has_a_title_a_sentence_and_its_rows(tables: Tables) -> None:
     shown = [*contents.accuracy_tables(tables), *contents.cost_tables(tables)]
     shown.append(contents.diagnostic_table(tables["diagnostics"]))
-    assert len({table.title for table in shown}) == len(shown) == 13
+    assert len({table.title for table in shown}) == len(shown) == 15
     for table in shown:
         assert table.sentence.endswith(".")
         assert table.rows, table.name

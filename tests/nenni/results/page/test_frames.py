@@ -20,6 +20,21 @@ def test_the_main_table_has_intervals_and_changes(tables: dict[str, pd.DataFrame
     assert column(shown, "modelled time on cpu") == ["+50.0 %"] * 4
 
 
+def test_the_comparison_has_intervals_images_and_ratios(tables: dict[str, pd.DataFrame]) -> None:
+    shown = frames.comparison(tables["comparison"])
+    assert list(shown)[:5] == ["defence", "base", "radius", "clean", "clean: images"]
+    assert column(shown, "pgd 20")[0] == "30.0 % [25.0, 35.0]"
+    assert column(shown, "least")[1] == "50.0 % [40.0, 60.0]"
+    assert column(shown, "least of suite") == ["full"] * 4
+    assert shown["BitOPs INT8 / INT8"].tolist() == pytest.approx([1, 0.5, 1.1, 1])
+
+
+def test_controls_have_differences_with_intervals(tables: dict[str, pd.DataFrame]) -> None:
+    shown = frames.controls(tables["controls"])
+    assert column(shown, "difference")[0] == "-10.0 [-20.0, +10.0]"
+    assert column(shown, "radius")[:2] == ["none", "L∞ 8/255"]
+
+
 def test_claims_begin_with_verdict_and_reason_and_keep_all_columns() -> None:
     found = claims()
     shown = frames.claims(found)

@@ -1,0 +1,133 @@
+"""One choice of the method turned up and down: clean and robust accuracy."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from nenni.core.errors import UserError
+from nenni.core.radius import shown
+from nenni.core.types import Inches, Name, Several
+from nenni.evaluation.scoring import WORST
+from nenni.results.accuracy import ALL
+from nenni.results.figure_style import grid, look
+
+__all__ = ["ablation"]
+
+_AXES = {
+    "bits": "bits of the approximation",
+    "ratio": "ratio k/d of the projection",
+    "fraction": "fraction of essential neurons",
+    "pattern": "pattern N:M",
+}
+
+
+def ablation(
+    accuracy: pd.DataFrame,
+    suites: pd.DataFrame,
+    tables: dict[str, Any],
+    settings: dict[str, dict[str, Any]],
+    *,
+    base: Name,
+    knob: Literal["bits", "ratio", "fraction", "pattern"],
+    defences: Several[Name],
+    control: Name,
+    width: Inches = 7.2,
+    height: Inches = 2.6,
+) -> Figure:
+    """Draw accuracy against one choice in which the defences differ, a panel per measure.
+
+    Measures are clean images, each attack of the main table at its radius, and the least over all
+    attacks of a suite where all of the defences received one.
+
+    Parameters
+    ----------
+    accuracy, suites : DataFrame
+        Of all experiments.
+    tables : dict
+        Config of the main table.
+    settings : dict
+        Defence -> its injection.
+    base : str
+        Which base.
+    knob : "bits", "ratio", "fraction" or "pattern"
+        What is turned: bits of the approximation's weights, k/d, the share of essential neurons, or
+        N of every M channels.
+    defences : list of str
+        That differ in it.
+    control : str
+        Defence without injection, for the level to compare with.
+    width, height : float
+        Inches, of the figure and of a panel.
+    """
+    turned = {name: _turned(name, settings[name], knob) for name in defences}
+    ordered = sorted(defences, key=lambda name: turned[name])
+    drawn = [*ordered, control]
+    panels = _measures(accuracy[accuracy["base"] == base], tables, base)
+    panels |= _least(suites[suites["base"] == base], tables, drawn)
+    styles = look(["injected", control])
+    figure, axes = grid(len(panels), width, height)
+    for axis, (title, rows) in zip(axes, panels.items(), strict=True):
+        found = rows.set_index("defence").loc[drawn]
+        mine, plain = found.loc[ordered], found.loc[control]
+        y, low, high = (100 * mine[name] for name in ("accuracy", "low", "high"))
+        places = range(len(ordered))
+        axis.errorbar(places, y, yerr=(y - low, high - y), label="injected", **styles["injected"])
+        style = {key: value for key, value in styles[control].items() if key != "marker"}
+        axis.axhline(100 * plain["accuracy"], label=control, **style)
+        axis.axhspan(100 * plain["low"], 100 * plain["high"], color=style["color"], alpha=0.1, lw=0)
+        axis.set_xticks(places, [_told(turned[name]) for name in ordered])
+        axis.set_xlim(-0.4, len(ordered) - 0.6)
+        axis.set_xlabel(_AXES[knob])
+        axis.set_ylabel("accuracy (%)")
+        axis.set_title(f"{title}, n = {found['n'].max()}", fontsize=8)
+    handles = axes[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=2, title=f"base {base}")
+    return figure
+
+
+def _turned(name: str, injection: dict[str, Any] | None, knob: str) -> Any:
+    """The value of the knob; patterns by how much they compute exactly."""
+    selection = {} if injection is None else injection["selection"]
+    if injection is not None and knob == "bits":
+        return injection["weight_bits"]
+    if injection is not None and knob == "ratio":
+        return injection["projection"]["ratio"]
+    if knob == "fraction" and "fraction" in selection:
+        return selection["fraction"]
+    if knob == "pattern" and selection.get("name") == "n_m":
+        return selection["n"] / selection["m"], selection["m"], f"{selection['n']}:{selection['m']}"
+    raise UserError(f"figure ablation: defence '{name}' has no {_AXES[knob]}")
+
+
+def _told(value: Any) -> str:
+    return value[-1] if isinstance(value, tuple) else f"{value:g}"
+
+
+def _measures(
+    accuracy: pd.DataFrame, tables: Mapping[str, Any], base: str
+) -> dict[str, pd.DataFrame]:
+    whole, eps = accuracy[accuracy["seed"] == ALL], tables["eps"][base]
+    clean = (whole["evaluation"] == tables["clean"]) & (whole["eps"] == 0)
+    found = {"clean": whole[clean]}
+    for title, name in tables["columns"].items():
+        at = (whole["evaluation"] == name) & (whole["eps"] == eps)
+        found[f"{title}, eps {shown(eps, tables['norm'])}"] = whole[at]
+    return found
+
+
+def _least(
+    suites: pd.DataFrame, tables: Mapping[str, Any], drawn: list[str]
+) -> dict[str, pd.DataFrame]:
+    """The least over the attacks of the first suite that all of the networks received.
+
+    On the most images: attacks on a part of them are left out.
+    """
+    at = (suites["attack"] == WORST) & (suites["seed"] == ALL) & (suites["norm"] == tables["norm"])
+    most = suites[at].sort_values("n", ascending=False, kind="stable")
+    for suite, rows in most.drop_duplicates(["suite", "defence"]).groupby("suite", sort=False):
+        if {*drawn} <= {*rows["defence"]}:
+            radius = shown(rows["eps"].iloc[0], tables["norm"])
+            return {f"least of {suite}, eps {radius}": rows}
+    return {}
