@@ -96,7 +96,7 @@ def texts(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def arms(table: pd.DataFrame) -> pd.DataFrame:
-    """Each claim about accuracy by its comparator: how many arms, their verdicts, least and most."""
+    """Claims about accuracy by comparator: arms, their verdicts, the least and the most."""
     here = tested(table)
     here = here[(here["unit"] == "accuracy") & here["measured"].notna()]
     rows = []
