@@ -48,6 +48,7 @@ _EXPORTS = {
     "report": "nenni.method.report",
     "save": "nenni.method.network_file",
     "load": "nenni.method.network_file",
+    "deploy": "nenni.deployment.deploy",
     "describe": "nenni.cost.describe",
     "flop_count": "nenni.cost.flop_count",
     "evaluate": "nenni.evaluation.evaluate",

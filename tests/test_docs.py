@@ -32,6 +32,7 @@ PRINTED = {
     "inject.md": ("relative_error", "fp32"),
     "train.md": ("val_clean",),
     "card.md": ("p_holm", "No difference is shown"),
+    "deploy.md": ("tensor(True)",),
     "baselines.md": ("100", "True", "'ranked': 800"),
     "attack.md": ("any_iterate", "all checks", "%"),
 }

@@ -20,11 +20,13 @@ from nenni.core import runtime
 from nenni.core.errors import UserError
 from nenni.cost.dense_variants import packed, quantised
 from nenni.data.batches import Data, image_batches
+from nenni.deployment.deploy import FASTER, deploy
 from nenni.method.injection import remove
 from nenni.networks.asking import answer
 from nenni.networks.modes import evaluating
 
 FORWARD = ("fp32", "bf16", "int8", "injected")
+DEPLOYED = ("deployed_dense", "deployed")
 TRAINING = ("train_plain", "train_injected")
 _REPEATS = 5
 _WITH_A_LAYOUT = 4
@@ -41,9 +43,18 @@ def prepare(model: nn.Module, images: Tensor, variant: str) -> Callable[[], obje
     images : Tensor
         The batch (N, C, H, W).
     variant : str
-        One of `FORWARD`: classify the images, dense ones folded and packed. One of `TRAINING`: the
-        gradient of the cross entropy for all parameters, in float32.
+        One of `FORWARD`: classify the images, dense ones folded and packed. One of `DEPLOYED`: the
+        same by :func:`nenni.deploy`, all neurons or with tiles skipped where that is faster. One of
+        `TRAINING`: the gradient of the cross entropy for all parameters, in float32.
+
+    Raises
+    ------
+    UserError
+        For one of `DEPLOYED`, if the network cannot be.
     """
+    if variant in DEPLOYED:
+        deployed = deploy(model, images, skip="nowhere" if variant == "deployed_dense" else FASTER)
+        return lambda: _classify(deployed, images)
     plain = remove(model)
     if variant in TRAINING:
         network = (plain if variant == "train_plain" else model).train()

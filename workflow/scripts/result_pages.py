@@ -17,6 +17,7 @@ import _bench_tables
 import _claim_tables
 import _constant_tables
 import _cost_tables
+import _deployment_tables
 import _machine_tables
 import _post_training
 import _post_training_tables
@@ -36,7 +37,9 @@ from nenni.results.main_table import LEGEND, display
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT / "results" / "reference"
 README = ROOT / "README.md"
-NAMES = ("results", "claims", "protocol", "bench", "speed", "machines", "cost", "constants")
+NAMES = (
+    "results", "claims", "protocol", "bench", "speed", "machines", "cost", "constants", "deploy",
+)  # fmt: skip
 TEMPLATE = ROOT / "docs" / "results.md.jinja"
 READ = (
     "mnist5k/claims", "mnist5k/main", "mnist5k/suites", "mnist5k/persistence",
@@ -47,7 +50,7 @@ READ = (
     "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times",
     "run_times_by_rule", "fgsm_rs_speed", "coverage", "verdict_repeats", "bitops_claims",
     "fingerprints", "protocol", "cost/roofline_errors", "cost/scalesim", "cost/zigzag",
-    "cost/plausibility",
+    "cost/plausibility", "deployment",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
@@ -138,6 +141,9 @@ def environment(tables: Tables) -> Environment:
         "floor_of_aims": _bench_tables.FLOOR_OF_AIMS,
         "bench": lambda table, *files: markdown(
             getattr(_bench_tables, table)(*(tables[f] for f in files))
+        ),
+        "deployment": lambda table, *how: markdown(
+            getattr(_deployment_tables, table)(tables["deployment"], *how)
         ),
         "protocol": lambda table: markdown(getattr(_protocol_tables, table)(tables["protocol"])),
         "chosen": (protocol := _protocol_tables.chosen()),

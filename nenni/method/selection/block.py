@@ -37,14 +37,14 @@ class Block(Selection):
 
     def mask(self, score: Tensor) -> Tensor:
         """Essential neurons of a score (N, C, ...)."""
-        means = self._tile_means(score.detach())
+        means = self.tile_means(score.detach())
         chosen = top_k(means.flatten(1), self.fraction)
         return self._spread(chosen.view_as(means), score)
 
     def margin(self, score: Tensor, mask: Tensor) -> Tensor:
         """A tile's mean less the value that parts the essential tiles from the others."""
-        means = self._tile_means(score)
-        tiles = self._tile_means(mask.to(score)).flatten(1) > 0.5
+        means = self.tile_means(score)
+        tiles = self.tile_means(mask.to(score)).flatten(1) > 0.5
         rows = means.flatten(1)
         return self._spread((rows - midpoint(rows, tiles, 1)).view_as(means), score)
 
@@ -60,7 +60,7 @@ class Block(Selection):
         """Each neuron to its block's score; the top-k over the few blocks is neglected."""
         return channels
 
-    def _tile_means(self, score: Tensor) -> Tensor:
+    def tile_means(self, score: Tensor) -> Tensor:
         """Mean of each tile, (N, tiles along channels, tiles along positions)."""
         flat = score.flatten(2) if score.dim() > 2 else score[..., None]
         tile = (self.channels, min(self.positions, flat.shape[2]))

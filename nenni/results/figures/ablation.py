@@ -96,7 +96,7 @@ def _turned(name: str, injection: dict[str, Any] | None, knob: str) -> Any:
         return injection["projection"]["ratio"]
     if knob == "fraction" and "fraction" in selection:
         return selection["fraction"]
-    if knob == "pattern" and selection.get("name") == "n_m":
+    if knob == "pattern" and {"n", "m"} <= selection.keys():
         return selection["n"] / selection["m"], selection["m"], f"{selection['n']}:{selection['m']}"
     raise UserError(f"figure ablation: defence '{name}' has no {_AXES[knob]}")
 

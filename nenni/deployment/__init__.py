@@ -1,0 +1,1 @@
+"""An injected network for inference: products of bytes, and tiles that are skipped."""

@@ -1,0 +1,123 @@
+"""Which layers skip tiles: those that a measurement on this machine finds faster so."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.fx import GraphModule
+
+from nenni.core.errors import UserError
+from nenni.core.io import read_json, write_json
+from nenni.core.machine import processor
+from nenni.deployment.convolution import Dense, Skipping
+from nenni.deployment.program import on, run, steps
+
+_REPEATS = 9
+_LEAST_SECONDS = 0.002
+"""Of one measurement, so that the steps of the clock do not show."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Times of a layer, in seconds of a batch.
+
+    Attributes
+    ----------
+    dense, skipping : float
+        Of all neurons, and with tiles skipped.
+    """
+
+    dense: float
+    skipping: float
+
+    @property
+    def skips(self) -> bool:
+        """Whether it is faster so."""
+        return self.skipping < self.dense
+
+
+def measure(graph: GraphModule, example: Tensor, kernel: str) -> dict[str, Measured]:
+    """Time each injected layer of a simulation both ways, on the batch that it gets.
+
+    Parameters
+    ----------
+    graph : GraphModule
+        Whose injected layers all skip.
+    example : Tensor
+        Images (N, C, H, W).
+    kernel : str
+        One of :func:`nenni.deployment.compiled.kernels`.
+    """
+    found: dict[str, Measured] = {}
+
+    def time_both(name: str, layer: Dense | Skipping, codes: Tensor, added: Tensor | None) -> None:
+        if isinstance(layer, Skipping):
+            both: dict[str, Dense | Skipping] = {"dense": layer.exact, "skipping": layer}
+            calls = {way: partial(on, kernel, chosen, codes, added) for way, chosen in both.items()}
+            found[name] = Measured(**fastest(calls))
+
+    run(graph, steps(graph, kernel), example, time_both)
+    return found
+
+
+def write(path: Path, found: Mapping[str, Measured], kernel: str, batch: int) -> None:
+    """Keep what was measured, and on what."""
+    about = {"processor": processor(), "threads": torch.get_num_threads(), "kernel": kernel}
+    layers = {name: asdict(times) for name, times in found.items()}
+    write_json(path, about | {"batch": batch, "seconds": layers})
+
+
+def read(path: Path, names: list[str]) -> dict[str, Measured]:
+    """What was measured of the injected layers of a network.
+
+    Raises
+    ------
+    UserError
+        If the file is not of that kind, or of other layers.
+    """
+    try:
+        found = {name: Measured(**times) for name, times in read_json(path)["seconds"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: is no file of nenni.deploy's choices ({error!r})") from error
+    if [*found] != names:
+        raise UserError(
+            f"{path}: holds the choices of other layers ({', '.join(found)}) than the network's "
+            f"({', '.join(names)}); remove it, or give another file"
+        )
+    return found
+
+
+@torch.no_grad()
+def fastest(calls: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
+    """Least time of each of some calls, in seconds; they take turns, so that they meet the same.
+
+    Parameters
+    ----------
+    calls : mapping
+        Name -> what is timed.
+    """
+    counts = {name: _count(call) for name, call in calls.items()}
+    least = dict.fromkeys(calls, math.inf)
+    for _ in range(_REPEATS):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            for _ in range(counts[name]):
+                call()
+            least[name] = min(least[name], (time.perf_counter() - start) / counts[name])
+    return least
+
+
+def _count(call: Callable[[], Any]) -> int:
+    """How often a call fits into the least time of a measurement, once it is warm."""
+    call()
+    count, start = 0, time.perf_counter()
+    while time.perf_counter() - start < _LEAST_SECONDS:
+        call()
+        count += 1
+    return count

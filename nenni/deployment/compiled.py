@@ -1,0 +1,51 @@
+"""The kernels in C++, built on first use and kept by torch's extension mechanism."""
+
+import shutil
+import warnings
+from functools import cache
+from pathlib import Path
+
+import torch
+
+_SOURCES = ("layer.cpp", "avx2.cpp", "avx512_vnni.cpp")
+_FOLDER = Path(__file__).parent / "kernels"
+TORCH = "torch"
+"""The path that needs no compiler."""
+
+
+def kernels() -> tuple[str, ...]:
+    """Names of the kernels that run on this processor, the fastest first, and ``"torch"`` last.
+
+    The first call of a machine builds them, which takes about a minute. Where that cannot be, a
+    warning says why.
+    """
+    return (*_built(), TORCH)
+
+
+@cache
+def _built() -> tuple[str, ...]:
+    if missing := [tool for tool in ("c++", "ninja") if shutil.which(tool) is None]:
+        _warn(f"{' and '.join(missing)} not found")
+        return ()
+    from torch.utils import cpp_extension
+
+    try:
+        cpp_extension.load(
+            "nenni_deployment",
+            [str(_FOLDER / source) for source in _SOURCES],
+            extra_cflags=["-O3", "-std=c++20", "-fopenmp"],  # its threads are those of torch
+            is_python_module=False,
+        )
+    except (RuntimeError, OSError, ImportError) as error:
+        _warn(str(error).strip().splitlines()[0])
+        return ()
+    found: list[str] = torch.ops.nenni_deployment.kernels()
+    return tuple(found)
+
+
+def _warn(why: str) -> None:
+    warnings.warn(
+        f"deployed networks run on torch's own products: the kernels were not built ({why}); "
+        "install a C++ compiler and ninja for them (pip install 'nenni[deploy]')",
+        stacklevel=4,
+    )

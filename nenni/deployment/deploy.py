@@ -1,0 +1,126 @@
+"""A network for inference, made from an injected one."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.fx import GraphModule
+
+from nenni.core.errors import UserError
+from nenni.data.batches import Data, image_batches
+from nenni.deployment import choosing
+from nenni.deployment.choosing import Measured
+from nenni.deployment.compiled import kernels
+from nenni.deployment.folding import check
+from nenni.deployment.program import Step, run, steps
+from nenni.deployment.simulation import simulation
+from nenni.method.injection import noisy_layers
+
+FASTER, EVERYWHERE, NOWHERE = "where faster", "everywhere", "nowhere"
+"""Which injected layers skip tiles."""
+_BATCH = 64
+"""Images of the example, of tensors and data sets."""
+
+
+class Deployed(nn.Module):
+    """A network whose layers multiply bytes and skip tiles; it has no gradient.
+
+    Attributes
+    ----------
+    simulation : GraphModule
+        The same network in torch's own numbers, with all roundings, to evaluate and to attack.
+    times : dict
+        Injected layer -> what was measured; it skips where that is faster.
+    kernel : str
+        What computes it, see :func:`nenni.deployment.compiled.kernels`.
+    """
+
+    def __init__(
+        self, simulated: GraphModule, times: dict[str, Measured], kernel: str, size: torch.Size
+    ) -> None:
+        super().__init__()
+        self.simulation, self.times, self.kernel = simulated, times, kernel
+        self._size = size
+        self.steps: list[Step] = steps(simulated, kernel)
+        self.eval()
+
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of images (N, C, H, W) of the size that it was made for.
+
+        Raises
+        ------
+        UserError
+            For images of another size.
+        """
+        if x.shape[1:] != self._size:
+            raise UserError(
+                f"the network was deployed for images of shape {tuple(self._size)}, and got "
+                f"{tuple(x.shape[1:])}: deploy it with an example of that shape"
+            )
+        logits: Tensor = run(self.simulation, self.steps, x)
+        return logits
+
+
+def deploy(
+    noisy: nn.Module,
+    example: Data,
+    *,
+    choices: str | Path | None = None,
+    skip: str = FASTER,
+    kernel: str | None = None,
+) -> Deployed:
+    """Make a network for inference from an injected one.
+
+    Parameters
+    ----------
+    noisy : Module
+        Injected with :class:`nenni.Block`, :class:`nenni.TapShared`, an exact path of 8 bits and an
+        approximation of 8 or fewer, and fitted. It is not changed.
+    example : tensors, loader or data set
+        Images that set the steps of the roundings, and on which layers are timed; the first batch
+        is taken, see :data:`nenni.data.batches.Data`.
+    choices : path, optional
+        File of what was measured. Where it exists it is read, so that the same layers skip again;
+        where not it is written.
+    skip : "where faster", "everywhere" or "nowhere"
+        Which injected layers skip.
+    kernel : str, optional
+        One of :func:`nenni.deployment.compiled.kernels`; the fastest where nobody says.
+
+    Raises
+    ------
+    UserError
+        If the network is not injected, cannot be traced, or makes choices that no kernel has.
+    """
+    found = dict(noisy_layers(noisy))
+    if not found:
+        raise UserError("the network has no injected layers: nenni.inject and nenni.fit it first")
+    for name, layer in found.items():
+        check(layer, name)
+    known = kernels()
+    if kernel is not None and kernel not in known:
+        raise UserError(f"kernel should be one of {', '.join(known)}, got {kernel!r}")
+    chosen = kernel or known[0]
+    images = next(image_batches(example, _BATCH, noisy))
+    times: dict[str, Measured] = {}
+    if skip == FASTER:
+        times = _times(noisy, images, chosen, None if choices is None else Path(choices))
+        left = [name for name, measured in times.items() if not measured.skips]
+    elif skip in (EVERYWHERE, NOWHERE):
+        left = [*found] if skip == NOWHERE else []
+    else:
+        raise UserError(f"skip should be {FASTER}, {EVERYWHERE} or {NOWHERE}, got {skip!r}")
+    return Deployed(simulation(noisy, images, left), times, chosen, images.shape[1:])
+
+
+def _times(
+    noisy: nn.Module, images: Tensor, kernel: str, choices: Path | None
+) -> dict[str, Measured]:
+    names = [name for name, _ in noisy_layers(noisy)]
+    if choices is not None and choices.exists():
+        return choosing.read(choices, names)
+    times = choosing.measure(simulation(noisy, images), images, kernel)
+    if choices is not None:
+        choosing.write(choices, times, kernel, len(images))
+    return times

@@ -1,0 +1,322 @@
+// Layers of a deployed network: a dense product, and one that skips what is not essential.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <vector>
+
+#include "product.h"
+
+namespace nenni {
+namespace {
+
+using at::Tensor;
+using at::TensorList;
+
+constexpr int64_t CACHE = 1 << 19; // bytes that a group of images may take of a core's own cache
+constexpr int32_t SPAN = 256;      // positions of one unit of work, about
+
+Run chosen_kernel(c10::string_view name) {
+#if defined(__x86_64__)
+  if (name == "avx512_vnni" && __builtin_cpu_supports("avx512vnni") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+    return run_avx512_vnni;
+  if (name == "avx2" && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    return run_avx2;
+#endif
+  TORCH_CHECK(false, "this processor has no kernel '", name, "'");
+}
+
+template <class T>
+const T* numbers(const Tensor& x) {
+  TORCH_CHECK(x.is_contiguous(), "tables should be contiguous");
+  return x.const_data_ptr<T>();
+}
+
+void check_codes(const Tensor& codes) {
+  TORCH_CHECK(codes.dim() == 4 && codes.scalar_type() == at::kByte && codes.is_contiguous(),
+              "codes should be contiguous bytes (N, H, W, C)");
+}
+
+// `parts`: weights (blocks, steps, 16, 4), start, position, step.
+Product product(const Tensor& codes, TensorList parts, int64_t channels, bool is_signed) {
+  check_codes(codes);
+  const Tensor& weights = parts[0];
+  TORCH_CHECK(weights.dim() == 4 && weights.size(2) == LANES && weights.size(3) == QUAD &&
+                  weights.size(0) * LANES >= channels && parts[1].numel() == weights.size(0) * LANES &&
+                  parts[3].numel() == weights.size(1),
+              "weights do not fit their tables");
+  Product w;
+  w.codes = codes.const_data_ptr<uint8_t>();
+  w.image_stride = codes.stride(0);
+  w.position = numbers<int32_t>(parts[2]);
+  w.step = numbers<int32_t>(parts[3]);
+  w.positions = int32_t(parts[2].numel());
+  w.steps = int32_t(weights.size(1));
+  w.channels = int32_t(channels);
+  w.weights = numbers<int8_t>(weights);
+  w.start = numbers<int32_t>(parts[1]);
+  w.is_signed = is_signed;
+  return w;
+}
+
+// `parts`: factor, offset, position and, with a residual, its position; `bounds`: low, high, zero,
+// residual_factor. Numbers instead of codes are written where `as_numbers`.
+Output output(const Tensor& into, TensorList parts, const c10::optional<Tensor>& residual,
+              at::ArrayRef<double> bounds) {
+  Output out{};
+  out.factor = numbers<float>(parts[0]);
+  out.offset = numbers<float>(parts[1]);
+  out.position = numbers<int32_t>(parts[2]);
+  out.low = float(bounds[0]);
+  out.high = float(bounds[1]);
+  out.zero = int32_t(bounds[2]);
+  if (residual) {
+    check_codes(*residual);
+    out.residual = residual->const_data_ptr<uint8_t>();
+    out.residual_stride = residual->stride(0);
+    out.residual_position = numbers<int32_t>(parts[3]);
+    out.residual_factor = float(bounds[3]);
+  }
+  out.image_stride = into.stride(0);
+  if (into.scalar_type() == at::kByte)
+    out.codes = into.data_ptr<uint8_t>();
+  else
+    out.numbers = into.data_ptr<float>();
+  return out;
+}
+
+Tensor room(const Tensor& codes, at::IntArrayRef shape, bool as_numbers) {
+  return at::empty({codes.size(0), shape[0], shape[1], shape[2]},
+                   codes.options().dtype(as_numbers ? at::kFloat : at::kByte));
+}
+
+// What no position writes, the padding, is the code of 0.
+void blank(const Output& out, int64_t image) {
+  if (out.codes) std::memset(out.codes + image * out.image_stride, out.zero, out.image_stride);
+}
+
+// Calls f for groups of images that fit a core's cache; in parallel where there are several.
+template <class F>
+void by_group(int64_t images, int64_t bytes, const F& f) {
+  const int64_t threads = at::get_num_threads();
+  int64_t size = std::max<int64_t>(1, CACHE / std::max<int64_t>(1, bytes));
+  size = std::min(size, (images + threads - 1) / threads);
+  const int64_t groups = images ? (images + size - 1) / size : 0;
+  if (groups == 1) return f(0, images);
+  at::parallel_for(0, groups, 1, [&](int64_t first, int64_t last) {
+    for (int64_t g = first; g < last; ++g) f(g * size, std::min(images, (g + 1) * size));
+  });
+}
+
+// Runs all neurons of some images: channels outside, so that their weights stay in the cache.
+void run_all(Run run, const Product& w, const Output& out, const Score* score, int64_t scores,
+             int64_t i0, int64_t i1) {
+  const int32_t wide = score ? score->tile_channels : 2 * LANES;
+  int32_t span = SPAN;
+  if (score) span = (SPAN + score->tile_positions - 1) / score->tile_positions * score->tile_positions;
+  const int64_t along_c = (w.channels + wide - 1) / wide;
+  const int64_t along_p = (w.positions + span - 1) / span;
+  at::parallel_for(0, along_c * (i1 - i0) * along_p, 1, [&](int64_t first, int64_t last) {
+    for (int64_t unit = first; unit < last; ++unit) {
+      const int32_t p0 = int32_t(unit % along_p) * span;
+      const int64_t image = i0 + unit / along_p % (i1 - i0);
+      const int32_t c0 = int32_t(unit / along_p / (i1 - i0)) * wide;
+      Score own{};
+      if (score) {
+        own = *score;
+        own.sums += image * scores;
+      }
+      run(w, out, score ? &own : nullptr, image, p0, std::min(p0 + span, w.positions), c0,
+          std::min(c0 + wide, w.channels));
+    }
+  });
+}
+
+Tensor dense(const Tensor& codes, TensorList layer, int64_t channels, bool is_signed,
+             TensorList out_parts, const c10::optional<Tensor>& residual,
+             at::ArrayRef<double> bounds, at::IntArrayRef shape, bool as_numbers,
+             c10::string_view kernel) {
+  const Run run = chosen_kernel(kernel);
+  const Tensor into = room(codes, shape, as_numbers);
+  const Product w = product(codes, layer, channels, is_signed);
+  const Output out = output(into, out_parts, residual, bounds);
+  by_group(codes.size(0), w.image_stride + out.image_stride, [&](int64_t i0, int64_t i1) {
+    for (int64_t i = i0; i < i1; ++i) blank(out, i);
+    run_all(run, w, out, nullptr, 0, i0, i1);
+  });
+  return into;
+}
+
+struct Place {
+  int32_t along_channels, along_positions;
+  int64_t image;
+};
+
+// The k tiles of an image with the largest mean score, of equal ones the first; NaN ranks last.
+void choose(const float* mean, int64_t tiles, int64_t k, std::vector<int32_t>& order) {
+  order.resize(tiles);
+  std::iota(order.begin(), order.end(), 0);
+  const auto before = [mean](int32_t a, int32_t b) {
+    const bool known_a = mean[a] == mean[a], known_b = mean[b] == mean[b];
+    if (known_a != known_b) return known_a;
+    if (known_a && mean[a] != mean[b]) return mean[a] > mean[b];
+    return a < b;
+  };
+  if (k < tiles) std::nth_element(order.begin(), order.begin() + k, order.end(), before);
+  order.resize(k);
+}
+
+// z' of a layer: P Q(x) as codes, z~ everywhere, and z where tiles of z~ have the largest means.
+Tensor skipping(const Tensor& codes, const Tensor& approximated, bool is_signed,
+                TensorList projection, int64_t projected_channels, TensorList projected_parts,
+                at::ArrayRef<double> projected_bounds, at::IntArrayRef projected_shape,
+                TensorList approximation, TensorList approximate_parts, TensorList score_parts,
+                bool magnitude, TensorList exact, int64_t channels, TensorList exact_parts,
+                const c10::optional<Tensor>& residual, at::ArrayRef<double> bounds,
+                at::IntArrayRef shape, bool as_numbers, at::IntArrayRef tile, int64_t kept,
+                c10::string_view kernel) {
+  const Run run = chosen_kernel(kernel);
+  const Tensor into = room(codes, shape, as_numbers);
+  const Tensor projected = room(codes, projected_shape, false);
+  const Product p_of_x = product(approximated, projection, projected_channels, is_signed);
+  const Output p_out = output(projected, projected_parts, {}, projected_bounds);
+  const Product of_p = product(projected, approximation, channels, true);
+  const Product of_x = product(codes, exact, channels, is_signed);
+  const Output approximate_out = output(into, approximate_parts, residual, bounds);
+  const Output exact_out = output(into, exact_parts, residual, bounds);
+
+  Score score{};
+  score.factor = numbers<float>(score_parts[0]);
+  score.offset = numbers<float>(score_parts[1]);
+  score.magnitude = magnitude;
+  score.tile_channels = int32_t(tile[0]);
+  score.tile_positions = int32_t(tile[1]);
+  const int32_t along_p = (of_x.positions + score.tile_positions - 1) / score.tile_positions;
+  const int32_t along_c = (of_x.channels + score.tile_channels - 1) / score.tile_channels;
+  score.tiles_along_positions = along_p;
+  const int64_t tiles = int64_t(along_p) * along_c;
+  TORCH_CHECK(kept >= 0 && kept <= tiles, "there are ", tiles, " tiles, not ", kept);
+  TORCH_CHECK(score.tile_channels % LANES == 0 || along_c == 1,
+              "channels of a tile should be a multiple of ", LANES);
+  std::vector<float> sums(codes.size(0) * tiles, 0.0f);
+  score.sums = sums.data();
+
+  const int64_t bytes = of_x.image_stride + of_p.image_stride + exact_out.image_stride;
+  by_group(codes.size(0), bytes, [&](int64_t i0, int64_t i1) {
+    for (int64_t i = i0; i < i1; ++i) {
+      blank(p_out, i);
+      blank(exact_out, i);
+    }
+    run_all(run, p_of_x, p_out, nullptr, 0, i0, i1);
+    run_all(run, of_p, approximate_out, &score, tiles, i0, i1);
+    std::vector<Place> places;
+    std::vector<int32_t> order;
+    for (int64_t i = i0; i < i1; ++i) {
+      float* const mean = sums.data() + i * tiles;
+      for (int32_t c = 0; c < along_c; ++c)
+        for (int32_t p = 0; p < along_p; ++p) {
+          const int32_t wide = std::min(score.tile_channels, of_x.channels - c * score.tile_channels);
+          const int32_t high = std::min(score.tile_positions, of_x.positions - p * score.tile_positions);
+          mean[c * along_p + p] /= float(wide * high);
+        }
+      choose(mean, tiles, kept, order);
+      for (const int32_t t : order) places.push_back({t / along_p, t % along_p, i});
+    }
+    std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
+      if (a.along_channels != b.along_channels) return a.along_channels < b.along_channels;
+      if (a.image != b.image) return a.image < b.image;
+      return a.along_positions < b.along_positions;
+    });
+    at::parallel_for(0, int64_t(places.size()), 4, [&](int64_t first, int64_t last) {
+      for (int64_t at = first; at < last; ++at) {
+        const Place& place = places[at];
+        const int32_t p0 = place.along_positions * score.tile_positions;
+        const int32_t c0 = place.along_channels * score.tile_channels;
+        run(of_x, exact_out, nullptr, place.image, p0,
+            std::min(p0 + score.tile_positions, of_x.positions), c0,
+            std::min(c0 + score.tile_channels, of_x.channels));
+      }
+    });
+  });
+  return into;
+}
+
+// Codes of numbers (N, H, W, C): clip(round(x / scale), low, high) + zero, within a padding.
+Tensor to_codes(const Tensor& x, double scale, double low, double high, int64_t zero,
+                int64_t padding, int64_t channels) {
+  TORCH_CHECK(x.dim() == 4 && x.scalar_type() == at::kFloat && x.is_contiguous(),
+              "numbers should be contiguous floats (N, H, W, C)");
+  const int64_t n = x.size(0), h = x.size(1), w = x.size(2), c = x.size(3);
+  const Tensor into =
+      at::full({n, h + 2 * padding, w + 2 * padding, channels}, zero, x.options().dtype(at::kByte));
+  const float step = float(scale), least = float(low), most = float(high), added = float(zero);
+  const float* const from = x.const_data_ptr<float>();
+  uint8_t* const to = into.data_ptr<uint8_t>();
+  at::parallel_for(0, n * h, 8, [&](int64_t first, int64_t last) {
+    for (int64_t row = first; row < last; ++row) {
+      const int64_t image = row / h, y = row % h;
+      uint8_t* line = to + image * into.stride(0) + (y + padding) * into.stride(1) + padding * channels;
+      const float* number = from + row * w * c;
+      for (int64_t i = 0; i < w; ++i, line += channels, number += c)
+        for (int64_t j = 0; j < c; ++j)
+          line[j] = uint8_t(std::min(std::max(std::nearbyint(number[j] / step), least), most) + added);
+    }
+  });
+  return into;
+}
+
+// Codes of codes by a table of 256 bytes.
+Tensor translated(const Tensor& codes, const Tensor& table) {
+  check_codes(codes);
+  TORCH_CHECK(table.numel() == 256, "a table should have 256 entries");
+  const Tensor into = at::empty_like(codes);
+  const uint8_t* const from = codes.const_data_ptr<uint8_t>();
+  const uint8_t* const entry = numbers<uint8_t>(table);
+  uint8_t* const to = into.data_ptr<uint8_t>();
+  at::parallel_for(0, codes.numel(), 1 << 14, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) to[i] = entry[from[i]];
+  });
+  return into;
+}
+
+std::vector<std::string> kernels() {
+  std::vector<std::string> found;
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl"))
+    found.push_back("avx512_vnni");
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back("avx2");
+#endif
+  return found;
+}
+
+} // namespace
+
+TORCH_LIBRARY(nenni_deployment, m) {
+  m.def("kernels() -> str[]", kernels);
+  m.def("dense(Tensor codes, Tensor[] layer, int channels, bool is_signed, Tensor[] out_parts, "
+        "Tensor? residual, float[] bounds, int[] shape, bool as_numbers, str kernel) -> Tensor");
+  m.def("skipping(Tensor codes, Tensor approximated, bool is_signed, Tensor[] projection, "
+        "int projected_channels, Tensor[] projected_parts, float[] projected_bounds, "
+        "int[] projected_shape, Tensor[] approximation, Tensor[] approximate_parts, "
+        "Tensor[] score_parts, bool magnitude, Tensor[] exact, int channels, Tensor[] exact_parts, "
+        "Tensor? residual, float[] bounds, int[] shape, bool as_numbers, int[] tile, int kept, "
+        "str kernel) -> Tensor");
+  m.def("to_codes(Tensor x, float scale, float low, float high, int zero, int padding, "
+        "int channels) -> Tensor");
+  m.def("translated(Tensor codes, Tensor table) -> Tensor");
+}
+
+TORCH_LIBRARY_IMPL(nenni_deployment, CPU, m) {
+  m.impl("dense", dense);
+  m.impl("skipping", skipping);
+  m.impl("to_codes", to_codes);
+  m.impl("translated", translated);
+}
+
+} // namespace nenni

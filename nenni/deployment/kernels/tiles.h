@@ -1,0 +1,105 @@
+// The loop over register tiles, for one vector type V; included by a file for each instruction set.
+//
+// V::Acc is LANES sums of 32 bits. This file and those that include it call no library: a function
+// that is compiled for one instruction set may be linked in the place of its twin for all.
+#pragma once
+#include "product.h"
+
+namespace nenni {
+namespace {
+
+// acc[p][b] = start + the sum of w u over all steps, for P positions and B blocks of channels.
+//
+// The sums stay in registers: all loops over them are unrolled, and nothing else sees their array.
+template <class V, int P, int B>
+inline void multiply(const Product& w, const uint8_t* const (&rows)[P], int32_t block,
+                     typename V::Acc (&acc)[P][B]) {
+  const int64_t block_bytes = int64_t(w.steps) * LANES * QUAD;
+  const int8_t* weights = w.weights + block * block_bytes;
+  typename V::Acc sums[P][B];
+#pragma GCC unroll 8
+  for (int p = 0; p < P; ++p)
+#pragma GCC unroll 8
+    for (int b = 0; b < B; ++b) sums[p][b] = V::start(w.start + (block + b) * LANES);
+  for (const int32_t *step = w.step, *end = step + w.steps; step < end; ++step) {
+    const int64_t at = *step;
+    typename V::Weights loaded[B];
+#pragma GCC unroll 8
+    for (int b = 0; b < B; ++b) loaded[b] = V::load(weights + b * block_bytes);
+    weights += LANES * QUAD;
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) {
+      const typename V::Codes u = V::broadcast(rows[p] + at);
+#pragma GCC unroll 8
+      for (int b = 0; b < B; ++b) V::add_products(sums[p][b], u, loaded[b]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int p = 0; p < P; ++p)
+#pragma GCC unroll 8
+    for (int b = 0; b < B; ++b) acc[p][b] = sums[p][b];
+}
+
+template <class V, int P, int B>
+inline void tile(const Product& w, const Output& out, const Score* score, int64_t image, int32_t p0,
+                 int32_t count, int32_t block) {
+  const uint8_t* const first = w.codes + image * w.image_stride;
+  const uint8_t* rows[P];
+  for (int p = 0; p < P; ++p) rows[p] = first + w.position[p0 + (p < count ? p : count - 1)];
+  typename V::Acc acc[P][B];
+  multiply<V, P, B>(w, rows, block, acc);
+  for (int b = 0; b < B; ++b) {
+    const int32_t c = (block + b) * LANES;
+    const int32_t lanes = w.channels - c < LANES ? w.channels - c : LANES;
+    if (score) {
+      const int64_t row = int64_t(c / score->tile_channels) * score->tiles_along_positions;
+      for (int p = 0; p < count;) { // the positions of one tile at a time
+        const int32_t place = (p0 + p) / score->tile_positions;
+        int stop = (place + 1) * score->tile_positions - p0;
+        if (stop > count) stop = count;
+        float& sum = score->sums[row + place];
+        if (score->magnitude)
+          for (; p < stop; ++p) sum += V::sum_of_magnitudes(acc[p][b], score->factor + c, score->offset + c, lanes);
+        else {
+          const int n = stop - p;
+          typename V::Acc total = acc[p][b];
+          for (++p; p < stop; ++p) V::add(total, acc[p][b]);
+          sum += V::sum(total, score->factor + c, score->offset + c, n, lanes);
+        }
+      }
+    }
+    const typename V::Affine affine = V::affine(out.factor + c, out.offset + c);
+    for (int p = 0; p < count; ++p) {
+      typename V::Numbers y = V::apply(acc[p][b], affine);
+      if (out.residual)
+        V::add_residual(y, out.residual + image * out.residual_stride +
+                               out.residual_position[p0 + p] + c, out.residual_factor, lanes);
+      const int64_t place = image * out.image_stride + out.position[p0 + p] + c;
+      if (out.codes)
+        V::store_codes(y, out.low, out.high, out.zero, out.codes + place, lanes);
+      else
+        V::store_numbers(y, out.low, out.high, out.numbers + place, lanes);
+    }
+  }
+}
+
+template <class V, int P, int B>
+inline void along_positions(const Product& w, const Output& out, const Score* score, int64_t image,
+                            int32_t p0, int32_t p1, int32_t block) {
+  for (int32_t p = p0; p < p1; p += P)
+    tile<V, P, B>(w, out, score, image, p, p1 - p < P ? p1 - p : P, block);
+}
+
+template <class V>
+inline void run(const Product& w, const Output& out, const Score* score, int64_t image, int32_t p0,
+                int32_t p1, int32_t c0, int32_t c1) {
+  const int32_t end = (c1 + LANES - 1) / LANES;
+  int32_t block = c0 / LANES;
+  for (; block + V::BLOCKS <= end; block += V::BLOCKS)
+    along_positions<V, V::POSITIONS, V::BLOCKS>(w, out, score, image, p0, p1, block);
+  for (; block < end; ++block)
+    along_positions<V, V::POSITIONS, 1>(w, out, score, image, p0, p1, block);
+}
+
+} // namespace
+} // namespace nenni

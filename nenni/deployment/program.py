@@ -1,0 +1,259 @@
+"""The steps of a deployed network: each node of its simulation, convolutions with what follows."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.fx import GraphModule, Node
+from torch.fx.node import map_arg
+
+from nenni.deployment import compiled_path, torch_path
+from nenni.deployment.chains import (
+    Chain,
+    chain,
+    is_rectifier,
+    is_rounded,
+    module_of,
+    product,
+    shape,
+)
+from nenni.deployment.compiled import TORCH
+from nenni.deployment.convolution import Dense, Skipping, Written
+from nenni.deployment.folding import dense, skipping
+from nenni.deployment.plane import Plane
+from nenni.deployment.rounded import Rounded
+from nenni.method.noisy_layer import NoisyLayer
+
+
+@dataclass(frozen=True)
+class Codes:
+    """A value as bytes."""
+
+    bytes: Tensor
+    plane: Plane
+
+
+Values = dict[str, Any]
+"""Name of a node -> its value."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: what it makes, of what, and how.
+
+    Attributes
+    ----------
+    made : str
+        Name of the node whose value it gives.
+    used : tuple of str
+        Names of those whose values it takes.
+    run : callable
+        Values so far -> the value.
+    layer : Dense, Skipping or None
+        Of a convolution of bytes.
+    name : str
+        Of its layer.
+    last : tuple of str
+        Of those used, whose values nobody takes later.
+    """
+
+    made: str
+    used: tuple[str, ...]
+    run: Callable[[Values], Any]
+    layer: Dense | Skipping | None = None
+    name: str = ""
+    last: tuple[str, ...] = ()
+
+
+def steps(graph: GraphModule, kernel: str) -> list[Step]:
+    """The steps of a simulation, in order.
+
+    Parameters
+    ----------
+    graph : GraphModule
+        From :func:`nenni.deployment.simulation.simulation`.
+    kernel : str
+        One of :func:`nenni.deployment.compiled.kernels`.
+
+    Raises
+    ------
+    UserError
+        If an injected layer makes choices that no kernel has.
+    """
+    chains = {}
+    for node in graph.graph.nodes:
+        if product(graph, node) is not None and is_rounded(graph, node.args[0]):
+            found = chain(graph, node)
+            chains[found.end] = found
+    inside = {node for found in chains.values() for node in _inner(found)}
+    planes = {node: _plane(graph, node) for node in graph.graph.nodes if is_rounded(graph, node)}
+    made = []
+    for node in graph.graph.nodes:
+        if node in chains:
+            made.append(_convolution(graph, chains[node], planes, kernel))
+        elif node not in inside and node.op not in ("placeholder", "output"):
+            made.append(_other(graph, node, planes, kernel))
+    (end,) = (node for node in graph.graph.nodes if node.op == "output")
+    return _forgetting(made, {node.name for node in end.all_input_nodes})
+
+
+def _forgetting(made: list[Step], wanted: set[str]) -> list[Step]:
+    """The steps, told after which of them nobody takes a value any more."""
+    told = []
+    for step in reversed(made):
+        told.append(replace(step, last=tuple(set(step.used) - wanted)))
+        wanted = wanted | {*step.used}
+    return told[::-1]
+
+
+Watch = Callable[[str, Dense | Skipping, Tensor, Tensor | None], None]
+"""Is told the name of a convolution, itself, its codes and those that are added to it."""
+
+
+def run(graph: GraphModule, made: list[Step], x: Tensor, watch: Watch | None = None) -> Any:
+    """What the steps of a network make of images.
+
+    Parameters
+    ----------
+    graph : GraphModule
+        The simulation of which the steps are.
+    made : list of Step
+        From :func:`steps`.
+    x : Tensor
+        Images (N, C, H, W).
+    watch : callable, optional
+        Is told of each convolution before it runs.
+    """
+    (source,) = (node for node in graph.graph.nodes if node.op == "placeholder")
+    (end,) = (node for node in graph.graph.nodes if node.op == "output")
+    values: Values = {source.name: x}
+    for step in made:
+        if watch is not None and step.layer is not None:
+            codes = [values[name].bytes for name in step.used]
+            watch(step.name, step.layer, codes[0], codes[1] if len(codes) > 1 else None)
+        values[step.made] = step.run(values)
+        for name in step.last:
+            del values[name]
+    return map_arg(end.args[0], lambda n: numbers(values[n.name]))
+
+
+def numbers(value: Any) -> Any:
+    """A value as numbers."""
+    return value.plane.numbers(value.bytes) if isinstance(value, Codes) else value
+
+
+def _inner(found: Chain) -> list[Node]:
+    """The nodes of a chain before its last."""
+    nodes, node = [], found.convolution
+    while node is not found.end:
+        nodes.append(node)
+        (node,) = node.users
+    return nodes
+
+
+def _plane(graph: GraphModule, node: Node) -> Plane:
+    """Where the codes of a rounded value lie: its readers want them padded."""
+    module, size = module_of(graph, node), shape(node)
+    assert isinstance(module, Rounded)
+    assert size is not None
+    around = [0]
+    for user in node.users:
+        layer = product(graph, user)
+        if layer is not None:
+            around += [int(p) for p in layer.wrapped.padding]  # type: ignore[union-attr]
+    source = node.args[0]
+    assert isinstance(source, Node)
+    signed = not is_rectifier(graph, source)
+    return Plane(size[2], size[3], size[1], max(around), float(module.scale), signed)
+
+
+def _convolution(graph: GraphModule, found: Chain, planes: dict[Node, Plane], kernel: str) -> Step:
+    node, source = found.convolution, found.convolution.args[0]
+    assert isinstance(source, Node)
+    layer, name = product(graph, node), str(node.target)
+    written = _written(found, planes)
+    added = found.added
+    built: Dense | Skipping
+    if isinstance(layer, NoisyLayer):
+        built = skipping(layer, name, planes[source], found.batch_norm, written)
+    else:
+        assert layer is not None
+        built = dense(layer, planes[source], found.batch_norm, written)
+
+    def run(values: Values) -> Any:
+        residual = None if added is None else values[added.name].bytes
+        result = on(kernel, built, values[source.name].bytes, residual)
+        if not written.as_numbers:
+            return Codes(result, written.plane)
+        return result[..., : written.plane.channels].permute(0, 3, 1, 2)
+
+    used = (source.name,) if added is None else (source.name, added.name)
+    return Step(found.end.name, used, run, built, name)
+
+
+def on(kernel: str, layer: Dense | Skipping, codes: Tensor, residual: Tensor | None) -> Tensor:
+    """The bytes, or numbers, that a layer makes of codes, by a kernel or by torch."""
+    if isinstance(layer, Skipping):
+        if kernel == TORCH:
+            return torch_path.skipping(layer, codes, residual)
+        return compiled_path.skipping(layer, codes, residual, kernel)
+    if kernel == TORCH:
+        return torch_path.dense(layer, codes, residual)
+    return compiled_path.dense(layer, codes, residual, kernel)
+
+
+def _written(found: Chain, planes: dict[Node, Plane]) -> Written:
+    residual = None if found.added is None else planes[found.added]
+    if found.rounded is not None:
+        plane = planes[found.rounded]
+        low, high = float(plane.lowest), float(plane.limit)
+        if found.ceiling is not None:
+            low, high = 0.0, float(round(min(high, found.ceiling / plane.scale)))
+        return Written(plane, False, low, high, residual)
+    size = shape(found.end)
+    assert size is not None
+    plane = Plane(size[2], size[3], size[1], 0, 1.0, signed=False)
+    low, high = (-math.inf, math.inf) if found.ceiling is None else (0.0, found.ceiling)
+    return Written(plane, True, low, high, residual)
+
+
+def _other(graph: GraphModule, node: Node, planes: dict[Node, Plane], kernel: str) -> Step:
+    used = tuple(source.name for source in node.all_input_nodes)
+    if node in planes:
+        (name,), plane = used, planes[node]
+        path = torch_path.to_codes if kernel == TORCH else compiled_path.to_codes
+
+        def rounded(values: Values) -> Codes:
+            return Codes(path(numbers(values[name]), plane), plane)
+
+        return Step(node.name, used, rounded)
+    call = _call(graph, node)
+
+    def run(values: Values) -> Any:
+        args = map_arg(node.args, lambda n: numbers(values[n.name]))
+        kwargs = map_arg(node.kwargs, lambda n: numbers(values[n.name]))
+        return call(*args, **kwargs)
+
+    return Step(node.name, used, run)
+
+
+def _call(graph: GraphModule, node: Node) -> Callable[..., Any]:
+    if node.op == "call_module":
+        return graph.get_submodule(str(node.target))
+    if node.op == "call_method":
+        return lambda x, *args, **kwargs: getattr(x, str(node.target))(*args, **kwargs)
+    if node.op == "get_attr":
+        return partial(_attribute, graph, str(node.target))
+    assert callable(node.target)
+    return node.target
+
+
+def _attribute(graph: nn.Module, path: str) -> Any:
+    value: Any = graph
+    for part in path.split("."):
+        value = getattr(value, part)
+    return value.detach() if isinstance(value, torch.Tensor) else value

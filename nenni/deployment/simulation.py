@@ -1,0 +1,140 @@
+"""The network whose answers a deployed one gives: every rounding that is deployed is in it."""
+
+from collections.abc import Collection
+
+import torch
+from torch import Tensor, nn
+from torch.fx import Graph, GraphModule, Interpreter, Node, Tracer
+from torch.fx.passes.shape_prop import ShapeProp
+
+from nenni.core.errors import UserError, in_a_line
+from nenni.defences.baselines.quantised import Quantised, QuantisedLayer
+from nenni.deployment.chains import addend, chain, is_rounded, module_of, product
+from nenni.deployment.rounded import BITS, Rounded
+from nenni.method.injection import noisy_layers
+from nenni.method.noisy_layer import NoisyLayer
+from nenni.networks.copying import copied
+from nenni.networks.folding import replace
+from nenni.networks.standing_in import StandingIn
+
+
+@torch.no_grad()
+def simulation(noisy: nn.Module, example: Tensor, dense: Collection[str] = ()) -> GraphModule:
+    """Copy of an injected network with all roundings of its deployment.
+
+    All convolutions have weights and inputs of 8 bits, and so have the values that are added to
+    their outputs; the steps are those of least squared error on the example, layer by layer.
+    Linear layers are not rounded unless they are injected.
+
+    Parameters
+    ----------
+    noisy : Module
+        From :func:`nenni.fit`; it is not changed.
+    example : Tensor
+        Images (N, C, H, W) that set the steps.
+    dense : collection of str
+        Injected layers that compute all of their neurons.
+
+    Raises
+    ------
+    UserError
+        If torch.fx cannot trace the network.
+    """
+    network = copied(noisy).eval()
+    for name, layer in list(noisy_layers(network)):
+        if name in dense:
+            replace(network, layer, QuantisedLayer(Quantised(8), layer.wrapped).eval())
+    wrapped = [m.wrapped for m in network.modules() if isinstance(m, StandingIn)]
+    for module in list(network.modules()):
+        if type(module) is nn.Conv2d and module not in wrapped and module.groups == 1:
+            replace(network, module, QuantisedLayer(Quantised(8), module).eval())
+    graph = _traced(network)
+    ShapeProp(graph).propagate(example.clone())
+    for node in list(graph.graph.nodes):
+        if product(graph, node) is not None:
+            _round_input(graph, node)
+    for node in list(graph.graph.nodes):
+        if product(graph, node) is not None:
+            _round_shortcut(graph, node)
+    graph.recompile()
+    _Calibration(graph).run(example.clone())
+    ShapeProp(graph).propagate(example.clone())
+    return graph.eval()
+
+
+class _Tracer(Tracer):
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        own = isinstance(m, NoisyLayer | QuantisedLayer)
+        return own or super().is_leaf_module(m, module_qualified_name)
+
+
+class _Calibration(Interpreter):
+    """A pass in which each rounding takes its step from what it gets."""
+
+    def run_node(self, n: Node) -> object:
+        module = module_of(self.module, n)  # type: ignore[arg-type]
+        if isinstance(module, Rounded | NoisyLayer | QuantisedLayer):
+            (source,) = n.args
+            assert isinstance(source, Node)
+            x = self.env[source]
+            before = module_of(self.module, source)  # type: ignore[arg-type]
+            if isinstance(module, Rounded):
+                module.calibrate(x)
+            elif isinstance(before, Rounded):
+                _take_step(module, before.scale)
+            elif isinstance(module, QuantisedLayer):
+                module.calibrate(x)
+        return super().run_node(n)
+
+
+def _take_step(layer: NoisyLayer | QuantisedLayer, scale: Tensor) -> None:
+    """Give a layer the step of what is rounded before it, so that it rounds it to itself."""
+    if isinstance(layer, QuantisedLayer):
+        layer.input_scale.copy_(scale)
+        return
+    layer.exact_scale.copy_(scale)
+    if layer.choices.input_bits == BITS:
+        layer.input_scale.copy_(scale)
+
+
+def _traced(network: nn.Module) -> GraphModule:
+    try:
+        graph: Graph = _Tracer().trace(network)
+    except Exception as error:
+        raise UserError(
+            f"torch.fx cannot trace {type(network).__name__}, which is how a network is deployed: "
+            f"{in_a_line(error)}"
+        ) from error
+    return GraphModule(network, graph)
+
+
+def _round_input(graph: GraphModule, node: Node) -> None:
+    source = node.args[0]
+    assert isinstance(source, Node)
+    if not is_rounded(graph, source):
+        _round(graph, source)
+
+
+def _round_shortcut(graph: GraphModule, node: Node) -> None:
+    """Round what is added to a convolution, where that too is the end of one."""
+    end = chain(graph, node).end
+    if len(end.users) != 1:
+        return
+    (follower,) = end.users
+    other = addend(follower, end)
+    if other is None or is_rounded(graph, other):
+        return
+    ends = (chain(graph, n).end for n in graph.graph.nodes if product(graph, n) is not None)
+    if other in ends:
+        _round(graph, other)
+
+
+def _round(graph: GraphModule, source: Node) -> None:
+    name = f"rounded_{source.name}"
+    graph.add_submodule(name, Rounded())
+    users = list(source.users)
+    with graph.graph.inserting_after(source):
+        rounded = graph.graph.call_module(name, (source,))
+    rounded.meta = dict(source.meta)
+    for user in users:
+        user.replace_input_with(source, rounded)

@@ -1,0 +1,148 @@
+import copy
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from deployment_cases import images, small
+from torch import Tensor, nn
+
+import nenni
+from nenni.core.errors import UserError
+from nenni.core.io import read_json
+from nenni.deployment.deploy import Deployed
+from nenni.deployment.rounded import Rounded
+from nenni.method.injection import noisy_layers
+
+NAMES = ["3.conv1", "3.conv2", "4.conv1", "4.conv2"]
+
+
+@pytest.fixture(scope="module")
+def everywhere() -> Deployed:
+    return nenni.deploy(small(), images(16), skip="everywhere", kernel="torch")
+
+
+def test_answers_are_those_of_the_simulation(everywhere: Deployed) -> None:
+    x = images(64)
+    with torch.no_grad():
+        simulated = everywhere.simulation(x)
+    logits = everywhere(x)
+    assert (logits.argmax(1) == simulated.argmax(1)).float().mean() > 0.95
+    assert (logits - simulated).abs().median() < 0.01 * simulated.std()
+
+
+def test_the_network_is_not_changed_and_rounds_where_it_is_deployed(everywhere: Deployed) -> None:
+    noisy = small()
+    before = copy.deepcopy(noisy.state_dict())
+    deployed = nenni.deploy(noisy, images(16), skip="everywhere", kernel="torch")
+    assert all(torch.equal(before[name], value) for name, value in noisy.state_dict().items())
+    assert [name for name, _ in noisy_layers(deployed.simulation)] == NAMES
+    assert sum(isinstance(m, Rounded) for m in deployed.simulation.modules()) == 6
+    assert torch.equal(deployed(images(8)), everywhere(images(8)))
+
+
+def test_a_simulation_is_evaluated_and_its_deployment_attacked_by_its_answers(
+    everywhere: Deployed,
+) -> None:
+    x = images(6)
+    labels = everywhere(x).argmax(1)
+    attacks = {"surrogate": {"name": "pgd", "steps": 2, "surrogate": {"name": "soft_mask"}}}
+    found = nenni.evaluate(everywhere.simulation, (x, labels), attacks, eps=0.03)
+    assert len(found.examples) == len(x)
+    square = {"square": {"name": "square", "queries": 5}}
+    assert len(nenni.evaluate(everywhere, (x, labels), square, eps=0.03).examples) == len(x)
+    with pytest.raises(UserError, match=r"give no gradient .* of quantised layers"):
+        nenni.evaluate(everywhere, (x, labels), attacks, eps=0.03)
+
+
+def test_a_copy_answers_alike(everywhere: Deployed) -> None:
+    assert torch.equal(copy.deepcopy(everywhere)(images(4)), everywhere(images(4)))
+
+
+def test_choices_are_measured_once_and_kept(tmp_path: Path) -> None:
+    file = tmp_path / "choices.json"
+    first = nenni.deploy(small(), images(4), choices=file, kernel="torch")
+    assert [*first.times] == NAMES
+    kept = read_json(file)
+    assert (kept["batch"], kept["kernel"]) == (4, "torch")
+    kept["seconds"] = {
+        name: {"dense": 1.0, "skipping": 2.0 if name == "3.conv1" else 0.5} for name in NAMES
+    }
+    file.write_text(__import__("json").dumps(kept))
+    again = nenni.deploy(small(), images(4), choices=str(file), kernel="torch")
+    assert [name for name, _ in noisy_layers(again.simulation)] == NAMES[1:]
+    assert again.times["3.conv1"].dense == 1.0
+
+
+def test_nowhere_is_the_dense_network() -> None:
+    nowhere = nenni.deploy(small(), images(8), skip="nowhere", kernel="torch")
+    assert not [*noisy_layers(nowhere.simulation)]
+    with torch.no_grad():
+        torch.testing.assert_close(
+            nowhere(images(8)), nowhere.simulation(images(8)), rtol=0, atol=0.05
+        )
+
+
+@pytest.mark.parametrize(
+    ("choices", "told"),
+    [
+        ({"exact_bits": 32}, "its exact path has 32 bits; choose exact_bits=8"),
+        ({"weight_bits": 16}, "its approximation has more than 8 bits"),
+        ({"noise": nenni.Zero()}, "its noise is Zero"),
+    ],
+)
+def test_what_no_kernel_does_is_refused(choices: dict[str, Any], told: str) -> None:
+    with pytest.raises(UserError, match=f"layer 3.conv1 cannot be deployed: {re.escape(told)}"):
+        nenni.deploy(small(**choices), images(4))
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        (
+            nenni.InjectionSpec(nenni.TopK(0.5), nenni.TapShared(0.5), exact_bits=8),
+            "its selection TopK",
+        ),
+        (
+            nenni.InjectionSpec(nenni.Block(0.5), nenni.Sparse(0.5), exact_bits=8),
+            "its projection Sparse",
+        ),
+    ],
+)
+def test_scattered_neurons_and_dear_projections_are_refused(
+    spec: nenni.InjectionSpec, told: str
+) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3), nn.Flatten(), nn.Linear(200, 2))
+    noisy = nenni.inject(network.eval(), spec, images(1))
+    with pytest.raises(UserError, match=told):
+        nenni.deploy(noisy, images(4))
+
+
+class Steered(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.conv = nn.Conv2d(3, 16, 3), nn.Conv2d(16, 16, 3)
+        self.head = nn.Linear(16, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        z = self.conv(self.first(x)).mean((2, 3))
+        return self.head(z if z.sum() > 0 else -z)
+
+
+def test_other_mistakes_are_told() -> None:
+    with pytest.raises(UserError, match="no injected layers"):
+        nenni.deploy(nn.Sequential(nn.Conv2d(3, 4, 3)), images(2))
+    with pytest.raises(
+        UserError, match="skip should be where faster, everywhere or nowhere, got 'x'"
+    ):
+        nenni.deploy(small(), images(2), skip="x", kernel="torch")
+    with pytest.raises(UserError, match=r"kernel should be one of .*torch, got 'gpu'"):
+        nenni.deploy(small(), images(2), kernel="gpu")
+    with pytest.raises(UserError, match=r"for images of shape \(3, 9, 9\), and got \(3, 8, 8\)"):
+        nenni.deploy(small(), images(2), skip="nowhere", kernel="torch")(images(2, 8))
+    spec = nenni.InjectionSpec(
+        nenni.Block(0.5), nenni.TapShared(0.5), exact_bits=8, layers=("conv",)
+    )
+    with pytest.raises(UserError, match=r"torch.fx cannot trace Steered"):
+        nenni.deploy(nenni.inject(Steered().eval(), spec, images(1)), images(2))

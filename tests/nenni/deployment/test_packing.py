@@ -1,0 +1,27 @@
+import torch
+
+from nenni.deployment.packing import filled, packed, start, steps
+
+
+def test_each_weight_is_where_the_kernels_look_for_it() -> None:
+    codes = torch.randint(-127, 128, (21, 6, 3, 2), dtype=torch.int8)
+    found = packed(codes)
+    assert found.shape == (2, 3 * 2 * 2, 16, 4)
+    for n, c, i, j in [(0, 0, 0, 0), (20, 5, 2, 1), (17, 3, 1, 0), (15, 4, 2, 1)]:
+        tap = 2 * i + j
+        assert found[n // 16, 2 * tap + c // 4, n % 16, c % 4] == codes[n, c, i, j]
+    assert found.int().sum() == codes.int().sum()
+
+
+def test_steps_are_fours_of_channels_at_each_tap() -> None:
+    assert steps(torch.tensor([0, 100], dtype=torch.int32), 6).tolist() == [0, 4, 100, 104]
+
+
+def test_sums_start_at_what_undoes_the_added_128() -> None:
+    codes = torch.full((2, 3, 1, 1), 5, dtype=torch.int8)
+    assert start(codes, 128).tolist() == [-128 * 15] * 2 + [0] * 14
+    assert not start(codes, 0).any()
+
+
+def test_channels_are_filled_up_to_sixteens() -> None:
+    assert [len(filled(torch.ones(n))) for n in (1, 16, 17)] == [16, 16, 32]

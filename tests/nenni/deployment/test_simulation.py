@@ -1,0 +1,47 @@
+import torch
+from deployment_cases import images, small
+from torch import nn
+
+from nenni.deployment.rounded import Rounded
+from nenni.deployment.simulation import simulation
+from nenni.method.injection import noisy_layers
+
+
+def test_with_fine_steps_it_is_the_injected_network() -> None:
+    """All that it adds are roundings: were they exact, nothing would change."""
+    noisy, x = small(exact_bits=8, input_bits=8), images(16)
+    simulated = simulation(noisy, x)
+    with torch.no_grad():
+        expected = noisy(x)
+        rounded = simulated(x)
+        assert 0 < (rounded - expected).abs().median() < 0.2 * expected.std()
+
+
+def test_each_layer_rounds_its_input_to_itself() -> None:
+    """The steps of its own rounding are those of the value before it."""
+    simulated = simulation(small(), images(16))
+    for _, layer in noisy_layers(simulated):
+        assert layer.exact_scale == layer.input_scale
+    scales = {float(m.scale) for m in simulated.modules() if isinstance(m, Rounded)}
+    layers = [m for _, m in noisy_layers(simulated)]
+    assert {float(layer.exact_scale) for layer in layers} <= scales
+
+
+def test_fewer_bits_of_the_approximation_keep_their_own_step() -> None:
+    noisy = small(input_bits=4)
+    before = [float(layer.input_scale) for _, layer in noisy_layers(noisy)]
+    simulated = simulation(noisy, images(16))
+    assert [float(layer.input_scale) for _, layer in noisy_layers(simulated)] == before
+
+
+def test_a_gradient_passes() -> None:
+    x = images(4).requires_grad_()
+    simulation(small(), images(16))(x).sum().backward()
+    assert x.grad is not None
+    assert (x.grad != 0).float().mean() > 0.5
+
+
+def test_dense_layers_are_those_asked_for() -> None:
+    simulated = simulation(small(), images(16), dense=["3.conv1", "4.conv2"])
+    assert [name for name, _ in noisy_layers(simulated)] == ["3.conv2", "4.conv1"]
+    assert not any(type(m) is nn.Conv2d for m in simulated.children())

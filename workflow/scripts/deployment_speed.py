@@ -1,0 +1,174 @@
+"""Time of deployed networks against the best dense INT8, layer by layer and whole, on this machine.
+
+    python workflow/scripts/deployment_speed.py
+
+ResNet-18 on 32x32 images, random weights and images: times hang on neither. Dense layers of 8 bits
+are timed by torch's kernels (onednn and x86, packed ahead) and by this package's, and the faster
+counts. Whole networks are torch's post-training quantisation, this package's dense network, and
+networks whose layers skip everywhere or where that is faster. Wall time, the least of several,
+taken in turns. Run it with nothing else running; rows of another processor, width, batch or number
+of threads stay.
+"""
+
+import argparse
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from _tables import keep
+from torch import Tensor, nn
+from torch.fx import GraphModule
+
+import nenni
+from nenni.core import runtime
+from nenni.core.machine import processor
+from nenni.cost.dense_variants import quantised
+from nenni.deployment.choosing import fastest
+from nenni.deployment.compiled import kernels
+from nenni.deployment.convolution import Dense, Skipping
+from nenni.deployment.deploy import EVERYWHERE, FASTER, NOWHERE, deploy
+from nenni.deployment.program import on, run, steps
+from nenni.deployment.simulation import simulation
+from nenni.method.injection import remove
+from nenni.networks.hooks import hooked
+from nenni.networks.models.resnet18 import resnet18
+
+FRACTIONS = (0.5, 0.25, 0.1)
+TILE, RATIO = (32, 8), 1 / 8
+ENGINES = ("x86", "onednn")
+WHOLE = "whole network"
+SETTING = ["device", "width", "batch", "threads"]
+COLUMNS = [*SETTING, "layer", "macs", "fraction", "torch", "dense", "skipping", "where_faster"]
+COLUMNS += ["over_best_dense"]
+
+
+def main() -> None:
+    """Measure, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--width", type=int, nargs="+", default=[64, 16])
+    parser.add_argument("--batch", type=int, nargs="+", default=[1, 64])
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--out", type=Path, default=Path("results/reference/deployment.csv"))
+    arguments = parser.parse_args()
+    runtime.keep_freed_memory()
+    warnings.simplefilter("ignore")  # torch.ao is deprecated, without a successor
+    for width in arguments.width:
+        for threads in arguments.threads:
+            for batch in arguments.batch:
+                torch.set_num_threads(threads)
+                setting = dict(zip(SETTING, (processor(), width, batch, threads), strict=True))
+                rows = [setting | row for row in measure(width, batch)]
+                keep(arguments.out, pd.DataFrame(rows, columns=COLUMNS), SETTING)
+                for row in (row for row in rows if row["layer"] == WHOLE):
+                    print({key: row[key] for key in (*SETTING[1:], "fraction", "over_best_dense")})
+
+
+@torch.no_grad()
+def measure(width: int, batch: int) -> Iterator[dict[str, Any]]:
+    """Rows of one network and batch: its injected layers, and the whole, at each fraction."""
+    images = torch.rand(batch, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    kernel, plain = kernels()[0], _network(width)
+    by_torch, whole_by_torch = _layers_by_torch(plain, images), _whole_by_torch(plain, images)
+    for fraction in FRACTIONS:
+        noisy = _injected(plain, fraction, images)
+        for name, layer, codes, added in _calls(simulation(noisy, images), images, kernel):
+            ways = {"dense": layer.exact, "skipping": layer}
+            calls = by_torch[name] | {
+                way: partial(on, kernel, chosen, codes, added) for way, chosen in ways.items()
+            }
+            product = layer.exact.product
+            macs = product.codes.numel() * len(product.position) * batch
+            yield _row(name, fraction, fastest(calls)) | {"macs": macs}
+        skips = {"dense": NOWHERE, "skipping": EVERYWHERE, "where_faster": FASTER}
+        calls = {"torch": whole_by_torch} | {
+            way: partial(deploy(noisy, images, skip=skip, kernel=kernel), images)
+            for way, skip in skips.items()
+        }
+        yield _row(WHOLE, fraction, fastest(calls))
+
+
+def _row(layer: str, fraction: float, found: dict[str, float]) -> dict[str, Any]:
+    by_torch = min(time for way, time in found.items() if way in ("torch", *ENGINES))
+    skipping = found.get("where_faster", found["skipping"])
+    row = {"layer": layer, "fraction": fraction, "torch": by_torch}
+    row |= {"over_best_dense": min(by_torch, found["dense"]) / skipping}
+    return row | {way: time for way, time in found.items() if way in COLUMNS}
+
+
+def _network(width: int) -> nn.Module:
+    torch.manual_seed(0)
+    network = resnet18((3, 32, 32), 10, width=width)
+    with torch.no_grad():
+        for _ in range(3):  # batch norms with statistics
+            network(torch.rand(16, 3, 32, 32))
+    return network.eval()
+
+
+def _injected(plain: nn.Module, fraction: float, images: Tensor) -> nn.Module:
+    spec = nenni.InjectionSpec(
+        nenni.Block(fraction, *TILE),
+        nenni.TapShared(RATIO),
+        exact_bits=8,
+        input_bits=8,
+        projected_bits=8,
+    )
+    noisy = nenni.inject(plain, spec, images)
+    nenni.fit(noisy, torch.rand(64, 3, 32, 32, generator=torch.Generator().manual_seed(1)))
+    return noisy
+
+
+Call = tuple[str, Skipping, Tensor, Tensor | None]
+
+
+def _calls(graph: GraphModule, images: Tensor, kernel: str) -> list[Call]:
+    found: list[Call] = []
+
+    def watch(name: str, layer: Dense | Skipping, codes: Tensor, added: Tensor | None) -> None:
+        if isinstance(layer, Skipping):
+            found.append((name, layer, codes, added))
+
+    run(graph, steps(graph, kernel), images, watch)
+    return found
+
+
+def _whole_by_torch(plain: nn.Module, images: Tensor) -> Callable[[], Any]:
+    channels_last = images.contiguous(memory_format=torch.channels_last)
+    return partial(quantised(remove(plain), channels_last), channels_last)
+
+
+def _layers_by_torch(plain: nn.Module, images: Tensor) -> dict[str, dict[str, Callable[[], Any]]]:
+    """Torch's kernels for each convolution, with ReLU and packed weights."""
+    found: dict[str, dict[str, Callable[[], Any]]] = {}
+
+    def keep_calls(name: str, layer: nn.Conv2d, x: Tensor) -> None:
+        found[name] = {engine: _by_torch(layer, x, engine) for engine in ENGINES}
+
+    handles = [
+        layer.register_forward_hook(lambda layer, x, _, name=name: keep_calls(name, layer, x[0]))
+        for name, layer in plain.named_modules()
+        if isinstance(layer, nn.Conv2d)
+    ]
+    with hooked(handles):
+        plain(images)
+    return found
+
+
+def _by_torch(layer: nn.Conv2d, x: Tensor, engine: str) -> Callable[[], Any]:
+    torch.backends.quantized.engine = engine
+    weight = layer.weight.detach()
+    scales = weight.flatten(1).abs().amax(1).double() / 127
+    zeros = torch.zeros(len(scales), dtype=torch.long)
+    codes = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
+    sizes = [list(size) for size in (layer.stride, layer.padding, layer.dilation)]
+    packed = torch.ops.quantized.conv2d_prepack(codes, None, *sizes, layer.groups)
+    channels_last = x.contiguous(memory_format=torch.channels_last)
+    inputs = torch.quantize_per_tensor(channels_last, float(x.max()) / 127, 0, torch.quint8)
+    return partial(torch.ops.quantized.conv2d_relu, inputs, packed, 0.05, 0)
+
+
+if __name__ == "__main__":
+    main()
