@@ -18,11 +18,11 @@ __all__ = ["KWTA"]
 class KWTA(Baseline):
     """phi(y)_j = y_j where y_j is among the k largest of y, else 0; k = gamma N of each sample.
 
-    Xiao, Zhong, Zheng: Enhancing adversarial defense by k-winners-take-all, ICLR 2020, eq. 1. It
-    takes the place of each ReLU; no sign is asked for. Exactly round(gamma N) stay: of equal ones
-    at the border as many as there is room for, where the authors' code keeps all. Its gradient says
-    little of its jumps: adaptive attacks broke it (Tramer, Carlini, Brendel, Madry, NeurIPS 2020),
-    and so must those of this project.
+    Xiao, Zhong, Zheng: Enhancing adversarial defense by k-winners-take-all, ICLR 2020, arXiv
+    1905.10510. It takes the place of each ReLU; no sign is asked for. Exactly round(gamma N) stay:
+    of equal ones at the border as many as there is room for, where the authors' code keeps all. Its
+    gradient says little of its jumps: adaptive attacks broke it (Tramer, Carlini, Brendel, Madry,
+    NeurIPS 2020), and so must those of this project.
 
     Parameters
     ----------

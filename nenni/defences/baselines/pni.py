@@ -18,8 +18,8 @@ __all__ = ["PNI"]
 class PNI(Baseline):
     """v~ = v + alpha sigma(v) eta, eta ~ N(0, 1) afresh in each pass, in all layers.
 
-    He, Rakin, Fan: Parametric noise injection, CVPR 2019, eqs. 2 to 4. Alpha is learned with the
-    weights, dL/dalpha = sum dL/dv~ sigma(v) eta over the elements that share it (eq. 5); sigma is
+    He, Rakin, Fan: Parametric noise injection, CVPR 2019, arXiv 1811.09310. Alpha is learned with
+    the weights, dL/dalpha = sum dL/dv~ sigma(v) eta over the elements that share it; sigma is
     constant in the backward pass, as in the authors' code. That of inputs and activations is each
     sample's own, where their code takes it over the batch: an answer would depend on its company.
     Activations are what layers give, all but the last.
