@@ -154,6 +154,32 @@ def test_a_step_takes_time(defended: Any, rates: Any) -> None:
     assert 0 < found["forward"] < found["training"]
 
 
+def test_a_step_is_timed_once_and_where_it_is_asked_for(
+    script: Any, rates: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed: list[tuple[str, list[str]]] = []
+
+    def measured(network: Any, device: torch.device, kinds: list[str]) -> dict[str, float]:
+        timed.append((network.key, kinds))
+        return dict.fromkeys(kinds, 1.0)
+
+    monkeypatch.setattr(script, "measured", measured)
+    known: dict[str, dict[str, float]] = {}
+    plain, injected = small(rates, PLAIN), small(rates, TOPK)
+    first = {
+        "attack_experiment": {n.key: script.Work(n, Counter(gradient=1)) for n in (plain, injected)}
+    }
+    first["sweep_noise"] = {injected.key: script.Work(injected, Counter(forward=2))}
+    cpu = torch.device("cpu")
+    found = script._timed(first, cpu, known)
+    assert timed == [(plain.key, ["gradient"]), (injected.key, ["forward", "gradient"])]
+    assert found[injected.key] == {"forward": 1.0, "gradient": 1.0}
+    assert first["sweep_noise"][injected.key].passes == Counter(forward=2), "as they were"
+    second = {"train_base": {plain.key: script.Work(plain, Counter(gradient=5, training=1))}}
+    assert script._timed(second, cpu, known)[plain.key] == {"gradient": 1.0, "training": 1.0}
+    assert timed[2:] == [(plain.key, ["training"])]
+
+
 def test_networks_that_differ_in_the_normalisation_take_as_long(rates: Any) -> None:
     resnet = {"name": "resnet18", "width": 64}
     a, b, c = (

@@ -5,7 +5,7 @@ Networks have random weights and see random images. A batch is such that a forwa
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import ceil
@@ -31,7 +31,7 @@ from nenni.networks.replayed import replayed
 Rates = dict[str, float]
 """Kind of pass -> seconds of an image."""
 _SECONDS, _LEAST, _MOST, _ON_GPU, _CLASSES = 0.1, 2, 100, 128, 10
-_FIRST_ON_GPU, _COUNTED, _IN_ALL = 5, 2, 0.5
+_FIRST_ON_GPU, _COUNTED, _IN_ALL = 5, 1, 0.5
 """Steps that do not count, and those that do: so many at least, for so many seconds at least."""
 _NORMALISATION = ("mean", "std")
 STEPS = dict(zip(KINDS, (speed.forward, speed.pgd_step, speed.training_step), strict=True))
@@ -51,9 +51,9 @@ class Network:
     defended : dict
         ``injection`` or ``baseline``, and ``noise`` where it is off.
     precision : str
-        Of its training.
+        Of its passes: that of the recipe in training, fp32 in attacks.
     channels_last : bool
-        Its layout in training.
+        Its layout.
     """
 
     model: dict[str, Any]
@@ -75,22 +75,21 @@ class Network:
         return self.defended.get("injection") is None and self.defended.get("baseline") is None
 
 
-def measured(network: Network, device: torch.device) -> Rates:
-    """Rates on a device, of one CPU thread there."""
+def measured(network: Network, device: torch.device, kinds: Collection[str] = KINDS) -> Rates:
+    """Rates of some kinds of passes on a device, of one CPU thread there."""
     made = _made(network, device)
+    if network.channels_last:
+        made.to(memory_format=torch.channels_last)
     images, labels = _batch(network, made, device)
     rates = {}
-    for kind, step in STEPS.items():
-        training = kind == "training"
+    for kind in kinds:
+        half = torch.autocast(device.type, torch.bfloat16, enabled=network.precision == "bf16")
         with ExitStack() as within:
-            if training and network.precision == "bf16":
-                within.enter_context(torch.autocast(device.type, torch.bfloat16))
-            if training and network.channels_last:
-                made.to(memory_format=torch.channels_last)
+            within.enter_context(half)
             within.enter_context(replayed(made, device))
             if kind == "gradient":
                 within.enter_context(frozen(made.eval()))
-            rates[kind] = fastest(step, made, images, labels) / len(images)
+            rates[kind] = fastest(STEPS[kind], made, images, labels) / len(images)
     return rates
 
 

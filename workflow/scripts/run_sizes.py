@@ -225,13 +225,21 @@ def _by_table(counted: Works) -> dict[str, dict[str, Rates]]:
 def _timed(counted: Works, device: torch.device, known: dict[str, Rates]) -> dict[str, Rates]:
     """Key of each network -> its rates here; those that are `known` are not timed again."""
     networks = _networks(counted)
-    for key in networks.keys() - known.keys():
-        known[key] = measured(networks[key].network, device)
+    for key, work in networks.items():
+        rates = known.setdefault(key, {})
+        kinds = [kind for kind in KINDS if work.passes[kind] and kind not in rates]
+        if kinds:
+            rates |= measured(work.network, device, kinds)
     return {key: known[key] for key in networks}
 
 
 def _networks(counted: Works) -> dict[str, Work]:
-    return {key: work for of in counted.values() for key, work in of.items()}
+    """Each network by its key, with its passes under all rules."""
+    found: dict[str, Work] = {}
+    for of in counted.values():
+        for key, work in of.items():
+            found.setdefault(key, Work(work.network)).passes.update(work.passes)
+    return found
 
 
 def rows(
@@ -249,7 +257,7 @@ def rows(
             rated = [(of[key].passes, by_key[key]) for key in by_key.keys() & of.keys()]
             if rated:
                 n_rated = sum(sum(passes.values()) for passes, _ in rated)
-                spent = sum(p[kind] * rate[kind] for p, rate in rated for kind in KINDS)
+                spent = sum(n * rate[kind] for p, rate in rated for kind, n in p.items() if n)
                 share = round(n_rated / sum(total.values()), 3)
                 found.append({**row, "device": device, "rated": share, "hours": spent / 3600})
     columns = [*OF, "jobs", *(f"{kind}_passes" for kind in KINDS), "rated", "hours"]
