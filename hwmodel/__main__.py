@@ -89,9 +89,10 @@ def _parser() -> Parser:
 def _verdict_parser() -> Parser:
     parser = Parser(
         prog="python -m hwmodel verdict",
-        description="Is the method worth building? Time and energy of the method and of what else"
-        " could be done with the network, against dense INT8 on one platform or more, each with its"
-        " range over the constants that are assumed, and the assumption that turns the sign.",
+        description="Is it worth building? Time and energy of the method, or of another defence"
+        " that the file records, and of what else could be done with the network, against dense"
+        " INT8 on one platform or more, each with its range over the constants that are assumed,"
+        " and the assumption that turns the sign.",
     )
     add_platform(parser)
     add_assumptions(parser)
@@ -104,7 +105,23 @@ def _verdict_parser() -> Parser:
         metavar="WAY=SHARE",
         help="accuracy of a row that was measured, as 'this method=0.61'",
     )
+    parser.add_argument(
+        "--beside",
+        nargs="+",
+        action="extend",
+        default=[],
+        type=_named_file,
+        metavar="NAME=layers.json",
+        help="rows of the same network with another defence, or injected otherwise",
+    )
     return parser
+
+
+def _named_file(text: str) -> tuple[str, str]:
+    name, _, file = text.partition("=")
+    if not name or not file:
+        raise argparse.ArgumentTypeError(f"should be NAME=layers.json, got {text!r}")
+    return name, file
 
 
 def _accuracy(text: str) -> tuple[str, float]:
@@ -173,14 +190,16 @@ def run(arguments: argparse.Namespace) -> str:
 def _verdict(arguments: argparse.Namespace) -> str:
     from hwmodel.comparison import compare
     from hwmodel.energy_table import load_energy_table
+    from hwmodel.network_spec import load
     from hwmodel.preset import load_preset
     from hwmodel.verdict_text import verdict
 
     network, batch = network_of(arguments), arguments.batch
     table = load_energy_table(arguments.energy_table)
+    beside = {name: load(file) for name, file in arguments.beside}
     found = []
     for name in arguments.preset or preset_names():
-        compared = compare(network, load_preset(name), table, batch)
+        compared = compare(network, load_preset(name), table, batch, beside)
         found.append(verdict(network, name, compared, batch, dict(arguments.accuracy)))
     return "\n\n\n".join(found)
 

@@ -1,4 +1,4 @@
-"""The method beside dense INT8 and the alternatives, at the same network, with ranges.
+"""The method, or another defence, beside dense INT8 and the alternatives, with ranges.
 
 Speed-up and energy saved are against the network dense at `REFERENCE_BITS`, on the same platform
 with the same constants, each with its range (`hwmodel.ranges`) over those that may be others.
@@ -9,9 +9,17 @@ from dataclasses import dataclass
 
 from hwmodel import alternatives
 from hwmodel.alike import Grouped, grouped
-from hwmodel.area import area_um2
 from hwmodel.assumptions import Assumption, Value, assuming, assumptions
-from hwmodel.bitops import REAL_BITS
+from hwmodel.described import (
+    AS_DESCRIBED,
+    AT_INT8,
+    REFERENCE_BITS,
+    areas,
+    at_reference,
+    check_beside,
+    described,
+    own_names,
+)
 from hwmodel.energy_estimate import phase_energy
 from hwmodel.energy_table import EnergyTable
 from hwmodel.errors import UserError
@@ -22,14 +30,7 @@ from hwmodel.preset import Preset
 from hwmodel.ranges import Flip, Interval, flips, interval
 from hwmodel.roofline import injected_phases
 from hwmodel.schedule import layer_seconds
-from hwmodel.variants import at_bits
 from hwmodel.whole_layer import dense_phase
-
-REFERENCE_BITS = 8
-PICKS_AMONG = 16
-"""Operands that a multiplier of the exact part picks one of, as in Cnvlutin (Albericio et al., ISCA
-2016, section 4): assumed."""
-AS_DESCRIBED, AT_INT8 = "this method", "this method, exact path INT8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class Row:
     Attributes
     ----------
     name
-        `AS_DESCRIBED`, `AT_INT8`, or one of `hwmodel.alternatives.NAMES`.
+        `AS_DESCRIBED`, `AT_INT8`, another defence's or network's own, alone or followed by ``at
+        INT8``, or one of `hwmodel.alternatives.NAMES`.
     cost
         None where the platform cannot run it, or what it needs was not measured.
     speedup, saved
@@ -100,13 +102,16 @@ class Comparison:
     reference
         The network dense at `REFERENCE_BITS`.
     rows
-        The method first.
+        The method, or another defence, first.
     deciding
         Layers with an injection, those with the largest change of time first.
     assumptions
         Constants of the ranges.
     run_bits
         Width at which the platform runs the reference, that or the next above.
+    own
+        Names of the rows of the network itself, as it is described and at the bits of the
+        reference.
     """
 
     reference: Cost
@@ -114,13 +119,20 @@ class Comparison:
     deciding: tuple[Deciding, ...]
     assumptions: tuple[Assumption, ...]
     run_bits: int = REFERENCE_BITS
+    own: tuple[str, ...] = (AS_DESCRIBED, AT_INT8)
 
 
 _Phases = Callable[[Layer, Preset], Sequence[Phase] | str]
 
 
-def compare(network: Network, preset: Preset, table: EnergyTable, batch: int = 1) -> Comparison:
-    """Time and energy of the method and of the alternatives, against dense INT8.
+def compare(
+    network: Network,
+    preset: Preset,
+    table: EnergyTable,
+    batch: int = 1,
+    beside: Mapping[str, Network] | None = None,
+) -> Comparison:
+    """Time and energy of the method, or another defence, and of alternatives, against dense INT8.
 
     Parameters
     ----------
@@ -130,16 +142,21 @@ def compare(network: Network, preset: Preset, table: EnergyTable, batch: int = 1
         The platform and the technology, with the ranges of their constants.
     batch
         Inputs at once.
+    beside
+        Name -> the same network with another defence, or injection, for rows of its own.
 
     Raises
     ------
     UserError
-        If the platform has no multipliers of `REFERENCE_BITS` or more.
+        If the platform has no multipliers of `REFERENCE_BITS` or more, or a network beside it has
+        other layers.
     """
     run_bits = preset.run_bits(REFERENCE_BITS)
     if run_bits is None:
         raise UserError(f"the platform has no multipliers of {REFERENCE_BITS} bits or more")
-    ways = _ways(network, batch)
+    others = beside or {}
+    check_beside(network, others, {*own_names(network), *alternatives.NAMES})
+    ways = _ways(network, others, batch)
     known = assumptions(preset, table)
     points: dict[tuple[str, frozenset[tuple[Assumption, Value]]], Cost | str] = {}
 
@@ -149,48 +166,26 @@ def compare(network: Network, preset: Preset, table: EnergyTable, batch: int = 1
             points[key] = _cost(ways[name], *assuming(preset, table, dict(values)), batch)
         return points[key]
 
-    areas = _areas(network, preset, table)
-    rows = [_row(name, at, known, areas.get(name)) for name in ways if name != _REFERENCE]
+    area = areas(network, others, preset, table)
+    rows = [_row(name, at, known, area.get(name)) for name in ways if name != _REFERENCE]
     reference = at(_REFERENCE, {})
     assert isinstance(reference, Cost)
     deciding = tuple(_deciding(network, preset, table, batch))
-    return Comparison(reference, tuple(rows), deciding, tuple(known), run_bits)
-
-
-def _areas(network: Network, preset: Preset, table: EnergyTable) -> dict[str, float]:
-    """Area of each way over that of the reference, where it is known.
-
-    The method's multipliers are as wide as its exact path, or as a P of real numbers.
-    """
-    injections = [layer.injection for layer in network.layers if layer.injection is not None]
-    real = [REAL_BITS for injection in injections if injection.projection.real]
-    widest = max(layer.exact_bits for layer in network.layers)
-    needs = {
-        AS_DESCRIBED: (max(widest, *real, 0), PICKS_AMONG),
-        AT_INT8: (max(REFERENCE_BITS, *real, 0), PICKS_AMONG),
-    }
-    reference = area_um2(preset, table, REFERENCE_BITS)
-    found = {}
-    for name, (bits, picks) in (needs | alternatives.HARDWARE).items():
-        mine = area_um2(preset, table, bits, picks_among=picks)
-        if mine is not None and reference is not None:
-            found[name] = mine / reference
-    return found
+    return Comparison(reference, tuple(rows), deciding, tuple(known), run_bits, own_names(network))
 
 
 _REFERENCE = "reference"
 _Way = tuple[Grouped, _Phases]
 
 
-def _ways(network: Network, batch: int) -> dict[str, _Way]:
+def _ways(network: Network, others: Mapping[str, Network], batch: int) -> dict[str, _Way]:
     """Name -> the layers, and the phases of one of them."""
     layers = grouped(network)
-    at_reference = layers.each(lambda layer: at_bits(layer, REFERENCE_BITS))
 
     def dense(layer: Layer, preset: Preset) -> Sequence[Phase]:
         return (dense_phase(layer, preset, REFERENCE_BITS, batch),)
 
-    def method(layer: Layer, preset: Preset) -> Sequence[Phase] | str:
+    def own(layer: Layer, preset: Preset) -> Sequence[Phase] | str:
         phases = injected_phases(layer, preset, batch)
         return "no multipliers of its bits" if phases is None else phases
 
@@ -206,13 +201,13 @@ def _ways(network: Network, batch: int) -> dict[str, _Way]:
         return phases
 
     ways: dict[str, _Way] = {_REFERENCE: (layers, dense)}
-    if any(layer.injection is not None for layer in network.layers):
-        ways[AS_DESCRIBED] = layers, method
-        if any(layer.exact_bits != REFERENCE_BITS for layer in network.layers):
-            ways[AT_INT8] = at_reference, method
-    each = Grouped(tuple((layer, 1) for layer in network.layers), network.assumed)
-    of = {name: each if name in alternatives.BY_DATA else layers for name in alternatives.NAMES}
-    return ways | {name: (of[name], alternative(name)) for name in alternatives.NAMES}
+    for each, name, at_int8 in described(network, others):
+        ways[name] = (of := grouped(each)), own
+        if (changed := of.each(at_reference)) != of:
+            ways[at_int8] = changed, own
+    one_by_one = Grouped(tuple((layer, 1) for layer in network.layers), network.assumed)
+    of_data = dict.fromkeys(alternatives.BY_DATA, one_by_one)
+    return ways | {n: (of_data.get(n, layers), alternative(n)) for n in alternatives.NAMES}
 
 
 def _cost(way: _Way, preset: Preset, table: EnergyTable, batch: int) -> Cost | str:
@@ -264,7 +259,7 @@ def _deciding(network: Network, preset: Preset, table: EnergyTable, batch: int) 
     for layer, count in grouped(network).parts:
         if layer.injection is None:
             continue
-        layer = at_bits(layer, REFERENCE_BITS)
+        layer = at_reference(layer)
         phases = injected_phases(layer, preset, batch)
         if phases is None:
             continue

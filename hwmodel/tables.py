@@ -5,8 +5,9 @@ from typing import TypeVar
 
 from hwmodel import csv_output
 from hwmodel.bitops import count_operations
-from hwmodel.comparison import REFERENCE_BITS, Comparison, compare
+from hwmodel.comparison import Comparison, compare
 from hwmodel.crossover import crossovers, speedups
+from hwmodel.described import REFERENCE_BITS
 from hwmodel.energy_estimate import energy
 from hwmodel.energy_table import EnergyTable
 from hwmodel.layer_latency import latency

@@ -4,13 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from hwmodel.assumptions import Value
 from hwmodel.comparison import (
-    AS_DESCRIBED,
-    AT_INT8,
-    REFERENCE_BITS,
     Comparison,
     Deciding,
     Row,
 )
+from hwmodel.described import AS_DESCRIBED, REFERENCE_BITS
 from hwmodel.network_spec import Network
 from hwmodel.ranges import Flip, Interval
 from hwmodel.report import heading
@@ -67,13 +65,16 @@ def sentences(compared: Comparison) -> Iterator[str]:
     """What a designer should know first: the method at INT8, its rivals, what turns the sign."""
     method = judged(compared)
     if method is None:
-        yield "No layer has an injection: there is nothing to build."
+        yield "No layer has an injection or another defence: there is nothing to build."
         return
+    injected = compared.own[:1] == (AS_DESCRIBED,)
     if method.speedup is None or method.saved is None:
-        yield f"The platform cannot run the method: {method.lacks}."
+        what = "the method" if injected else method.name
+        yield f"The platform cannot run {what}: {method.lacks}."
         return
-    yield f"{method.name[0].upper()}{method.name[1:]}. {worth(method)}"
-    rivals = [row for row in compared.rows if row.name not in (AS_DESCRIBED, AT_INT8)]
+    title = f"{method.name[0].upper()}{method.name[1:]}" if injected else method.name
+    yield f"{title}. {worth(method)}"
+    rivals = [row for row in compared.rows if row.name not in compared.own]
     better = [row.name for row in rivals if _beats(row, method)]
     yield (
         f"At least as fast and thrifty as it, and more so in one: {', '.join(better)}."
@@ -93,9 +94,10 @@ def _beats(row: Row, method: Row) -> bool:
 
 
 def judged(compared: Comparison) -> Row | None:
-    """The method with its exact path at the bits of the reference; None without an injection."""
+    """The network's own row at the bits of the reference; None if there is nothing to build."""
     rows = {row.name: row for row in compared.rows}
-    return rows.get(AT_INT8, rows.get(AS_DESCRIBED))
+    found = [rows[name] for name in compared.own if name in rows]
+    return found[-1] if found else None
 
 
 def worth(row: Row) -> str:

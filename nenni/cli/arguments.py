@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nenni.core import instruction_set, plugins, settings
 from nenni.core.errors import UserError
@@ -20,6 +20,7 @@ FILE is a network that nenni.save or the workflow wrote, which needs nothing els
 (.pt, .pth, .safetensors) of the architecture that --model names. For one of your own, my_module.py
 holds build(), which returns a torch classifier of images in [0, 1] that gives logits; its
 normalisation belongs inside."""
+PLUGIN = "NAME[:KEY=VALUE,...]"
 DATA = """\
 The folder of --data has one subfolder of images per class, which get their labels in alphabetical
 order, or in that of their names if all are whole numbers; an npz file has x, bytes (N, H, W, C) or
@@ -222,6 +223,26 @@ def count(text: str) -> int:
 def seed(text: str) -> int:
     """A whole number of 0 or more."""
     return _whole(text, 0)
+
+
+def plugin(text: str, flag: str) -> dict[str, Any]:
+    """``topk:fraction=0.5`` as a config has it.
+
+    Raises
+    ------
+    UserError
+        If what follows the name is no list of pairs.
+    """
+    import yaml
+
+    name, _, rest = text.partition(":")
+    config: dict[str, Any] = {"name": name}
+    for pair in filter(None, rest.split(",")):
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise UserError(f"{flag}: should be {PLUGIN}, got {text!r}")
+        config[key] = yaml.safe_load(value)
+    return config
 
 
 def _whole(text: str, least: int) -> int:

@@ -22,8 +22,9 @@ a YAML file with the keys of a config's `injection` block: layers, overrides, no
 
 {arguments.NETWORK}
 
-{arguments.DATA}"""
-_PLUGIN = "NAME[:KEY=VALUE,...]"
+{arguments.DATA}
+
+For what others proposed in its place there is nenni defend."""
 _DEFAULTS = {"selection": "topk:fraction=0.5", "projection": "sparse:ratio=0.125"}
 """As the paper selects and projects; a half and an eighth are this project's."""
 
@@ -37,12 +38,14 @@ def add(commands: Any) -> None:
     arguments.add_amount(parser)
     arguments.add_batch_size(parser, "nenni.method.fit", "fit")
     parser.add_argument(
-        "--selection", metavar=_PLUGIN, help=f"which neurons stay exact ({_DEFAULTS['selection']})"
+        "--selection",
+        metavar=arguments.PLUGIN,
+        help=f"which neurons stay exact ({_DEFAULTS['selection']})",
     )
     parser.add_argument("--fraction", type=float, metavar="F", help="share of them")
     parser.add_argument(
         "--projection",
-        metavar=_PLUGIN,
+        metavar=arguments.PLUGIN,
         help=f"how inputs are projected ({_DEFAULTS['projection']})",
     )
     parser.add_argument("--ratio", type=float, metavar="R", help="rows per input, k/d")
@@ -95,9 +98,9 @@ def read_spec(parsed: argparse.Namespace) -> "InjectionSpec":
         listed = ", ".join(known)
         raise UserError(f"{parsed.spec}: {min(unknown)}: unknown key; known are: {listed}")
     for kind, given in (("selection", parsed.fraction), ("projection", parsed.ratio)):
-        default = _plugin(_DEFAULTS[kind], f"--{kind}")
+        default = arguments.plugin(_DEFAULTS[kind], f"--{kind}")
         if (flag := getattr(parsed, kind)) is not None:
-            block[kind] = _plugin(flag, f"--{kind}")
+            block[kind] = arguments.plugin(flag, f"--{kind}")
         ((key, share),) = plugins.arguments(default).items()
         block[kind] = _with_share(kind, block.get(kind, default), key, given, share)
     if parsed.bits is not None:
@@ -113,20 +116,6 @@ def read_spec(parsed: argparse.Namespace) -> "InjectionSpec":
             for pattern, changes in overrides.items()
         },
     )
-
-
-def _plugin(text: str, flag: str) -> dict[str, Any]:
-    """``topk:fraction=0.5`` as a config has it."""
-    import yaml
-
-    name, _, rest = text.partition(":")
-    config: dict[str, Any] = {"name": name}
-    for pair in filter(None, rest.split(",")):
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise UserError(f"{flag}: should be {_PLUGIN}, got {text!r}")
-        config[key] = yaml.safe_load(value)
-    return config
 
 
 def _with_share(kind: str, config: Any, key: str, given: float | None, default: float) -> Any:

@@ -13,6 +13,7 @@ from nenni.cli import (
     card,
     check,
     compare,
+    defend,
     describe,
     diagnose,
     evaluate,
@@ -29,7 +30,7 @@ from nenni.core.instruction_set import AUTO, use_instruction_set
 from nenni.core.plugins import use_plugins
 
 COMMANDS = (
-    inject, evaluate, diagnose, card, compare, describe, bench, check, show, verify,
+    inject, defend, evaluate, diagnose, card, compare, describe, bench, check, show, verify,
     fingerprint, stamp, unlock, stage,
 )  # fmt: skip
 

@@ -37,7 +37,8 @@ class BaselineFormat:
                 f"{baseline} cannot be saved by name: it is not in a file of its own in "
                 "nenni/defences/baselines/, nor in a folder that nenni.use_plugins was given"
             )
-        return {_KIND: {"name": name, **asdict(baseline)}, "noise": layer.noise}
+        chosen = {**asdict(baseline), "layers": [*baseline.layers]}
+        return {_KIND: {"name": name, **chosen}, "noise": layer.noise}
 
     @staticmethod
     def restore(model: nn.Module, described: dict[str, Any], example: Tensor) -> nn.Module:

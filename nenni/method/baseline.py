@@ -6,30 +6,35 @@ itself.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
-from functools import partial
-from typing import ClassVar, Generic, TypeVar
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from nenni.core.errors import UserError
+from nenni.core.types import Pattern
+from nenni.method.layer_patterns import chosen, kind_of
 from nenni.method.quantise import NOT_ROUNDED
-from nenni.networks.asking import answer
+from nenni.method.ran import M, Ran
 from nenni.networks.computed import compute_anew
 from nenni.networks.folding import replace as put_in_place
-from nenni.networks.hooks import hooked
-from nenni.networks.modes import evaluating
 from nenni.networks.standing_in import StandingIn
 
-M = TypeVar("M", bound=nn.Module)
 
-
+@dataclass(frozen=True, kw_only=True)
 class Baseline(ABC):
     """A defence as a config chooses it; see :mod:`nenni.defences.baselines`.
 
     A frozen dataclass, whose fields are what a config may set.
+
+    Parameters
+    ----------
+    layers : sequence of str
+        Patterns of names (``layer[34].*``) or types (``type:Linear``) among the layers that it can
+        change, those to leave alone with a leading ``!``; later patterns win. Empty, or where the
+        first pattern excludes: starting from those that it changes by itself.
 
     Attributes
     ----------
@@ -40,12 +45,39 @@ class Baseline(ABC):
         Whether it rounds or chooses by hard masks, so that its gradient is that of no small step.
     """
 
+    layers: Sequence[Pattern] = ()
     randomised: ClassVar[bool] = False
     jumps: ClassVar[bool] = False
 
+    def __post_init__(self) -> None:
+        if isinstance(self.layers, str):
+            raise UserError(f"layers should be a sequence of patterns, such as ({self.layers!r},)")
+        object.__setattr__(self, "layers", tuple(self.layers))
+
+    def chosen(self, ran: list[Ran[M]], usual: slice = slice(None)) -> list[Ran[M]]:
+        """Those of the modules that it can change that ``layers`` choose.
+
+        Parameters
+        ----------
+        ran : list of Ran
+            All that it can change, in the order in which they ran.
+        usual : slice
+            Those that it changes by itself.
+
+        Raises
+        ------
+        UserError
+            If a pattern matches none of them, or none is left.
+        """
+        kinds = {each.name: kind_of(each.layer) for each in ran}
+        wanted = chosen(self.layers, kinds, {each.name for each in ran[usual]})
+        if not wanted:
+            raise UserError(f"layers: {', '.join(self.layers)} leave none of: {', '.join(kinds)}")
+        return [each for each in ran if each.name in wanted]
+
     @abstractmethod
     def put(self, network: nn.Module, image: Tensor, draws: torch.Generator) -> None:
-        """Change a network in place, so that its layers are this baseline's.
+        """Change a network in place, so that the :meth:`chosen` layers are this baseline's.
 
         Parameters
         ----------
@@ -107,6 +139,10 @@ class BaselineLayer(nn.Module):
         """Whether two passes differ."""
         return self.baseline.randomised and self.noise
 
+    @abstractmethod
+    def original(self) -> nn.Module:
+        """The module in whose place it stands, for :func:`nenni.remove`."""
+
     def calibrate(self, x: Tensor) -> None:
         """Set what hangs on data, by a batch of inputs (N, ...); nothing by default."""
 
@@ -143,6 +179,11 @@ class WrappedLayer(StandingIn, BaselineLayer):
         self.wrapped = wrapped
         self.train(wrapped.training)
 
+    def original(self) -> nn.Module:
+        """The wrapped layer, its weights as they are now."""
+        compute_anew(self.wrapped)
+        return self.wrapped
+
     def own_weight(self) -> Tensor:
         """W, as it is now."""
         compute_anew(self.wrapped)
@@ -178,81 +219,6 @@ class AlternatingLayer(BaselineLayer):
     @abstractmethod
     def settle(self) -> None:
         """Bring what a step has changed back to where it may be."""
-
-
-@dataclass(frozen=True)
-class Ran(Generic[M]):
-    """A module that ran, and the shapes of one input and output, without the batch.
-
-    Attributes
-    ----------
-    name : str
-        In the network.
-    layer : Module
-        Itself.
-    x, z : Size
-        Shapes at its first call.
-    varies : bool
-        Whether other calls have others.
-    """
-
-    name: str
-    layer: M
-    x: torch.Size
-    z: torch.Size
-    varies: bool = False
-
-    def check_shape(self) -> None:
-        """Refuse one that runs on several shapes, where each element has a number of its own.
-
-        Raises
-        ------
-        UserError
-            If it does.
-        """
-        if self.varies:
-            raise UserError(
-                f"{self.name} runs on several shapes, so that its elements cannot each have a "
-                "noise of their own: give each place of the network a module of its own"
-            )
-
-
-@torch.no_grad()
-def modules_that_run(
-    network: nn.Module, image: Tensor, kinds: type[M] | tuple[type[M], ...]
-) -> list[Ran[M]]:
-    """The modules of some kinds, in the order of their first call.
-
-    Raises
-    ------
-    UserError
-        If there is none.
-    """
-    found: dict[nn.Module, Ran[M]] = {}
-
-    def hook(name: str, layer: M, inputs: tuple[Tensor, ...], z: Tensor) -> None:
-        now = Ran(name, layer, inputs[0].shape[1:], z.shape[1:])
-        first = found.setdefault(layer, now)
-        if (first.x, first.z) != (now.x, now.z):
-            found[layer] = replace(first, varies=True)
-
-    handles = [
-        layer.register_forward_hook(partial(hook, name))
-        for name, layer in network.named_modules()
-        if isinstance(layer, kinds)
-    ]
-    with hooked(handles), evaluating(network):
-        answer(network, image)
-    if not found:
-        asked = kinds if isinstance(kinds, tuple) else (kinds,)
-        listed = " or ".join(kind.__name__ for kind in asked)
-        raise UserError(f"no module {listed} of {type(network).__name__} ran, to be changed")
-    return [*found.values()]
-
-
-def layers_that_run(network: nn.Module, image: Tensor) -> list[Ran[nn.Conv2d | nn.Linear]]:
-    """The convolutions and linear layers, as :func:`modules_that_run`."""
-    return modules_that_run(network, image, (nn.Conv2d, nn.Linear))
 
 
 def put_around(network: nn.Module, layer: nn.Module, wrapper: BaselineLayer) -> None:

@@ -1,18 +1,18 @@
 """Put NENNI into a trained network, and take it out again."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import type_before_parametrizations
 
 from nenni.core.errors import UserError
 from nenni.core.seeding import generator
 from nenni.data.batches import Data, one_image
-from nenni.method.baseline import baseline_layers
+from nenni.method.baseline import BaselineLayer, baseline_layers
+from nenni.method.layer_patterns import LAYERS, chosen, kind_of
 from nenni.method.noisy_conv2d import NoisyConv2d
 from nenni.method.noisy_layer import LayerPath, NoisyLayer
 from nenni.method.noisy_linear import NoisyLinear
@@ -63,12 +63,12 @@ def inject(model: nn.Module, spec: InjectionSpec, data: Data, *, seed: int = 0) 
     noisy = copied(model)
     make_attention_explicit(noisy)
     found = trace(noisy, image)
-    chosen = _chosen(noisy, spec.layers, spec.min_inputs, found.order)
-    _check_overrides(noisy, spec, chosen)
-    for name in chosen:
+    names = _chosen(noisy, spec.layers, spec.min_inputs, found.order)
+    _check_overrides(noisy, spec, names)
+    for name in names:
         layer = noisy.get_submodule(name)
         kind = NoisyConv2d if isinstance(layer, nn.Conv2d) else NoisyLinear
-        choices = spec.of(name, _kind(layer))
+        choices = spec.of(name, kind_of(layer))
         draws = generator(seed, "projection", name)
         wrapper = kind(layer, choices, draws, found.batch_norms.get(name))  # type: ignore[arg-type]
         wrapper.train(layer.training)
@@ -84,14 +84,17 @@ def inject(model: nn.Module, spec: InjectionSpec, data: Data, *, seed: int = 0) 
 
 
 def remove(model: nn.Module) -> nn.Module:
-    """Plain copy of an injected network: the wrapped layers and batch norms as they are now.
+    """Plain copy of an injected or defended network: the layers and batch norms as they are now.
 
-    Fine-tuning changed them, and so did a fit that measured batch norms.
+    Fine-tuning changed them, and so did a fit that measured batch norms. Of a baseline the weights
+    are those that it keeps: not rounded, none of them zeroed, its learned scales gone.
     """
     plain = copied(model)
     for name, layer in list(plain.named_modules(remove_duplicate=False)):
         if isinstance(layer, NoisyLayer):
             plain.set_submodule(name, layer.wrapped)
+        elif isinstance(layer, BaselineLayer):
+            plain.set_submodule(name, layer.original())
     pack_attention(plain)
     return plain
 
@@ -120,22 +123,6 @@ def injectable(
     explicit = copied(model)
     make_attention_explicit(explicit)
     return _chosen(explicit, layers, min_inputs, trace(explicit, example_input).order)
-
-
-def unmatched(model: nn.Module, patterns: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Patterns that match no convolution or linear layer of a plain network, and all of these.
-
-    Parameters
-    ----------
-    model : Module
-        Which may be on the device meta.
-    patterns : iterable of str
-        Of layers or overrides, see :class:`nenni.method.spec.InjectionSpec`.
-    """
-    explicit = copied(model)
-    make_attention_explicit(explicit)
-    layers = _layers(explicit)
-    return [pattern for pattern in patterns if not _hits(pattern, layers)], [*layers]
 
 
 def noisy_layers(model: nn.Module) -> Iterator[tuple[str, NoisyLayer]]:
@@ -206,11 +193,7 @@ def is_randomised(model: nn.Module) -> bool:
 
 
 def _layers(model: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
-    return {name: m for name, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
-
-
-def _hits(pattern: str, layers: Mapping[str, nn.Module]) -> set[str]:
-    return {n for n in layers if matches(pattern.removeprefix("!"), n, _kind(layers[n]))}
+    return {name: m for name, m in model.named_modules() if isinstance(m, LAYERS)}
 
 
 def _chosen(
@@ -218,16 +201,10 @@ def _chosen(
 ) -> list[str]:
     """Names of the layers to wrap, in the order in which they run."""
     layers = _layers(model)
-    wanted = set(layers) - {*order[:1], *order[-1:]}
-    if patterns and not patterns[0].startswith("!"):
-        wanted = set()
-    for pattern in patterns:
-        hits = _hits(pattern, layers)
-        if not hits:
-            raise UserError(f"layers: '{pattern}' matches none of: {', '.join(layers)}")
-        wanted = wanted - hits if pattern.startswith("!") else wanted | hits
-    chosen = [name for name in layers if name in wanted and _fits(layers[name], min_inputs)]
-    if not chosen:
+    kinds = {name: kind_of(layer) for name, layer in layers.items()}
+    wanted = chosen(patterns, kinds, set(layers) - {*order[:1], *order[-1:]})
+    qualified = [name for name in layers if name in wanted and _fits(layers[name], min_inputs)]
+    if not qualified:
         closed = shows_no_layers(model)
         raise UserError(
             f"no layer of {type(model).__name__} qualifies for injection: "
@@ -237,24 +214,20 @@ def _chosen(
                 else f"of the chosen ones, none is ungrouped with {min_inputs} inputs or more"
             )
         )
-    if idle := [name for name in chosen if name not in order]:
+    if idle := [name for name in qualified if name not in order]:
         raise UserError(
             f"layers that did not run as modules on the example input: {', '.join(idle)}; exclude "
             f"them, e.g. layers=('!{idle[0]}',)"
         )
-    return sorted(chosen, key=order.index)
+    return sorted(qualified, key=order.index)
 
 
-def _check_overrides(model: nn.Module, spec: InjectionSpec, chosen: list[str]) -> None:
+def _check_overrides(model: nn.Module, spec: InjectionSpec, names: list[str]) -> None:
     for pattern in spec.overrides:
-        kinds = {name: _kind(model.get_submodule(name)) for name in chosen}
+        kinds = {name: kind_of(model.get_submodule(name)) for name in names}
         if not any(matches(pattern, name, kind) for name, kind in kinds.items()):
-            listed = ", ".join(chosen)
+            listed = ", ".join(names)
             raise UserError(f"overrides: '{pattern}' matches none of the injected: {listed}")
-
-
-def _kind(layer: nn.Module) -> str:
-    return type_before_parametrizations(layer).__name__
 
 
 def _fits(layer: nn.Conv2d | nn.Linear, min_inputs: int) -> bool:

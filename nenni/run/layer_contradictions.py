@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nenni.core import plugins
 from nenni.core.errors import UserError
 from nenni.networks.architecture import Architecture
-from nenni.run.config import Config
+from nenni.run.config import Config, Defence
 from nenni.run.problems import Problem
 
 if TYPE_CHECKING:
@@ -19,30 +19,46 @@ _ANY_CLASSES = 10
 """On which no name of a layer depends."""
 _TOLD = 20
 """Layers that are told one by one."""
+Place = tuple[int | str, ...]
 
 
 def layer_contradictions(config: Config) -> Iterator[Problem]:
     """All of them, of the models of this package or torchvision on data of a published shape."""
     told = set()
     for base, defences in config.experiments.items():
-        patterns = {
-            place: pattern for defence in defences for place, pattern in _patterns(config, defence)
-        }
-        network = _network(config, base) if patterns else None
+        of = {name: dict(_patterns(config, name)) for name in defences}
+        network = _network(config, base) if any(of.values()) else None
         if network is None:
             continue
-        from nenni.method.injection import unmatched
+        for defence, patterns in of.items():
+            bad, layers = _unmatched(network, patterns, config.defences[defence])
+            for place, pattern in patterns.items():
+                if pattern in bad and (place, pattern) not in told:
+                    told.add((place, pattern))
+                    yield place, f"'{pattern}' matches no layer of base '{base}': {_listed(layers)}"
 
-        bad, layers = unmatched(network, patterns.values())
-        for place, pattern in patterns.items():
-            if pattern in bad and (place, pattern) not in told:
-                told.add((place, pattern))
-                yield place, f"'{pattern}' matches no layer of base '{base}': {_listed(layers)}"
+
+def _unmatched(
+    network: "nn.Module", patterns: dict[Place, str], defence: Defence
+) -> tuple[list[str], list[str]]:
+    """Patterns that match none of the layers that a defence may change, as far as one may know."""
+    from torch import nn
+
+    from nenni.method.layer_patterns import LAYERS, unmatched
+
+    of: tuple[type[nn.Module], ...] = LAYERS
+    if (baseline := defence.baseline) is not None:
+        own = plugins.folder_of("baseline", baseline["name"]) is not None
+        of = (nn.Module,) if own else (*LAYERS, nn.ReLU)
+    return unmatched(network, patterns.values(), of)
 
 
-def _patterns(config: Config, defence: str) -> Iterator[tuple[tuple[int | str, ...], str]]:
+def _patterns(config: Config, defence: str) -> Iterator[tuple[Place, str]]:
     """Where the patterns of a defence stand, its own or the shared ones."""
-    change: dict[str, Any] | None = config.defences[defence].injection
+    asked = config.defences[defence]
+    for i, pattern in enumerate((asked.baseline or {}).get("layers", ())):
+        yield ("defences", defence, "baseline", "layers", i), pattern
+    change: dict[str, Any] | None = asked.injection
     if change is None:
         return
     for key in ("layers", "overrides"):

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 import hwmodel
 from hwmodel import alternatives
 from hwmodel.assumptions import assuming, assumptions
-from hwmodel.comparison import AS_DESCRIBED, AT_INT8, Comparison, Row, compare
+from hwmodel.comparison import Comparison, Row, compare
 from hwmodel.crossover import dense_seconds
+from hwmodel.described import AS_DESCRIBED, AT_INT8
 from hwmodel.errors import UserError
 from hwmodel.network_spec import Network
 from hwmodel.sourced import Constant

@@ -8,6 +8,7 @@ import pytest
 
 import hwmodel
 from hwmodel.__main__ import main
+from hwmodel.defence_spec import Defence
 from hwmodel.preset_files import ENERGY_FOLDER
 
 OUTPUTS = (
@@ -250,6 +251,38 @@ def test_accuracies_that_are_none(
         main(["verdict", str(layers), *words])
     assert caught.value.code == 2
     assert expected in capsys.readouterr().err
+
+
+def row_of(name: str, printed: str) -> str:
+    (row,) = (line for line in printed.splitlines() if line.startswith(f"{name}  "))
+    return row
+
+
+def test_a_verdict_on_another_defence_and_on_those_beside(
+    layers: Path, tmp_path: Path, capsys: Any
+) -> None:
+    noisy = tmp_path / "pni.json"
+    network = hwmodel.load(layers)
+    noise = Defence(name="pni", draws=500, macs=500)
+    plain = [layer.model_copy(update={"injection": None}) for layer in network.layers]
+    changed = [layer.model_copy(update={"defence": noise}) for layer in plain]
+    noisy.write_text(network.model_copy(update={"layers": tuple(changed)}).model_dump_json())
+    assert main(["verdict", str(noisy), "--preset", "edge_npu", "--accuracy", "pni=0.5"]) == 0
+    printed = capsys.readouterr().out
+    row = row_of("pni", printed)
+    assert row.endswith("50.0 %")
+    words = ["--preset", "edge_npu", "--beside", f"noise={noisy}"]
+    assert main(["verdict", str(layers), *words]) == 0
+    beside = capsys.readouterr().out
+    assert row_of("noise", beside).split()[1:4] == row.split()[1:4]
+    assert row_of("this method", beside)
+
+
+@pytest.mark.parametrize("given", ["pni.json", "=pni.json", "pni="])
+def test_a_network_beside_needs_a_name(given: str, layers: Path, capsys: Any) -> None:
+    with pytest.raises(SystemExit):
+        main(["verdict", str(layers), "--beside", given])
+    assert "should be NAME=layers.json" in capsys.readouterr().err
 
 
 def test_an_energy_table_of_ones_own(layers: Path, tmp_path: Path, capsys: Any) -> None:

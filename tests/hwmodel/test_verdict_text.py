@@ -7,13 +7,13 @@ import pytest
 import hwmodel
 from hwmodel.assumptions import Assumption
 from hwmodel.comparison import (
-    AS_DESCRIBED,
     Comparison,
     Cost,
     Deciding,
     Row,
     compare,
 )
+from hwmodel.described import AS_DESCRIBED
 from hwmodel.network_spec import Network
 from hwmodel.ranges import Flip, Interval
 from hwmodel.verdict_text import sentences, verdict, worth
@@ -78,7 +78,24 @@ def test_it_is_one_screen(make_network: Any, layer_dict: Any, name: str) -> None
 
 def test_without_an_injection_there_is_nothing_to_build(plain: Network) -> None:
     compared = compare(plain, hwmodel.load_preset("edge_npu"), TABLE)
-    assert next(sentences(compared)) == "No layer has an injection: there is nothing to build."
+    assert (
+        next(sentences(compared))
+        == "No layer has an injection or another defence: there is nothing to build."
+    )
+
+
+def test_another_defence_is_judged_by_its_name() -> None:
+    rows = (
+        Row("k_wta", Cost(4.0, 4.0), Interval(0.2, 0.1, 0.3), Interval(-3.0, -4.0, -2.0)),
+        Row("k_wta at INT8", Cost(1.5, 1.5), Interval(0.6, 0.5, 0.7), Interval(-0.5, -0.6, -0.4)),
+        Row("dense INT4", Cost(0.5, 0.5), Interval(2.0, 2.0, 2.0), Interval(0.5, 0.5, 0.5)),
+    )
+    compared = Comparison(Cost(1.0, 1.0), rows, (), (), own=("k_wta", "k_wta at INT8"))
+    first, rivals, *_ = sentences(compared)
+    assert first.startswith("k_wta at INT8. Not worth building by this model")
+    assert rivals == "At least as fast and thrifty as it, and more so in one: dense INT4."
+    lacking = Comparison(Cost(1.0, 1.0), (Row("k_wta", lacks="x"),), (), (), own=("k_wta",))
+    assert list(sentences(lacking)) == ["The platform cannot run k_wta: x."]
 
 
 def test_a_method_that_cannot_run() -> None:

@@ -27,10 +27,11 @@ OF_PROTOCOL = ("protocol",)
 OF_COST = ("cost/roofline_errors", "cost/scalesim", "cost/zigzag", "cost/plausibility")
 OF_DEPLOY = ("deployment",)
 OF_SPEED = ("speed", "speed_parts", "launches", "run_times", "run_times_by_rule", "fgsm_rs_speed")
+OF_SIZES = ("run_sizes",)
 OF = {
     "results": OF_RESULTS, "claims": OF_CLAIMS, "protocol": OF_PROTOCOL, "bench": OF_BENCH,
     "speed": OF_SPEED, "machines": OF_MACHINES, "cost": OF_COST,
-    "deploy": OF_DEPLOY,
+    "deploy": OF_DEPLOY, "sizes": OF_SIZES,
 }  # fmt: skip
 DOCS = ROOT / "docs"
 RESULT = re.compile(r"\d(?:[\d.,]*\d)? ?(?:%|points|times|percent)")
@@ -78,7 +79,8 @@ def test_other_numbers_in_a_table_are_noticed(
     told = {file for file, text in made.items() if text != file.read_text()}
     page = next(DOCS / f"{page}.md" for page, names in OF.items() if name in names)
     in_readme = name in ("mnist5k/claims", "mnist5k/suites")
-    also = {script.README} if in_readme else {DOCS / "cost.md"} if name == "cost/bench" else set()
+    too = {"cost/bench": "cost.md", "run_times_by_rule": "sizes.md"}
+    also = {script.README} if in_readme else {DOCS / too[name]} if name in too else set()
     assert told == {page} | also
 
 

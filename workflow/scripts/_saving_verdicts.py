@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 
 import hwmodel
-from hwmodel.comparison import AS_DESCRIBED, Row
+from hwmodel.comparison import Row
+from hwmodel.described import AS_DESCRIBED
 from hwmodel.sourced import Sourced
 
 ORDERS = ("serial", "fused", "overlapped")

@@ -1,4 +1,4 @@
-"""Make results, claims, protocol, bench, speed, machines, cost and constants.md, and README.md.
+"""Make the pages of docs/ that hold results, and README.md.
 
     python workflow/scripts/result_pages.py      # make pages
 
@@ -22,6 +22,7 @@ import _machine_tables
 import _post_training
 import _post_training_tables
 import _protocol_tables
+import _size_tables
 import pandas as pd
 from _words import Row, change, count, difference, factor, fewer, percent, seeds, shown, span
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -39,6 +40,7 @@ TABLES = ROOT / "results" / "reference"
 README = ROOT / "README.md"
 NAMES = (
     "results", "claims", "protocol", "bench", "speed", "machines", "cost", "constants", "deploy",
+    "sizes",
 )  # fmt: skip
 TEMPLATE = ROOT / "docs" / "results.md.jinja"
 READ = (
@@ -50,7 +52,7 @@ READ = (
     "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times",
     "run_times_by_rule", "fgsm_rs_speed", "coverage", "verdict_repeats", "bitops_claims",
     "fingerprints", "protocol", "cost/roofline_errors", "cost/scalesim", "cost/zigzag",
-    "cost/plausibility", "deployment",
+    "cost/plausibility", "deployment", "run_sizes",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
@@ -166,6 +168,13 @@ def environment(tables: Tables) -> Environment:
         "block_epochs": _post_training.BLOCK_EPOCHS,
         "before": _post_training.BEFORE,
         "default_fit": _post_training.DEFAULT_FIT,
+        "sizes": lambda table: markdown(getattr(_size_tables, table)(tables["run_sizes"])),
+        "of_measured": _size_tables.of_measured(
+            tables["run_sizes"], tables["run_times_by_rule"], tables["run_times"]["processor"][0]
+        ),
+        "estimated_share": _size_tables.estimated_share(
+            tables["run_sizes"], tables["run_times_by_rule"]
+        ),
         "machine": _machine_tables.measured_on(tables["fingerprints"]),
         "machines": lambda table: markdown(getattr(_machine_tables, table)(tables["fingerprints"])),
     }

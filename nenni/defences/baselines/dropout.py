@@ -8,7 +8,8 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from nenni.core.types import Fraction
-from nenni.method.baseline import Added, Baseline, WrappedLayer, layers_that_run, put_around
+from nenni.method.baseline import Added, Baseline, WrappedLayer, put_around
+from nenni.method.ran import layers_that_run
 
 __all__ = ["RandomDropout"]
 
@@ -31,8 +32,8 @@ class RandomDropout(Baseline):
     randomised: ClassVar[bool] = True
 
     def put(self, network: nn.Module, image: Tensor, draws: torch.Generator) -> None:
-        """Wrap all layers that run, but the last."""
-        for found in layers_that_run(network, image)[:-1]:
+        """Wrap all layers that run, but the last, or those that are chosen."""
+        for found in self.chosen(layers_that_run(network, image), slice(-1)):
             put_around(network, found.layer, DroppingLayer(self, found.layer))
 
 

@@ -7,13 +7,8 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from nenni.core.types import NonNegative, Positive
-from nenni.method.baseline import (
-    Added,
-    AlternatingLayer,
-    Baseline,
-    modules_that_run,
-    put_around,
-)
+from nenni.method.baseline import Added, AlternatingLayer, Baseline, put_around
+from nenni.method.ran import modules_that_run
 
 __all__ = ["Learn2Perturb"]
 
@@ -45,9 +40,9 @@ class Learn2Perturb(Baseline):
     randomised: ClassVar[bool] = True
 
     def put(self, network: nn.Module, image: Tensor, draws: torch.Generator) -> None:
-        """Wrap all ReLU modules that run."""
+        """Wrap all ReLU modules that run, or those that are chosen."""
         like = next(network.parameters())
-        for found in modules_that_run(network, image, nn.ReLU):
+        for found in self.chosen(modules_that_run(network, image, nn.ReLU)):
             found.check_shape()
             theta = like.new_full(found.x, self.theta)
             put_around(network, found.layer, LearnedNoise(self, found.layer, theta))
@@ -77,6 +72,10 @@ class LearnedNoise(AlternatingLayer):
             y = y + self.theta * torch.randn(y.shape, device=y.device).to(y)
         active: Tensor = self.activation(y)
         return active
+
+    def original(self) -> nn.Module:
+        """The ReLU."""
+        return self.activation
 
     def learned_noise(self) -> nn.Parameter:
         """Theta."""

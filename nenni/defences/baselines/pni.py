@@ -8,7 +8,8 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from nenni.core.types import NonNegative
-from nenni.method.baseline import Added, Baseline, WrappedLayer, layers_that_run, put_around
+from nenni.method.baseline import Added, Baseline, WrappedLayer, put_around
+from nenni.method.ran import layers_that_run
 
 __all__ = ["PNI"]
 
@@ -17,8 +18,8 @@ __all__ = ["PNI"]
 class PNI(Baseline):
     """v~ = v + alpha sigma(v) eta, eta ~ N(0, 1) afresh in each pass, in all layers.
 
-    He, Rakin, Fan: Parametric noise injection, CVPR 2019, eqs. 2 to 4. Alpha is learned with the
-    weights, dL/dalpha = sum dL/dv~ sigma(v) eta over the elements that share it (eq. 5); sigma is
+    He, Rakin, Fan: Parametric noise injection, CVPR 2019, arXiv 1811.09310. Alpha is learned with
+    the weights, dL/dalpha = sum dL/dv~ sigma(v) eta over the elements that share it; sigma is
     constant in the backward pass, as in the authors' code. That of inputs and activations is each
     sample's own, where their code takes it over the batch: an answer would depend on its company.
     Activations are what layers give, all but the last.
@@ -39,9 +40,9 @@ class PNI(Baseline):
     randomised: ClassVar[bool] = True
 
     def put(self, network: nn.Module, image: Tensor, draws: torch.Generator) -> None:
-        """Wrap all layers that run."""
-        ran = layers_that_run(network, image)
-        for found in ran[:-1] if self.where == "activations" else ran:
+        """Wrap all layers that run, or those that are chosen."""
+        usual = slice(-1) if self.where == "activations" else slice(None)
+        for found in self.chosen(layers_that_run(network, image), usual):
             if self.granularity == "element":
                 found.check_shape()
             of = {"weights": found.layer.weight.shape, "inputs": found.x, "activations": found.z}

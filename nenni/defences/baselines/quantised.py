@@ -6,8 +6,9 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from nenni.method.baseline import Added, Baseline, WrappedLayer, layers_that_run, put_around
+from nenni.method.baseline import Added, Baseline, WrappedLayer, put_around
 from nenni.method.quantise import mse_scale, on_rounded, quantise_weight
+from nenni.method.ran import layers_that_run
 
 __all__ = ["Quantised"]
 
@@ -35,8 +36,8 @@ class Quantised(Baseline):
     jumps: ClassVar[bool] = True
 
     def put(self, network: nn.Module, image: Tensor, draws: torch.Generator) -> None:
-        """Wrap all layers that run."""
-        for found in layers_that_run(network, image):
+        """Wrap all layers that run, or those that are chosen."""
+        for found in self.chosen(layers_that_run(network, image)):
             put_around(network, found.layer, QuantisedLayer(self, found.layer))
 
 

@@ -8,7 +8,8 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from nenni.core.types import Ratio
-from nenni.method.baseline import Added, Baseline, WrappedLayer, modules_that_run, put_around
+from nenni.method.baseline import Added, Baseline, WrappedLayer, put_around
+from nenni.method.ran import modules_that_run
 
 __all__ = ["RandomProjectionFilters"]
 
@@ -33,9 +34,9 @@ class RandomProjectionFilters(Baseline):
     randomised: ClassVar[bool] = True
 
     def put(self, network: nn.Module, image: Tensor, draws: torch.Generator) -> None:
-        """Wrap the first convolution that runs."""
-        first, *_ = modules_that_run(network, image, nn.Conv2d)
-        put_around(network, first.layer, RandomFilters(self, first.layer, draws))
+        """Wrap the first convolution that runs, or those that are chosen."""
+        for found in self.chosen(modules_that_run(network, image, nn.Conv2d), slice(1)):
+            put_around(network, found.layer, RandomFilters(self, found.layer, draws))
 
 
 class RandomFilters(WrappedLayer):

@@ -4,7 +4,8 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from nenni.method.baseline import Added, Baseline, WrappedLayer, layers_that_run, put_around
+from nenni.method.baseline import Added, Baseline, WrappedLayer, put_around
+from nenni.method.ran import layers_that_run
 from nenni.method.selection.n_m import NM
 
 __all__ = ["TwoOfFour"]
@@ -23,11 +24,11 @@ class TwoOfFour(Baseline):
     """
 
     def put(self, network: nn.Module, image: Tensor, draws: torch.Generator) -> None:
-        """Wrap the layers that have such neighbours."""
-        for found in layers_that_run(network, image):
-            grouped = isinstance(found.layer, nn.Conv2d) and found.layer.groups > 1
-            if not grouped and found.layer.weight[0].numel() >= _M:
-                put_around(network, found.layer, SparseLayer(self, found.layer))
+        """Wrap the layers that have such neighbours, or those of them that are chosen."""
+        for found in self.chosen(
+            [each for each in layers_that_run(network, image) if _fits(each.layer)]
+        ):
+            put_around(network, found.layer, SparseLayer(self, found.layer))
 
 
 class SparseLayer(WrappedLayer):
@@ -58,6 +59,11 @@ class SparseLayer(WrappedLayer):
     def added(self, x: Tensor, z: Tensor) -> Added:
         """Nothing beside the products that are left."""
         return Added()
+
+
+def _fits(layer: nn.Conv2d | nn.Linear) -> bool:
+    grouped = isinstance(layer, nn.Conv2d) and layer.groups > 1
+    return not grouped and layer.weight[0].numel() >= _M
 
 
 @torch.no_grad()

@@ -14,14 +14,16 @@ import nenni
 from nenni.core.errors import UserError
 from nenni.core.io import read_tensors, write_tensors
 from nenni.defences.baseline import BaselineFormat
-from nenni.method.baseline import Added, Baseline, WrappedLayer, layers_that_run, put_around
+from nenni.method.baseline import Added, Baseline, WrappedLayer, put_around
+from nenni.method.ran import layers_that_run
 
 OWN = '''"""Half of what a layer gives."""
 
 from dataclasses import dataclass
 
 from nenni.core.types import Ratio
-from nenni.method.baseline import Added, Baseline, WrappedLayer, layers_that_run, put_around
+from nenni.method.baseline import Added, Baseline, WrappedLayer, put_around
+from nenni.method.ran import layers_that_run
 
 __all__ = ["Part"]
 
@@ -58,7 +60,7 @@ def test_a_plain_network_has_none(trained: nn.Module) -> None:
 
 def test_name_settings_and_noise_are_described(digits: Digits) -> None:
     network = defended(fresh(), nenni.GaussianActivations(0.5), digits)
-    described = {"baseline": {"name": "gaussian", "sigma": 0.5}, "noise": True}
+    described = {"baseline": {"name": "gaussian", "layers": [], "sigma": 0.5}, "noise": True}
     assert BaselineFormat.describe(network) == described
     nenni.set_noise(network, on=False)
     assert BaselineFormat.describe(network) == described | {"noise": False}
@@ -101,7 +103,7 @@ def test_a_baseline_of_no_plugin_is_refused(digits: Digits, tmp_path: Path) -> N
             return Added()
 
     network = defended(fresh(), Mine(), digits)
-    with pytest.raises(UserError, match=r"Mine\(\) cannot be saved by name"):
+    with pytest.raises(UserError, match=r"Mine\(layers=\(\)\) cannot be saved by name"):
         nenni.save(network, tmp_path / "n.safetensors")
     assert nenni.describe(network, digits[0][:2])["layers"][0]["defence"]["name"] == "Mine"
 

@@ -39,6 +39,10 @@ def told(tmp_path: Path, changes: dict[str, Any]) -> list[str]:
             f"{TOPK}.overrides.fd*: 'fd*' matches no layer of base 'pgd_at': conv1, conv2, conv3,",
         ),
         (
+            {"defences.random_50": {"baseline": {"name": "pni", "layers": ["fc1", "fc7"]}}},
+            "defences.random_50.baseline.layers.1: 'fc7' matches no layer of base 'pgd_at'",
+        ),
+        (
             {"injection.layers": ["relu1"]},
             "injection.layers.0: 'relu1' matches no layer of base",
         ),
@@ -51,6 +55,11 @@ def test_a_pattern_that_matches_nothing(
     assert found
     assert all(line.startswith(message) for line in found)
     assert len({line.split(": ")[0] for line in found}) == 1
+
+
+def test_a_baseline_may_change_relus(tmp_path: Path) -> None:
+    k_wta = {"baseline": {"name": "k_wta", "layers": ["relu1", "type:ReLU"]}}
+    assert told(tmp_path, {"defences.random_50": k_wta}) == []
 
 
 def test_each_base_is_looked_at(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """What holds for every baseline: it learns, files keep it, attacks meet it, its noise goes off."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from baseline_cases import Digits, answers, attacked, defended, fresh, learned
+from baseline_cases import SMALL, Digits, answers, attacked, defended, fresh, learned
 from torch import nn
 
 import nenni
@@ -16,6 +17,7 @@ from nenni.evaluation.subject import examine
 from nenni.method.baseline import Baseline, baseline_layers
 from nenni.method.defend import set_noise
 from nenni.method.injection import is_randomised
+from nenni.networks.architecture import Architecture
 
 BASELINES: dict[str, Baseline] = {
     "pni": nenni.PNI(),
@@ -141,6 +143,88 @@ def test_the_network_that_was_given_stays_as_it_is(
     ):
         with pytest.raises(UserError, match="is defended already"):
             refused()
+
+
+CHOSEN = {
+    "relu": (["relu[23]"], ["relu2", "relu3"]),
+    "filters": (["conv2"], ["conv2"]),
+    "layers": (["type:Conv2d", "!conv1"], ["conv2", "conv3", "conv4"]),
+}
+OF = {"learn2perturb": "relu", "k-wta": "relu", "random projection filters": "filters"}
+
+
+@ALL
+def test_patterns_choose_its_layers(
+    name: str, trained: nn.Module, digits: Digits, tmp_path: Path
+) -> None:
+    patterns, wanted = CHOSEN[OF.get(name, "layers")]
+    network = defended(trained, replace(BASELINES[name], layers=patterns), digits)
+    assert [found for found, _ in baseline_layers(network)] == wanted
+    everything = defended(trained, BASELINES[name], digits)
+    x = digits[0][:9]
+    assert not torch.equal(answers(network, x), answers(everything, x))
+    architecture = Architecture(SMALL, (1, 28, 28), 10)
+    nenni.save(network, tmp_path / "n.safetensors")
+    again = nenni.load(tmp_path / "n.safetensors", architecture=architecture)
+    assert [found for found, _ in baseline_layers(again)] == wanted
+    assert torch.equal(answers(again, x), answers(network, x))
+
+
+def test_an_exclusion_starts_from_what_it_changes_by_itself(
+    trained: nn.Module, digits: Digits
+) -> None:
+    for baseline, wanted in (
+        (nenni.PNI(layers=("!conv*",)), ["fc1", "fc2"]),
+        (nenni.GaussianActivations(layers=("!conv*",)), ["fc1"]),
+        (nenni.GaussianActivations(layers=("!conv*", "fc2")), ["fc1", "fc2"]),
+        (nenni.PNI(where="activations", layers=("!conv*",)), ["fc1"]),
+    ):
+        network = defended(trained, baseline, digits)
+        assert [found for found, _ in baseline_layers(network)] == wanted
+
+
+@ALL
+@pytest.mark.parametrize(
+    ("patterns", "message"),
+    [
+        (["conv9"], "layers: 'conv9' matches none of: "),
+        (["!*"], r"layers: !\* leave none of: "),
+        (["bn1"], "layers: 'bn1' matches none of: "),
+    ],
+)
+def test_patterns_that_choose_nothing(
+    name: str, patterns: list[str], message: str, trained: nn.Module, digits: Digits
+) -> None:
+    with pytest.raises(UserError, match=message):
+        defended(trained, replace(BASELINES[name], layers=patterns), digits)
+
+
+@ALL
+def test_removed_it_leaves_the_network_that_it_was_put_into(
+    name: str, trained: nn.Module, digits: Digits
+) -> None:
+    plain = nenni.remove(network := defended(trained, BASELINES[name], digits))
+    assert not any(baseline_layers(plain))
+    assert any(baseline_layers(network)), "that of a copy"
+    assert [type(m) for m in plain.modules()] == [type(m) for m in trained.modules()]
+    assert plain.state_dict().keys() == trained.state_dict().keys()
+    x = digits[0][:20]
+    assert torch.equal(answers(plain, x), answers(trained, x))
+
+
+@ALL
+def test_removed_it_leaves_what_training_made_of_the_weights(name: str, digits: Digits) -> None:
+    network = defended(first := fresh(), BASELINES[name], digits)
+    learned(network, digits, 1)
+    plain = nenni.remove(network)
+    layers = {n: m for n, m in first.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+    assert all(
+        not torch.equal(plain.get_submodule(n).weight, m.weight)  # type: ignore[arg-type]
+        for n, m in layers.items()
+    )
+    assert torch.isfinite(answers(plain, digits[0][:9])).all()
+    again = defended(plain, BASELINES[name], digits)
+    assert any(baseline_layers(again))
 
 
 def test_an_injected_network_gets_no_baseline(

@@ -14,7 +14,7 @@ from nenni.method.defend import defend
 
 def test_the_largest_of_each_sample_stay_whatever_their_sign() -> None:
     y = torch.tensor([[[[3.0, -1.0], [0.5, 2.0]]], [[[-4.0, -1.0], [-2.0, -3.0]]]])
-    found = Winners(KWTA(0.5))(y)
+    found = Winners(KWTA(0.5), nn.ReLU())(y)
     assert found.tolist() == [[[[3, 0], [0, 2]]], [[[0, -1], [-2, 0]]]]
 
 
@@ -23,7 +23,7 @@ def test_of_equal_ones_as_many_stay_as_there_is_room_for(value: float) -> None:
     y = torch.full((3, 10), value)
     y[:, 4] = 5.0
     y.requires_grad_()
-    found = Winners(KWTA(0.3))(y)
+    found = Winners(KWTA(0.3), nn.ReLU())(y)
     assert (found[:, 4] == 5).all()
     found.sum().backward()
     assert y.grad is not None
@@ -34,7 +34,8 @@ def test_of_equal_ones_as_many_stay_as_there_is_room_for(value: float) -> None:
 def test_it_stands_in_the_place_of_each_relu(trained: nn.Module, digits: Digits) -> None:
     network = defended(trained, KWTA(0.2), digits)
     assert [name for name, _ in baseline_layers(network)] == [f"relu{i}" for i in range(1, 6)]
-    assert not any(isinstance(m, nn.ReLU) for m in network.modules())
+    kept = {layer.activation for _, layer in baseline_layers(network) if isinstance(layer, Winners)}
+    assert {m for m in network.modules() if isinstance(m, nn.ReLU)} == kept, "and not one that runs"
     seen: list[float] = []
     for _, layer in baseline_layers(network):
         layer.register_forward_hook(lambda _, __, z: seen.append(float((z != 0).float().mean())))
