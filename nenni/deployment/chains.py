@@ -49,13 +49,18 @@ class Chain:
 
 
 def product(graph: GraphModule, node: Node) -> NoisyLayer | QuantisedLayer | None:
-    """The convolution of bytes that a node is, or None: ungrouped, padded by zeros."""
+    """The convolution of bytes that a node is, or None."""
     module = module_of(graph, node)
-    if not isinstance(module, NoisyLayer | QuantisedLayer):
-        return None
-    layer = module.wrapped
-    fits = isinstance(layer, nn.Conv2d) and layer.groups == 1 and layer.padding_mode == "zeros"
-    return module if fits and not isinstance(layer.padding, str) else None
+    return module if isinstance(module, NoisyLayer | QuantisedLayer) and fits(module) else None
+
+
+def fits(layer: NoisyLayer | QuantisedLayer) -> bool:
+    """Whether a layer is a convolution that the kernels have: ungrouped, padded by zeros."""
+    convolution = layer.wrapped
+    plain = isinstance(convolution, nn.Conv2d) and convolution.groups == 1
+    return (
+        plain and convolution.padding_mode == "zeros" and not isinstance(convolution.padding, str)
+    )
 
 
 def module_of(graph: GraphModule, node: Any) -> nn.Module | None:

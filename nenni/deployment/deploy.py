@@ -9,6 +9,7 @@ from torch.fx import GraphModule
 from nenni.core.errors import UserError
 from nenni.data.batches import Data, image_batches
 from nenni.deployment import choosing
+from nenni.deployment.chains import fits
 from nenni.deployment.choosing import Measured
 from nenni.deployment.compiled import kernels
 from nenni.deployment.folding import check
@@ -72,6 +73,9 @@ def deploy(
 ) -> Deployed:
     """Make a network for inference from an injected one.
 
+    Injected convolutions, ungrouped and padded by zeros, skip tiles or compute all neurons; other
+    injected layers compute both of their paths, as before.
+
     Parameters
     ----------
     noisy : Module
@@ -91,13 +95,20 @@ def deploy(
     Raises
     ------
     UserError
-        If the network is not injected, cannot be traced, or makes choices that no kernel has.
+        If the network is not injected, not float32 on a CPU, cannot be traced, or makes choices
+        that no kernel has.
     """
     found = dict(noisy_layers(noisy))
     if not found:
         raise UserError("the network has no injected layers: nenni.inject and nenni.fit it first")
     for name, layer in found.items():
         check(layer, name)
+    for name, tensor in noisy.state_dict().items():
+        if tensor.device.type != "cpu" or tensor.dtype not in (torch.float32, torch.int64):
+            raise UserError(
+                f"{name} is {tensor.dtype} on {tensor.device}; a network is deployed on a CPU, "
+                "from float32: noisy.cpu().float()"
+            )
     known = kernels()
     if kernel is not None and kernel not in known:
         raise UserError(f"kernel should be one of {', '.join(known)}, got {kernel!r}")
@@ -117,7 +128,7 @@ def deploy(
 def _times(
     noisy: nn.Module, images: Tensor, kernel: str, choices: Path | None
 ) -> dict[str, Measured]:
-    names = [name for name, _ in noisy_layers(noisy)]
+    names = [name for name, layer in noisy_layers(noisy) if fits(layer)]
     if choices is not None and choices.exists():
         return choosing.read(choices, names)
     times = choosing.measure(simulation(noisy, images), images, kernel)

@@ -15,6 +15,7 @@ from nenni.method.noise.approximation import Approximation
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.method.quantise import levels, quantise_weight, weight_scale
 from nenni.method.selection.block import Block
+from nenni.networks.computed import compute_anew
 from nenni.networks.tracing import BatchNorm
 
 
@@ -121,6 +122,7 @@ def _exact(
     convolution: nn.Conv2d | nn.Linear, plane: Plane, norm: nn.BatchNorm2d | None, written: Written
 ) -> Dense:
     assert isinstance(convolution, nn.Conv2d)
+    compute_anew(convolution)
     weight = convolution.weight.detach()
     step = weight_scale(weight, BITS).flatten().double()
     codes = _codes(quantise_weight(weight, BITS), step)

@@ -203,3 +203,9 @@ def named(inputs, *names):
 def pairs(files):
     """Named files as NAME=FILE words of a stage's command line."""
     return " ".join(f"{name}={file}" for name, file in files.items())
+
+
+def comparison_inputs():
+    """What the comparison is made of."""
+    tables = ["main", "crossovers", "energy"] + ["suites"] * ("suites" in PLAN.tables())
+    return {name: L.table(name) for name in tables}

@@ -116,12 +116,6 @@ rule make_main_table:
         " latency={input.latency} --output csv={output.csv} tex={output.tex} 2> {log}"
 
 
-def comparison_inputs():
-    """What the comparison is made of."""
-    tables = ["main", "crossovers", "energy"] + ["suites"] * ("suites" in PLAN.tables())
-    return {name: L.table(name) for name in tables}
-
-
 rule compare:
     input:
         tables=list(comparison_inputs().values()),

@@ -119,6 +119,41 @@ def test_scattered_neurons_and_dear_projections_are_refused(
         nenni.deploy(noisy, images(4))
 
 
+def test_injected_layers_that_no_kernel_has_stay_as_they_are(tmp_path: Path) -> None:
+    """And the choices that are kept are of the others alone."""
+    network = nn.Sequential(
+        nn.Conv2d(3, 16, 3),
+        nn.Conv2d(16, 16, 3, padding=1),
+        nn.Conv2d(16, 16, 3, padding=1, padding_mode="circular"),
+        nn.Flatten(),
+        nn.Linear(784, 32),
+        nn.Linear(32, 2),
+    )
+    spec = nenni.InjectionSpec(
+        nenni.Block(0.5), nenni.TapShared(0.5), exact_bits=8, layers=("[124]",)
+    )
+    noisy = nenni.inject(network.eval(), spec, images(1))
+    nenni.fit(noisy, images(16))
+    for _ in range(2):
+        deployed = nenni.deploy(noisy, images(4), choices=tmp_path / "c.json", kernel="torch")
+        assert [*deployed.times] == ["1"]
+        with torch.no_grad():
+            simulated = deployed.simulation(images(4))
+        assert (deployed(images(4)) - simulated).abs().median() < 0.01 * simulated.std()
+
+
+def test_weights_that_are_computed_are_those_of_now() -> None:
+    noisy = small()
+    layer: Any = noisy.get_submodule("3.conv1")
+    torch.nn.utils.weight_norm(layer.wrapped)
+    with torch.no_grad():
+        layer.wrapped.weight_g.mul_(2)
+    deployed = nenni.deploy(noisy, images(8), skip="nowhere", kernel="torch")
+    with torch.no_grad():
+        simulated = deployed.simulation(images(8))
+    torch.testing.assert_close(deployed(images(8)), simulated, rtol=0, atol=0.05)
+
+
 class Steered(nn.Module):
     def __init__(self) -> None:
         super().__init__()
