@@ -11,7 +11,7 @@ from nenni.run.experiment import Experiment
 from nenni.run.plan import Files, Plan
 from nenni.run.slices import Slices
 
-PNI = {"name": "pni", "granularity": "layer", "where": "weights", "alpha": 0.25}
+PNI = {"name": "pni", "layers": [], "granularity": "layer", "where": "weights", "alpha": 0.25}
 TOPK = {"selection": {"name": "topk", "fraction": 0.5}}
 
 
