@@ -1,6 +1,8 @@
 """The kernels in C++, built on first use and kept by torch's extension mechanism."""
 
+import os
 import shutil
+import sysconfig
 import warnings
 from functools import cache
 from pathlib import Path
@@ -24,6 +26,7 @@ def kernels() -> tuple[str, ...]:
 
 @cache
 def _built() -> tuple[str, ...]:
+    _find_own_programs()
     if missing := [tool for tool in ("c++", "ninja") if shutil.which(tool) is None]:
         _warn(f"{' and '.join(missing)} not found")
         return ()
@@ -41,6 +44,13 @@ def _built() -> tuple[str, ...]:
         return ()
     found: list[str] = torch.ops.nenni_deployment.kernels()
     return tuple(found)
+
+
+def _find_own_programs() -> None:
+    """Let ninja be found where pip put it, though the environment was not activated."""
+    own, path = sysconfig.get_path("scripts"), os.environ.get("PATH", "")
+    if own not in path.split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([path, own]) if path else own
 
 
 def _warn(why: str) -> None:

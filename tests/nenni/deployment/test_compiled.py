@@ -1,3 +1,4 @@
+import os
 import shutil
 from collections.abc import Iterator
 
@@ -32,3 +33,13 @@ def test_a_build_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "_SOURCES", ("none.cpp",))
     with pytest.warns(UserWarning, match="kernels were not built"):
         assert compiled.kernels() == ("torch",)
+
+
+@pytest.mark.usefixtures("anew")
+def test_ninja_of_an_environment_that_is_not_activated_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if shutil.which("c++") is None or shutil.which("ninja") is None:
+        pytest.skip("no C++ compiler or no ninja here")
+    monkeypatch.setenv("PATH", os.defpath)
+    assert len(compiled.kernels()) > 1
