@@ -82,8 +82,12 @@ def read(path: Path, names: list[str]) -> dict[str, Measured]:
         If the file is not of that kind, or of other layers.
     """
     try:
-        found = {name: Measured(**times) for name, times in read_json(path)["seconds"].items()}
-    except (KeyError, TypeError, AttributeError) as error:
+        seconds = read_json(path)["seconds"]
+        found = {
+            name: Measured(float(times["dense"]), float(times["skipping"]))
+            for name, times in seconds.items()
+        }
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path}: is no file of nenni.deploy's choices ({error!r})") from error
     if [*found] != names:
         raise UserError(

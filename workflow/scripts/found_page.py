@@ -16,8 +16,8 @@ import _found_tables
 from _found import Run
 from _found_saving import saving
 from _found_words import beside, beyond, counted, in_points, verdict
+from _templates import templates
 from _words import count, factor, fewer, percent
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from result_pages import markdown
 
 from nenni.core.io import write_atomically
@@ -44,14 +44,7 @@ def page(tables: Path) -> str:
         Such as ``results/reference``.
     """
     study = _found.repair(tables)
-    made = Environment(
-        loader=FileSystemLoader(PAGE.parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+    made = templates(PAGE.parent)
     made.globals |= {
         "runs": _found.runs(tables),
         "missing": _found.missing(tables),

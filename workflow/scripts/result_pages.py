@@ -24,8 +24,9 @@ import _post_training_tables
 import _protocol_tables
 import _size_tables
 import pandas as pd
+from _templates import templates
 from _words import Row, change, count, difference, factor, fewer, percent, seeds, shown, span
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from nenni.core import radius
 from nenni.core.errors import UserError
@@ -105,14 +106,7 @@ def _filled(text: str, made: Environment) -> str:
 
 def environment(tables: Tables) -> Environment:
     """What the template may call."""
-    found = Environment(
-        loader=FileSystemLoader(TEMPLATE.parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+    found = templates(TEMPLATE.parent)
     found.globals |= {
         "percent": percent,
         "count": count,

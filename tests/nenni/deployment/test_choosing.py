@@ -31,6 +31,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     [
         ({"seconds": {"a": {"dense": 1, "skipping": 1}}}, "holds the choices of other layers (a) than the network's"),
         ({"seconds": {"3.conv1": {"dense": 1}}}, "is no file of nenni.deploy's choices"),
+        ({"seconds": {"3.conv1": {"dense": 1, "skipping": "fast"}}}, "is no file of nenni.deploy's choices"),
         ([], "is no file of nenni.deploy's choices"),
         ({}, "is no file of nenni.deploy's choices"),
     ],

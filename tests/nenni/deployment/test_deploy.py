@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import nenni
 from nenni.core.errors import UserError
-from nenni.core.io import read_json
+from nenni.core.io import read_json, write_json
 from nenni.deployment.deploy import Deployed
 from nenni.deployment.rounded import Rounded
 from nenni.method.injection import noisy_layers
@@ -69,7 +69,7 @@ def test_choices_are_measured_once_and_kept(tmp_path: Path) -> None:
     kept["seconds"] = {
         name: {"dense": 1.0, "skipping": 2.0 if name == "3.conv1" else 0.5} for name in NAMES
     }
-    file.write_text(__import__("json").dumps(kept))
+    write_json(file, kept)
     again = nenni.deploy(small(), images(4), choices=str(file), kernel="torch")
     assert [name for name, _ in noisy_layers(again.simulation)] == NAMES[1:]
     assert again.times["3.conv1"].dense == 1.0
