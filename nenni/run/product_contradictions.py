@@ -5,8 +5,11 @@ from itertools import product
 from typing import Any
 
 from nenni.core import plugins
+from nenni.core.errors import UserError
 from nenni.core.plugins import Ref
+from nenni.results.knobs import turned
 from nenni.results.main_columns import clashes
+from nenni.run.claim_arms import injection_of
 from nenni.run.config import Config
 from nenni.run.plan import Plan
 from nenni.run.problems import Problem, unknown
@@ -68,14 +71,24 @@ def empty_products(plan: Plan) -> Iterator[Problem]:
     made = plan.tables()
     for name, figure in config.figures.items():
         if "settings" in plugins.needs("figure", figure["name"]):
-            plain = [d for d in figure["defences"] if not plan.injected(d)]
-            yield from ((("figures", name), f"defence '{d}' injects nothing") for d in plain)
+            for defence in figure["defences"]:
+                if not plan.injected(defence):
+                    yield ("figures", name), f"defence '{defence}' injects nothing"
+                elif knob := figure.get("knob"):
+                    yield from _without_knob(config, name, defence, knob)
         for table in plan.figure_needs(name):
             if table not in made:
                 message = f"draws the table '{table}', which this run does not make; it makes: "
                 yield ("figures", name), message + ", ".join(made)
             else:
                 yield from _without_rows(plan, name, table)
+
+
+def _without_knob(config: Config, name: str, defence: str, knob: str) -> Iterator[Problem]:
+    try:
+        turned(defence, injection_of(config, defence), knob)
+    except UserError as error:
+        yield ("figures", name), str(error)
 
 
 def _without_rows(plan: Plan, name: str, table: str) -> Iterator[Problem]:

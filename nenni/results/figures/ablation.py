@@ -6,21 +6,14 @@ from typing import Any, Literal
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nenni.core.errors import UserError
 from nenni.core.radius import shown
 from nenni.core.types import Inches, Name, Several
 from nenni.evaluation.scoring import WORST
 from nenni.results.accuracy import ALL
 from nenni.results.figure_style import grid, look
+from nenni.results.knobs import AXES, told, turned
 
 __all__ = ["ablation"]
-
-_AXES = {
-    "bits": "bits of the approximation",
-    "ratio": "ratio k/d of the projection",
-    "fraction": "fraction of essential neurons",
-    "pattern": "pattern N:M",
-}
 
 
 def ablation(
@@ -61,8 +54,8 @@ def ablation(
     width, height : float
         Inches, of the figure and of a panel.
     """
-    turned = {name: _turned(name, settings[name], knob) for name in defences}
-    ordered = sorted(defences, key=lambda name: turned[name])
+    values = {name: turned(name, settings[name], knob) for name in defences}
+    ordered = sorted(defences, key=lambda name: values[name])
     drawn = [*ordered, control]
     panels = _measures(accuracy[accuracy["base"] == base], tables, base)
     panels |= _least(suites[suites["base"] == base], tables, drawn)
@@ -77,32 +70,14 @@ def ablation(
         style = {key: value for key, value in styles[control].items() if key != "marker"}
         axis.axhline(100 * plain["accuracy"], label=control, **style)
         axis.axhspan(100 * plain["low"], 100 * plain["high"], color=style["color"], alpha=0.1, lw=0)
-        axis.set_xticks(places, [_told(turned[name]) for name in ordered])
+        axis.set_xticks(places, [told(values[name]) for name in ordered])
         axis.set_xlim(-0.4, len(ordered) - 0.6)
-        axis.set_xlabel(_AXES[knob])
+        axis.set_xlabel(AXES[knob])
         axis.set_ylabel("accuracy (%)")
         axis.set_title(f"{title}, n = {found['n'].max()}", fontsize=8)
     handles = axes[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=2, title=f"base {base}")
     return figure
-
-
-def _turned(name: str, injection: dict[str, Any] | None, knob: str) -> Any:
-    """The value of the knob; patterns by how much they compute exactly."""
-    selection = {} if injection is None else injection["selection"]
-    if injection is not None and knob == "bits":
-        return injection["weight_bits"]
-    if injection is not None and knob == "ratio":
-        return injection["projection"]["ratio"]
-    if knob == "fraction" and "fraction" in selection:
-        return selection["fraction"]
-    if knob == "pattern" and {"n", "m"} <= selection.keys():
-        return selection["n"] / selection["m"], selection["m"], f"{selection['n']}:{selection['m']}"
-    raise UserError(f"figure ablation: defence '{name}' has no {_AXES[knob]}")
-
-
-def _told(value: Any) -> str:
-    return value[-1] if isinstance(value, tuple) else f"{value:g}"
 
 
 def _measures(

@@ -48,6 +48,8 @@ def test_a_title_is_not_what_another_makes(tmp_path: Path, ending: str, turned: 
         ({"name": "speedup", "base": "pgd_at", "defence": "none_ft"}, "draws the table 'speedups', which has no rows of"),
         ({"name": "roofline", "base": "standard", "defence": "nm_2_4"}, "defence: unknown name 'nm_2_4'"),
         ({"name": "ablation", "base": "pgd_at", "knob": "fraction", "defences": ["topk_50", "none"], "control": "none_ft"}, "figures.asked: defence 'none' injects nothing"),
+        ({"name": "ablation", "base": "pgd_at", "knob": "pattern", "defences": ["nm_2_4", "topk_50"], "control": "none_ft"}, "figures.asked: defence 'topk_50' has no pattern N:M"),
+        ({"name": "ablation", "base": "pgd_at", "knob": "fraction", "defences": ["nm_2_4", "topk_50"], "control": "none_ft"}, "figures.asked: defence 'nm_2_4' has no fraction of essential neurons"),
         ({"name": "ablation", "base": "pgd_at", "knob": "fraction", "defences": ["topk_50"], "control": "nothing"}, "control: unknown name 'nothing'"),
         ({"name": "best_and_last", "bases": ["pgd_at", "nothing"], "column": "pgd_20"}, "bases: unknown name 'nothing'"),
         ({"name": "bitops_per_layer", "base": "standard", "defences": ["topk_25"]}, "defences: unknown name 'topk_25'"),
