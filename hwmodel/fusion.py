@@ -1,8 +1,10 @@
 """What stays on the chip where the phases of a layer are fused.
 
 The projected inputs of a position go into its approximation at once. Scores, mask and the inputs of
-the exact part stay if the buffer holds what has to wait (`held_bytes`). All of it or nothing is
-kept, in half of the buffer: the other is for what a phase works on (`hwmodel.refetch`).
+the exact part stay if the buffer holds what has to wait (`held_bytes`), and so does z~ if that fits
+beside them (`held_approximation_bytes`): then a neuron that the exact part computes is written
+once. Each is kept whole or not at all, in half of the buffer: the other is for what a phase works
+on (`hwmodel.refetch`).
 
 Source: NENNI cost protocol; all or nothing is chosen here.
 """
@@ -28,10 +30,13 @@ class Kept:
         P x, between projection and approximation.
     scores
         Scores and mask, and the inputs that the projection has read, for the exact part.
+    approximation
+        z~ of the tiles that the exact part computes, until that has written them.
     """
 
     projected: bool
     scores: bool
+    approximation: bool
 
 
 def held_bytes(
@@ -61,6 +66,28 @@ def held_bytes(
     return (min(weights, inputs) + position) / _BITS_PER_BYTE
 
 
+def held_approximation_bytes(
+    layer: Layer, injection: Injection, output_bits: int, batch: int = 1
+) -> float:
+    """Bytes of z~ that wait with the scores: of all inputs, or of one position.
+
+    None wait where z~ is no output of any neuron.
+
+    Parameters
+    ----------
+    layer, injection
+        The layer.
+    output_bits
+        As the platform stores outputs.
+    batch
+        Inputs at once.
+    """
+    if injection.noise.uses != "approximate":
+        return 0.0
+    positions = batch * layer.M if injection.selection.waits_for_all else 1
+    return positions * layer.n * output_bits / _BITS_PER_BYTE
+
+
 def kept(
     layer: Layer, injection: Injection, preset: Preset, score_bits: int, batch: int = 1
 ) -> Kept:
@@ -76,8 +103,11 @@ def kept(
         Inputs at once.
     """
     if preset.order == "serial":
-        return Kept(projected=False, scores=False)
-    input_bits = preset.run_bits(layer.exact_bits) or layer.exact_bits
-    held = held_bytes(layer, injection, input_bits, score_bits, batch)
+        return Kept(projected=False, scores=False, approximation=False)
+    bits = preset.run_bits(layer.exact_bits) or layer.exact_bits
     half = worked_on_bytes(preset)
-    return Kept(projected=True, scores=half is None or held <= half)
+    if half is None:
+        return Kept(projected=True, scores=True, approximation=True)
+    held = held_bytes(layer, injection, bits, score_bits, batch)
+    more = held_approximation_bytes(layer, injection, bits, batch)
+    return Kept(projected=True, scores=held <= half, approximation=held + more <= half)

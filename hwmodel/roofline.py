@@ -101,7 +101,8 @@ def approximation_phase(
 ) -> Phase:
     """Time W~ times the projected inputs, z~ leaving it as output and, if it is judged, as score.
 
-    A score leaves it normalised, and as wide as it is compared.
+    A score leaves it normalised, and as wide as it is compared. Where z~ stays on the chip until
+    the exact part is done, what that computes is not written twice.
     """
     if not op_count.needs_approximation(injection):
         return NOTHING
@@ -111,10 +112,12 @@ def approximation_phase(
     width = score_bits(layer, injection, layer.exact_bits)
     moved = traffic.approximation_traffic(layer, injection, run_bits, run_bits, output_bits, width)
     stays = _kept(layer, injection, preset, batch)
-    kept = Traffic(
-        inputs=moved.inputs if stays.projected else 0,
-        outputs=traffic.judged_bytes(layer, injection, "approximate", width) if stays.scores else 0,
-    )
+    scores = traffic.judged_bytes(layer, injection, "approximate", width)
+    outputs = scores if stays.scores else 0.0
+    if stays.approximation:
+        _, share = _exact_product(layer, injection, preset, batch)
+        outputs += share * (moved.outputs - scores)
+    kept = Traffic(inputs=moved.inputs if stays.projected else 0, outputs=outputs)
     return phase_of(preset, moved, batch, work, kept=kept)
 
 
@@ -138,19 +141,9 @@ def selection_phase(layer: Layer, injection: Injection, preset: Preset, batch: i
 
 
 def exact_phase(layer: Layer, injection: Injection, preset: Preset, batch: int = 1) -> Phase:
-    """Time the essential neurons and those that share a tile with one, and noise added to z.
-
-    Whole channels of each input are gathered for it alone, unless the whole layer takes less.
-    """
-    run_bits = supported_bits(preset, layer.exact_bits)
-    fraction, waits = _share_that_runs(layer, injection, preset)
-    work = Work(dense_product(layer, batch), run_bits, fraction, waiting=waits)
-    if injection.selection.takes_channels and fraction < 1:
-        n = ceil(fraction * layer.n / layer.groups)
-        alone = Work(replace(dense_product(layer), n=n), run_bits, times=batch)
-        whole = Work(dense_product(layer, batch), run_bits)
-        is_less = product_seconds(preset, alone) <= product_seconds(preset, whole)
-        work, fraction = (alone, fraction) if is_less else (whole, 1.0)
+    """Time the essential neurons and those that share a tile with one, and noise added to z."""
+    work, fraction = _exact_product(layer, injection, preset, batch)
+    run_bits = work.run_bits
     width = score_bits(layer, injection, layer.exact_bits)
     moved = traffic.exact_traffic(layer, injection, run_bits, width, fraction, batch)
     added = op_count.noise(layer, injection).additions
@@ -167,6 +160,25 @@ def exact_phase(layer: Layer, injection: Injection, preset: Preset, batch: int =
         both = phase.moved + phase.kept
         gathered = both.weights + both.inputs - mask_bits / 8
     return replace(phase, gathered=gathered, mask_bits=mask_bits)
+
+
+def _exact_product(
+    layer: Layer, injection: Injection, preset: Preset, batch: int
+) -> tuple[Work, float]:
+    """The product of the exact phase, and the share of the outputs that it computes.
+
+    Whole channels of each input are gathered for it alone, unless the whole layer takes less.
+    """
+    run_bits = supported_bits(preset, layer.exact_bits)
+    fraction, waits = _share_that_runs(layer, injection, preset)
+    work = Work(dense_product(layer, batch), run_bits, fraction, waiting=waits)
+    if not injection.selection.takes_channels or fraction == 1:
+        return work, fraction
+    n = ceil(fraction * layer.n / layer.groups)
+    alone = Work(replace(dense_product(layer), n=n), run_bits, times=batch)
+    whole = Work(dense_product(layer, batch), run_bits)
+    is_less = product_seconds(preset, alone) <= product_seconds(preset, whole)
+    return (alone, fraction) if is_less else (whole, 1.0)
 
 
 def _share_that_runs(layer: Layer, injection: Injection, preset: Preset) -> tuple[float, float]:

@@ -140,12 +140,18 @@ class _Costs:
         return self._total(of, {("dense", of.exact_bits): phases})
 
     def injected(self, of: Setting) -> Total:
-        """What hangs on P and the selection, and what hangs on the share."""
+        """Phase by phase, since not all hang on P, nor all on the share."""
         check_choices(of.ratio, of.fraction, read_granularity(of.granularity), of.algorithm)
         granularity = (of.granularity, of.algorithm, of.exact_bits)
-        overhead = ("overhead", of.projection, of.ratio, of.bits, *granularity)
-        exact = ("exact", of.fraction, *granularity)
-        return self._total(of, {overhead: partial(_overhead, of), exact: partial(_exact, of)})
+        choices = (of.projection, of.ratio, of.bits, *granularity)
+        fused = self._presets[of.preset].order != "serial"
+        phases = {
+            ("projection", *choices): projection_phase,
+            ("approximation", *choices, of.fraction if fused else None): approximation_phase,
+            ("selection", *choices): selection_phase,
+            ("exact", of.fraction, *granularity): exact_phase,
+        }
+        return self._total(of, {key: partial(_phase, of, made) for key, made in phases.items()})
 
     def _total(
         self,
@@ -207,17 +213,10 @@ class _Costs:
         return self._made[key]
 
 
-def _overhead(of: Setting, layer: Layer, preset: Preset) -> Iterator[Phase]:
-    if (injection := layer.injection) is not None:
-        yield projection_phase(layer, injection, preset, of.batch)
-        yield approximation_phase(layer, injection, preset, of.batch)
-        yield selection_phase(layer, injection, preset, of.batch)
-
-
-def _exact(of: Setting, layer: Layer, preset: Preset) -> Iterator[Phase]:
-    if layer.injection is None:
+def _phase(
+    of: Setting, made: Callable[..., Phase], layer: Layer, preset: Preset
+) -> Iterator[Phase]:
+    if (injection := at_fraction(layer, of.fraction).injection) is not None:
+        yield made(layer, injection, preset, of.batch)
+    elif made is exact_phase:
         yield dense_phase(layer, preset, layer.exact_bits, of.batch)
-        return
-    there = at_fraction(layer, of.fraction)
-    assert there.injection is not None
-    yield exact_phase(there, there.injection, preset, of.batch)

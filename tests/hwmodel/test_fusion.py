@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hwmodel.fusion import held_bytes, kept
+from hwmodel.fusion import held_approximation_bytes, held_bytes, kept
 from hwmodel.roofline import injected_phases
 
 NEURONS, INPUTS = 196 * 32, 16 * 784
@@ -28,6 +28,17 @@ def test_others_hold_one_position_and_the_weights_or_all_inputs(
     few = make_layer({"selection": selection}, in_size=[3, 3])
     inputs = 2 * 16 * 9 * 8
     assert held_bytes(few, few.injection, 8, 16, 2) == (inputs + position) / 8
+
+
+@pytest.mark.parametrize("selection", ["topk", "4x2", "threshold"])
+@pytest.mark.parametrize("noise", ["z~", "gaussian"])
+def test_z_waits_as_long_as_its_scores_where_it_is_an_output(
+    make_layer: Any, selection: str, noise: str
+) -> None:
+    layer = make_layer({"selection": selection, "noise": noise})
+    numbers = 32 if selection == "threshold" else 3 * NEURONS
+    held = held_approximation_bytes(layer, layer.injection, 8, 3)
+    assert held == (numbers if noise == "z~" else 0)
 
 
 @pytest.mark.parametrize(("capacity", "fits"), [(60_000.0, True), (40_000.0, False), (None, True)])
@@ -57,15 +68,34 @@ def test_bytes_of_fused_phases(make_layer: Any, make_preset: Any) -> None:
     assert projection.moved.inputs == 3 * INPUTS
     assert approximation.moved.inputs == 0
     assert approximation.moved.weights == 32 * 18
-    assert approximation.moved.outputs == 3 * NEURONS
     assert selection.moved.total == 0
     assert exact.moved.inputs == 0
     assert exact.moved.outputs == 3 * serial[3].moved.outputs
+    assert approximation.moved.outputs + exact.moved.outputs == 3 * NEURONS
     for alone, together in zip(serial, fused, strict=True):
         both = together.moved + together.kept
         assert both.inputs == pytest.approx(3 * alone.moved.inputs)
         assert both.outputs == pytest.approx(3 * alone.moved.outputs)
         assert together.moved.weights >= alone.moved.weights
+
+
+@pytest.mark.parametrize("selection", ["topk", "channel", "4x2", "2:4"])
+def test_a_buffer_for_scores_and_z_writes_each_output_once(
+    make_layer: Any, make_preset: Any, selection: str
+) -> None:
+    """Tiles of several neurons too: what runs is not written as z~."""
+    layer = make_layer({"selection": selection}, exact_bits=8)
+    scores = held_bytes(layer, layer.injection, 8, 13)
+    both = scores + held_approximation_bytes(layer, layer.injection, 8)
+    written = []
+    for half in (scores, both):
+        preset = make_preset(schedule="fused", buffer_bytes=2 * half, tile_outputs=4)
+        phases = injected_phases(layer, preset)
+        written.append(sum(phase.moved.outputs for phase in phases))
+        assert phases[2].moved.total == 0
+    runs = phases[3].moved.outputs
+    assert 0 < runs <= NEURONS
+    assert written == pytest.approx([NEURONS + runs, NEURONS])
 
 
 def test_inputs_are_read_where_no_projection_has(make_layer: Any, make_preset: Any) -> None:
