@@ -12,7 +12,7 @@ INSTALLED := $(ENVIRONMENT)/installed
 CONFIGFILE = $(if $(filter-out config/config.yaml,$(CONFIG)),--configfile "$$CONFIG")
 export CONFIG
 
-.PHONY: reproduce test test-slow test-gpu test-oldest torture lint docs config pages format verify clean
+.PHONY: reproduce test test-long test-slow test-gpu test-oldest torture lint docs config pages format verify clean
 
 reproduce: $(INSTALLED)
 	@$(BIN)/python -m nenni check "$$CONFIG"
@@ -23,6 +23,9 @@ reproduce: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+test-long: $(INSTALLED)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "long and not slow"
+
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
@@ -30,7 +33,7 @@ test-gpu: $(INSTALLED)
 	$(BIN)/python -m pytest -m gpu
 
 test-oldest:
-	$(MAKE) test ENVIRONMENT=.venv-oldest CONSTRAINTS=.github/oldest.txt
+	$(MAKE) test test-long ENVIRONMENT=.venv-oldest CONSTRAINTS=.github/oldest.txt
 
 torture: $(INSTALLED)
 	$(BIN)/python workflow/scripts/torture.py --minutes $(MINUTES) --seed $(SEED)

@@ -49,7 +49,7 @@ def test_lint_tests_and_docs_are_run() -> None:
         for job in jobs(file).values()
         for step in job["steps"]
     ]
-    for target in ("lint", "test", "docs"):
+    for target in ("lint", "test", "test-long", "docs"):
         assert any(command.split()[:2] == ["make", target] for command in run), target
 
 

@@ -167,6 +167,7 @@ def test_the_map_has_every_package_in_the_order_of_the_contract() -> None:
     assert [at[package] for package in told] == sorted(at[package] for package in told)
 
 
+@pytest.mark.long
 def test_plugins_that_extend_md_adds_work_in_a_copy_of_the_project(tmp_path: Path) -> None:
     page = ROOT / "docs" / "extend.md"
     for part in ("nenni", "hwmodel", "config"):

@@ -60,6 +60,7 @@ def test_points_are_those_of_latency_and_energy(network: Network, name: str, bat
     assert dense.area in (1, None)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["edge_npu", "systolic_128x64"])
 def test_ranges_hold_the_point_and_every_constant_alone(network: Network, name: str) -> None:
     preset = PRESETS[name]
@@ -150,6 +151,7 @@ def test_a_platform_of_four_bits_has_no_reference(network: Network, make_preset:
         compare(network, make_preset({"4": 1.0}), TABLE)
 
 
+@pytest.mark.long
 @settings(max_examples=6)
 @given(batch=st.integers(1, 9), name=st.sampled_from(sorted(PRESETS)))
 def test_costs_add_up_over_layers(network: Network, batch: int, name: str) -> None:

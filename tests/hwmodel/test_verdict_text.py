@@ -60,6 +60,7 @@ def test_rivals_and_flips_are_named() -> None:
     assert energy == "No assumption by itself turns the sign of the energy."
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", hwmodel.preset_names())
 def test_it_is_one_screen(make_network: Any, layer_dict: Any, name: str) -> None:
     layers = [

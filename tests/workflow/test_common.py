@@ -73,6 +73,7 @@ def test_overrides_on_the_command_line_are_checked(project: Project) -> None:
     assert "config/config.yaml: sedes: unknown key" in done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_stages_are_targets(project: Project) -> None:
     for stage in ("data", "pretrain", "profile", "project", "finetune", "attack", "hardware",
                   "tables", "figures", "page"):  # fmt: skip
@@ -97,6 +98,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.long
 def test_jobs_here_start_without_a_rate(tmp_path: Path) -> None:
     """Each that ends would make Snakemake look at all of them once a second more."""
     project = Project.copy(tmp_path / "project")
@@ -145,6 +147,7 @@ def test_values_that_would_fail_in_a_job_start_none(project: Project) -> None:
 NO_UTF8 = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
+@pytest.mark.long
 def test_jobs_run_the_same_python_in_a_folder_of_any_name(tmp_path: Path) -> None:
     """Another Python, first on the PATH, does nothing."""
     project = Project.copy(tmp_path / 'it\'s a $HOME `x` "q" [z]* ;& ü \\n #%20 -- end')
@@ -193,6 +196,7 @@ def test_configs_data_and_plugins_of_any_name(tmp_path: Path) -> None:
     assert to_do == set()
 
 
+@pytest.mark.long
 def test_sources_and_configs_are_read_in_any_locale(tmp_path: Path) -> None:
     project = replace(Project.copy(tmp_path / "ü"), environment=NO_UTF8)
     project.config.write_text(

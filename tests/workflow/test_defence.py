@@ -44,6 +44,7 @@ def digits(tmp_path: Path) -> Path:
     return tmp_path / "digits.npz"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "which",
     [

@@ -38,6 +38,7 @@ def test_the_card_of_a_network_of_a_run(tmp_path: Path) -> None:
     assert project.to_do(asked) == set()
 
 
+@pytest.mark.long
 def test_cards_are_made_for_every_network_and_by_no_plain_run(finished: Project) -> None:
     asked = {job for job in finished.to_do("cards") if job.startswith("card ")}
     assert asked == {

@@ -54,6 +54,7 @@ def images() -> Tensor:
     return torch.rand(50, 3, 8, 8, generator=torch.Generator().manual_seed(1))
 
 
+@pytest.mark.long
 def test_a_shared_closed_form_gives_the_networks_that_fits_of_their_own_give(
     script: Any, model: nn.Module, images: Tensor
 ) -> None:

@@ -70,6 +70,7 @@ def test_the_page_has_every_row_of_its_tables(
     assert max(len(line) for line in text.splitlines()) < 600
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FILES)
 def test_other_numbers_in_a_table_are_noticed(
     name: str, pages: Any, tables: dict[str, pd.DataFrame]

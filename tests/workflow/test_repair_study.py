@@ -60,6 +60,7 @@ def run(folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch, *settings: str
     return pd.read_csv(out)
 
 
+@pytest.mark.long
 def test_it_goes_on_where_it_was_row_by_row(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ def test_they_are_up_to_date(script: Any, tables: dict[str, pd.DataFrame]) -> No
         assert file.read_text() == text, f"{file.name} is not what the tables say: make pages"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for of in OF.values() for name in of])
 def test_other_numbers_in_a_table_are_noticed(
     name: str, script: Any, tables: dict[str, pd.DataFrame]

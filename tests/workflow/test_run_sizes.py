@@ -139,6 +139,7 @@ def small(rates: Any, defended: dict[str, Any], **model: Any) -> Any:
     return rates.Network(config, (1, 16, 16), defended)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("defended", [PLAIN, NOISY, "injected"])
 def test_a_step_takes_time(defended: Any, rates: Any) -> None:
     if defended == "injected":

@@ -35,6 +35,7 @@ def judged(script: Any) -> pd.DataFrame:
     return table
 
 
+@pytest.mark.long
 def test_the_verdicts_are_those_of_the_config(script: Any, judged: pd.DataFrame) -> None:
     """Of the smaller network, on one platform, whose rows are made again."""
     config = yaml.safe_load(script.CONFIG.read_text())

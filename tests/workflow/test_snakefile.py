@@ -72,6 +72,7 @@ def test_no_result_names_its_folder(finished: Project, first_results: dict[str, 
         assert str(finished.folder).encode() not in content, name
 
 
+@pytest.mark.long
 @needs_avx2
 def test_jobs_compute_with_the_instruction_set_of_the_config(tmp_path: Path) -> None:
     """They are forks of the server, which has loaded torch with it."""

@@ -37,6 +37,7 @@ def job_of(run: psutil.Process) -> psutil.Process | None:
     return None
 
 
+@pytest.mark.long
 def test_the_plain_command_goes_on_after_a_kill(project: Project) -> None:
     run = project.start("--cores", "1", DATA)
     until(lambda: job_of(psutil.Process(run.pid)) is not None)

@@ -247,6 +247,7 @@ def test_touching_every_file_changes_nothing(finished: Project) -> None:
     assert finished.to_do() == set()
 
 
+@pytest.mark.long
 def test_a_damaged_result_is_found_and_made_again_in_the_same_bytes(finished: Project) -> None:
     before = finished.results()
     name = "results/tiny/tables/sweep.csv"
@@ -269,6 +270,7 @@ DAMAGED_INPUTS = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("file", some(DAMAGED_INPUTS))
 def test_nothing_is_made_from_a_damaged_input(finished: Project, file: str) -> None:
     """The next jobs are asked for, find the damage, name it and the command; which is right."""

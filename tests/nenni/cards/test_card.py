@@ -88,6 +88,7 @@ def test_what_it_tells_counts_to_the_end_and_no_attack_is_made_twice(
     assert "counting operations" in lines[0]
 
 
+@pytest.mark.long
 def test_the_same_again_is_the_same_card(plain: Card, trained: nn.Module, few: Digits) -> None:
     again = card(
         trained, few, SUITE, eps=EPS, name="plain", data_name="digits", diagnosed=20, batch_size=16
@@ -108,6 +109,7 @@ class Noisy(nn.Module):
         return logits + torch.randn_like(logits)
 
 
+@pytest.mark.long
 def test_a_randomised_network_has_a_persistent_attacker(few: Digits) -> None:
     network = Noisy().eval()
     with torch.no_grad():
@@ -127,6 +129,7 @@ def test_a_randomised_network_has_a_persistent_attacker(few: Digits) -> None:
     assert left[0] == pytest.approx(found.least.accuracy)
 
 
+@pytest.mark.long
 def test_an_injected_network_is_attacked_through_its_paths(
     noisy: nn.Module, digits: Digits, few: Digits
 ) -> None:

@@ -72,6 +72,7 @@ def test_a_mark_tells_its_numbers_and_a_table_sorts(opened: tuple[str, Watched])
     assert len(values) == 4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 768, 1440])
 @pytest.mark.parametrize("name", ["card", "comparison"])

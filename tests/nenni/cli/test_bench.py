@@ -37,6 +37,7 @@ def test_a_file_without_a_shape_takes_that_of_the_data(
     assert '"seconds"' in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_every_variant_is_measured_with_the_same_plugins(
     folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ def test_writes_a_card_and_its_page_and_prints_the_answers(
     assert (folder / "again.json").read_bytes() == before
 
 
+@pytest.mark.long
 def test_a_file_of_an_injected_network_says_what_it_is(folder: Path) -> None:
     assert call("own.safetensors", "--model", "my_digits:build", "--data", "digits.npz",
                 "--name", "half exact", "--out", "noisy.json") == 0  # fmt: skip

@@ -20,6 +20,7 @@ def test_prints_and_writes_the_checks(folder: Path, capsys: pytest.CaptureFixtur
     assert len(pd.read_csv(folder / "found" / "diagnostic_curves.csv")) > 20
 
 
+@pytest.mark.long
 def test_is_what_evaluate_does_beside(folder: Path) -> None:
     assert main(["diagnose", *WORDS, "--examples", "4", "--out", "one"]) == 0
     both = ["--suite", "suite.yaml", "--diagnose", "--out", "two"]

@@ -47,6 +47,7 @@ def test_reads_networks_of_nenni_save(folder: Path, capsys: pytest.CaptureFixtur
     assert "bpda" in out
 
 
+@pytest.mark.long
 def test_the_least_alone_is_cheaper_and_the_same(folder: Path) -> None:
     words = ["--model", "my_digits:build", "--weights", "w.safetensors", "--data", "digits.npz"]
     words += ["--examples", "16"]

@@ -79,6 +79,7 @@ def test_an_emulated_processor_is_named(found: dict[str, str], tmp_path: Path) -
     assert rows(tmp_path / "t.csv") == [FOUND | {"processor": "QEMU B", "model": ""}]
 
 
+@pytest.mark.long
 @needs_avx2
 def test_it_computes_with_the_instruction_set_that_is_asked_for(tmp_path: Path) -> None:
     inherited = {name: value for name, value in os.environ.items() if name not in STEERING}

@@ -161,6 +161,7 @@ def test_without_its_server_a_job_works_itself(
     assert "usage: nenni stage data" in job.communicate()[0]
 
 
+@pytest.mark.long
 def test_it_ends_with_who_started_it_and_its_jobs_go_on(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,6 +232,7 @@ WORKS_ITSELF = [
 """Flags and environment of jobs whose libraries a server of AVX2 has loaded otherwise."""
 
 
+@pytest.mark.long
 @needs_avx2
 @pytest.mark.usefixtures("asks")
 def test_forks_compute_with_the_servers_instruction_set(folder: Path) -> None:
@@ -246,6 +248,7 @@ def test_forks_compute_with_the_servers_instruction_set(folder: Path) -> None:
 CAPABILITY = 'torch.backends.cpu.get_cpu_capability(), os.environ.get("MKL_CBWR")'
 
 
+@pytest.mark.long
 @needs_avx2
 @pytest.mark.usefixtures("asks")
 @pytest.mark.parametrize(("flags", "environment"), WORKS_ITSELF)

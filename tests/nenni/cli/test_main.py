@@ -99,6 +99,7 @@ def test_a_reader_that_goes_away_is_no_mistake(folder: Path) -> None:
     assert told == ""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("words", "status", "told"),
     [

@@ -101,6 +101,7 @@ def pretrain(
     )  # fmt: skip
 
 
+@pytest.mark.long
 @needs_avx2
 @pytest.mark.parametrize("processes", [1, 2])
 def test_every_process_computes_with_the_instruction_set(processes: int, tmp_path: Path) -> None:
@@ -109,6 +110,7 @@ def test_every_process_computes_with_the_instruction_set(processes: int, tmp_pat
     assert told(done.stderr) == ["AVX2"] * processes
 
 
+@pytest.mark.long
 @needs_avx2
 def test_auto_is_what_the_environment_says(tmp_path: Path) -> None:
     done = pretrain(tmp_path, "auto", 1, ATEN_CPU_CAPABILITY="default")

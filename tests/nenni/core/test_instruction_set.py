@@ -35,6 +35,7 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", PINNED)
 def test_torch_takes_it(name: str) -> None:
     if MISSING[name]:
@@ -61,6 +62,7 @@ for made in (a @ b, torch.conv2d(x, w, padding=1), torch.softmax(a, 1)):
 """
 
 
+@pytest.mark.long
 @needs_avx2
 def test_each_library_is_bound() -> None:
     """Told by hand, one after the other, each takes over the bits of the pinned process."""

@@ -39,6 +39,7 @@ def test_attacks(norm: str, name: str, trained: nn.Module, digits: Digits) -> No
         attack_of(norm, name)(trained, digits[0][:4], digits[1][:4], 0.3, draws())
 
 
+@pytest.mark.long
 def test_evaluating_and_diagnosing(trained: nn.Module, digits: Digits) -> None:
     held_out = digits[0][800:808], digits[1][800:808]
     with nothing_refused():
@@ -46,6 +47,7 @@ def test_evaluating_and_diagnosing(trained: nn.Module, digits: Digits) -> None:
         nenni.diagnose(trained, held_out, eps=0.1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("selection", [TopK(0.5), Threshold(0.5), Random(0.5)])
 def test_an_injected_network(
     selection: Selection,

@@ -12,6 +12,7 @@ from nenni.core.errors import UserError
 from nenni.cost.bench import FORWARD, TRAINING, measure, prepare
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("variant", [*FORWARD, *TRAINING])
 def test_every_variant_is_measured(
     variant: str, noisy: nn.Module, monkeypatch: pytest.MonkeyPatch

@@ -8,6 +8,7 @@ from nenni.data.data_file import decode, load_data, save_data
 from nenni.data.split import first
 
 
+@pytest.mark.long
 def test_data_file(tmp_path: Path) -> None:
     sizes = {"train": 300, "val": 50, "test": 100}
     tensors, meta, _ = decode({"name": "mnist5k"}, sizes, 0)  # type: ignore[arg-type]

@@ -42,6 +42,7 @@ def test_the_network_is_not_changed_and_rounds_where_it_is_deployed(everywhere: 
     assert torch.equal(deployed(images(8)), everywhere(images(8)))
 
 
+@pytest.mark.long
 def test_a_simulation_is_evaluated_and_its_deployment_attacked_by_its_answers(
     everywhere: Deployed,
 ) -> None:

@@ -41,6 +41,7 @@ def test_an_injected_network_is_exact(
     assert torch.equal(answers(exact, x), answers(trained, x))
 
 
+@pytest.mark.long
 def test_the_diagnosis_has_a_row_for_it(trained: nn.Module, digits: Digits) -> None:
     data = digits[0][600:608], digits[1][600:608]
     found = {

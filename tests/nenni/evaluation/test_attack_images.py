@@ -124,6 +124,7 @@ def test_batches_draw_their_own_numbers(trained: nn.Module, digits: tuple[Tensor
     assert both.iloc[90:].reset_index(drop=True).equals(alone)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("settings", "tries"), [({}, TRIES), ({"tries": 16}, 16)])
 def test_randomised_models_are_scored_on_several_draws(
     trained: nn.Module,

@@ -107,6 +107,7 @@ def test_large_logits(trained: nn.Module, held_out: Digits) -> None:
     assert "losses agree" in failed
 
 
+@pytest.mark.long
 def test_noise_on_the_input(trained: nn.Module, held_out: Digits) -> None:
     """A single pass per gradient is fooled; the suite comes close to ten times its draws."""
 
@@ -127,6 +128,7 @@ def test_noise_on_the_input(trained: nn.Module, held_out: Digits) -> None:
     assert abs(adaptive - reference) <= 0.03
 
 
+@pytest.mark.long
 def test_an_honest_network_is_trustworthy(trained: nn.Module, held_out: Digits) -> None:
     assert nenni.diagnose(trained, held_out, eps=EPS).verdict == TRUSTWORTHY
 

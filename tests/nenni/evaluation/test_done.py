@@ -1,6 +1,7 @@
 """Evaluation and diagnosis of one network share their attacks."""
 
 import pandas as pd
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +11,7 @@ Digits = tuple[Tensor, Tensor]
 EPS = 0.05
 
 
+@pytest.mark.long
 def test_what_one_has_done_the_other_does_not_repeat(trained: nn.Module, digits: Digits) -> None:
     x, y = digits[0][800:820], digits[1][800:820]
     whole = nenni.evaluate(trained, (x, y), eps=EPS)

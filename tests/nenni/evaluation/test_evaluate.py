@@ -211,6 +211,7 @@ def test_an_empty_loader_is_an_error(trained: nn.Module, held_out: Digits) -> No
             nenni.evaluate(trained, empty, SMALL)  # type: ignore[arg-type]
 
 
+@pytest.mark.long
 def test_labels_only(trained: nn.Module, held_out: Digits) -> None:
     """By labels alone, the network is broken to within 15 points of what its gradients do."""
 
@@ -243,6 +244,7 @@ def test_a_network_that_overwrites_its_images_changes_none_of_ours(
     assert found.examples["any_correct"].equals(expected.examples["any_correct"])
 
 
+@pytest.mark.long
 def test_a_network_that_answers_otherwise_under_attack_is_taken_for_randomised(
     trained: nn.Module, held_out: Digits
 ) -> None:

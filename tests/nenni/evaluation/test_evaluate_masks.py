@@ -45,6 +45,7 @@ MASKS: dict[str, Callable[[nn.Module], nn.Module]] = {
 FAST = ("remembers", "in company")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name",
     [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in MASKS],
@@ -161,6 +162,7 @@ def test_flags_depend_on_the_image_alone(how: str, trained: nn.Module, held_out:
         pd.testing.assert_frame_equal(whole, flags(x, y))
 
 
+@pytest.mark.long
 def test_only_the_least_costs_less_and_says_the_same(trained: nn.Module, held_out: Digits) -> None:
     whole = nenni.evaluate(trained, held_out, eps=EPS)
     least = nenni.evaluate(trained, held_out, eps=EPS, least_only=True)

@@ -20,6 +20,7 @@ def compiled_anew() -> Iterator[None]:
     torch._dynamo.reset()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "path"), GRAPHS)
 def test_one_graph_gives_the_same(name: str, path: LayerPath) -> None:
     noisy = network(name, path)

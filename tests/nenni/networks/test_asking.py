@@ -79,6 +79,7 @@ def test_what_a_network_overwrites_is_a_copy(entry: str, before: str) -> None:
     assert torch.equal(x, X)
 
 
+@pytest.mark.long
 def test_an_injected_network_that_overwrites_its_images_is_fitted_as_one_that_does_not() -> None:
     found = []
     for before in (lambda x: x.sub_(0.5), lambda _: None):

@@ -36,6 +36,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     return {row["instruction_set"]: row for row in rows}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_that_of_the_table_where_the_processor_is_known(
     name: str, here: dict[str, dict[str, Any]]
@@ -53,6 +54,7 @@ def test_it_is_that_of_the_table_where_the_processor_is_known(
     assert row["all"] == here[name]["all"]
 
 
+@pytest.mark.long
 def test_it_repeats_in_one_process(here: dict[str, dict[str, Any]]) -> None:
     found = fingerprint.fingerprint()
     told_nothing = not any(name in os.environ for name in STEERING)

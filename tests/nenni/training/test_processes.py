@@ -73,6 +73,7 @@ def pretrain(
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_same_result_as_one_process(data: Path, tmp_path: Path) -> None:
     """404 images in batches of 100: the last one has 4, two for each process."""
     found = {}

@@ -36,6 +36,7 @@ class Killed(Exception):
     """In place of a signal: nothing is caught or tidied up on its way out."""
 
 
+@pytest.mark.long
 def test_resumes_to_the_same_bytes(
     digits: tuple[Tensor, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     make_spec: Callable[..., InjectionSpec],

@@ -74,6 +74,7 @@ def test_leaves_everything_as_it_was(
     check_purity(attack_of(norm, name), trained, digits)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name",
     ["autoattack", "autoattack_rand", pytest.param("autoattack_l2", marks=pytest.mark.slow)],

@@ -70,6 +70,7 @@ MINIMAL: list[tuple[str, Attack, str, float]] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "attack", "norm", "tolerance"), MINIMAL)
 @pytest.mark.parametrize("kind", ["linear", "bent"])
 def test_minimal_attacks_find_the_distance(

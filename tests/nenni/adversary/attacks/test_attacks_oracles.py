@@ -60,6 +60,7 @@ CASES: list[tuple[str, str, Call]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("library", "name", "attack"), CASES, ids=[f"{a}-{b}" for a, b, _ in CASES]
 )

@@ -111,6 +111,7 @@ def test_a_file_keeps_its_noise_off(name: str, digits: Digits, tmp_path: Path) -
     assert torch.equal(answers(network, x, 0), answers(again, x, 1))
 
 
+@pytest.mark.long
 @ALL
 def test_a_persistent_attacker_meets_what_draws(
     name: str, trained: nn.Module, digits: Digits

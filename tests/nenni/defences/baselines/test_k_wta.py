@@ -71,6 +71,7 @@ def test_the_evaluation_sees_through_it(trained: nn.Module, digits: Digits) -> N
     assert shares["all attacks"] < shares["fgsm"] - 0.1
 
 
+@pytest.mark.long
 def test_the_diagnosis_does_not_believe_it(trained: nn.Module, digits: Digits) -> None:
     """Its hard masks are no excuse: attacks without a gradient find what those with one miss."""
     network = defended(trained, KWTA(0.1), digits)

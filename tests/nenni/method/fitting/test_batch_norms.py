@@ -127,6 +127,7 @@ def test_it_is_the_network_that_is_measured_that_is_answered_with(
     assert shift("measured") < 0.05 * shift("kept")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("inputs", ["injected", "exact"])
 @pytest.mark.parametrize("normalise", [True, False])
 @pytest.mark.parametrize("block_epochs", [0, 2])

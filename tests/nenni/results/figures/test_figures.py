@@ -45,6 +45,7 @@ GIVEN: dict[str, dict[str, Any]] = {
 """What a figure gets of the config."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", plugins.names("figure"))
 def test_figures_draw_all_there_is_in_the_same_bytes(
     name: str, tables: dict[str, pd.DataFrame], tmp_path: Path

@@ -124,6 +124,7 @@ OPTIONAL = (
 )  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("missing", OPTIONAL)
 def test_a_table_that_is_not_there_leaves_its_part_out(tables: Tables, missing: str) -> None:
     del tables[missing]

@@ -68,6 +68,7 @@ def test_learns_real_digits(method: Objective, split: dict[str, Images]) -> None
     assert robust < 0.5 if isinstance(method, Standard) else robust > 0.55
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "choice",
     [
