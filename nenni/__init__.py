@@ -46,6 +46,7 @@ _EXPORTS = {
     "RandomDropout": "nenni.defences.baselines.dropout",
     "fit": "nenni.method.fit",
     "report": "nenni.method.report",
+    "order_channels": "nenni.method.channel_order",
     "save": "nenni.method.network_file",
     "load": "nenni.method.network_file",
     "deploy": "nenni.deployment.deploy",

@@ -4,10 +4,9 @@ from collections.abc import Collection
 
 import torch
 from torch import Tensor, nn
-from torch.fx import Graph, GraphModule, Interpreter, Node, Tracer
+from torch.fx import GraphModule, Interpreter, Node
 from torch.fx.passes.shape_prop import ShapeProp
 
-from nenni.core.errors import UserError, in_a_line
 from nenni.defences.baselines.quantised import Quantised, QuantisedLayer
 from nenni.deployment.chains import addend, chain, is_rounded, module_of, product
 from nenni.deployment.rounded import BITS, Rounded
@@ -15,6 +14,7 @@ from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.networks.copying import copied
 from nenni.networks.folding import replace
+from nenni.networks.graph import traced
 from nenni.networks.standing_in import StandingIn
 
 
@@ -48,8 +48,8 @@ def simulation(noisy: nn.Module, example: Tensor, dense: Collection[str] = ()) -
     for module in list(network.modules()):
         if type(module) is nn.Conv2d and module not in wrapped and module.groups == 1:
             replace(network, module, QuantisedLayer(Quantised(8), module).eval())
-    graph = _traced(network)
-    ShapeProp(graph).propagate(example.clone())
+    purpose = "which is how a network is deployed"
+    graph = traced(network, example, purpose, (NoisyLayer, QuantisedLayer))
     for node in list(graph.graph.nodes):
         if product(graph, node) is not None:
             _round_input(graph, node)
@@ -60,12 +60,6 @@ def simulation(noisy: nn.Module, example: Tensor, dense: Collection[str] = ()) -
     _Calibration(graph).run(example.clone())
     ShapeProp(graph).propagate(example.clone())
     return graph.eval()
-
-
-class _Tracer(Tracer):
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        own = isinstance(m, NoisyLayer | QuantisedLayer)
-        return own or super().is_leaf_module(m, module_qualified_name)
 
 
 class _Calibration(Interpreter):
@@ -95,17 +89,6 @@ def _take_step(layer: NoisyLayer | QuantisedLayer, scale: Tensor) -> None:
     layer.exact_scale.copy_(scale)
     if layer.choices.input_bits == BITS:
         layer.input_scale.copy_(scale)
-
-
-def _traced(network: nn.Module) -> GraphModule:
-    try:
-        graph: Graph = _Tracer().trace(network)
-    except Exception as error:
-        raise UserError(
-            f"torch.fx cannot trace {type(network).__name__}, which is how a network is deployed: "
-            f"{in_a_line(error)}"
-        ) from error
-    return GraphModule(network, graph)
 
 
 def _round_input(graph: GraphModule, node: Node) -> None:

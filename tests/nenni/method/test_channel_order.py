@@ -1,0 +1,117 @@
+"""Tiles of an ordered network hold more of what is essential, and the network is the same."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+import nenni
+from nenni.core.errors import UserError
+from nenni.method.channel_order import clustered
+
+Digits = tuple[Tensor, Tensor]
+TILES = nenni.Block(0.25, channels=4, positions=4)
+
+
+def within(together: np.ndarray, order: np.ndarray, size: int) -> float:
+    """Sum of the products within tiles."""
+    tiles = [order[i : i + size] for i in range(0, len(order), size)]
+    return float(sum(together[np.ix_(tile, tile)].sum() for tile in tiles))
+
+
+def test_planted_tiles_are_found() -> None:
+    rng = np.random.default_rng(0)
+    active = rng.random((4, 200)) < 0.25
+    tile = rng.permutation(np.repeat(np.arange(4), 8))
+    a = (active[tile] ^ (rng.random((32, 200)) < 0.02)).astype(float)
+    order = clustered(a @ a.T, 8)
+    assert all(len(set(tile[order[i : i + 8]])) == 1 for i in range(0, 32, 8))
+
+
+@given(st.integers(2, 20), st.integers(1, 8), st.integers(0, 10**6))
+def test_no_swap_of_two_channels_is_better(channels: int, size: int, seed: int) -> None:
+    a = np.random.default_rng(seed).integers(0, 5, (channels, 6)).astype(float)
+    together = a @ a.T
+    order = clustered(together, size)
+    assert sorted(order) == list(range(channels))
+    best = within(together, order, size)
+    often = np.argsort(-np.diag(together), kind="stable")
+    assert best >= within(together, often, size) - 1e-6
+    for i in range(channels):
+        for j in range(i):
+            other = order.copy()
+            other[[i, j]] = other[[j, i]]
+            assert within(together, other, size) <= best + 1e-6 * (1 + best)
+
+
+@pytest.fixture(scope="module")
+def ordered(trained: nn.Module, digits: Digits) -> nn.Module:
+    before = copy.deepcopy(trained.state_dict())
+    found = nenni.order_channels(trained, digits[0][:200], TILES)
+    assert all(torch.equal(before[name], value) for name, value in trained.state_dict().items())
+    return found
+
+
+def test_the_network_is_the_same(
+    trained: nn.Module, ordered: nn.Module, digits: Digits, tmp_path: Path
+) -> None:
+    x = digits[0][800:]
+    with torch.no_grad():
+        expected, logits = trained(x), ordered(x)
+    assert torch.allclose(expected, logits, atol=1e-4)
+    convolutions = [n for n, m in trained.named_modules() if isinstance(m, nn.Conv2d)]
+    moved = [
+        name
+        for name in convolutions
+        if not torch.equal(trained.get_submodule(name).weight, ordered.get_submodule(name).weight)
+    ]
+    assert moved == convolutions
+    again = nenni.order_channels(trained, digits[0][:200], TILES)
+    pairs = zip(again.parameters(), ordered.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+
+
+def test_tiles_hold_more_of_the_largest_neurons(
+    trained: nn.Module, ordered: nn.Module, digits: Digits
+) -> None:
+    recall = []
+    for model in (trained, ordered):
+        spec = nenni.InjectionSpec(TILES, nenni.TapShared(1 / 2))
+        noisy = nenni.inject(model, spec, digits[0][:1])
+        nenni.fit(noisy, digits[0][:200])
+        recall.append(nenni.report(noisy, digits[0][800:])["recall"].mean())
+    assert recall[1] > recall[0] + 0.03
+
+
+def test_an_injected_network_is_refused(trained: nn.Module, digits: Digits) -> None:
+    spec = nenni.InjectionSpec(TILES, nenni.TapShared(1 / 2))
+    noisy = nenni.inject(trained, spec, digits[0][:1])
+    with pytest.raises(UserError, match=r"order its channels first"):
+        nenni.order_channels(noisy, digits[0][:10], TILES)
+
+
+def test_a_group_that_would_change_the_answers_stays(digits: Digits) -> None:
+    """A convolution whose weight another module owns too would be turned twice."""
+    torch.manual_seed(0)
+    one, other = nn.Conv2d(1, 8, 3), nn.Conv2d(1, 8, 3)
+    other.weight = one.weight
+
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.other, self.last = one, other, nn.Linear(8, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            logits: Tensor = self.last((self.one(x) + self.other(x)).relu().mean((2, 3)))
+            return logits
+
+    model = Tied().eval()
+    found = nenni.order_channels(model, digits[0][:50], TILES)
+    x = digits[0][50:60]
+    with torch.no_grad():
+        assert torch.allclose(model(x), found(x), atol=1e-5)
