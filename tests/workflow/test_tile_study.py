@@ -1,0 +1,87 @@
+"""Tiles hold no more than they can, an order of the channels helps, and a stop costs a row."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from scripts import script_named
+from torch import Tensor, nn
+
+import nenni
+from nenni.core.io import write_csv
+from nenni.networks.models.resnet_cifar import resnet_cifar
+
+ACCURACIES, RECALL = "tiles.csv", "tiles_recall.csv"
+
+
+@pytest.fixture(scope="module")
+def script() -> Any:
+    found = script_named("tile_study")
+    found.ORDERING = nenni.Block(0.25, 4, 4)
+    found.TILES, found.BATCH, found.LOOKED_AT, found.FIT_IMAGES = ((8, 4), (4, 4)), 20, 20, 30
+    return found
+
+
+@pytest.fixture(scope="module")
+def model() -> nn.Module:
+    torch.manual_seed(0)
+    return resnet_cifar((3, 8, 8), 10, depth=8).eval()
+
+
+@pytest.fixture(scope="module")
+def images() -> Tensor:
+    return torch.rand(40, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(scope="module")
+def labels(model: nn.Module, images: Tensor) -> Tensor:
+    with torch.no_grad():
+        answers: Tensor = model(images).argmax(1)
+    return answers
+
+
+@pytest.fixture(scope="module")
+def out(
+    script: Any, model: nn.Module, images: Tensor, labels: Tensor,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:  # fmt: skip
+    folder = tmp_path_factory.mktemp("tiles")
+    script.study(model, images, images, labels, folder)
+    return folder
+
+
+@pytest.mark.long
+def test_each_setting_has_a_row_and_the_plain_network_the_first(script: Any, out: Path) -> None:
+    table = pd.read_csv(out / ACCURACIES)
+    assert table.loc[0, "tile"] == "none"
+    assert table.loc[0, "accuracy"] == 1
+    expected = [setting.key for setting in script.settings()]
+    assert list(table[script.KEYS][1:].itertuples(index=False, name=None)) == expected
+    assert len(expected) == 2 * (3 + 2)
+
+
+@pytest.mark.long
+def test_no_score_finds_more_than_is_there(out: Path) -> None:
+    table = pd.read_csv(out / RECALL)
+    single = table["tile"] == "single neurons"
+    assert (table.loc[single, "known"] == 1).all()
+    for score in ("mean", "calibrated"):
+        assert table[score].between(0, 1).all()
+        # Tiles at the border are smaller, and a count of neurons may hold fewer of them.
+        assert (table[score] <= table["known"] + 0.02).all()
+    tiles = table[~single].groupby("order")["mean"].mean()
+    assert tiles["learned"] > tiles["as trained"]
+
+
+@pytest.mark.long
+def test_it_goes_on_where_it_was(
+    script: Any, model: nn.Module, images: Tensor, labels: Tensor, out: Path, tmp_path: Path
+) -> None:
+    write_csv(tmp_path / ACCURACIES, pd.read_csv(out / ACCURACIES)[:8])
+    recall = pd.read_csv(out / RECALL)
+    write_csv(tmp_path / RECALL, recall[recall["order"] == "as trained"])
+    script.study(model, images, images, labels, tmp_path)
+    for name in (ACCURACIES, RECALL):
+        assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
