@@ -42,3 +42,48 @@ def test_layers(script: Any, found: pd.DataFrame) -> None:
     assert table.to_dict("records") == [
         {"layer": "`a`", "batch 1, 50 %": "2.00", "batch 1, 25 %": "4.00", "batch 64, 50 %": "2.00", "batch 64, 25 %": "4.00"}
     ]  # fmt: skip
+
+
+def test_predictions_by_network(script: Any) -> None:
+    found = pd.DataFrame(
+        {"width": 64, "batch": [1, 1, 64, 64], "measured": [1.0, 2.0, 1.0, 4.0],
+         "predicted": [1.1, 1.0, 1.0, 4.4]}
+    )  # fmt: skip
+    first, second = script.predicted(found).to_dict("records")
+    assert (first["median error"], first["within 25%"], first["largest error"]) == (
+        "30%",
+        "50%",
+        "50%",
+    )
+    assert (second["median error"], second["within 25%"]) == ("5%", "100%")
+    assert first["measured, smallest to largest"] == "1.00 to 2.00"
+
+
+def test_recall_is_the_mean_over_layers_by_order_and_score(script: Any) -> None:
+    rows = [
+        {"order": order, "layer": layer, "tile": "32x8", "fraction": 0.25, "mean": mean,
+         "calibrated": mean + 0.01, "known": mean + 0.02}
+        for order, mean in (("as trained", 0.2), ("learned", 0.4)) for layer in "ab"
+    ]  # fmt: skip
+    rows[0]["mean"] = 0.4
+    (row,) = script.held(pd.DataFrame(rows)).to_dict("records")
+    assert (row["tile"], row["exact"]) == ("32x8", "25%")
+    assert row["as trained, mean of z~"] == "0.300"
+    assert row["learned, calibrated"] == "0.410"
+    assert row["learned, z known"] == "0.420"
+
+
+def test_accuracies_stand_in_a_row_per_tile_and_order(script: Any) -> None:
+    about = {"low": 0.1, "high": 0.9}
+    rows = [
+        {"order": "as trained", "tile": "none", "fraction": 1.0, "accuracy": 0.8},
+        {"order": "learned", "tile": "32x8", "fraction": 0.5, "accuracy": 0.7},
+        {"order": "learned", "tile": "32x8", "fraction": 0.25, "accuracy": 0.6},
+    ]
+    none, tile = script.tiled(pd.DataFrame([row | about for row in rows])).to_dict("records")
+    assert none["all exact"] == "80.0% [10.0%, 90.0%]"
+    assert none["50% exact"] == ""
+    assert (tile["50% exact"], tile["25% exact"]) == (
+        "70.0% [10.0%, 90.0%]",
+        "60.0% [10.0%, 90.0%]",
+    )

@@ -2,7 +2,11 @@
 
 import pandas as pd
 
+CLOSE = 0.25
+"""Of the ratio that was measured: how far off a prediction may be."""
 WHOLE = "whole network"
+SCORES = {"mean": "mean of z~", "calibrated": "calibrated", "known": "z known"}
+"""Column of the table of recall -> its title: by what tiles are chosen."""
 _SETTING = ["width", "batch", "threads"]
 
 
@@ -35,3 +39,53 @@ def layers(found: pd.DataFrame, width: int) -> pd.DataFrame:
     table = pd.DataFrame({"layer": "`" + here["layer"] + "`", "title": title, "shown": shown})
     wide = table.pivot(index="layer", columns="title", values="shown")
     return wide.loc[table["layer"].unique(), title.unique()].reset_index()
+
+
+def predicted(found: pd.DataFrame) -> pd.DataFrame:
+    """One row per network and batch: how far the cost model's ratios lie from the measured ones."""
+    off = (found["predicted"] / found["measured"] - 1).abs()
+    rows = []
+    for (width, batch), group in off.groupby([found["width"], found["batch"]], sort=False):
+        here = found.loc[group.index]
+        rows.append(
+            {
+                "width": width,
+                "batch": batch,
+                "layers x fractions": len(group),
+                "measured, smallest to largest": _span(here["measured"]),
+                "predicted": _span(here["predicted"]),
+                "median error": f"{group.median():.0%}",
+                f"within {CLOSE:.0%}": f"{(group <= CLOSE).mean():.0%}",
+                "largest error": f"{group.max():.0%}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def held(found: pd.DataFrame) -> pd.DataFrame:
+    """One row per tile and share: the mean recall over layers, by the order and by the score."""
+    mean = found.groupby(["tile", "fraction", "order"], sort=False)[[*SCORES]].mean()
+    wide = mean.unstack("order").swaplevel(axis=1)
+    orders = list(dict.fromkeys(found["order"]))
+    table = pd.DataFrame(index=wide.index)
+    for order in orders:
+        for score, title in SCORES.items():
+            table[f"{order}, {title}"] = wide[order][score].map("{:.3f}".format)
+    table = table.reset_index()
+    table["fraction"] = table["fraction"].map("{:.0%}".format)
+    return table.rename(columns={"fraction": "exact"})
+
+
+def tiled(found: pd.DataFrame) -> pd.DataFrame:
+    """One row per tile and order: clean accuracy with its interval at each share."""
+    of = "{accuracy:.1%} [{low:.1%}, {high:.1%}]".format
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for row in found.to_dict("records"):
+        title = "all exact" if row["tile"] == "none" else f"{row['fraction']:.0%} exact"
+        rows.setdefault((row["tile"], row["order"]), {})[title] = of(**row)
+    table = pd.DataFrame([{"tile": t, "order": o} | cells for (t, o), cells in rows.items()])
+    return table.fillna("")
+
+
+def _span(values: "pd.Series[float]") -> str:
+    return f"{values.min():.2f} to {values.max():.2f}"

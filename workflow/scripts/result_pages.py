@@ -53,7 +53,7 @@ READ = (
     "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times",
     "run_times_by_rule", "fgsm_rs_speed", "coverage", "verdict_repeats", "bitops_claims",
     "fingerprints", "protocol", "cost/roofline_errors", "cost/scalesim", "cost/zigzag",
-    "cost/plausibility", "deployment", "run_sizes",
+    "cost/plausibility", "deployment", "deployment_predicted", "deployment_constants", "run_sizes",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
@@ -140,6 +140,9 @@ def environment(tables: Tables) -> Environment:
         ),
         "deployment": lambda table, *how: markdown(
             getattr(_deployment_tables, table)(tables["deployment"], *how)
+        ),
+        "of_deployment": lambda table, name: markdown(
+            getattr(_deployment_tables, table)(tables[name])
         ),
         "protocol": lambda table: markdown(getattr(_protocol_tables, table)(tables["protocol"])),
         "chosen": (protocol := _protocol_tables.chosen()),
