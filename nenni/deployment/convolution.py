@@ -26,7 +26,7 @@ class Product:
     ----------
     codes : Tensor
         Of the weights, int8 (n, C, kh, kw).
-    packed, start, position, step : Tensor
+    packed, start, position, step, inside : Tensor
         What the kernels read: see kernels/product.h.
     tap : Tensor
         Bytes from the first tap of a position to each.
@@ -39,13 +39,14 @@ class Product:
     start: Tensor
     position: Tensor
     step: Tensor
+    inside: Tensor
     tap: Tensor
     signed: bool
 
     @cached_property
     def parts(self) -> list[Tensor]:
         """Tensors of a kernel's call."""
-        return [self.packed, self.start, self.position, self.step]
+        return [self.packed, self.start, self.position, self.step, self.inside]
 
     @property
     def channels(self) -> int:

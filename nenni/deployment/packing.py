@@ -28,9 +28,9 @@ def steps(tap: Tensor, channels: int) -> Tensor:
 
 
 def start(codes: Tensor, zero: int) -> Tensor:
-    """What a channel's sum starts at: -zero times the sum of its weights, int32."""
-    sums = codes.flatten(1).sum(1, dtype=torch.int32) * -zero
-    return filled(sums)
+    """What a channel's sum starts at for each tap: -zero times its weights there, int32."""
+    sums = codes.flatten(2).sum(1, dtype=torch.int32) * -zero
+    return F.pad(sums, (0, 0, 0, -len(sums) % LANES)).t().contiguous()
 
 
 def filled(channels: Tensor) -> Tensor:

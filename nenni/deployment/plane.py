@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 QUAD = 4
 """Input channels whose products the kernels add at once."""
+_BITS = 62
+"""Taps that a number of 64 bits can tell apart."""
 _ADDED = 128
 """What is added to a signed code, so that it is a byte without a sign."""
 
@@ -59,6 +61,11 @@ class Plane:
         around = 2 * self.padding
         return self.height + around, self.width + around, self.quads * QUAD
 
+    @property
+    def narrow(self) -> bool:
+        """Whether rows are divided by four positions and not by eight."""
+        return self.width % 8 == 4
+
     @cached_property
     def positions(self) -> Tensor:
         """Bytes from the first to each position, row by row, int32."""
@@ -83,6 +90,20 @@ class Plane:
         taps = self._places(range(0, kh * dh, dh), range(0, kw * dw, dw), 0)
         return self._places(rows, columns, self.padding), taps
 
+    def inside(self, layer: nn.Conv2d) -> Tensor:
+        """Of each output position the taps that lie within the value, int64: bit t for tap t.
+
+        All bits where there are more taps.
+        """
+        (kh, kw), (sh, sw), (dh, dw) = layer.kernel_size, layer.stride, layer.dilation
+        ph, pw = int(layer.padding[0]), int(layer.padding[1])
+        if kh * kw > _BITS:
+            return torch.full_like(self.patches(layer)[0], -1, dtype=torch.int64)
+        rows = _within(self.height, kh, sh, dh, ph)[:, None, :, None]
+        columns = _within(self.width, kw, sw, dw, pw)[None, :, None, :]
+        bits = 2 ** torch.arange(kh * kw).view(kh, kw)
+        return ((rows & columns) * bits).sum((2, 3)).flatten()
+
     def numbers(self, codes: Tensor) -> Tensor:
         """The values (N, C, H, W) of codes, channels last."""
         p = self.padding
@@ -94,3 +115,10 @@ class Plane:
         y = torch.tensor(rows, dtype=torch.int32)[:, None] + added
         x = torch.tensor(columns, dtype=torch.int32) + added
         return ((y * wide + x) * deep).flatten()
+
+
+def _within(size: int, kernel: int, stride: int, dilation: int, padding: int) -> Tensor:
+    """Whether a tap lies within a dimension: (output positions, taps)."""
+    count = (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+    place = torch.arange(count)[:, None] * stride - padding + torch.arange(kernel) * dilation
+    return (place >= 0) & (place < size)

@@ -31,7 +31,8 @@ struct Avx2 {
     Numbers factor, offset;
   };
 
-  static Acc start(const int32_t*) { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+  static Acc zero() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+  static Acc start(const int32_t*) { return zero(); } // the products have no zero to undo
   static Weights load(const int8_t* at) { return {bytes(at), bytes(at + 32)}; }
   static Codes broadcast(const uint8_t* at) {
     int32_t four;

@@ -21,6 +21,7 @@ struct Avx512Vnni {
     __m512 factor, offset;
   };
 
+  static Acc zero() { return _mm512_setzero_si512(); }
   static Acc start(const int32_t* at) { return _mm512_loadu_si512(at); }
   static Weights load(const int8_t* at) { return _mm512_loadu_si512(at); }
   static Codes broadcast(const uint8_t* at) {

@@ -42,13 +42,16 @@ void check_codes(const Tensor& codes) {
               "codes should be contiguous bytes (N, H, W, C)");
 }
 
-// `parts`: weights (blocks, steps, 16, 4), start, position, step.
-Product product(const Tensor& codes, TensorList parts, int64_t channels, bool is_signed) {
+// `parts`: weights (blocks, steps, 16, 4), start (taps, channels), position, step, inside.
+Product product(const Tensor& codes, TensorList parts, int64_t channels, bool is_signed,
+                bool narrow) {
   check_codes(codes);
   const Tensor& weights = parts[0];
   TORCH_CHECK(weights.dim() == 4 && weights.size(2) == LANES && weights.size(3) == QUAD &&
-                  weights.size(0) * LANES >= channels && parts[1].numel() == weights.size(0) * LANES &&
-                  parts[3].numel() == weights.size(1),
+                  weights.size(0) * LANES >= channels && parts[1].dim() == 2 &&
+                  parts[1].size(1) == weights.size(0) * LANES &&
+                  weights.size(1) % parts[1].size(0) == 0 &&
+                  parts[3].numel() == weights.size(1) && parts[4].numel() == parts[2].numel(),
               "weights do not fit their tables");
   Product w;
   w.codes = codes.const_data_ptr<uint8_t>();
@@ -56,11 +59,14 @@ Product product(const Tensor& codes, TensorList parts, int64_t channels, bool is
   w.position = numbers<int32_t>(parts[2]);
   w.step = numbers<int32_t>(parts[3]);
   w.positions = int32_t(parts[2].numel());
+  w.inside = numbers<int64_t>(parts[4]);
   w.steps = int32_t(weights.size(1));
+  w.taps = int32_t(parts[1].size(0));
   w.channels = int32_t(channels);
   w.weights = numbers<int8_t>(weights);
   w.start = numbers<int32_t>(parts[1]);
   w.is_signed = is_signed;
+  w.narrow = narrow;
   return w;
 }
 
@@ -137,13 +143,13 @@ void run_all(Run run, const Product& w, const Output& out, const Score* score, i
   });
 }
 
-Tensor dense(const Tensor& codes, TensorList layer, int64_t channels, bool is_signed,
+Tensor dense(const Tensor& codes, TensorList layer, int64_t channels, bool is_signed, bool narrow,
              TensorList out_parts, const c10::optional<Tensor>& residual,
              at::ArrayRef<double> bounds, at::IntArrayRef shape, bool as_numbers,
              c10::string_view kernel) {
   const Run run = chosen_kernel(kernel);
   const Tensor into = room(codes, shape, as_numbers);
-  const Product w = product(codes, layer, channels, is_signed);
+  const Product w = product(codes, layer, channels, is_signed, narrow);
   const Output out = output(into, out_parts, residual, bounds);
   by_group(codes.size(0), w.image_stride + out.image_stride, [&](int64_t i0, int64_t i1) {
     for (int64_t i = i0; i < i1; ++i) blank(out, i);
@@ -172,7 +178,7 @@ void choose(const float* mean, int64_t tiles, int64_t k, std::vector<int32_t>& o
 }
 
 // z' of a layer: P Q(x) as codes, z~ everywhere, and z where tiles of z~ have the largest means.
-Tensor skipping(const Tensor& codes, const Tensor& approximated, bool is_signed,
+Tensor skipping(const Tensor& codes, const Tensor& approximated, bool is_signed, bool narrow,
                 TensorList projection, int64_t projected_channels, TensorList projected_parts,
                 at::ArrayRef<double> projected_bounds, at::IntArrayRef projected_shape,
                 TensorList approximation, TensorList approximate_parts, TensorList score_parts,
@@ -183,10 +189,10 @@ Tensor skipping(const Tensor& codes, const Tensor& approximated, bool is_signed,
   const Run run = chosen_kernel(kernel);
   const Tensor into = room(codes, shape, as_numbers);
   const Tensor projected = room(codes, projected_shape, false);
-  const Product p_of_x = product(approximated, projection, projected_channels, is_signed);
+  const Product p_of_x = product(approximated, projection, projected_channels, is_signed, false);
   const Output p_out = output(projected, projected_parts, {}, projected_bounds);
-  const Product of_p = product(projected, approximation, channels, true);
-  const Product of_x = product(codes, exact, channels, is_signed);
+  const Product of_p = product(projected, approximation, channels, true, narrow);
+  const Product of_x = product(codes, exact, channels, is_signed, narrow);
   const Output approximate_out = output(into, approximate_parts, residual, bounds);
   const Output exact_out = output(into, exact_parts, residual, bounds);
 
@@ -299,9 +305,11 @@ std::vector<std::string> kernels() {
 
 TORCH_LIBRARY(nenni_deployment, m) {
   m.def("kernels() -> str[]", kernels);
-  m.def("dense(Tensor codes, Tensor[] layer, int channels, bool is_signed, Tensor[] out_parts, "
+  m.def("dense(Tensor codes, Tensor[] layer, int channels, bool is_signed, bool narrow, "
+        "Tensor[] out_parts, "
         "Tensor? residual, float[] bounds, int[] shape, bool as_numbers, str kernel) -> Tensor");
-  m.def("skipping(Tensor codes, Tensor approximated, bool is_signed, Tensor[] projection, "
+  m.def("skipping(Tensor codes, Tensor approximated, bool is_signed, bool narrow, "
+        "Tensor[] projection, "
         "int projected_channels, Tensor[] projected_parts, float[] projected_bounds, "
         "int[] projected_shape, Tensor[] approximation, Tensor[] approximate_parts, "
         "Tensor[] score_parts, bool magnitude, Tensor[] exact, int channels, Tensor[] exact_parts, "

@@ -8,15 +8,18 @@ constexpr int LANES = 16; // channels in a block of packed weights
 constexpr int QUAD = 4;   // input channels whose products one instruction adds
 
 // Inputs (N, H, W, C) of bytes with their padding, and weights [block][step][LANES][QUAD]. A step is
-// QUAD input channels at a tap.
+// QUAD input channels at a tap. Taps that lie in the padding for all positions of a register tile
+// are left out.
 struct Product {
   const uint8_t* codes;
   int64_t image_stride;    // bytes from one image to the next
   const int32_t* position; // bytes from an image to the first tap of each output position
   const int32_t* step;     // bytes from there to each step
-  int32_t positions, steps, channels;
+  const int64_t* inside;   // of each position: bit t is set where tap t lies within the image
+  int32_t positions, steps, taps, channels;
+  bool narrow; // rows are four positions wide, or four times an odd number
   const int8_t* weights;
-  const int32_t* start; // -zero * (sum of a channel's weights), where acc starts
+  const int32_t* start; // [tap][channel]: -zero * (sum of the weights there), where acc starts
   bool is_signed;       // codes are stored with 128 added, else they are 0 to 127
 };
 

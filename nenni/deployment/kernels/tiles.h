@@ -8,30 +8,42 @@
 namespace nenni {
 namespace {
 
-// acc[p][b] = start + the sum of w u over all steps, for P positions and B blocks of channels.
+// Of more than 64 taps all are taken.
+inline bool has(int64_t taps, int32_t t) { return taps >> (t & 63) & 1; }
+
+// acc[p][b] = start + the sum of w u over the steps of some taps, for P positions and B blocks.
 //
 // The sums stay in registers: all loops over them are unrolled, and nothing else sees their array.
 template <class V, int P, int B>
-inline void multiply(const Product& w, const uint8_t* const (&rows)[P], int32_t block,
+inline void multiply(const Product& w, const uint8_t* const (&rows)[P], int64_t taps, int32_t block,
                      typename V::Acc (&acc)[P][B]) {
+  const int32_t blocks = (w.channels + LANES - 1) / LANES, quads = w.steps / w.taps;
   const int64_t block_bytes = int64_t(w.steps) * LANES * QUAD;
-  const int8_t* weights = w.weights + block * block_bytes;
-  typename V::Acc sums[P][B];
+  typename V::Acc from[B], sums[P][B];
+  for (int b = 0; b < B; ++b) from[b] = V::zero();
+  for (int32_t t = 0; t < w.taps; ++t)
+    if (has(taps, t))
+      for (int b = 0; b < B; ++b)
+        V::add(from[b], V::start(w.start + (int64_t(t) * blocks + block + b) * LANES));
 #pragma GCC unroll 8
   for (int p = 0; p < P; ++p)
 #pragma GCC unroll 8
-    for (int b = 0; b < B; ++b) sums[p][b] = V::start(w.start + (block + b) * LANES);
-  for (const int32_t *step = w.step, *end = step + w.steps; step < end; ++step) {
-    const int64_t at = *step;
-    typename V::Weights loaded[B];
+    for (int b = 0; b < B; ++b) sums[p][b] = from[b];
+  for (int32_t t = 0; t < w.taps; ++t) {
+    if (!has(taps, t)) continue;
+    const int8_t* weights = w.weights + block * block_bytes + int64_t(t) * quads * LANES * QUAD;
+    for (const int32_t *step = w.step + t * quads, *end = step + quads; step < end; ++step) {
+      const int64_t at = *step;
+      typename V::Weights loaded[B];
 #pragma GCC unroll 8
-    for (int b = 0; b < B; ++b) loaded[b] = V::load(weights + b * block_bytes);
-    weights += LANES * QUAD;
+      for (int b = 0; b < B; ++b) loaded[b] = V::load(weights + b * block_bytes);
+      weights += LANES * QUAD;
 #pragma GCC unroll 8
-    for (int p = 0; p < P; ++p) {
-      const typename V::Codes u = V::broadcast(rows[p] + at);
+      for (int p = 0; p < P; ++p) {
+        const typename V::Codes u = V::broadcast(rows[p] + at);
 #pragma GCC unroll 8
-      for (int b = 0; b < B; ++b) V::add_products(sums[p][b], u, loaded[b]);
+        for (int b = 0; b < B; ++b) V::add_products(sums[p][b], u, loaded[b]);
+      }
     }
   }
 #pragma GCC unroll 8
@@ -45,9 +57,14 @@ inline void tile(const Product& w, const Output& out, const Score* score, int64_
                  int32_t count, int32_t block) {
   const uint8_t* const first = w.codes + image * w.image_stride;
   const uint8_t* rows[P];
-  for (int p = 0; p < P; ++p) rows[p] = first + w.position[p0 + (p < count ? p : count - 1)];
+  int64_t taps = 0;
+  for (int p = 0; p < P; ++p) {
+    const int32_t place = p0 + (p < count ? p : count - 1);
+    rows[p] = first + w.position[place];
+    taps |= w.inside[place];
+  }
   typename V::Acc acc[P][B];
-  multiply<V, P, B>(w, rows, block, acc);
+  multiply<V, P, B>(w, rows, taps, block, acc);
   for (int b = 0; b < B; ++b) {
     const int32_t c = (block + b) * LANES;
     const int32_t lanes = w.channels - c < LANES ? w.channels - c : LANES;
@@ -90,15 +107,23 @@ inline void along_positions(const Product& w, const Output& out, const Score* sc
     tile<V, P, B>(w, out, score, image, p, p1 - p < P ? p1 - p : P, block);
 }
 
-template <class V>
-inline void run(const Product& w, const Output& out, const Score* score, int64_t image, int32_t p0,
-                int32_t p1, int32_t c0, int32_t c1) {
+template <class V, int P>
+inline void by_tiles(const Product& w, const Output& out, const Score* score, int64_t image,
+                     int32_t p0, int32_t p1, int32_t c0, int32_t c1) {
   const int32_t end = (c1 + LANES - 1) / LANES;
   int32_t block = c0 / LANES;
   for (; block + V::BLOCKS <= end; block += V::BLOCKS)
-    along_positions<V, V::POSITIONS, V::BLOCKS>(w, out, score, image, p0, p1, block);
-  for (; block < end; ++block)
-    along_positions<V, V::POSITIONS, 1>(w, out, score, image, p0, p1, block);
+    along_positions<V, P, V::BLOCKS>(w, out, score, image, p0, p1, block);
+  for (; block < end; ++block) along_positions<V, P, 1>(w, out, score, image, p0, p1, block);
+}
+
+template <class V>
+inline void run(const Product& w, const Output& out, const Score* score, int64_t image, int32_t p0,
+                int32_t p1, int32_t c0, int32_t c1) {
+  if (w.narrow)
+    by_tiles<V, 4>(w, out, score, image, p0, p1, c0, c1);
+  else
+    by_tiles<V, V::POSITIONS>(w, out, score, image, p0, p1, c0, c1);
 }
 
 } // namespace

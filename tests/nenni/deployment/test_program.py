@@ -27,6 +27,7 @@ FEW = 2e-3
         {"fraction": 1.0},
         {"width": 7, "tile": (16, 8)},
         {"size": 12, "tile": (16, 20)},
+        {"size": 8, "tile": (32, 8)},
     ],
     ids=str,
 )
