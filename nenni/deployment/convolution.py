@@ -28,6 +28,8 @@ class Product:
         Of the weights, int8 (n, C, kh, kw).
     packed, start, position, step, inside : Tensor
         What the kernels read: see kernels/product.h.
+    narrow : bool
+        Whether fewer positions at once leave out more taps.
     tap : Tensor
         Bytes from the first tap of a position to each.
     signed : bool
@@ -40,6 +42,7 @@ class Product:
     position: Tensor
     step: Tensor
     inside: Tensor
+    narrow: bool
     tap: Tensor
     signed: bool
 

@@ -73,14 +73,15 @@ def skipping(
         limit=levels(choices.projected_bits),
     )
     codes, unit = _integers(layer.P[0], name)
-    pixels = _product(codes, plane, None)
+    pixels = _product(codes, plane, None, projected)
     into = Written(projected, False, projected.lowest, projected.limit, None)
     factor = torch.full((len(codes),), source.scale * unit, dtype=torch.float64)
     projection = Dense(pixels, factor, torch.zeros_like(factor), into)
 
     bits, weight = choices.weight_bits, layer.W_tilde[0].detach()
     step = weight_scale(weight, bits).flatten().double()
-    combined = _product(_codes(quantise_weight(weight, bits), step), projected, convolution)
+    codes = _codes(quantise_weight(weight, bits), step)
+    combined = _product(codes, projected, convolution, written.plane)
     raw = step * projected.scale, layer.b_tilde[0].detach().double()
     approximate = Dense(combined, *_through(norm, *raw), written)
     score = _score(layer, *raw)
@@ -124,13 +125,13 @@ def _exact(
     weight = convolution.weight.detach()
     step = weight_scale(weight, BITS).flatten().double()
     codes = _codes(quantise_weight(weight, BITS), step)
-    product = _product(codes, plane, convolution)
+    product = _product(codes, plane, convolution, written.plane)
     bias = convolution.bias
     offset = step.new_zeros(len(step)) if bias is None else bias.detach().double()
     return Dense(product, *_through(norm, step * plane.scale, offset), written)
 
 
-def _product(codes: Tensor, plane: Plane, convolution: nn.Conv2d | None) -> Product:
+def _product(codes: Tensor, plane: Plane, convolution: nn.Conv2d | None, into: Plane) -> Product:
     """Products with the patches that a convolution sees, or with each pixel."""
     if convolution is None:
         position, tap = plane.positions, torch.zeros(1, dtype=torch.int32)
@@ -144,6 +145,7 @@ def _product(codes: Tensor, plane: Plane, convolution: nn.Conv2d | None) -> Prod
         position=position,
         step=steps(tap, codes.shape[1]),
         inside=inside,
+        narrow=into.narrow and bool((inside != inside.max()).any()),
         tap=tap,
         signed=plane.signed,
     )

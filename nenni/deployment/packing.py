@@ -28,8 +28,12 @@ def steps(tap: Tensor, channels: int) -> Tensor:
 
 
 def start(codes: Tensor, zero: int) -> Tensor:
-    """What a channel's sum starts at for each tap: -zero times its weights there, int32."""
+    """What a channel's sum starts at, int32 (taps + 1, channels).
+
+    -zero times its weights at each tap, and at all of them.
+    """
     sums = codes.flatten(2).sum(1, dtype=torch.int32) * -zero
+    sums = torch.cat([sums, sums.sum(1, keepdim=True, dtype=torch.int32)], 1)
     return F.pad(sums, (0, 0, 0, -len(sums) % LANES)).t().contiguous()
 
 

@@ -18,6 +18,7 @@ using at::Tensor;
 using at::TensorList;
 
 constexpr int64_t CACHE = 1 << 19; // bytes that a group of images may take of a core's own cache
+constexpr int32_t TAPS = 62;       // at most that a position tells apart
 constexpr int32_t SPAN = 256;      // positions of one unit of work, about
 
 Run chosen_kernel(c10::string_view name) {
@@ -42,7 +43,7 @@ void check_codes(const Tensor& codes) {
               "codes should be contiguous bytes (N, H, W, C)");
 }
 
-// `parts`: weights (blocks, steps, 16, 4), start (taps, channels), position, step, inside.
+// `parts`: weights (blocks, steps, 16, 4), start (taps + 1, channels), position, step, inside.
 Product product(const Tensor& codes, TensorList parts, int64_t channels, bool is_signed,
                 bool narrow) {
   check_codes(codes);
@@ -50,7 +51,7 @@ Product product(const Tensor& codes, TensorList parts, int64_t channels, bool is
   TORCH_CHECK(weights.dim() == 4 && weights.size(2) == LANES && weights.size(3) == QUAD &&
                   weights.size(0) * LANES >= channels && parts[1].dim() == 2 &&
                   parts[1].size(1) == weights.size(0) * LANES &&
-                  weights.size(1) % parts[1].size(0) == 0 &&
+                  parts[1].size(0) > 1 && weights.size(1) % (parts[1].size(0) - 1) == 0 &&
                   parts[3].numel() == weights.size(1) && parts[4].numel() == parts[2].numel(),
               "weights do not fit their tables");
   Product w;
@@ -61,7 +62,8 @@ Product product(const Tensor& codes, TensorList parts, int64_t channels, bool is
   w.positions = int32_t(parts[2].numel());
   w.inside = numbers<int64_t>(parts[4]);
   w.steps = int32_t(weights.size(1));
-  w.taps = int32_t(parts[1].size(0));
+  w.taps = int32_t(parts[1].size(0) - 1);
+  w.all_taps = w.taps <= TAPS ? (int64_t(1) << w.taps) - 1 : -1;
   w.channels = int32_t(channels);
   w.weights = numbers<int8_t>(weights);
   w.start = numbers<int32_t>(parts[1]);

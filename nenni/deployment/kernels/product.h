@@ -16,10 +16,11 @@ struct Product {
   const int32_t* position; // bytes from an image to the first tap of each output position
   const int32_t* step;     // bytes from there to each step
   const int64_t* inside;   // of each position: bit t is set where tap t lies within the image
+  int64_t all_taps;        // the bits of a position whose taps all do
   int32_t positions, steps, taps, channels;
   bool narrow; // rows are four positions wide, or four times an odd number
   const int8_t* weights;
-  const int32_t* start; // [tap][channel]: -zero * (sum of the weights there), where acc starts
+  const int32_t* start; // [tap][channel]: -zero * (sum of the weights there); last that of all taps
   bool is_signed;       // codes are stored with 128 added, else they are 0 to 127
 };
 

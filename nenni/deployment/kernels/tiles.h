@@ -20,19 +20,25 @@ inline void multiply(const Product& w, const uint8_t* const (&rows)[P], int64_t 
   const int32_t blocks = (w.channels + LANES - 1) / LANES, quads = w.steps / w.taps;
   const int64_t block_bytes = int64_t(w.steps) * LANES * QUAD;
   typename V::Acc from[B], sums[P][B];
-  for (int b = 0; b < B; ++b) from[b] = V::zero();
-  for (int32_t t = 0; t < w.taps; ++t)
-    if (has(taps, t))
-      for (int b = 0; b < B; ++b)
-        V::add(from[b], V::start(w.start + (int64_t(t) * blocks + block + b) * LANES));
+  if (taps == w.all_taps) {
+    for (int b = 0; b < B; ++b)
+      from[b] = V::start(w.start + (int64_t(w.taps) * blocks + block + b) * LANES);
+  } else {
+    for (int b = 0; b < B; ++b) from[b] = V::zero();
+    for (int32_t t = 0; t < w.taps; ++t)
+      if (has(taps, t))
+        for (int b = 0; b < B; ++b)
+          V::add(from[b], V::start(w.start + (int64_t(t) * blocks + block + b) * LANES));
+  }
 #pragma GCC unroll 8
   for (int p = 0; p < P; ++p)
 #pragma GCC unroll 8
     for (int b = 0; b < B; ++b) sums[p][b] = from[b];
-  for (int32_t t = 0; t < w.taps; ++t) {
+  for (int32_t t = 0, stop; t < w.taps; t = stop) { // taps that follow one another
+    for (stop = t + 1; stop < w.taps && has(taps, stop) == has(taps, t);) ++stop;
     if (!has(taps, t)) continue;
     const int8_t* weights = w.weights + block * block_bytes + int64_t(t) * quads * LANES * QUAD;
-    for (const int32_t *step = w.step + t * quads, *end = step + quads; step < end; ++step) {
+    for (const int32_t *step = w.step + t * quads, *end = w.step + stop * quads; step < end; ++step) {
       const int64_t at = *step;
       typename V::Weights loaded[B];
 #pragma GCC unroll 8

@@ -20,8 +20,8 @@ def test_steps_are_fours_of_channels_at_each_tap() -> None:
 def test_sums_start_at_what_undoes_the_added_128_tap_by_tap() -> None:
     codes = torch.tensor([1, 2]).to(torch.int8).view(1, 1, 1, 2).repeat(3, 3, 1, 1)
     found = start(codes, 128)
-    assert found.shape == (2, 16)
-    assert found[:, :3].tolist() == [[-128 * 3] * 3, [-128 * 6] * 3]
+    assert found.shape == (3, 16)
+    assert found[:, :3].tolist() == [[-128 * 3] * 3, [-128 * 6] * 3, [-128 * 9] * 3]
     assert not found[:, 3:].any()
     assert not start(codes, 0).any()
 
