@@ -39,10 +39,10 @@ def order_channels(model: nn.Module, data: Data, selection: Block) -> nn.Module:
     trained as the network itself.
 
     With a_i how many of its positions in a tile channel i has among the ``selection.fraction``
-    largest scores of an image, the groups g of ``selection.channels`` channels are such that
-    sum_g |sum_{i in g} a_i|^2 cannot grow by a swap of two channels. So the counts of tiles differ
-    as far as they can, and the largest hold most. The search begins with channels ordered by
-    how often they are essential.
+    largest scores of an image (z through the batch norm that follows), the groups g of
+    ``selection.channels`` channels are such that sum_g |sum_{i in g} a_i|^2 cannot grow by a swap
+    of two channels. So the counts of tiles differ as far as they can, and the largest hold most.
+    The search begins with channels ordered by how often they are essential.
 
     Parameters
     ----------

@@ -216,11 +216,10 @@ class _Walk:
 
     def _joined(self, node: Node, sources: list[_Axis]) -> _Axis | None:
         """Channels of values of a rank that meet one by one; a single one meets all."""
-        shapes = [_shape(n) for n in node.all_input_nodes if n in self.axes]
-        known = [shape for shape in shapes if shape is not None]
-        if len(known) < len(sources) or len({len(shape) for shape in known}) > 1:
+        shapes = [shape for n in node.all_input_nodes if (shape := _shape(n)) is not None]
+        if len({len(shape) for shape in shapes if shape}) > 1:
             return None
-        wide = [axis for axis, shape in zip(sources, known, strict=True) if shape[1] > 1]
+        wide = [axis for axis in sources if self.channels[axis.number] > 1]
         if not wide or len({axis.repeat for axis in wide}) > 1:
             return None
         for axis in wide[1:]:

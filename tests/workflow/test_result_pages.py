@@ -22,7 +22,7 @@ OF_BENCH = (
     "evaluation_speed", "attack_speed", "attacks", "published",
 )  # fmt: skip
 OF_CLAIMS = ("coverage", "verdict_repeats", "bitops_claims")
-OF_MACHINES = ("fingerprints",)
+OF_MACHINES = ("fingerprints", "instruction_set")
 OF_PROTOCOL = ("protocol",)
 OF_COST = ("cost/roofline_errors", "cost/scalesim", "cost/zigzag", "cost/plausibility")
 OF_DEPLOY = ("deployment", "deployment_predicted", "deployment_constants")

@@ -38,6 +38,16 @@ def agreement(found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def slower(found: pd.DataFrame) -> pd.DataFrame:
+    """One row per part: how many times as long each instruction set takes as `auto`."""
+    others = found[found["instruction_set"] != "auto"]
+    rows = []
+    for part, here in others.groupby("part", sort=False):
+        times = zip(here["instruction_set"], here["over_auto"], strict=True)
+        rows.append({"part": part} | {f"`{name}`": f"{over:.2f}" for name, over in times})
+    return pd.DataFrame(rows)
+
+
 def measured_on(found: pd.DataFrame) -> str:
     """The first machine of the table, in words."""
     first = _text(found).iloc[0]

@@ -52,8 +52,9 @@ READ = (
     "autoattack/images", "optimality", "diagnostics", "invariance", "evaluation_speed",
     "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times",
     "run_times_by_rule", "fgsm_rs_speed", "coverage", "verdict_repeats", "bitops_claims",
-    "fingerprints", "protocol", "cost/roofline_errors", "cost/scalesim", "cost/zigzag",
-    "cost/plausibility", "deployment", "deployment_predicted", "deployment_constants", "run_sizes",
+    "fingerprints", "instruction_set", "protocol", "cost/roofline_errors", "cost/scalesim",
+    "cost/zigzag", "cost/plausibility", "deployment", "deployment_predicted",
+    "deployment_constants", "run_sizes",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
@@ -173,7 +174,9 @@ def environment(tables: Tables) -> Environment:
             tables["run_sizes"], tables["run_times_by_rule"]
         ),
         "machine": _machine_tables.measured_on(tables["fingerprints"]),
-        "machines": lambda table: markdown(getattr(_machine_tables, table)(tables["fingerprints"])),
+        "machines": lambda table, name="fingerprints": markdown(
+            getattr(_machine_tables, table)(tables[name])
+        ),
     }
     return found
 

@@ -30,6 +30,7 @@ class Cases(nn.Module):
         self.grouped = nn.Conv2d(8, 8, 3, padding=1, groups=2)
         self.deep = nn.Conv2d(8, 8, 3, padding=1, groups=8)
         self.last = nn.Linear(8 * 16 if kind in ("view", "transposed") else 8, 5)
+        self.factor = nn.Parameter(torch.rand(8))
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.norm(self.first(x)))
@@ -46,6 +47,10 @@ class Cases(nn.Module):
             y = self.again(y) * y.mean(1, keepdim=True)
         elif self.kind == "scaled":
             y = self.again(y) * self.deep(y).mean((2, 3), keepdim=True)
+        elif self.kind == "one_by_one":
+            return self.last(y.mean((2, 3)) * self.factor)
+        elif self.kind == "each":
+            y = self.again(y) * self.factor[None, :, None, None]
         elif self.kind == "rolled":
             y = torch.roll(self.again(y), 1, 1)
         elif self.kind == "view":
@@ -81,7 +86,7 @@ def shuffled_answers(model: nn.Module, size: tuple[int, ...]) -> tuple[Tensor, T
 
 
 KINDS = {"twice": 1, "grouped": 1, "deep": 2, "split": 1, "across": 1, "scaled": 1, "rolled": 1,
-         "view": 1, "transposed": 0, "plain": 1}  # fmt: skip
+         "view": 1, "transposed": 0, "one_by_one": 0, "each": 1, "plain": 1}  # fmt: skip
 """Network -> how many groups are free in it."""
 
 
