@@ -26,12 +26,16 @@ OF_MACHINES = ("fingerprints", "instruction_set")
 OF_PROTOCOL = ("protocol",)
 OF_COST = ("cost/roofline_errors", "cost/scalesim", "cost/zigzag", "cost/plausibility")
 OF_DEPLOY = ("deployment", "deployment_predicted", "deployment_constants")
+OF_POST_TRAINING = (
+    "post_training/resnet20", "post_training/resnet32", "post_training/efficientnet_lite0",
+    "fit_choices", "allocation", "fit_methods",
+)  # fmt: skip
 OF_SPEED = ("speed", "speed_parts", "launches", "run_times", "run_times_by_rule", "fgsm_rs_speed")
 OF_SIZES = ("run_sizes",)
 OF = {
     "results": OF_RESULTS, "claims": OF_CLAIMS, "protocol": OF_PROTOCOL, "bench": OF_BENCH,
     "speed": OF_SPEED, "machines": OF_MACHINES, "cost": OF_COST,
-    "deploy": OF_DEPLOY, "sizes": OF_SIZES,
+    "deploy": OF_DEPLOY, "sizes": OF_SIZES, "post_training": OF_POST_TRAINING,
 }  # fmt: skip
 DOCS = ROOT / "docs"
 RESULT = re.compile(r"\d(?:[\d.,]*\d)? ?(?:%|points|times|percent)")

@@ -9,7 +9,7 @@ from nenni.evaluation.statistics import wilson
 
 COLUMNS = ["network", "factor", "value", "errors", "n", "accuracy", "low", "high"]
 COLUMNS += ["relative_error", "recall", "fraction", "seconds"]
-FIT_IMAGES, REPORT_IMAGES, DRAWS = 1000, 500, 3
+FIT_IMAGES, REPORT_IMAGES, DRAWS = 500, 500, 3
 """Training images of a fit, test images of a report, draws of a randomised network: of ResNets."""
 FITS: dict[str, dict[str, Any]] = {
     f"{inputs}, {batch_norms}": {"inputs": inputs, "batch_norms": batch_norms}

@@ -1,7 +1,7 @@
 """Tables of docs/post_training.md: what injected networks keep that are not trained again."""
 
 import pandas as pd
-from _post_training import BEFORE, DEFAULT_FIT, FIT_IMAGES, FITS
+from _post_training import BEFORE, DEFAULT_FIT, FITS
 from _words import Row, percent
 
 _TITLES = {
@@ -171,10 +171,14 @@ def fit_methods(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def best_methods(found: pd.DataFrame) -> pd.DataFrame:
-    """For each number of bits the method of least error, and the error of the closed form."""
+    """For each number of bits the method of least error, and the closed form's on as many images.
+
+    That is, as many as the methods by gradients have.
+    """
     named = found.assign(name=_method(found))
     best = named.loc[named.groupby("weight_bits", sort=False)["relative_error"].idxmin()]
-    closed = named[(named["method"] == "ridge") & (named["images"] == FIT_IMAGES)]
+    images = named.loc[named["method"] != "ridge", "images"].iloc[0]
+    closed = named[(named["method"] == "ridge") & (named["images"] == images)]
     return best.merge(
         closed[["weight_bits", "relative_error"]], on="weight_bits", suffixes=("", "_ridge")
     )

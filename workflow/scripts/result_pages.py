@@ -41,7 +41,7 @@ TABLES = ROOT / "results" / "reference"
 README = ROOT / "README.md"
 NAMES = (
     "results", "claims", "protocol", "bench", "speed", "machines", "cost", "constants", "deploy",
-    "sizes",
+    "sizes", "post_training",
 )  # fmt: skip
 TEMPLATE = ROOT / "docs" / "results.md.jinja"
 READ = (
@@ -54,7 +54,8 @@ READ = (
     "run_times_by_rule", "fgsm_rs_speed", "coverage", "verdict_repeats", "bitops_claims",
     "fingerprints", "instruction_set", "protocol", "cost/roofline_errors", "cost/scalesim",
     "cost/zigzag", "cost/plausibility", "deployment", "deployment_predicted",
-    "deployment_constants", "run_sizes",
+    "deployment_constants", "run_sizes", "post_training/resnet20", "post_training/resnet32",
+    "post_training/efficientnet_lite0", "fit_choices", "allocation", "fit_methods",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
