@@ -37,7 +37,7 @@ class Crossings:
         )
 
 
-def crossings(preset: Preset, work: Work, moved: Traffic) -> Crossings:
+def crossings(preset: Preset, work: Work, moved: Traffic, kept: Traffic) -> Crossings:
     """How often operands cross, of products of at least one multiply-accumulate.
 
     Parameters
@@ -48,6 +48,8 @@ def crossings(preset: Preset, work: Work, moved: Traffic) -> Crossings:
         The products, those of groups and of gathered inputs one after the other.
     moved
         Bytes of the phase, of a batch, if each operand crosses once.
+    kept
+        Of these, the bytes that stay on the chip.
     """
     product = work.gathered
     if not product.macs:
@@ -61,5 +63,12 @@ def crossings(preset: Preset, work: Work, moved: Traffic) -> Crossings:
         weights=(moved.weights + second) / product.count,
         sums=SUM_BYTES * product.M * product.n,
     )
-    found = passes(preset, product, sizes)
+    inputs = moved.inputs - kept.inputs
+    again = min(second, inputs)
+    crossing = Sizes(
+        inputs=inputs - again,
+        weights=moved.weights - kept.weights + again,
+        sums=one_by_one * sizes.sums,
+    )
+    found = passes(preset, product, sizes, crossing)
     return Crossings(found, second, (found.sums - 1) * one_by_one * sizes.sums)

@@ -61,7 +61,7 @@ class Passes:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Bytes of the operands of one product."""
+    """Bytes of the operands of a product."""
 
     inputs: float
     weights: float
@@ -78,7 +78,7 @@ def worked_on_bytes(preset: Preset) -> float | None:
     return None if preset.buffer_bytes is None else _WORKED_ON * preset.buffer_bytes.value
 
 
-def passes(preset: Preset, product: Product, sizes: Sizes) -> Passes:
+def passes(preset: Preset, product: Product, sizes: Sizes, crossing: Sizes) -> Passes:
     """How often the operands of a product cross the memory of a platform.
 
     Parameters
@@ -88,24 +88,30 @@ def passes(preset: Preset, product: Product, sizes: Sizes) -> Passes:
     product
         One of the products that run one after the other, of at least one multiply-accumulate.
     sizes
-        Its operands.
+        Its operands, which the buffer holds or not.
+    crossing
+        Bytes of all these products that cross the memory in a pass: the fewest are sought.
     """
     capacity = worked_on_bytes(preset)
     if capacity is None or sizes.inputs + sizes.weights + sizes.sums <= capacity:
         return Passes()
     if (array := preset.array) is None:
-        return _least(product, None, sizes, capacity)
+        return _least(product, None, sizes, crossing, capacity)
     side = array.rows.value, array.columns.value, array.dataflow.value
-    return _least(product, side, sizes, capacity)
+    return _least(product, side, sizes, crossing, capacity)
 
 
 @lru_cache(maxsize=2**16)
 def _least(
-    product: Product, array: tuple[int, int, Dataflow] | None, sizes: Sizes, capacity: float
+    product: Product,
+    array: tuple[int, int, Dataflow] | None,
+    sizes: Sizes,
+    crossing: Sizes,
+    capacity: float,
 ) -> Passes:
     if array is None:
-        return min(tiled(product, sizes, capacity), key=sizes.moved)
-    return min(chunked(product, *array, sizes, capacity), key=sizes.moved)
+        return min(tiled(product, sizes, capacity), key=crossing.moved)
+    return min(chunked(product, *array, sizes, capacity), key=crossing.moved)
 
 
 def tiled(product: Product, sizes: Sizes, capacity: float) -> Iterator[Passes]:

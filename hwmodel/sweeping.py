@@ -140,7 +140,7 @@ class _Costs:
         return self._total(of, {("dense", of.exact_bits): phases})
 
     def injected(self, of: Setting) -> Total:
-        """Phase by phase, since not all hang on P, nor all on the share."""
+        """Phase by phase, since not all hang on P, nor all on the share, unless they are fused."""
         check_choices(of.ratio, of.fraction, read_granularity(of.granularity), of.algorithm)
         granularity = (of.granularity, of.algorithm, of.exact_bits)
         choices = (of.projection, of.ratio, of.bits, *granularity)
@@ -149,7 +149,7 @@ class _Costs:
             ("projection", *choices): projection_phase,
             ("approximation", *choices, of.fraction if fused else None): approximation_phase,
             ("selection", *choices): selection_phase,
-            ("exact", of.fraction, *granularity): exact_phase,
+            ("exact", of.fraction, *(choices if fused else granularity)): exact_phase,
         }
         return self._total(of, {key: partial(_phase, of, made) for key, made in phases.items()})
 

@@ -43,7 +43,7 @@ def phase_of(
     """
     crossing, spilled = (moved - kept).of_batch(batch), 0.0
     if (tiled := work or skipped) is not None and tiled.product.macs:
-        again = crossings(preset, tiled, moved.of_batch(batch))
+        again = crossings(preset, tiled, moved.of_batch(batch), kept.of_batch(batch))
         crossing, spilled = again.applied(crossing), again.spilled
         work = work and replace(work, chunks=again.passes.chunks)
     product_s = 0.0 if work is None else product_seconds(preset, work)

@@ -30,12 +30,26 @@ def test_operands_cross_as_often_as_they_are_fetched() -> None:
 
 
 @pytest.mark.parametrize("name", hwmodel.preset_names())
-@pytest.mark.parametrize("selection", ["topk", "threshold", "channel", "4x2"])
-@given(st.floats(1, 1e5), st.floats(1, 100), st.sampled_from(["serial", "fused", "overlapped"]))
+@pytest.mark.parametrize("selection", ["topk", "threshold", "channel", "4x2", "2:4"])
+@given(
+    st.floats(1, 1e6),
+    st.floats(1, 100),
+    st.sampled_from(["serial", "fused", "overlapped"]),
+    st.sampled_from([1, 4]),
+    st.sampled_from([16, 128]),
+)
 def test_more_buffer_is_never_more_bytes_time_of_memory_or_energy(
-    make_layer: Any, name: str, selection: str, small: float, times: float, order: Any
+    make_layer: Any,
+    name: str,
+    selection: str,
+    small: float,
+    times: float,
+    order: Any,
+    batch: int,
+    channels: int,
 ) -> None:
-    layer = make_layer({"selection": selection}, exact_bits=8)
+    changes = {"in_channels": channels, "exact_bits": 8}
+    layer = make_layer({"selection": selection}, **changes)
     preset = hwmodel.load_preset(name)
     schedule = preset.schedule.model_copy(update={"value": order})
     preset = preset.model_copy(update={"schedule": schedule})
@@ -43,7 +57,7 @@ def test_more_buffer_is_never_more_bytes_time_of_memory_or_energy(
     totals = []
     for size in (small, small * times, None):
         there = buffered(preset, size)
-        phases = [p for _, p in named_phases(layer, there, 2)]
+        phases = [p for _, p in named_phases(layer, there, batch)]
         energies = [phase_energy(p, there, table).memory_pj for p in phases]
         totals.append(
             (sum(p.moved.total for p in phases), sum(p.memory_s for p in phases), sum(energies))
@@ -96,3 +110,27 @@ def test_heads_fetch_either_operand_again(make_layer: Any) -> None:
     assert once.moved.weights == again.moved.weights == 0
     assert once.moved.inputs == 4 * (64 * 64 + 64 * 64)
     assert again.moved.inputs == 4 * (64 * 64 + 2 * 64 * 64)
+
+
+@pytest.mark.parametrize(
+    ("name", "selection", "order"),
+    [("systolic_32x32", "2:4", "fused"), ("edge_npu", "channel", "serial"),
+     ("server_cpu", "channel", "serial"), ("server_cpu", "4x2", "overlapped")],
+)  # fmt: skip
+def test_a_larger_buffer_moves_no_more_of_a_layer_of_a_network(
+    make_layer: Any, name: str, selection: str, order: str
+) -> None:
+    """64 channels at 32 x 32, of which some inputs stay on the chip, or weights are gathered."""
+    same = {"kernel_size": [3, 3], "stride": [1, 1], "padding": [1, 1], "in_size": [32, 32]}
+    layer = make_layer(
+        {"selection": selection}, in_channels=64, out_channels=64, exact_bits=8, **same
+    )
+    preset = hwmodel.load_preset(name)
+    sourced = {"value": order, "tag": "assumed", "source": "test"}
+    preset = hwmodel.Preset.model_validate(preset.model_dump() | {"schedule": sourced})
+    sizes = (1e3, 8e3, 2e4, 4e4, 8e4, 1.6e5, 3e5, 1e6, 1e7)
+    moved = [
+        sum(p.moved.total for p in injected_phases(layer, buffered(preset, size), 4) or ())
+        for size in sizes
+    ]
+    assert moved == sorted(moved, reverse=True)

@@ -36,7 +36,7 @@ def test_more_buffer_is_never_more_bytes(
     product, preset = Product(M, n, d), hwmodel.load_preset(name)
     sizes = sizes_of(product)
     found = [
-        sizes.moved(passes(with_buffer(preset, size), product, sizes))
+        sizes.moved(passes(with_buffer(preset, size), product, sizes, sizes))
         for size in (small, small * times, None)
     ]
     assert found == sorted(found, reverse=True)
@@ -123,4 +123,13 @@ def test_positions_run_in_chunks_rather_than_spill() -> None:
 
 def test_without_a_buffer_all_is_held(make_preset: Any) -> None:
     product = Product(1000, 1000, 1000)
-    assert passes(make_preset(), product, sizes_of(product)) == Passes()
+    sizes = sizes_of(product)
+    assert passes(make_preset(), product, sizes, sizes) == Passes()
+
+
+def test_what_does_not_cross_is_fetched_again_for_nothing(make_preset: Any) -> None:
+    """100 x 100 x 100 in 4,000 bytes: inputs that stay on the chip come for each turn of weights."""
+    product, preset = Product(100, 100, 100), with_buffer(make_preset(), 8000.0)
+    sizes = sizes_of(product)
+    found = passes(preset, product, sizes, Sizes(inputs=0, weights=10_000, sums=0))
+    assert found == Passes(inputs=3, weights=1)

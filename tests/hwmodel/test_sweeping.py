@@ -16,15 +16,42 @@ TABLE = hwmodel.load_energy_table("horowitz_45nm")
 PRESETS = {name: hwmodel.load_preset(name) for name in hwmodel.preset_names()}
 
 
-def test_a_sweep_is_latency_and_energy_of_injected(plain: Network) -> None:
+def scheduled(preset: hwmodel.Preset, order: str, buffer_bytes: float) -> hwmodel.Preset:
+    """A preset with another order of the phases, and a buffer of which hangs what stays."""
+    sourced = {"tag": "assumed", "source": "test"}
+    changes = {
+        "schedule": sourced | {"value": order},
+        "buffer_bytes": sourced | {"value": buffer_bytes},
+    }
+    return hwmodel.Preset.model_validate(preset.model_dump() | changes)
+
+
+@pytest.mark.parametrize(
+    "presets",
+    [
+        PRESETS,
+        *(
+            {
+                name: scheduled(PRESETS[name], order, size)
+                for name in ("systolic_32x32", "server_cpu")
+            }
+            for order, size in (("fused", 3e3), ("fused", 2e4), ("overlapped", 1e5))
+        ),
+    ],
+    ids=["as shipped", "fused, small", "fused", "overlapped"],
+)
+def test_a_sweep_is_latency_and_energy_of_injected(
+    plain: Network, presets: dict[str, hwmodel.Preset]
+) -> None:
     settings = [
         Setting(preset, projection, ratio, fraction, granularity, bits=bits, exact_bits=8,
                 batch=batch)
-        for preset in PRESETS for projection in ("ternary", "real:shared") for ratio in (0.1, 0.5)
-        for fraction in (0.0, 0.3, 1.0) for granularity in ("1x1", "16x8", "1xall")
+        for preset in presets for projection in ("ternary", "real:shared") for ratio in (0.1, 0.5)
+        for granularity in ("1x1", "16x8", "1xall", "2:4")
+        for fraction in ((0.5,) if granularity == "2:4" else (0.0, 0.3, 1.0))
         for bits in (4, 8) for batch in (1, 3)
     ]  # fmt: skip
-    found = list(sweep(plain, settings, PRESETS, TABLE))
+    found = list(sweep(plain, settings, presets, TABLE))
     assert [one.setting for one in found] == settings
     for one in found[::7]:
         of = one.setting
@@ -32,10 +59,10 @@ def test_a_sweep_is_latency_and_energy_of_injected(plain: Network) -> None:
             plain, projection=of.projection, ratio=of.ratio, fraction=of.fraction,
             granularity=hwmodel.read_granularity(of.granularity), bits=of.bits, exact_bits=8,
         )  # fmt: skip
-        latency = hwmodel.latency(network, PRESETS[of.preset], of.batch)[-1]
+        latency = hwmodel.latency(network, presets[of.preset], of.batch)[-1]
         assert one.injected.seconds == pytest.approx(latency.injected_s)
         assert one.dense.seconds == pytest.approx(latency.dense_int8_s)
-        energies = hwmodel.energy(network, TABLE, PRESETS[of.preset], of.batch)
+        energies = hwmodel.energy(network, TABLE, presets[of.preset], of.batch)
         totals = [r for r in energies if r.layer == "total" and r.bits == 8]
         if one.injected.pj is None:
             assert totals == []
