@@ -14,6 +14,7 @@ from torch.fx import GraphModule, Node
 from nenni.defences.baselines.quantised import QuantisedLayer
 from nenni.deployment.rounded import Rounded
 from nenni.method.noisy_layer import NoisyLayer
+from nenni.networks.graph import shape_of
 
 _ADDITIONS = (operator.add, operator.iadd, torch.add)
 _RECTIFIERS = (F.relu, torch.relu, torch.relu_)
@@ -115,15 +116,9 @@ def addend(node: Node, one: Node) -> Node | None:
         return None
     first, second = node.args
     other = second if first is one else first
-    if not isinstance(other, Node) or other is one or shape(other) != shape(one):
+    if not isinstance(other, Node) or other is one or shape_of(other) != shape_of(one):
         return None
     return other
-
-
-def shape(node: Node) -> torch.Size | None:
-    """Shape of a node's value, of the batch that was propagated through the graph."""
-    found = node.meta.get("tensor_meta")
-    return getattr(found, "shape", None)
 
 
 def _followers(node: Node) -> Iterator[Node]:

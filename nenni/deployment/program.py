@@ -19,7 +19,6 @@ from nenni.deployment.chains import (
     is_rounded,
     module_of,
     product,
-    shape,
 )
 from nenni.deployment.compiled import TORCH
 from nenni.deployment.convolution import Dense, Skipping, Written
@@ -27,6 +26,7 @@ from nenni.deployment.folding import dense, skipping
 from nenni.deployment.plane import Plane
 from nenni.deployment.rounded import Rounded
 from nenni.method.noisy_layer import NoisyLayer
+from nenni.networks.graph import shape_of
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _inner(found: Chain) -> list[Node]:
 
 def _plane(graph: GraphModule, node: Node) -> Plane:
     """Where the codes of a rounded value lie: its readers want them padded."""
-    module, size = module_of(graph, node), shape(node)
+    module, size = module_of(graph, node), shape_of(node)
     assert isinstance(module, Rounded)
     assert size is not None
     around = [0]
@@ -214,7 +214,7 @@ def _written(found: Chain, planes: dict[Node, Plane]) -> Written:
         if found.ceiling is not None:
             low, high = 0.0, float(round(min(high, found.ceiling / plane.scale)))
         return Written(plane, False, low, high, residual)
-    size = shape(found.end)
+    size = shape_of(found.end)
     assert size is not None
     plane = Plane(size[2], size[3], size[1], 0, 1.0, signed=False)
     low, high = (-math.inf, math.inf) if found.ceiling is None else (0.0, found.ceiling)

@@ -1,6 +1,9 @@
 """An order of the channels by which tiles hold neurons that are essential together."""
 
+import warnings
+from collections.abc import Callable, Collection
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,16 +14,17 @@ from nenni.core.errors import UserError
 from nenni.data.batches import Data, check_repeatable, image_batches
 from nenni.method.injection import noisy_layers
 from nenni.method.ranking import largest
-from nenni.method.score import through_batch_norm
+from nenni.method.score import standardised, through_batch_norm
 from nenni.method.selection.block import Block
-from nenni.networks.asking import answer
+from nenni.networks.asking import answer, check_answer, check_ready
 from nenni.networks.channel_groups import ChannelGroup, channel_groups, reorder
 from nenni.networks.copying import copied
 from nenni.networks.hooks import hooked
 from nenni.networks.modes import evaluating
-from nenni.networks.tracing import trace
+from nenni.networks.tracing import BatchNorm, trace
 
 Matrix = NDArray[np.float64]
+ScoreKind = Literal["signed", "magnitude"]
 _BATCH = 128
 _SAME = 1e-3
 """Largest change of a logit, in units of the logits' deviation, that is rounding alone."""
@@ -29,20 +33,27 @@ _GAIN = 1e-9
 
 
 @torch.no_grad()
-def order_channels(model: nn.Module, data: Data, selection: Block) -> nn.Module:
+def order_channels(
+    model: nn.Module,
+    data: Data,
+    selection: Block,
+    *,
+    score: ScoreKind = "signed",
+    normalise: bool = True,
+) -> nn.Module:
     """Copy of a plain network whose channels stand beside those that are essential with them.
 
     A tile of neighbouring channels is essential or not as a whole, but neighbours in a trained
     network have nothing to do with each other. The copy computes the same: weights, norms and what
     reads them change places together (:mod:`nenni.networks.channel_groups`), and a group that
     would change the logits by more than rounding stays as it was. It is to be injected, fitted and
-    trained as the network itself.
+    trained as the network itself. A warning says if no channel could change places.
 
     With a_i how many of its positions in a tile channel i has among the ``selection.fraction``
-    largest scores of an image (z through the batch norm that follows), the groups g of
-    ``selection.channels`` channels are such that sum_g |sum_{i in g} a_i|^2 cannot grow by a swap
-    of two channels. So the counts of tiles differ as far as they can, and the largest hold most.
-    The search begins with channels ordered by how often they are essential.
+    largest scores of an image, the groups g of ``selection.channels`` channels are such that
+    sum_g |sum_{i in g} a_i|^2 cannot grow by a swap of two channels. So the counts of tiles differ
+    as far as they can, and the largest hold most. The search begins with channels ordered by
+    how often they are essential.
 
     Parameters
     ----------
@@ -52,31 +63,49 @@ def order_channels(model: nn.Module, data: Data, selection: Block) -> nn.Module:
         Training images, see :data:`nenni.data.batches.Data`.
     selection : Block
         With which it will be injected.
+    score, normalise
+        As in :class:`nenni.InjectionSpec`. Where no batch norm follows, channels are standardised
+        by the first batch.
 
     Raises
     ------
     UserError
-        If it is injected already, or torch.fx cannot trace it.
+        If it is injected already, does not take the images, or torch.fx cannot trace it.
 
     References
     ----------
     This project's; a balanced clustering with the exchanges of Kernighan and Lin (Bell System
     Technical Journal 49, 1970), pair by pair.
     """
+    if not isinstance(selection, Block):
+        raise UserError(
+            f"selection should be a nenni.Block, whose tiles it is for; got {selection}"
+        )
     if dict(noisy_layers(model)):
         raise UserError("the network is injected: order its channels first, then nenni.inject it")
-    ordered = copied(model).eval()
+    check_ready(model)
     check_repeatable(data)
-    example = next(image_batches(data, _BATCH, ordered))
-    groups = channel_groups(ordered, example[:2])
-    together = _essential_together(ordered, data, selection, groups)
-    expected = answer(ordered, example)
-    rounding = _SAME * expected.std().clamp_min(torch.finfo(expected.dtype).tiny)
-    for group, matrix in zip(groups, together, strict=True):
-        order = torch.from_numpy(clustered(matrix, selection.channels))
-        reorder(ordered, group, order)
-        if not bool((answer(ordered, example) - expected).abs().max() <= rounding):
-            reorder(ordered, group, order.argsort())
+    ordered = copied(model)
+    with evaluating(ordered):
+        example = next(image_batches(data, _BATCH, ordered))
+        expected = check_answer(answer(ordered, example), example)
+        groups = channel_groups(ordered, example[:2])
+        together = _essential_together(ordered, data, selection, groups, (score, normalise))
+        rounding = _SAME * expected.float().std().clamp_min(torch.finfo(torch.float32).tiny)
+        moved = 0
+        for group, matrix in zip(groups, together, strict=True):
+            order = torch.from_numpy(clustered(matrix, selection.channels))
+            reorder(ordered, group, order)
+            if bool((answer(ordered, example) - expected).abs().max() <= rounding):
+                moved += 1
+            else:
+                reorder(ordered, group, order.argsort())
+    if not moved:
+        warnings.warn(
+            "order_channels: no channel can change places without changing what the network "
+            "computes, as far as its graph tells; the copy has the order that it had",
+            stacklevel=3,
+        )
     return ordered
 
 
@@ -110,27 +139,57 @@ def clustered(together: Matrix, size: int) -> NDArray[np.int64]:
 
 
 def _essential_together(
-    model: nn.Module, data: Data, selection: Block, groups: list[ChannelGroup]
+    model: nn.Module,
+    data: Data,
+    selection: Block,
+    groups: list[ChannelGroup],
+    how: tuple[ScoreKind, bool],
 ) -> list[Matrix]:
     """a_i . a_j over images and tiles of positions, summed over the layers of each group."""
-    norms = trace(model, next(image_batches(data, 1, model))).batch_norms
     sums = [np.zeros((group.channels, group.channels)) for group in groups]
+    at = {name: i for i, group in enumerate(groups) for name in group.writers}
     alone = replace(selection, channels=1)
-
-    def added(name: str, at: int) -> None:
-        def hook(_layer: nn.Module, _inputs: tuple[Tensor, ...], z: Tensor) -> None:
-            score = through_batch_norm(z, norms[name]) if name in norms else z
-            counts = alone.tile_means(largest(score, selection.fraction).to(z.dtype))
+    norms = trace(model, next(image_batches(data, 1, model))).batch_norms
+    statistics: dict[str, tuple[Tensor, Tensor]] = {}
+    for images in image_batches(data, _BATCH, model):
+        for name, z in _outputs(model, images, at):
+            score = _score(name, z, how, norms, statistics)
+            largest_of = largest(score, selection.fraction).to(torch.float32)
+            counts = alone.tile_means(largest_of)
+            positions = score.shape[2:].numel()
+            tile = min(selection.positions, positions)
+            counts[..., -1] *= (positions % tile or tile) / tile
             a = counts.transpose(0, 1).flatten(1).double().numpy(force=True)
-            sums[at] += a @ a.T
-
-        handles.append(model.get_submodule(name).register_forward_hook(hook))
-
-    handles: list[torch.utils.hooks.RemovableHandle] = []
-    for at, group in enumerate(groups):
-        for name in group.writers:
-            added(name, at)
-    with hooked(handles), evaluating(model):
-        for images in image_batches(data, _BATCH, model):
-            answer(model, images)
+            sums[at[name]] += a @ a.T
     return sums
+
+
+def _score(
+    name: str,
+    z: Tensor,
+    how: tuple[ScoreKind, bool],
+    norms: dict[str, BatchNorm],
+    statistics: dict[str, tuple[Tensor, Tensor]],
+) -> Tensor:
+    """As an injected layer ranks it (:meth:`nenni.method.noisy_layer.NoisyLayer.score`)."""
+    kind, normalise = how
+    if normalise and name in norms:
+        z = through_batch_norm(z, norms[name])
+    elif normalise:
+        if name not in statistics:
+            each = z.transpose(0, 1).flatten(1)
+            statistics[name] = each.mean(1), each.var(1, correction=0)
+        z = standardised(z, *statistics[name])
+    return z.abs() if kind == "magnitude" else z
+
+
+def _outputs(model: nn.Module, images: Tensor, names: Collection[str]) -> list[tuple[str, Tensor]]:
+    """What layers give for some images, at each of their calls; what follows may overwrite it."""
+    found: list[tuple[str, Tensor]] = []
+
+    def keep(name: str) -> Callable[[nn.Module, object, Tensor], None]:
+        return lambda _layer, _inputs, z: found.append((name, z.clone()))
+
+    with hooked([model.get_submodule(n).register_forward_hook(keep(n)) for n in names]):
+        answer(model, images)
+    return found

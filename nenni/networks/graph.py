@@ -2,8 +2,8 @@
 
 import torch
 from torch import Tensor, nn
-from torch.fx import GraphModule, Tracer
-from torch.fx.passes.shape_prop import ShapeProp
+from torch.fx import GraphModule, Node, Tracer
+from torch.fx.passes.shape_prop import ShapeProp, TensorMetadata
 
 from nenni.core.errors import UserError, in_a_line
 
@@ -43,3 +43,9 @@ def traced(
         ) from error
     ShapeProp(graph).propagate(example.clone())
     return graph
+
+
+def shape_of(node: Node) -> torch.Size | None:
+    """Shape of a node's value, of the example that went through the graph; None of no tensor."""
+    found = node.meta.get("tensor_meta")
+    return found.shape if isinstance(found, TensorMetadata) else None

@@ -96,10 +96,10 @@ def test_an_injected_network_is_refused(trained: nn.Module, digits: Digits) -> N
 
 
 def test_a_group_that_would_change_the_answers_stays(digits: Digits) -> None:
-    """A convolution whose weight another module owns too would be turned twice."""
+    """Two weights in one memory would be turned twice, and nothing else tells."""
     torch.manual_seed(0)
     one, other = nn.Conv2d(1, 8, 3), nn.Conv2d(1, 8, 3)
-    other.weight = one.weight
+    other.weight = nn.Parameter(one.weight.data)
 
     class Tied(nn.Module):
         def __init__(self) -> None:
@@ -115,3 +115,41 @@ def test_a_group_that_would_change_the_answers_stays(digits: Digits) -> None:
     x = digits[0][50:60]
     with torch.no_grad():
         assert torch.allclose(model(x), found(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("normalise", [True, False])
+def test_scores_are_those_of_the_injection_where_no_norm_follows(normalise: bool) -> None:
+    """Raw scores put channels with large biases together, standardised ones do not."""
+    torch.manual_seed(0)
+    first = nn.Conv2d(1, 16, 3, padding=1)
+    bias = torch.linspace(-3, 3, 16)[torch.randperm(16)]
+    with torch.no_grad():
+        assert first.bias is not None
+        first.bias.copy_(bias)
+    model = nn.Sequential(first, nn.ReLU(), nn.Flatten(), nn.Linear(16 * 16, 3)).eval()
+    images = torch.rand(60, 1, 4, 4)
+    found = nenni.order_channels(model, images, TILES, normalise=normalise)
+    moved = found[0].bias.detach().view(4, 4)  # type: ignore[index,union-attr]
+    tile = moved[(moved == bias.max()).any(1)][0]
+    raw = torch.equal(tile.sort().values, bias.sort().values[-4:])
+    assert raw is not normalise
+
+
+def test_mistakes_are_told(trained: nn.Module, digits: Digits) -> None:
+    images = digits[0][:20]
+    with pytest.raises(UserError, match=r"selection should be a nenni.Block"):
+        nenni.order_channels(trained, images, nenni.TopK(0.5))  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"does not accept images"):
+        nenni.order_channels(trained, images.expand(-1, 3, -1, -1), TILES)
+    with pytest.raises(UserError, match=r"should return logits"):
+        nenni.order_channels(trained[:2], images, TILES)  # type: ignore[index]
+    with pytest.raises(UserError, match=r"needed several times"):
+        nenni.order_channels(trained, iter([images]), TILES)
+
+
+def test_a_network_that_cannot_be_ordered_says_so(digits: Digits) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 3)).train()
+    with pytest.warns(UserWarning, match="no channel can change places"):
+        found = nenni.order_channels(model, digits[0][:20], TILES)
+    assert found.training
+    assert all(not module._forward_hooks for module in found.modules())

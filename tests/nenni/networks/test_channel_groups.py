@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
+from torch.nn.utils import prune
 
 from nenni.networks.channel_groups import ChannelGroup, channel_groups, reorder
 from nenni.networks.models.resnet18 import resnet18
@@ -29,13 +30,20 @@ class Cases(nn.Module):
         self.again = nn.Conv2d(8, 8, 3, padding=1)
         self.grouped = nn.Conv2d(8, 8, 3, padding=1, groups=2)
         self.deep = nn.Conv2d(8, 8, 3, padding=1, groups=8)
-        self.last = nn.Linear(8 * 16 if kind in ("view", "transposed") else 8, 5)
+        self.last = nn.Linear({"view": 128, "transposed": 128, "one_map": 16}.get(kind, 8), 5)
         self.factor = nn.Parameter(torch.rand(8))
+        self.wide, self.square, self.wide_last = (
+            nn.Linear(8, 16),
+            nn.Linear(8, 8),
+            nn.Linear(128, 5),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.norm(self.first(x)))
         if self.kind == "twice":
             y = self.again(torch.tanh(self.again(y))) + 1
+        elif self.kind == "plainly_twice":
+            y = self.again(y).relu()
         elif self.kind == "grouped":
             y = self.again(self.grouped(y))
         elif self.kind == "deep":
@@ -51,6 +59,20 @@ class Cases(nn.Module):
             return self.last(y.mean((2, 3)) * self.factor)
         elif self.kind == "each":
             y = self.again(y) * self.factor[None, :, None, None]
+        elif self.kind == "clamped":
+            return self.last(y.mean((2, 3)).clamp(min=self.factor))
+        elif self.kind == "read":
+            y = F.conv2d(self.again(y), self.again.weight, padding=1)
+        elif self.kind == "read_later":
+            return self.last(y.mean((2, 3))) + self.last.weight @ self.factor
+        elif self.kind == "one_map":
+            return self.last(y[:, :1].flatten(1) * self.wide(y.mean((2, 3))))
+        elif self.kind == "pooled":
+            return self.last(F.avg_pool2d(y.mean(2), 3, 1, 1).mean(2))
+        elif self.kind == "both_ranks":
+            return self.last(y.mean((2, 3)) + self.square(self.square(y.mean(3).mT).mean(1)))
+        elif self.kind == "two_repeats":
+            return self.wide_last(y.flatten(1)) + self.wide_last(y.repeat(1, 16, 1, 1).mean((2, 3)))
         elif self.kind == "rolled":
             y = torch.roll(self.again(y), 1, 1)
         elif self.kind == "view":
@@ -86,7 +108,8 @@ def shuffled_answers(model: nn.Module, size: tuple[int, ...]) -> tuple[Tensor, T
 
 
 KINDS = {"twice": 1, "grouped": 1, "deep": 2, "split": 1, "across": 1, "scaled": 1, "rolled": 1,
-         "view": 1, "transposed": 0, "one_by_one": 0, "each": 1, "plain": 1}  # fmt: skip
+         "view": 1, "transposed": 0, "one_by_one": 0, "each": 1, "plain": 1, "clamped": 0, "read": 0,
+         "read_later": 0, "one_map": 0, "pooled": 0, "both_ranks": 0, "two_repeats": 0}  # fmt: skip
 """Network -> how many groups are free in it."""
 
 
@@ -137,3 +160,29 @@ def test_a_residual_stream_is_one_group() -> None:
 def test_flattened_channels_are_read_by_as_many_inputs_as_they_have_positions() -> None:
     (group,) = found(prepared(lambda: Cases("view")), (2, 3, 4, 4))
     assert group.readers == (("last", 16),)
+
+
+CHANGES: dict[str, Callable[[nn.Conv2d, nn.Conv2d], object]] = {
+    "weight norm": lambda first, _: nn.utils.parametrizations.weight_norm(first),
+    "spectral norm": lambda first, _: nn.utils.spectral_norm(first),
+    "pruned": lambda _, again: prune.l1_unstructured(again, "weight", 0.5),
+    "tied": lambda first, again: setattr(again, "bias", first.bias),
+    "hooked": lambda first, _: first.register_forward_hook(lambda _m, _i, z: z.roll(1, 1)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_layers_whose_numbers_are_not_their_own_stay(change: str) -> None:
+    size = (2, 3, 4, 4)
+    model = prepared(lambda: Cases("plainly_twice"))
+    with torch.no_grad():
+        model(torch.rand(size, dtype=torch.float64))
+    CHANGES[change](model.first, model.again)  # type: ignore[arg-type]
+    before, after = shuffled_answers(model.eval(), size)
+    assert torch.allclose(before, after, rtol=1e-9)
+
+
+def test_a_container_with_a_hook_hides_what_it_does() -> None:
+    model = prepared(own_resnet)
+    model.get_submodule("layer1").register_forward_hook(lambda _m, _i, z: z.roll(1, 1))
+    assert found(model, (1, 3, 16, 16)) == []
