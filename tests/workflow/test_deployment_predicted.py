@@ -51,11 +51,22 @@ def test_a_half_predicts_the_other_alone(script: Any, made: tuple[pd.DataFrame, 
     assert not np.allclose(first[~own], second[~own], rtol=1e-3)
 
 
+@pytest.mark.long
 def test_the_committed_tables_are_of_the_committed_times(script: Any) -> None:
+    """And of the committed constants, each half by those of the other."""
     folder = Path(__file__).parents[2] / "results" / "reference"
-    times, found = (
-        pd.read_csv(folder / f"{name}.csv") for name in ("deployment", "deployment_predicted")
+    times, found, constants = (
+        pd.read_csv(folder / f"{name}.csv")
+        for name in ("deployment", "deployment_predicted", "deployment_constants")
     )
     times = times[(times["layer"] != script.WHOLE) & (times["threads"] == 1)]
     assert found[script.KEYS].to_dict("list") == times[script.KEYS].to_dict("list")
     assert np.allclose(found["measured"], times["dense"] / times["skipping"], rtol=1e-6)
+    found.index = times.index
+    known = script.networks(times)
+    for row, others in zip(constants.to_dict("records"), script.FOLDS[::-1], strict=True):
+        there = times[times["layer"].str[5].isin(others)]
+        by = script.preset(np.array([row[name] for name in script.CONSTANTS]))
+        again = script.predictions(there, known, by)
+        ratio = again["dense"] / again["skipping"]
+        assert np.allclose(found.loc[there.index, "predicted"], ratio, rtol=1e-5)

@@ -87,3 +87,35 @@ def test_accuracies_stand_in_a_row_per_tile_and_order(script: Any) -> None:
         "70.0% [10.0%, 90.0%]",
         "60.0% [10.0%, 90.0%]",
     )
+
+
+@pytest.mark.parametrize(("more", "told"), [(0.01, "nowhere"), (0.5, "in part")])
+def test_accuracy_by_the_order(script: Any, more: float, told: str) -> None:
+    rows = [
+        {
+            "order": order,
+            "tile": tile,
+            "fraction": 0.5,
+            "accuracy": a,
+            "low": a - 0.05,
+            "high": a + 0.05,
+        }
+        for tile, gain in (("32x8", -0.02), ("16x8", more))
+        for order, a in (("as trained", 0.4), ("learned", 0.4 + gain))
+    ]
+    found = script.accuracy_gained(pd.DataFrame([*rows, {"order": "as trained", "tile": "none"}]))
+    assert found == f"-2.0 to {100 * more:.1f} points of accuracy, {told} more than the intervals"
+
+
+def test_what_order_and_scores_add(script: Any) -> None:
+    rows = [
+        {"order": order, "layer": layer, "tile": tile, "fraction": 0.25, "mean": mean,
+         "calibrated": mean + 0.01, "known": mean + 0.02}
+        for order, mean in (("as trained", 0.2), ("learned", 0.4)) for layer in "ab"
+        for tile in ("32x8", "16x8", "single neurons")
+    ]  # fmt: skip
+    found = pd.DataFrame(rows)
+    found.loc[(found["tile"] == "16x8") & (found["order"] == "learned"), "mean"] += 0.1
+    found.loc[found["tile"] == "single neurons", "mean"] = 0.9
+    assert script.gained(found, "order") == "20.0 to 30.0"
+    assert script.gained(found, "known") == "-8.0 to 2.0"

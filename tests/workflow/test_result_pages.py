@@ -25,7 +25,9 @@ OF_CLAIMS = ("coverage", "verdict_repeats", "bitops_claims")
 OF_MACHINES = ("fingerprints", "instruction_set")
 OF_PROTOCOL = ("protocol",)
 OF_COST = ("cost/roofline_errors", "cost/scalesim", "cost/zigzag", "cost/plausibility")
-OF_DEPLOY = ("deployment", "deployment_predicted", "deployment_constants")
+OF_DEPLOY = (
+    "deployment", "deployment_predicted", "deployment_constants", "tiles", "tiles_recall",
+)  # fmt: skip
 OF_POST_TRAINING = (
     "post_training/resnet20", "post_training/resnet32", "post_training/efficientnet_lite0",
     "fit_choices", "allocation", "fit_methods",

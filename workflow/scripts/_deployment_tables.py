@@ -4,6 +4,7 @@ import pandas as pd
 
 CLOSE = 0.25
 """Of the ratio that was measured: how far off a prediction may be."""
+AS_TRAINED, LEARNED, SINGLE = "as trained", "learned", "single neurons"
 WHOLE = "whole network"
 SCORES = {"mean": "mean of z~", "calibrated": "calibrated", "known": "z known"}
 """Column of the table of recall -> its title: by what tiles are chosen."""
@@ -74,6 +75,28 @@ def held(found: pd.DataFrame) -> pd.DataFrame:
     table = table.reset_index()
     table["fraction"] = table["fraction"].map("{:.0%}".format)
     return table.rename(columns={"fraction": "exact"})
+
+
+def gained(found: pd.DataFrame, by: str) -> str:
+    """Points of recall that tiles gain, least to most: by the order, or by another score in it."""
+    tiles = found[found["tile"] != SINGLE]
+    mean = tiles.groupby(["tile", "fraction", "order"])[[*SCORES]].mean()
+    learned, trained = (mean.xs(order, level="order") for order in (LEARNED, AS_TRAINED))
+    more = learned["mean"] - trained["mean"] if by == "order" else learned[by] - learned["mean"]
+    return f"{100 * more.min():.1f} to {100 * more.max():.1f}"
+
+
+def accuracy_gained(found: pd.DataFrame) -> str:
+    """Points of accuracy that tiles gain by the order, and whether intervals lie apart."""
+    keys = ["tile", "fraction"]
+    learned, trained = (found[found["order"] == of].set_index(keys) for of in (LEARNED, AS_TRAINED))
+    trained = trained.loc[learned.index]
+    more = 100 * (learned["accuracy"] - trained["accuracy"])
+    apart = ((learned["low"] > trained["high"]) | (learned["high"] < trained["low"])).sum()
+    where = "nowhere" if not apart else "everywhere" if apart == len(more) else "in part"
+    return (
+        f"{more.min():.1f} to {more.max():.1f} points of accuracy, {where} more than the intervals"
+    )
 
 
 def tiled(found: pd.DataFrame) -> pd.DataFrame:

@@ -1,10 +1,10 @@
-"""How much slower the narrower instruction sets are, on what the default run does most.
+"""How much slower the narrower instruction sets are, on work of the default run.
 
     python workflow/scripts/instruction_set_speed.py
 
-Training steps, an attack and a fit of the default run's network, injected, on its digits; a process
-for each instruction set, in turns, and the least of their CPU seconds on one thread. Run it with
-nothing else running; rows of another processor stay.
+Training steps, an attack and the fit of a network of config/config.yaml, injected, on its digits; a
+process for each instruction set, in turns, and the least of their CPU seconds on one thread. Run it
+with nothing else running; rows of another processor stay.
 """
 
 import argparse
@@ -23,7 +23,8 @@ from nenni.core.instruction_set import NAMES
 from nenni.core.machine import processor
 
 ROUNDS, REPEATS = 3, 3
-FIT, IMAGES, STEPS = 500, 128, 8
+BASE, DEFENCE = "pgd_at", "nm_4_8"
+IMAGES, STEPS = 128, 8
 EPS = 76.5 / 255
 COLUMNS = ["device", "instruction_set", "part", "seconds", "over_auto"]
 
@@ -48,7 +49,9 @@ def compared() -> pd.DataFrame:
             command = [sys.executable, __file__, "--here", name]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
-                print(f"{name}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+                if name == "auto":
+                    sys.exit(f"{name}: {done.stderr.strip() or done.returncode}")
+                print(f"{name}: {done.stderr.strip() or done.returncode}", file=sys.stderr)
                 continue
             found, known = json.loads(done.stdout), least.setdefault(name, {})
             known |= {part: min(time, known.get(part, time)) for part, time in found.items()}
@@ -68,16 +71,23 @@ def measured(name: str) -> dict[str, float]:
 
     from nenni.adversary.attacks.pgd import pgd
     from nenni.data.datasets.mnist5k import mnist5k
-    from nenni.networks.models.small_cnn import small_cnn
+    from nenni.method.spec import InjectionSpec
+    from nenni.networks.architecture import Architecture
+    from nenni.networks.build import build
+    from nenni.run.config_file import load_claims, load_config
+    from nenni.run.slices import Slices
 
     torch.set_num_threads(1)
+    config = Path("config/config.yaml")
+    slices = Slices(load_config(config), load_claims(config.with_name("claims.yaml")))
+    base = slices.of("pretrain", base=BASE, seed="0")
+    asked = slices.of("project", base=BASE, defence=DEFENCE, seed="0")
     train = mnist5k().train
-    images = torch.from_numpy(train.pixels[:FIT]).float() / 255
-    labels = torch.from_numpy(train.labels[:FIT])
+    images = torch.from_numpy(train.pixels[: asked["fit"]["examples"]]).float() / 255
+    labels = torch.from_numpy(train.labels[: len(images)])
     torch.manual_seed(0)
-    network = small_cnn((1, 28, 28), 10, channels=[16, 16, 32, 32], hidden=64)
-    spec = nenni.InjectionSpec(nenni.NM(4, 8), nenni.Sparse(1 / 2))
-    noisy = nenni.inject(network, spec, images[:1])
+    network = build(Architecture(base["model"], (1, 28, 28), 10))
+    noisy = nenni.inject(network, InjectionSpec.from_config(asked["injection"]), images[:1])
     x, y = images[:IMAGES], labels[:IMAGES]
 
     def fit() -> None:

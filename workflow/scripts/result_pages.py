@@ -55,7 +55,8 @@ READ = (
     "fingerprints", "instruction_set", "protocol", "cost/roofline_errors", "cost/scalesim",
     "cost/zigzag", "cost/plausibility", "deployment", "deployment_predicted",
     "deployment_constants", "run_sizes", "post_training/resnet20", "post_training/resnet32",
-    "post_training/efficientnet_lite0", "fit_choices", "allocation", "fit_methods",
+    "post_training/efficientnet_lite0", "fit_choices", "allocation", "fit_methods", "tiles",
+    "tiles_recall",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
@@ -146,6 +147,8 @@ def environment(tables: Tables) -> Environment:
         "of_deployment": lambda table, name: markdown(
             getattr(_deployment_tables, table)(tables[name])
         ),
+        "recall_gained": partial(_deployment_tables.gained, tables["tiles_recall"]),
+        "accuracy_gained": _deployment_tables.accuracy_gained(tables["tiles"]),
         "protocol": lambda table: markdown(getattr(_protocol_tables, table)(tables["protocol"])),
         "chosen": (protocol := _protocol_tables.chosen()),
         "moved": partial(_protocol_tables.moved, tables["protocol"], protocol),

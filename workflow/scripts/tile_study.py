@@ -15,7 +15,7 @@ calibrated
     the expected number of largest neurons in it: sum of Phi((z~ + b - t) / s), with the mean b and
     deviation s of z - z~ in each channel and the border t of the largest, on training images,
 known
-    the number of largest neurons in it, which no score can beat.
+    the number of largest neurons in it, which no score beats where tiles are of one size.
 
 A study that was stopped goes on where it was.
 """  # noqa: E501

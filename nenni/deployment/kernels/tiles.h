@@ -8,7 +8,7 @@
 namespace nenni {
 namespace {
 
-// Of more than 64 taps all are taken.
+// Of more than 62 taps (nenni/deployment/plane.py) all are taken.
 inline bool has(int64_t taps, int32_t t) { return taps >> (t & 63) & 1; }
 
 // acc[p][b] = start + the sum of w u over the steps of some taps, for P positions and B blocks.

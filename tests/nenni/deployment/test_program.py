@@ -44,6 +44,32 @@ def test_each_layer_gives_the_codes_of_the_simulation(kernel: str, choices: dict
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize(
+    ("kernel_size", "stride", "dilation", "padding"),
+    [(9, 1, 1, 4), (3, 2, 2, 2), (1, 1, 1, 0), (2, 3, 1, 1), ((5, 3), (1, 2), (1, 2), (2, 1))],
+    ids=str,
+)
+def test_taps_in_the_padding_are_left_out_for_any_geometry(
+    kernel: str, kernel_size: Any, stride: Any, dilation: Any, padding: Any
+) -> None:
+    """Rows of 12 positions, which are taken in fours; of 81 taps all are taken."""
+    torch.manual_seed(0)
+    layer = nn.Conv2d(16, 24, kernel_size, stride, padding, dilation)
+    first, last = nn.Conv2d(3, 16, 3, padding=1), nn.Linear(24, 4)
+    pool = [nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    network = nn.Sequential(first, nn.ReLU(), layer, *pool, last).eval()
+    x = images(8, 12)
+    spec = nenni.InjectionSpec(
+        nenni.Block(0.5, 16, 4), nenni.TapShared(0.5), exact_bits=8, layers=("2",), min_inputs=1
+    )
+    noisy = nenni.inject(network, spec, x)
+    nenni.fit(noisy, x)
+    deployed = deploy(noisy, x, skip="everywhere", kernel=kernel_or_skip(kernel))
+    for name, steps in steps_beside_simulation(deployed, x):
+        assert (steps > 0.5).float().mean() < FEW, name
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
 def test_all_tiles_exact_is_the_dense_network_and_none_is_the_approximation(kernel: str) -> None:
     kernel_or_skip(kernel)
     x = images(5)
