@@ -18,6 +18,7 @@ OTHER_MEANINGS = {
     ("hwmodel/bitops.py", "approximation"): "a term",
     ("hwmodel/reduction.py", "approximation"): "a term",
     ("hwmodel/roofline.py", "approximation"): "a term",
+    ("hwmodel/sweeping.py", "approximation"): "a phase",
     ("hwmodel/bitops.py", "all"): "the sum of all terms",
     ("hwmodel/report.py", "none"): "no constants",
     ("hwmodel/machine.py", "none"): "torch's for no activation",

@@ -72,6 +72,7 @@ def test_every_kind_of_layer_runs(
         assert found == (None if layer.kind == "matmul" and bits == 8 else 1e-3)
 
 
+@pytest.mark.long
 def test_time_is_the_thread_s_own_and_grows_with_work(make_layer: Any) -> None:
     small, large = make_layer(None, in_channels=4), make_layer(None, in_channels=64)
     times = [machine.dense_seconds(layer, 32, 8) for layer in (small, large)]

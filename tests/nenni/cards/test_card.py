@@ -43,6 +43,7 @@ def plain(trained: nn.Module, few: Digits, lines: list[str]) -> Card:
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_accuracies_are_those_of_the_evaluation(
     plain: Card, trained: nn.Module, few: Digits
 ) -> None:

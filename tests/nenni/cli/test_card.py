@@ -18,6 +18,7 @@ def call(*words: str) -> int:
     return main([*fixed, "--diagnosed", "2", *words])
 
 
+@pytest.mark.long
 def test_writes_a_card_and_its_page_and_prints_the_answers(
     folder: Path, trained: nn.Module, capsys: pytest.CaptureFixture[str]
 ) -> None:

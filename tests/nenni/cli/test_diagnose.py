@@ -10,6 +10,7 @@ from nenni.cli.main import main
 WORDS = ["w.pt", "--model", "my_digits:build", "--data", "digits.npz", "--eps", "0.05"]
 
 
+@pytest.mark.long
 def test_prints_and_writes_the_checks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diagnose", *WORDS, "--examples", "5", "--out", "found"]) == 0
     out = capsys.readouterr().out

@@ -91,6 +91,7 @@ def gone(process: psutil.Process) -> bool:
     return True
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "words", [["stage", "data", "--help"], ["stage", "data"], ["check", "nowhere.yaml"], ["verify"]]
 )

@@ -46,6 +46,7 @@ def test_every_plugin_is_looked_at() -> None:
     assert found == set(plugins.names("baseline"))
 
 
+@pytest.mark.long
 @ALL
 def test_it_learns_real_digits_from_the_first_epoch(name: str, digits: Digits) -> None:
     network = defended(fresh(), BASELINES[name], digits)

@@ -60,6 +60,7 @@ def trained_by(split: dict[str, Images], **recipe: Any) -> Trained:
     )  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
 def test_learns_real_digits(method: Objective, split: dict[str, Images]) -> None:
     history = trained_by(split, method=method, eps_ramp=0.5).history
