@@ -5,44 +5,13 @@ of the inputs of whatever reads them: a residual stream has one order. Channels 
 mixes which is not known here, images and logits stay as they are.
 """
 
-import math
-import operator
-from dataclasses import dataclass, field
-from itertools import chain
-from typing import Any
+from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.fx import GraphModule, Node
-from torch.nn.utils.parametrize import is_parametrized
 
-from nenni.networks.graph import shape_of, traced
-
-_EACH_MODULE = (
-    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish,
-    nn.Hardsigmoid, nn.Sigmoid, nn.Tanh, nn.Softplus, nn.Dropout, nn.Identity,
-)  # fmt: skip
-_EACH_FUNCTION = (
-    F.relu, torch.relu, torch.relu_, F.relu6, F.leaky_relu, F.elu, F.gelu, F.silu, F.mish,
-    F.hardswish, F.hardsigmoid, torch.sigmoid, torch.tanh, F.softplus, F.dropout,
-)  # fmt: skip
-_EACH_METHOD = ("relu", "relu_", "sigmoid", "tanh", "clamp", "contiguous", "clone", "detach")
-"""What treats each number by itself, and all alike."""
-_POOL_MODULE = (
-    nn.Dropout2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d,
-    nn.ZeroPad2d,
-)  # fmt: skip
-_POOL_FUNCTION = (
-    F.max_pool2d, F.avg_pool2d, F.adaptive_avg_pool2d, F.adaptive_max_pool2d,
-)  # fmt: skip
-"""What treats each channel of images by itself, and all alike."""
-_TWO_FUNCTIONS = (
-    operator.add, operator.iadd, torch.add, operator.mul, operator.imul, torch.mul,
-    operator.sub, torch.sub, operator.truediv, torch.div,
-)  # fmt: skip
-_TWO_METHODS = ("add", "add_", "mul", "mul_", "sub", "div")
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+from nenni.networks.channel_walk import Walk, hooked
+from nenni.networks.graph import traced
 
 
 @dataclass(frozen=True)
@@ -85,12 +54,24 @@ def channel_groups(model: nn.Module, example: Tensor) -> list[ChannelGroup]:
         If torch.fx cannot trace it.
     """
     graph = traced(model, example, "which is how channels are followed")
-    if any(_hooked(m) for m in model.modules() if next(m.children(), None) is not None):
+    if any(hooked(m) for m in model.modules() if next(m.children(), None) is not None):
         return []  # a graph does not show what they do
-    walk = _Walk(graph)
+    walk = Walk(graph)
     for node in graph.graph.nodes:
         walk.visit(node)
-    return walk.groups()
+    walk.settle()
+    roots = dict.fromkeys(walk.root(number) for _, number in walk.writers)
+    return [
+        _group(walk, root) for root in roots if not walk.fixed[root] and walk.channels[root] > 1
+    ]
+
+
+def _group(walk: Walk, root: int) -> ChannelGroup:
+    def of(pairs: list[tuple[str, int]]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for name, number in pairs if walk.root(number) == root))
+
+    readers = dict.fromkeys((n, repeat) for n, at, repeat in walk.readers if walk.root(at) == root)
+    return ChannelGroup(walk.channels[root], of(walk.writers), of(walk.passed), tuple(readers))
 
 
 @torch.no_grad()
@@ -116,205 +97,3 @@ def reorder(model: nn.Module, group: ChannelGroup, order: Tensor) -> None:
         assert isinstance(weight, Tensor)
         wide = weight.unflatten(1, (-1, repeat))
         weight.copy_(wide[:, order.to(weight.device)].flatten(1, 2))
-
-
-@dataclass(frozen=True)
-class _Axis:
-    """The second dimension of a value: channels, each `repeat` neighbours."""
-
-    number: int
-    repeat: int = 1
-
-
-@dataclass
-class _Walk:
-    """Goes through a graph and joins what has to have one order."""
-
-    graph: GraphModule
-    parent: list[int] = field(default_factory=list)
-    channels: list[int] = field(default_factory=list)
-    fixed: list[bool] = field(default_factory=list)
-    axes: dict[Node, _Axis] = field(default_factory=dict)
-    calls: dict[nn.Module, tuple[_Axis, _Axis]] = field(default_factory=dict)
-    writers: list[tuple[str, int]] = field(default_factory=list)
-    passed: list[tuple[str, int]] = field(default_factory=list)
-    readers: list[tuple[str, int, int]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.barred = _barred(self.graph)
-
-    def visit(self, node: Node) -> None:
-        """Give the value of a node its axis."""
-        if _asks_for_sizes(node):
-            return
-        sources = [self.axes[n] for n in node.all_input_nodes if n in self.axes]
-        found = None
-        if node.op == "call_module":
-            module = self.graph.get_submodule(str(node.target))
-            found = None if module in self.barred else self._of_module(node, module, sources)
-            if found is None:
-                self.barred.add(module)
-            elif module.state_dict():
-                self._called(module, sources[0], found)
-        elif node.op in ("call_function", "call_method"):
-            found = self._of_operation(node, sources)
-        if found is None:
-            for axis in sources:
-                self._fix(axis)
-            shape = shape_of(node)
-            if shape is None or len(shape) < 2:
-                return
-            found = self._new(shape[1], fixed=True)
-        self.axes[node] = found
-
-    def groups(self) -> list[ChannelGroup]:
-        """What was joined and may move; a module that no rule knows at one call moves at none."""
-        for module in self.barred & self.calls.keys():
-            for axis in self.calls[module]:
-                self._fix(axis)
-        roots = dict.fromkeys(self._root(number) for _, number in self.writers)
-
-        def of(root: int, pairs: list[tuple[str, int]]) -> tuple[str, ...]:
-            return tuple(dict.fromkeys(n for n, number in pairs if self._root(number) == root))
-
-        return [
-            ChannelGroup(
-                self.channels[root],
-                of(root, self.writers),
-                of(root, self.passed),
-                tuple(dict.fromkeys((n, r) for n, at, r in self.readers if self._root(at) == root)),
-            )
-            for root in roots
-            if not self.fixed[root] and self.channels[root] > 1
-        ]
-
-    def _of_module(self, node: Node, module: nn.Module, sources: list[_Axis]) -> _Axis | None:
-        name, shape = str(node.target), shape_of(node)
-        if len(sources) != 1 or len(node.all_input_nodes) != 1 or shape is None:
-            return None
-        (source,) = sources
-        if isinstance(module, nn.Conv2d) and source.repeat == 1 and len(shape) == 4:
-            if module.groups == 1:
-                return self._product(name, source, module.out_channels)
-            if module.groups == module.in_channels == module.out_channels:
-                self.passed.append((name, source.number))
-                return source
-        elif isinstance(module, nn.Linear) and len(shape) == 2:
-            return self._product(name, source, module.out_features)
-        elif isinstance(module, _NORMS) and source.repeat == 1:
-            self.passed.append((name, source.number))
-            return source
-        elif isinstance(module, _EACH_MODULE) or (
-            isinstance(module, _POOL_MODULE) and len(shape) == 4
-        ):
-            return source
-        elif isinstance(module, nn.Flatten):
-            return self._flattened(node, source)
-        return None
-
-    def _of_operation(self, node: Node, sources: list[_Axis]) -> _Axis | None:
-        shape, target = shape_of(node), node.target
-        if not sources or shape is None:
-            return None
-        function = node.op == "call_function"
-        if target in (_TWO_FUNCTIONS if function else _TWO_METHODS):
-            return self._joined(node, sources)
-        if sum(shape_of(n) is not None for n in node.all_input_nodes) > 1:
-            return None
-        if target in (_EACH_FUNCTION if function else _EACH_METHOD):
-            return sources[0]
-        if function and target in _POOL_FUNCTION and len(shape) == 4:
-            return sources[0]
-        if target in ((torch.mean,) if function else ("mean",)):
-            return sources[0] if _over_positions(node) else None
-        if target in ((torch.flatten,) if function else ("flatten", "view", "reshape")):
-            return self._flattened(node, sources[0])
-        return None
-
-    def _product(self, name: str, source: _Axis, outputs: int) -> _Axis:
-        self.readers.append((name, source.number, source.repeat))
-        made = self._new(outputs, fixed=False)
-        self.writers.append((name, made.number))
-        return made
-
-    def _joined(self, node: Node, sources: list[_Axis]) -> _Axis | None:
-        """Channels of values of a rank that meet one by one; a single number meets all."""
-        shapes = [shape for n in node.all_input_nodes if (shape := shape_of(n)) is not None]
-        if len({len(shape) for shape in shapes if shape}) > 1:
-            return None
-        wide = [axis for axis in sources if self.channels[axis.number] * axis.repeat > 1]
-        if not wide or len({axis.repeat for axis in wide}) > 1:
-            return None
-        for axis in wide[1:]:
-            self._join(wide[0], axis)
-        return wide[0]
-
-    def _flattened(self, node: Node, source: _Axis) -> _Axis | None:
-        (origin,) = (n for n in node.all_input_nodes if n in self.axes)
-        before, after = shape_of(origin), shape_of(node)
-        assert before is not None
-        if after != (before[0], math.prod(before[1:])):
-            return None
-        return _Axis(source.number, source.repeat * math.prod(before[2:]))
-
-    def _called(self, module: nn.Module, taken: _Axis, made: _Axis) -> None:
-        """Numbers that are used again have one order on either side."""
-        first = self.calls.setdefault(module, (taken, made))
-        self._join(first[0], taken)
-        self._join(first[1], made)
-        if first[0].repeat != taken.repeat:
-            self._fix(taken)
-
-    def _new(self, channels: int, *, fixed: bool) -> _Axis:
-        self.parent.append(len(self.parent))
-        self.channels.append(channels)
-        self.fixed.append(fixed)
-        return _Axis(self.parent[-1])
-
-    def _root(self, number: int) -> int:
-        while self.parent[number] != number:
-            number = self.parent[number]
-        return number
-
-    def _fix(self, axis: _Axis) -> None:
-        self.fixed[self._root(axis.number)] = True
-
-    def _join(self, one: _Axis, other: _Axis) -> None:
-        first, second = sorted((self._root(one.number), self._root(other.number)))
-        self.parent[second] = first
-        self.fixed[first] = self.fixed[first] or self.fixed[second]
-
-
-def _barred(graph: GraphModule) -> set[nn.Module]:
-    """Modules whose numbers another one has too, or reads, or makes anew, and those with hooks."""
-    read = {str(node.target) for node in graph.graph.nodes if node.op == "get_attr"}
-    owners: dict[Tensor, set[nn.Module]] = {}
-    found = set()
-    for name, module in graph.named_modules():
-        for own, tensor in chain(
-            module.named_parameters(recurse=False), module.named_buffers(recurse=False)
-        ):
-            owners.setdefault(tensor, set()).add(module)
-            if f"{name}.{own}" in read:
-                found.add(module)
-        if _hooked(module) or is_parametrized(module):
-            found.add(module)
-    return found.union(*(modules for modules in owners.values() if len(modules) > 1))
-
-
-def _hooked(module: nn.Module) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks)
-
-
-def _asks_for_sizes(node: Node) -> bool:
-    if node.op == "call_method":
-        return node.target in ("size", "dim")
-    return node.target is getattr and node.args[1] in ("shape", "ndim")
-
-
-def _over_positions(node: Node) -> bool:
-    dims: Any = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
-    shape = shape_of(node.all_input_nodes[0])
-    assert shape is not None
-    listed = dims if isinstance(dims, tuple | list) else (dims,)
-    return all(isinstance(d, int) and d % len(shape) >= 2 for d in listed)
