@@ -44,6 +44,7 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.long
 def test_two_runs_give_the_same_bytes(layers: Path, tmp_path: Path, capsys: Any) -> None:
     assert run(layers, tmp_path / "one") == run(layers, tmp_path / "two") == 0
     for name in OUTPUTS:

@@ -118,6 +118,7 @@ def files(tmp_path: Path, script: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 def test_a_study_that_was_stopped_goes_on_to_the_same_table(script: Any, files: Path) -> None:
     script.study(files, files, "resnet20", files / "out")
     file = files / "out" / "resnet20.csv"

@@ -66,6 +66,7 @@ def test_no_photo_is_judged_by_what_it_fitted(
     assert len(every.unique(dim=0)) == 46
 
 
+@pytest.mark.long
 def test_a_study_that_was_stopped_goes_on_to_the_same_table(
     script: Any, model: nn.Module, photos: tuple[Tensor, Tensor], tmp_path: Path
 ) -> None:

@@ -25,6 +25,7 @@ def test_times_a_network_of_ones_own(
     assert "images_per_second" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_a_file_without_a_shape_takes_that_of_the_data(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,6 +23,7 @@ def test_every_variant_is_measured(
     assert found["peak_mib"] >= 0
 
 
+@pytest.mark.long
 def test_memory_is_that_of_a_pass() -> None:
     """A pass that takes 64 MiB and gives them back, in one piece and in small ones.
 

@@ -12,6 +12,7 @@ from nenni.data.data_file import decode
 from nenni.data.sizes import known_sizes, split_sizes
 
 
+@pytest.mark.long
 def test_a_published_size_is_that_of_the_images() -> None:
     source = settings.validate("data", {"name": "mnist5k"})
     tensors, meta, _ = decode(source, {"train": None, "val": 1, "test": 1}, 0)

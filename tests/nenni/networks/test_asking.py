@@ -71,6 +71,7 @@ OVERWRITES: dict[str, Callable[[Tensor], Any]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("before", OVERWRITES)
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_what_a_network_overwrites_is_a_copy(entry: str, before: str) -> None:
@@ -96,6 +97,7 @@ def test_an_injected_network_that_overwrites_its_images_is_fitted_as_one_that_do
         assert found[0][column].to_numpy() == pytest.approx(found[1][column].to_numpy(), rel=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(plugins.names("attack")))
 def test_no_attack_lets_a_network_change_the_images(name: str) -> None:
     attack, x, model = plugins.load("attack", name), X.clone(), Changed(OVERWRITES["x -= mean"])
