@@ -1,7 +1,6 @@
 """An order of the channels by which tiles hold neurons that are essential together."""
 
 import warnings
-from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Literal
 
@@ -16,7 +15,7 @@ from nenni.method.injection import noisy_layers
 from nenni.method.ranking import largest
 from nenni.method.score import standardised, through_batch_norm
 from nenni.method.selection.block import Block
-from nenni.networks.asking import answer, check_answer, check_ready
+from nenni.networks.asking import answer, answers_alike, check_answer, check_ready
 from nenni.networks.channel_groups import ChannelGroup, channel_groups, reorder
 from nenni.networks.copying import copied
 from nenni.networks.hooks import hooked
@@ -26,8 +25,6 @@ from nenni.networks.tracing import BatchNorm, trace
 Matrix = NDArray[np.float64]
 ScoreKind = Literal["signed", "magnitude"]
 _BATCH = 128
-_SAME = 1e-3
-"""Largest change of a logit, in units of the logits' deviation, that is rounding alone."""
 _GAIN = 1e-9
 """Least gain of a swap, as a share of the largest entry."""
 
@@ -91,12 +88,11 @@ def order_channels(
         expected = check_answer(answer(ordered, example), example)
         groups = channel_groups(ordered, example[:2])
         together = _essential_together(ordered, data, selection, groups, (score, normalise))
-        rounding = _SAME * expected.float().std().clamp_min(torch.finfo(torch.float32).tiny)
         moved = 0
         for group, matrix in zip(groups, together, strict=True):
             order = torch.from_numpy(clustered(matrix, selection.channels))
             reorder(ordered, group, order)
-            if bool((answer(ordered, example) - expected).abs().max() <= rounding):
+            if answers_alike(ordered, example, expected):
                 moved += 1
             else:
                 reorder(ordered, group, order.argsort())
@@ -151,16 +147,23 @@ def _essential_together(
     alone = replace(selection, channels=1)
     norms = trace(model, next(image_batches(data, 1, model))).batch_norms
     statistics: dict[str, tuple[Tensor, Tensor]] = {}
-    for images in image_batches(data, _BATCH, model):
-        for name, z in _outputs(model, images, at):
-            score = _score(name, z, how, norms, statistics)
-            largest_of = largest(score, selection.fraction).to(torch.float32)
-            counts = alone.tile_means(largest_of)
-            positions = score.shape[2:].numel()
-            tile = min(selection.positions, positions)
-            counts[..., -1] *= (positions % tile or tile) / tile
-            a = counts.transpose(0, 1).flatten(1).double().numpy(force=True)
-            sums[at[name]] += a @ a.T
+
+    def see(name: str, z: Tensor) -> None:
+        score = _score(name, z, how, norms, statistics)
+        counts = alone.tile_means(largest(score, selection.fraction).to(torch.float32))
+        positions = score.shape[2:].numel()
+        tile = min(selection.positions, positions)
+        counts[..., -1] *= (positions % tile or tile) / tile
+        a = counts.transpose(0, 1).flatten(1).double().numpy(force=True)
+        sums[at[name]] += a @ a.T
+
+    handles = [
+        model.get_submodule(name).register_forward_hook(lambda _, __, z, name=name: see(name, z))
+        for name in at
+    ]
+    with hooked(handles):
+        for images in image_batches(data, _BATCH, model):
+            answer(model, images)
     return sums
 
 
@@ -181,15 +184,3 @@ def _score(
             statistics[name] = each.mean(1), each.var(1, correction=0)
         z = standardised(z, *statistics[name])
     return z.abs() if kind == "magnitude" else z
-
-
-def _outputs(model: nn.Module, images: Tensor, names: Collection[str]) -> list[tuple[str, Tensor]]:
-    """What layers give for some images, at each of their calls; what follows may overwrite it."""
-    found: list[tuple[str, Tensor]] = []
-
-    def keep(name: str) -> Callable[[nn.Module, object, Tensor], None]:
-        return lambda _layer, _inputs, z: found.append((name, z.clone()))
-
-    with hooked([model.get_submodule(n).register_forward_hook(keep(n)) for n in names]):
-        answer(model, images)
-    return found

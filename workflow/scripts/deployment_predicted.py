@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from deployment_speed import RATIO, TILE, WHOLE
+from deployment_speed import WHOLE, deployed_spec
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
@@ -75,14 +75,8 @@ def networks(measured: pd.DataFrame) -> Networks:
     images = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     found = {}
     for width, fraction in dict.fromkeys(zip(measured["width"], measured["fraction"], strict=True)):
-        spec = nenni.InjectionSpec(
-            nenni.Block(fraction, *TILE),
-            nenni.TapShared(RATIO),
-            exact_bits=8,
-            input_bits=8,
-            projected_bits=8,
-        )
-        noisy = nenni.inject(resnet18((3, 32, 32), 10, width=width).eval(), spec, images)
+        plain = resnet18((3, 32, 32), 10, width=width).eval()
+        noisy = nenni.inject(plain, deployed_spec(fraction), images)
         layers = json.dumps(describe(noisy, images, name="resnet18"))
         found[width, fraction] = hwmodel.Network.model_validate_json(layers)
     return found

@@ -108,15 +108,19 @@ def _network(width: int) -> nn.Module:
     return network.eval()
 
 
-def _injected(plain: nn.Module, fraction: float, images: Tensor) -> nn.Module:
-    spec = nenni.InjectionSpec(
+def deployed_spec(fraction: float) -> nenni.InjectionSpec:
+    """The injection that is deployed, with a share of exact tiles."""
+    return nenni.InjectionSpec(
         nenni.Block(fraction, *TILE),
         nenni.TapShared(RATIO),
         exact_bits=8,
         input_bits=8,
         projected_bits=8,
     )
-    noisy = nenni.inject(plain, spec, images)
+
+
+def _injected(plain: nn.Module, fraction: float, images: Tensor) -> nn.Module:
+    noisy = nenni.inject(plain, deployed_spec(fraction), images)
     nenni.fit(noisy, torch.rand(64, 3, 32, 32, generator=torch.Generator().manual_seed(1)))
     return noisy
 

@@ -28,6 +28,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from _deployment_tables import AS_TRAINED, LEARNED, SINGLE
 from _networks import read_images, read_resnet18
 from _post_training import FIT_IMAGES, told
 from torch import Tensor, nn
@@ -49,7 +50,7 @@ from nenni.method.visit import VISITS
 from nenni.networks.copying import copied
 from nenni.training.validation import accuracy
 
-ORDERS = ("as trained", "learned")
+ORDERS = (AS_TRAINED, LEARNED)
 TILES = ((32, 8), (16, 8))
 """Channels x positions: two vectors and one of 16 channels."""
 FRACTIONS = (0.5, 0.25)
@@ -57,7 +58,6 @@ ORDERING = nenni.Block(0.25, 32, 8)
 """For which channels are ordered."""
 LOOKED_AT, BATCH = 200, 100
 """Images of the table of recall, as many to calibrate; images of a pass."""
-SINGLE = "single neurons"
 KEYS = ["order", "tile", "fraction"]
 
 
@@ -86,7 +86,7 @@ def settings() -> Iterator[Setting]:
     for order in ORDERS:
         for fraction in FRACTIONS:
             for tile in selections(fraction):
-                if tile != SINGLE or order == ORDERS[0]:
+                if tile != SINGLE or order == AS_TRAINED:
                     yield Setting(order, tile, fraction)
 
 
@@ -111,7 +111,7 @@ def study(model: nn.Module, trained: Tensor, images: Tensor, labels: Tensor, out
     rows = read_csv(file).to_dict("records") if file.exists() else []
     held = read_csv(of_recall).to_dict("records") if of_recall.exists() else []
     if not rows:
-        plain = dict(zip(KEYS, (ORDERS[0], "none", 1.0), strict=True))
+        plain = dict(zip(KEYS, (AS_TRAINED, "none", 1.0), strict=True))
         rows = [plain | _judged(model, images, labels)]
     started = time.monotonic()
     for order in ORDERS:
@@ -120,7 +120,7 @@ def study(model: nn.Module, trained: Tensor, images: Tensor, labels: Tensor, out
         looked_at = any(row["order"] == order for row in held)
         if not waiting and looked_at:
             continue
-        ordered = nenni.order_channels(model, trained, ORDERING) if order == ORDERS[1] else model
+        ordered = nenni.order_channels(model, trained, ORDERING) if order == LEARNED else model
         noisy = fitted(ordered, trained[:FIT_IMAGES])
         if not looked_at:
             found = recall(noisy, trained[:LOOKED_AT], images[:LOOKED_AT])

@@ -147,6 +147,23 @@ def test_mistakes_are_told(trained: nn.Module, digits: Digits) -> None:
         nenni.order_channels(trained, iter([images]), TILES)
 
 
+def test_a_network_that_gives_labels_is_ordered(trained: nn.Module, digits: Digits) -> None:
+    class Labels(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = trained
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.network(x).argmax(1)  # type: ignore[no-any-return]
+
+    model, x = Labels().eval(), digits[0][800:]
+    found = nenni.order_channels(model, digits[0][:100], TILES)
+    with torch.no_grad():
+        assert torch.equal(model(x), found(x))
+    weights = [m.get_submodule("network").state_dict() for m in (model, found)]
+    assert any(not torch.equal(a, b) for a, b in zip(*(w.values() for w in weights), strict=True))
+
+
 def test_a_network_that_cannot_be_ordered_says_so(digits: Digits) -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 3)).train()
     with pytest.warns(UserWarning, match="no channel can change places"):
