@@ -53,6 +53,12 @@ def add(commands: Any) -> None:
         "--bits", type=int, metavar="B", help="of the approximation's weights and inputs (4)"
     )
     parser.add_argument("--spec", type=Path, metavar="YAML", help="further choices; flags win")
+    parser.add_argument(
+        "--order-channels",
+        action="store_true",
+        help="first let channels change places, so that tiles of block selection hold neurons that "
+        "are essential together",
+    )
     arguments.add_machine(parser)
     parser.add_argument("--out", type=Path, required=True, help="the network, safetensors")
     parser.set_defaults(run=run)
@@ -62,16 +68,27 @@ def run(parsed: argparse.Namespace) -> None:
     """Run the command."""
     from nenni.data.batches import one_image
     from nenni.evaluation.preconditions import check_classifier
+    from nenni.method.channel_order import order_channels
     from nenni.method.fit import fit
     from nenni.method.injection import inject
     from nenni.method.network_file import save
     from nenni.method.report import report
+    from nenni.method.selection.block import Block
 
     device = arguments.prepare(parsed)
     spec = read_spec(parsed)
     images = arguments.read_images(parsed, shuffled=True)
     network = arguments.read_network(parsed, images).to(device)
     check_classifier(network, one_image(images, network))
+    if parsed.order_channels:
+        if not isinstance(spec.selection, Block):
+            raise UserError(
+                f"--order-channels is for tiles, which {spec.selection} has not; give --selection "
+                "block:fraction=F"
+            )
+        network = order_channels(
+            network, images, spec.selection, score=spec.score, normalise=spec.normalise
+        )
     noisy = inject(network, spec, images, seed=parsed.seed)
     fit(noisy, images, seed=parsed.seed, progress=Progress())
     table = report(noisy, images)

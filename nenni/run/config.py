@@ -88,6 +88,7 @@ _CHANGE = _settings(
     selection=(Annotated[Ref, *_plugin("selection")], ...),
     overrides=(dict[Pattern, _OVERRIDE], None),
     allocate=(bool, None),
+    order_channels=(bool, None),
 )
 _FIT = _settings(
     "nenni.method.fit:fit", without=("seed",), examples=(Count, ...), attacked=(bool, False)
@@ -169,10 +170,12 @@ class Profile(_Strict):
 
 
 class Finetune(_Strict):
-    """How a defended network is trained on; the rest is as in its base's recipe.
+    """How a defended network is trained on; the rest is as in a recipe.
 
     Attributes
     ----------
+    recipe
+        By name; by default that of the base, which has none where it keeps the weights of others.
     epochs
         Length.
     lr
@@ -192,6 +195,7 @@ class Finetune(_Strict):
         0 they are hard throughout.
     """
 
+    recipe: Name | None = None
     epochs: Count
     lr: Positive
     warmup: Fraction = 0.0
@@ -210,7 +214,8 @@ class Defence(_Strict):
         A ``selection`` (needed), and any key of the shared injection to change it. With ``allocate:
         true`` the selection's fraction is a budget, the share of the injected layers' exact
         multiply-accumulates, spent on the layers where the injected network's loss on the fit's
-        images falls most.
+        images falls most. With ``order_channels: true``, for block selection, channels first change
+        places, so that tiles hold neurons that are essential together on the fit's images.
     baseline
         A defence of others in place of the method, calibrated on one batch of the fit's images.
     without_noise

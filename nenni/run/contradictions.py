@@ -107,12 +107,16 @@ def _of_training_attack(config: Config, name: str, method: Ref, *loc: str) -> It
 
 
 def _of_finetunes(config: Config) -> Iterator[Problem]:
-    """Attacks of their own: for a base that has one, and of the same norm."""
+    """Recipes that nothing defines; attacks of their own, where there is one, of the same norm."""
+    for name, given in config.finetunes.items():
+        if given.recipe is not None:
+            yield from unknown([given.recipe], config.recipes, "finetunes", name, "recipe")
     for base_name, defences in config.experiments.items():
-        recipe = config.recipes.get(getattr(config.bases.get(base_name), "recipe", None) or "")
+        of_base = getattr(config.bases.get(base_name), "recipe", None)
         for name in (d for d in defences if d in config.defences):
             defence = config.defences[name]
             tuning = config.finetunes.get(defence.finetune or "")
+            recipe = config.recipes.get((tuning and tuning.recipe) or of_base or "")
             if tuning is None or tuning.attack is None or recipe is None:
                 continue
             loc = ("finetunes", str(defence.finetune))
@@ -122,7 +126,7 @@ def _of_finetunes(config: Config) -> Iterator[Problem]:
             )
             yield from _of_training_attack(config, tuning.attack, recipe["method"], *loc)
             if recipe["attack"] is None:
-                message = f"the recipe of the base '{base_name}' has none, and no eps for one"
+                message = f"the recipe of '{name}' on '{base_name}' has none, and no eps for one"
                 yield (*loc, "attack"), message
             elif attack and own and attack["norm"] != own["norm"]:
                 message = (

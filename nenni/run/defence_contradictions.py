@@ -34,8 +34,12 @@ def defence_contradictions(config: Config) -> Iterator[Problem]:
         base = config.bases.get(base_name)
         if base is not None and base.recipe is None and base.weights is not None:
             known = [name for name in defences if name in config.defences]
-            if tuned := [name for name in known if config.defences[name].finetune]:
-                message = f"{', '.join(tuned)} need the recipe of their base, which has none"
+            tunings = {n: config.finetunes.get(config.defences[n].finetune or "") for n in known}
+            if tuned := [name for name, t in tunings.items() if t is not None and not t.recipe]:
+                message = (
+                    f"{', '.join(tuned)} need the recipe of their base, which has none; "
+                    "name one in their finetunes"
+                )
                 yield ("experiments", base_name), message
         yield from unknown(defences, config.defences, "experiments", base_name)
         for name in defences:
@@ -83,9 +87,12 @@ def _unfit_injection(shared: Ref, change: Ref, *loc: str) -> Iterator[Problem]:
         selection = (own | changes)["selection"]
         if "fraction" in changes and "fraction" not in selection:
             yield (*where, "fraction"), f"selection '{selection['name']}' has no fraction to change"
+    selection = change["selection"]
+    if change.get("order_channels", False) and selection["name"] != "block":
+        message = f"is for tiles, and selection '{selection['name']}' has none; 'block' has"
+        yield (*loc, "order_channels"), message
     if not change.get("allocate", False):
         return
-    selection = change["selection"]
     if "fraction" not in selection:
         yield (*loc, "allocate"), f"selection '{selection['name']}' has no fraction to allocate"
     for key in {"min_inputs", "layers"} & change.keys():

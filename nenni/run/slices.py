@@ -58,7 +58,7 @@ class Slices:
         return {
             **self._network(base, seed),
             "processes": self._config.processes,
-            "recipe": self._recipe(base),
+            "recipe": self._recipe(self._config.bases[base].recipe),
             "weights": self._config.bases[base].weights,
         }
 
@@ -79,6 +79,7 @@ class Slices:
             **self._network(base, seed),
             **self._defended(defence),
             "allocate": change.get("allocate", False),
+            "order_channels": change.get("order_channels", False),
             **self._fit(base),
         }
 
@@ -97,11 +98,12 @@ class Slices:
         name = self._config.defences[defence].finetune
         assert name is not None
         tuning = self._config.finetunes[name].model_dump()
+        recipe, attack = tuning.pop("recipe"), tuning.pop("attack")
         return {
             **self._network(base, seed),
             **self._defended(defence),
             "processes": self._config.processes,
-            "recipe": self._recipe(base, tuning.pop("attack")),
+            "recipe": self._recipe(recipe or self._config.bases[base].recipe, attack),
             "finetune": tuning,
         }
 
@@ -264,6 +266,7 @@ class Slices:
                 name: {
                     **self._defended(name),
                     "allocate": (d.injection or {}).get("allocate", False),
+                    "order_channels": (d.injection or {}).get("order_channels", False),
                     "finetune": d.finetune and c.finetunes[d.finetune].model_dump(),
                 }
                 for name, d in c.defences.items()
@@ -317,12 +320,11 @@ class Slices:
         return {
             "data": self._config.data[of.data].model_dump(),
             "model": self._model(base),
-            "recipe": self._recipe(base),
+            "recipe": self._recipe(of.recipe),
             "keep": of.keep,
         }
 
-    def _recipe(self, base: str, other_attack: str | None = None) -> Slice | None:
-        name = self._config.bases[base].recipe
+    def _recipe(self, name: str | None, other_attack: str | None = None) -> Slice | None:
         if name is None:
             return None
         recipe = self._config.recipes[name]
@@ -334,8 +336,8 @@ class Slices:
 
     def _fit(self, base: str) -> Slice:
         """The fit, and where it is on attacked images, the recipe that attacks them."""
-        fit = self._config.fit
-        return {"fit": fit, **({"recipe": self._recipe(base)} if fit["attacked"] else {})}
+        fit, recipe = self._config.fit, self._config.bases[base].recipe
+        return {"fit": fit, **({"recipe": self._recipe(recipe)} if fit["attacked"] else {})}
 
     def _defended(self, defence: str) -> Slice:
         """What is put into a network, and the plugin that files of such networks name."""
@@ -348,7 +350,7 @@ class Slices:
         change = asked.injection
         if change is None:
             return {"defence": None, "injection": None}
-        own = {key: value for key, value in change.items() if key != "allocate"}
+        own = {k: value for k, value in change.items() if k not in ("allocate", "order_channels")}
         return {"defence": {"name": "nenni"}, "injection": {**self._config.injection, **own}}
 
 

@@ -93,9 +93,11 @@ def _defence(defence: dict[str, Any]) -> str:
         bits = "/".join(str(injection[f"{part}_bits"]) for part in ("weight", "input", "projected"))
         settings = [f"{key} {_told(injection[key])}" for key in _INJECTED if key in injection]
         budget = "; its fraction is a budget, spent where it helps most"
+        ordered = "; channels that are essential together stand side by side"
         parts = [
             f"{summary('selection', selection['name'])} Selection {_named(selection)}"
-            f"{budget if defence['allocate'] else ''}.",
+            f"{budget if defence['allocate'] else ''}"
+            f"{ordered if defence['order_channels'] else ''}.",
             f"Approximation in {bits} bits (weights/inputs/projected); {', '.join(settings)}.",
         ]
     if finetune is not None:

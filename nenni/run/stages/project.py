@@ -5,6 +5,7 @@ Outputs: weights (the injected network), fit and errors (CSV, on validation imag
 """
 
 import torch
+from torch import nn
 
 from nenni.core import runtime
 from nenni.core.io import read_csv, write_csv
@@ -14,7 +15,7 @@ from nenni.data.split import first
 from nenni.method.allocation_search import mean_loss, spend
 from nenni.method.network_file import load, save
 from nenni.method.report import error_histogram, report
-from nenni.run.injected import fitting_images, injected
+from nenni.run.injected import fitting_images, injected, ordered
 from nenni.run.job import Job
 
 
@@ -27,6 +28,9 @@ def run(job: Job) -> str:
     held_out = first(data["val"], len(data["val"]))
     base = load(job.input("weights"), architecture=c["model"]).to(device)
     fitting = fitting_images(base, images, labels, c)
+    if c["order_channels"]:
+        base = ordered(base, fitting, c["injection"])
+        job.progress("channels that are essential together stand side by side")
     noisy = injected(base, c["injection"], fitting, c["fit"], c["seed"], job.progress)
     compared = ""
     if c["allocate"]:
@@ -51,7 +55,7 @@ def run(job: Job) -> str:
 
 
 def _allocated(
-    job: Job, noisy: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor
+    job: Job, noisy: nn.Module, images: torch.Tensor, labels: torch.Tensor
 ) -> dict[str, float]:
     """Fractions of the layers that spend the budget of exact multiply-accumulates."""
     macs = read_csv(job.input("distribution")).set_index("layer")["macs"].to_dict()

@@ -89,6 +89,16 @@ def test_choices_by_flags(words: list[str], expected: Choices, folder: Path) -> 
     assert set(choices(*words).values()) == {expected}
 
 
+def test_channels_are_ordered_first(folder: Path, trained: nn.Module) -> None:
+    blocks = ["--selection", "block:fraction=0.5,channels=4", "--projection", "tap_shared"]
+    choices(*blocks, "--order-channels")
+    found = nenni.remove(nenni.load("n.safetensors", trained))
+    old, new = trained.conv2.weight.flatten(1), found.conv2.weight.flatten(1)
+    assert not torch.equal(old, new)
+    x = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(found(x), trained(x), atol=1e-4)
+
+
 def test_choices_by_a_file(folder: Path) -> None:
     (folder / "spec.yaml").write_text(SPEC)
     found = choices("--spec", "spec.yaml", "--bits", "6")
@@ -116,6 +126,11 @@ def test_choices_by_a_file(folder: Path) -> None:
         (["--selection", "topk:fraktion=1"], "", "inject: selection.fraktion: unknown key"),
         (["--selection", "n_m:n=2,m=4", "--fraction", "1"], "", "selection.fraction: unknown key"),
         (["--fraction", "2"], "", "inject: selection.fraction: "),
+        (
+            ["--order-channels"],
+            "",
+            "--order-channels is for tiles, which TopK(fraction=0.5) has not",
+        ),
         (["--bits", "9"], "", "weight_bits should be one of 2, 3, 4"),
         ([], "wieght_bits: 4", "spec.yaml: wieght_bits: unknown key; known are: selection"),
         ([], "allocate: true", "spec.yaml: allocate: unknown key"),

@@ -34,7 +34,7 @@ from nenni.run.config_file import load_config
         ("method: {name: standard}", "method: {name: trades}", "recipes.standard.attack: is missing: method 'trades' is validated under it"),
         ("{name: adversarial}, epochs: 12, batch_size: 64, lr: 0.003, shift: 2, attack: pgd_7", "{name: fgsm_rs}, epochs: 12, batch_size: 64, lr: 0.003, attack: apgd_l2", "recipes.pgd_at.attack: method 'fgsm_rs' is for linf, attack 'apgd_l2' for l2"),
         ("pgd_at: {data: mnist5k, model: small_cnn, recipe: pgd_at}", "pgd_at: {data: mnist5k, model: small_cnn}", "bases.pgd_at.recipe: is missing, and so are weights: one of them is needed"),
-        ("pgd_at: {data: mnist5k, model: small_cnn, recipe: pgd_at}", "pgd_at: {data: mnist5k, model: small_cnn, weights: w.pt}", "experiments.pgd_at: none_ft, topk_50, topk_25, nm_2_4, alloc_50, random_50, inverted_50 need the recipe of their base, which has none"),
+        ("pgd_at: {data: mnist5k, model: small_cnn, recipe: pgd_at}", "pgd_at: {data: mnist5k, model: small_cnn, weights: w.pt}", "experiments.pgd_at: none_ft, topk_50, topk_25, nm_2_4, alloc_50, random_50, inverted_50 need the recipe of their base, which has none; name one in their finetunes"),
         ("clean: fgsm", "clean: nothing", "tables.clean: unknown name 'nothing'"),
         ("subsets: {autoattack: 30}", "subsets: {fgsm: 30}", "suites.full.subsets: unknown name 'fgsm'; defined are: pgd_20"),
         ("subsets: {autoattack: 30}", "subsets: {autoattack: 500}", "suites.full.subsets.autoattack: should be at most the suite's 160"),
@@ -83,7 +83,10 @@ TOPK = "defences.topk_50.injection"
         ({"finetunes.short.attack": "pgd_8"}, "finetunes.short.attack: unknown name 'pgd_8'; defined are: fgsm"),
         ({"finetunes.short.attack": "apgd_l2"}, "finetunes.short.attack: 'apgd_l2' is for l2, the recipe's eps for linf"),
         ({"finetunes.short.attack": "soft_mask"}, "finetunes.short.attack: is an attack on injected networks, and 'none_ft' is none"),
-        ({"finetunes.short.attack": "pgd_7", "experiments.standard": ["none", "none_ft"]}, "finetunes.short.attack: the recipe of the base 'standard' has none, and no eps for one"),
+        ({"finetunes.short.attack": "pgd_7", "experiments.standard": ["none", "none_ft"]}, "finetunes.short.attack: the recipe of 'none_ft' on 'standard' has none, and no eps for one"),
+        ({"finetunes.short.attack": "pgd_7", "finetunes.short.recipe": "standard"}, "finetunes.short.attack: the recipe of 'none_ft' on 'pgd_at' has none, and no eps for one"),
+        ({"finetunes.short.recipe": "pgd_ta"}, "finetunes.short.recipe: unknown name 'pgd_ta'; defined are: standard, pgd_at"),
+        ({f"{TOPK}.order_channels": True}, f"{TOPK}.order_channels: is for tiles, and selection 'topk' has none; 'block' has"),
         ({"fit.attacked": True, "experiments": {"standard": ["none", "topk_50"]}, "bases.standard": {"data": "mnist5k", "model": "small_cnn", "weights": "w.pt"}}, "fit.attacked: the base 'standard' has no recipe that would attack the images of a fit"),
         ({"bases.standard": {"data": "mnist5k", "model": "small_cnn", "weights": "w.pt"}}, "evaluations.transfer.source.base: 'standard' has the same weights for every seed"),
         ({"bases.standard.weights": "torchvision:DEFAULT"}, "bases.standard.weights: torchvision:DEFAULT is for the model torchvision, not 'small_cnn'"),
@@ -98,3 +101,14 @@ TOPK = "defences.topk_50.injection"
 def test_values_at_odds(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     found = refused_with(tmp_path, changes)
     assert any(line.startswith(message) for line in found), found
+
+
+def test_a_base_with_the_weights_of_others_is_trained_on_by_a_recipe_of_the_finetuning(
+    tmp_path: Path,
+) -> None:
+    text = yaml.safe_load(DIGITS.read_text())
+    text["bases"]["pgd_at"] = {"data": "mnist5k", "model": "small_cnn", "weights": "w.pt"}
+    text["finetunes"]["short"]["recipe"] = "pgd_at"
+    (tmp_path / "given.yaml").write_text(yaml.safe_dump(text))
+    config = load_config(tmp_path / "given.yaml")
+    assert config.finetunes["short"].recipe == "pgd_at"

@@ -50,6 +50,9 @@ def slices(s: Slices) -> dict[str, str]:
         ("epochs: 0, lr: 0.001, batch_size: 128", "epochs: 0, lr: 0.002, batch_size: 128", {"project", "project alloc", "sweep"}),
         ("epochs: 2, lr: 0.001, parameters", "epochs: 2, lr: 0.002, parameters", {"finetune", "finetune alloc"}),
         ("{name: topk, fraction: 0.5}, allocate", "{name: topk, fraction: 0.4}, allocate", {"project alloc", "finetune alloc", "attack alloc"}),
+        ("{name: topk, fraction: 0.5}, allocate: true", "{name: block, fraction: 0.5}, allocate: true", {"project alloc", "finetune alloc", "attack alloc"}),
+        ("epochs: 2, lr: 0.001, parameters", "recipe: standard, epochs: 2, lr: 0.001, parameters", {"finetune", "finetune alloc"}),
+        ("epochs: 2, lr: 0.001, parameters", "recipe: pgd_at, epochs: 2, lr: 0.001, parameters", set()),
         ("noise_intensity: {name: noise_intensity}", "noise_intensity: {name: noise_intensity, width: 5}", {"figure"}),
         ("topk_25: {injection: {selection: {name: topk, fraction: 0.25}", "topk_25: {injection: {selection: {name: topk, fraction: 0.2}", {"figure ablation"}),
         ("[none_ft, random_50, inverted_50]", "[none_ft, random_50]", {"controls"}),
@@ -88,6 +91,13 @@ def test_the_page_shows_the_whole_config(tmp_path: Path, old: str, new: str, aga
     assert set(before["bases"]) == {"pgd_at", "standard"}
     assert before["defences"]["none"]["injection"] is None
     assert before["defences"]["alloc_50"]["allocate"] is True
+
+
+def test_an_order_of_channels_reaches_the_injection_alone(tmp_path: Path) -> None:
+    tiles = "{name: topk, fraction: 0.5}, allocate: true", "{name: block, fraction: 0.5}"
+    before = slices(parts(tmp_path, *tiles)[1])
+    after = slices(parts(tmp_path, tiles[0], tiles[1] + ", order_channels: true")[1])
+    assert {name for name in before if before[name] != after[name]} == {"project alloc"}
 
 
 def test_what_a_gpu_is_told_reaches_the_stages_that_use_it(tmp_path: Path) -> None:

@@ -1,0 +1,103 @@
+"""Deployed networks are judged themselves, and dense ones as those that skip."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from scripts import script_named
+from torch import Tensor, nn
+
+import nenni
+from nenni.networks.models.resnet_cifar import resnet_cifar
+from nenni.run.experiment import Experiment
+
+SUITE = {"pgd": {"name": "pgd", "steps": 2}, "bpda": {"name": "pgd", "steps": 2, "surrogate": {"name": "bpda"}}}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def script() -> Any:
+    found = script_named("deployed_study")
+    found.SQUARE = {"square": {"name": "square", "queries": 3}}
+    return found
+
+
+@pytest.fixture(scope="module")
+def plain() -> nn.Module:
+    torch.manual_seed(0)
+    return resnet_cifar((3, 8, 8), 10, depth=8).eval()
+
+
+@pytest.fixture(scope="module")
+def images() -> Tensor:
+    return torch.rand(24, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(scope="module")
+def subjects(script: Any, plain: nn.Module, images: Tensor) -> list[Any]:
+    spec = nenni.InjectionSpec(
+        nenni.Block(0.5, 16, 8), nenni.TapShared(0.25), exact_bits=8, input_bits=8, projected_bits=8
+    )  # fmt: skip
+    noisy = nenni.inject(plain, spec, images)
+    nenni.fit(noisy, images)
+    dense = nenni.defend(plain, nenni.Quantised(8), images)
+    with torch.no_grad():
+        labels = plain(images).argmax(1)
+    return [
+        script.Subject(Experiment("wide", name, 0), network, images, images, labels)
+        for name, network in (("int8", dense), ("tiles_50", noisy))
+    ]
+
+
+def test_a_dense_network_is_deployed_with_all_its_convolutions_in_bytes(
+    subjects: list[Any], plain: nn.Module, images: Tensor
+) -> None:
+    network = subjects[0].deployed()
+    layers = [step.layer for step in network.steps if step.layer is not None]
+    assert len(layers) == sum(isinstance(m, nn.Conv2d) for m in plain.modules())
+    assert not network.times
+    with torch.no_grad():
+        assert torch.allclose(network(images), network.simulation(images), atol=1e-3)
+        assert (network(images).argmax(1) == plain(images).argmax(1)).float().mean() > 0.8
+
+
+def test_each_network_has_its_rows_and_a_stop_costs_one_network(
+    script: Any, subjects: list[Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "accuracy.csv"
+    script.accuracies(iter(subjects[:1]), 6, SUITE, file)
+    script.accuracies(iter(subjects), 6, SUITE, file)
+    found = pd.read_csv(file)
+    of = {key: [*zip(rows["network"], rows["attack"], strict=True)] for key, rows in found.groupby("defence")}  # fmt: skip
+    deployed = [("deployed", "clean"), ("deployed", "square"), ("deployed", "transfer")]
+    deployed.append(("deployed", "all attacks"))
+    assert of["int8"] == [*deployed, ("simulation", "pgd"), ("simulation", "all attacks")]
+    assert of["tiles_50"] == [
+        *of["int8"][:-1],
+        ("simulation", "bpda"),
+        ("simulation", "all attacks"),
+    ]
+    assert (found.loc[found["attack"] == "clean", "n"] == 24).all()
+    assert (found.loc[found["attack"] != "clean", "n"] == 6).all()
+    assert (found["same"] == 1).all()
+    assert (found["apart"] < 1e-3).all()
+    before = file.read_bytes()
+    script.accuracies(iter(subjects), 6, SUITE, file)
+    assert file.read_bytes() == before
+
+
+def test_times_are_of_both_kernels_where_a_network_is_dense(
+    script: Any, subjects: list[Any], tmp_path: Path
+) -> None:
+    before = torch.get_num_threads()
+    try:
+        script.times(subjects, [2], [1], tmp_path / "times.csv")
+    finally:
+        torch.set_num_threads(before)
+    dense, tiles = pd.read_csv(tmp_path / "times.csv").to_dict("records")
+    assert dense["ours"] > 0
+    assert dense["torch"] > 0
+    assert tiles["ours"] > 0
+    assert pd.isna(tiles["torch"])
+    assert [dense["batch"], dense["threads"], dense["base"]] == [2, 1, "wide"]

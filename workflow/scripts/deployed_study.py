@@ -1,0 +1,192 @@
+"""Networks that skip tiles beside smaller dense ones of the same training: accuracy, and time.
+
+    snakemake --configfile config/deployment.yaml
+    python workflow/scripts/deployed_study.py accuracy
+    python workflow/scripts/deployed_study.py times    # with nothing else running
+
+Deploys the final networks of that run, those with tiles and those of 8 bits, from the folder in
+which it was made. All layers that a network was trained to skip in do skip, so that its answers are
+those of what was trained. Two tables, which a stopped study goes on with:
+
+deployed_accuracy.csv
+    Of the deployed network: clean accuracy, and under Square and examples found on its simulation.
+    Of the simulation: all attacks of a suite. How often the two predict the same, and how far their
+    logits lie apart.
+deployed_times.csv
+    Least wall time of a batch in seconds, of all networks in turns: by this package's kernels, and
+    dense networks by torch's INT8 too.
+"""
+
+import argparse
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import chdir
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from _post_training import told
+from _tables import keep
+from torch import Tensor, nn
+
+import nenni
+from nenni.core import runtime
+from nenni.core.io import read_csv
+from nenni.core.machine import processor
+from nenni.core.progress import Progress
+from nenni.cost.dense_variants import quantised
+from nenni.data.data_file import load_data
+from nenni.data.split import first
+from nenni.deployment.choosing import fastest
+from nenni.deployment.compiled import kernels
+from nenni.deployment.deploy import EVERYWHERE, Deployed, deploy
+from nenni.deployment.simulation import simulation
+from nenni.method.injection import noisy_layers
+from nenni.method.network_file import load
+from nenni.run.config_file import load_config
+from nenni.run.experiment import Experiment
+from nenni.run.plan import Files, Plan
+
+DENSE = "int8"
+"""Defence of a config that is a dense network of 8 bits."""
+CALIBRATED = 64
+"""Training images that set the steps of the roundings."""
+DEPLOYED, SIMULATED = "deployed", "simulation"
+OURS, TORCH = "ours", "torch"
+"""Kernels: this package's, and for dense networks torch's too."""
+SQUARE = {"square": {"name": "square", "queries": 1500}}
+BATCH = 500
+KEYS = ["base", "defence"]
+OF_TIMES = ["device", "batch", "threads"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A final network of the run, with images."""
+
+    experiment: Experiment
+    network: nn.Module
+    calibrating: Tensor
+    images: Tensor
+    labels: Tensor
+
+    @property
+    def key(self) -> dict[str, str]:
+        """What names its rows."""
+        return {"base": self.experiment.base, "defence": self.experiment.defence}
+
+    def deployed(self) -> Deployed:
+        """The network as it is deployed."""
+        if any(noisy_layers(self.network)):
+            return deploy(self.network, self.calibrating, skip=EVERYWHERE)
+        simulated = simulation(self.network, self.calibrating)
+        return Deployed(simulated, {}, kernels()[0], self.calibrating.shape[1:])
+
+
+def main() -> None:
+    """Parse the command line and run a part of the study."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("part", choices=("accuracy", "times"))
+    parser.add_argument("--config", type=Path, default=Path("config/deployment.yaml"))
+    parser.add_argument("--run-in", type=Path, default=Path(), help="folder of the run (this one)")
+    parser.add_argument("--clean", type=int, default=5000, help="test images without an attack")
+    parser.add_argument("--attacked", type=int, default=100, help="test images under attack")
+    parser.add_argument("--suite", default="standard", help="of attacks on the simulation")
+    parser.add_argument("--batch", type=int, nargs="+", default=[1, 64])
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--out", type=Path, default=Path("results/reference"))
+    asked = parser.parse_args()
+    runtime.keep_freed_memory()
+    out = asked.out.absolute()
+    with chdir(asked.run_in):
+        found = subjects(asked.config, asked.clean)
+        if asked.part == "times":
+            times(list(found), asked.batch, asked.threads, out / "deployed_times.csv")
+        else:
+            torch.set_num_threads(1)
+            sizes = asked.attacked, asked.suite
+            accuracies(found, *sizes, out / "deployed_accuracy.csv")
+
+
+def subjects(config: Path, clean: int) -> Iterator[Subject]:
+    """The networks of a run that can be deployed, those of its first seed."""
+    plan = Plan(load_config(config))
+    files, bases = Files(plan), plan.config.bases
+    for e in plan.experiments():
+        if e.seed != plan.config.seeds[0] or not (plan.injected(e.defence) or e.defence == DENSE):
+            continue
+        data, _ = load_data(Path(files.data(e.base)), ("train", "test"))
+        model = plan.config.models[bases[e.base].model]
+        network = load(files.final_weights(e), architecture=model).eval()
+        calibrating, _ = first(data["train"], CALIBRATED)
+        images, labels = first(data["test"], min(clean, len(data["test"])))
+        yield Subject(e, network, calibrating, images, labels)
+
+
+def accuracies(subjects: Iterator[Subject], attacked: int, suite: str, file: Path) -> None:
+    """Attack each network that the table has no rows of."""
+    known = read_csv(file)[KEYS].to_dict("records") if file.exists() else []
+    for subject in (s for s in subjects if s.key not in known):
+        keep(file, pd.DataFrame(judged(subject, attacked, suite)), KEYS)
+
+
+def judged(subject: Subject, attacked: int, suite: str) -> list[dict[str, Any]]:
+    """Rows of one network."""
+    network = subject.deployed()
+    few = subject.images[:attacked], subject.labels[:attacked]
+    with torch.no_grad():
+        answers = torch.cat([network(x) for x in subject.images.split(BATCH)])
+        expected = torch.cat([network.simulation(x) for x in few[0].split(BATCH)])
+    wrong = int((answers.argmax(1) != subject.labels).sum())
+    apart = answers[:attacked] - expected
+    alike = {
+        "same": float((answers[:attacked].argmax(1) == expected.argmax(1)).double().mean()),
+        "apart": float(apart.abs().max()),
+        "apart_median": float(apart.abs().median()),
+    }
+    rows = [{"network": DEPLOYED, "attack": "clean", **told(wrong, len(answers))}]
+    progress = Progress()
+    for name, attacks, model, source in (
+        (DEPLOYED, SQUARE, network, network.simulation),
+        (SIMULATED, suite, network.simulation, None),
+    ):
+        found = nenni.evaluate(model, few, attacks, source=source, progress=progress)
+        table = found.summary[found.summary["norm"] == "linf"]
+        for row in table[table["eps"] > 0].to_dict("records"):
+            kept = {key: row[key] for key in ("attack", "n", "accuracy", "low", "high")}
+            rows.append({"network": name, **kept})
+    print(subject.key, rows[0], rows[-1], flush=True)
+    return [subject.key | row | alike for row in rows]
+
+
+@torch.no_grad()
+def times(subjects: list[Subject], batches: list[int], threads: list[int], file: Path) -> None:
+    """Time all networks, in turns."""
+    warnings.simplefilter("ignore")  # torch.ao is deprecated, without a successor
+    for number in threads:
+        torch.set_num_threads(number)
+        for batch in batches:
+            setting = dict(zip(OF_TIMES, (processor(), batch, number), strict=True))
+            images = subjects[0].images[:batch].contiguous(memory_format=torch.channels_last)
+            calls: dict[str, Callable[[], Any]] = {}
+            for i, subject in enumerate(subjects):
+                calls[f"{i} {OURS}"] = partial(subject.deployed(), images)
+                if subject.experiment.defence == DENSE:
+                    plain = nenni.remove(subject.network)
+                    calls[f"{i} {TORCH}"] = partial(quantised(plain, images), images)
+            found = fastest(calls)
+            rows = [
+                setting
+                | subject.key
+                | {by: found.get(f"{i} {by}", math.nan) for by in (OURS, TORCH)}
+                for i, subject in enumerate(subjects)
+            ]
+            keep(file, pd.DataFrame(rows), OF_TIMES)
+
+
+if __name__ == "__main__":
+    main()
