@@ -14,7 +14,8 @@ from torch.fx import GraphModule
 
 from nenni.core.errors import UserError
 from nenni.core.io import read_json, write_json
-from nenni.core.machine import processor
+from nenni.core.machine import gpu, processor
+from nenni.deployment.compiled import TRITON
 from nenni.deployment.convolution import Dense, Skipping
 from nenni.deployment.program import on, run, steps
 
@@ -68,7 +69,8 @@ def measure(graph: GraphModule, example: Tensor, kernel: str) -> dict[str, Measu
 
 def write(path: Path, found: Mapping[str, Measured], kernel: str, batch: int) -> None:
     """Keep what was measured, and on what."""
-    about = {"processor": processor(), "threads": torch.get_num_threads(), "kernel": kernel}
+    name = gpu() if kernel == TRITON else processor()
+    about = {"processor": name, "threads": torch.get_num_threads(), "kernel": kernel}
     layers = {name: asdict(times) for name, times in found.items()}
     write_json(path, about | {"batch": batch, "seconds": layers})
 
@@ -113,6 +115,7 @@ def fastest(calls: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
             start = time.perf_counter()
             for _ in range(counts[name]):
                 call()
+            _wait()
             least[name] = min(least[name], (time.perf_counter() - start) / counts[name])
     return least
 
@@ -120,8 +123,16 @@ def fastest(calls: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
 def _count(call: Callable[[], Any]) -> int:
     """How often a call fits into the least time of a measurement, once it is warm."""
     call()
+    _wait()
     count, start = 0, time.perf_counter()
     while time.perf_counter() - start < _LEAST_SECONDS:
         call()
+        _wait()
         count += 1
     return count
+
+
+def _wait() -> None:
+    """Until a GPU has done what it was asked for."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()

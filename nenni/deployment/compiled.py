@@ -1,4 +1,4 @@
-"""The kernels in C++, built on first use and kept by torch's extension mechanism."""
+"""The kernels: in C++, built on first use by torch's extension mechanism, and in Triton."""
 
 import os
 import shutil
@@ -9,19 +9,36 @@ from pathlib import Path
 
 import torch
 
+from nenni.core.errors import UserError
+from nenni.method.fused.operators import has_triton
+
 _SOURCES = ("layer.cpp", "avx2.cpp", "avx512_vnni.cpp")
 _FOLDER = Path(__file__).parent / "kernels"
 TORCH = "torch"
 """The path that needs no compiler."""
+TRITON = "triton"
+"""That of a GPU."""
 
 
-def kernels() -> tuple[str, ...]:
-    """Names of the kernels that run on this processor, the fastest first, and ``"torch"`` last.
+def kernels(device: torch.device | str = "cpu") -> tuple[str, ...]:
+    """Names of the kernels of a device: of a CPU the fastest first and ``"torch"`` last.
 
     The first call of a machine builds them, which takes about a minute. Where that cannot be, a
-    warning says why.
+    warning says why. On a GPU there is ``"triton"`` alone.
+
+    Raises
+    ------
+    UserError
+        On a GPU without Triton.
     """
-    return (*_built(), TORCH)
+    if torch.device(device).type == "cpu":
+        return (*_built(), TORCH)
+    if not has_triton():
+        raise UserError(
+            "a network is deployed on a GPU by kernels in Triton, which is not installed here, or "
+            "too old, or has no C compiler; deploy it on the CPU: noisy.cpu()"
+        )
+    return (TRITON,)
 
 
 @cache

@@ -12,10 +12,11 @@ the tiles where that is largest (NENNI, section 3).
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from nenni.deployment.packing import filled
-from nenni.deployment.plane import Plane
+from nenni.deployment.plane import QUAD, Plane
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,12 @@ class Product:
     def parts(self) -> list[Tensor]:
         """Tensors of a kernel's call."""
         return [self.packed, self.start, self.position, self.step, self.inside]
+
+    @cached_property
+    def by_taps(self) -> Tensor:
+        """Weights (taps, input channels in fours, n), int8."""
+        codes = F.pad(self.codes.flatten(2), (0, 0, 0, -self.codes.shape[1] % QUAD))
+        return codes.permute(2, 1, 0).contiguous()
 
     @property
     def channels(self) -> int:
@@ -95,7 +102,9 @@ class Written:
         added = 0 if self.residual is None else -self.residual_factor * self.residual.zero
         scaled = [filled(factor / self.plane.scale), filled(offset / self.plane.scale + added)]
         also = [] if self.residual is None else [self.residual.positions]
-        return [x.float() for x in scaled] + [self.plane.positions, *also]
+        return [x.float() for x in scaled] + [
+            x.to(factor.device) for x in (self.plane.positions, *also)
+        ]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.fx import GraphModule
 
 from nenni.core.errors import UserError
-from nenni.data.batches import Data, image_batches
+from nenni.data.batches import Data, device_of, image_batches
 from nenni.deployment import choosing
 from nenni.deployment.chains import fits
 from nenni.deployment.choosing import Measured
@@ -95,21 +95,23 @@ def deploy(
     Raises
     ------
     UserError
-        If the network is not injected, not float32 on a CPU, cannot be traced, or makes choices
-        that no kernel has.
+        If the network is not injected, not float32 on one device, cannot be traced, or makes
+        choices that no kernel has; or on a GPU without Triton.
     """
     found = dict(noisy_layers(noisy))
     if not found:
         raise UserError("the network has no injected layers: nenni.inject and nenni.fit it first")
     for name, layer in found.items():
         check(layer, name)
+    device = device_of(noisy)
     for name, tensor in noisy.state_dict().items():
-        if tensor.device.type != "cpu" or tensor.dtype not in (torch.float32, torch.int64):
+        places = {device} if device.type in ("cpu", "cuda") else set()
+        if tensor.device not in places or tensor.dtype not in (torch.float32, torch.int64):
             raise UserError(
-                f"{name} is {tensor.dtype} on {tensor.device}; a network is deployed on a CPU, "
-                "from float32: noisy.cpu().float()"
+                f"{name} is {tensor.dtype} on {tensor.device}; a network is deployed on a CPU or a "
+                "GPU, from float32: noisy.cpu().float()"
             )
-    known = kernels()
+    known = kernels(device)
     if kernel is not None and kernel not in known:
         raise UserError(f"kernel should be one of {', '.join(known)}, got {kernel!r}")
     chosen = kernel or known[0]

@@ -75,7 +75,7 @@ def skipping(
     codes, unit = _integers(layer.P[0], name)
     pixels = _product(codes, plane, None, projected)
     into = Written(projected, False, projected.lowest, projected.limit, None)
-    factor = torch.full((len(codes),), source.scale * unit, dtype=torch.float64)
+    factor = codes.new_full((len(codes),), source.scale * unit, dtype=torch.float64)
     projection = Dense(pixels, factor, torch.zeros_like(factor), into)
 
     bits, weight = choices.weight_bits, layer.W_tilde[0].detach()
@@ -138,12 +138,14 @@ def _product(codes: Tensor, plane: Plane, convolution: nn.Conv2d | None, into: P
         inside = torch.ones(len(position), dtype=torch.int64)
     else:
         (position, tap), inside = plane.patches(convolution), plane.inside(convolution)
+    taken = (position, steps(tap, codes.shape[1]), inside, tap)
+    position, step, inside, tap = (x.to(codes.device) for x in taken)
     return Product(
         codes=codes,
         packed=packed(codes),
         start=start(codes, plane.zero),
         position=position,
-        step=steps(tap, codes.shape[1]),
+        step=step,
         inside=inside,
         narrow=into.narrow and bool((inside != inside.max()).any()),
         tap=tap,
@@ -216,4 +218,4 @@ def _fewer_bits(layer: NoisyLayer, plane: Plane) -> tuple[Plane, Tensor | None]:
     fewer = Plane(
         plane.height, plane.width, plane.channels, plane.padding, scale, plane.signed, limit
     )
-    return fewer, code.clamp(0, 255).to(torch.uint8)
+    return fewer, code.clamp(0, 255).to(torch.uint8).to(layer.P.device)

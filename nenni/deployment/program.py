@@ -20,7 +20,7 @@ from nenni.deployment.chains import (
     module_of,
     product,
 )
-from nenni.deployment.compiled import TORCH
+from nenni.deployment.compiled import TORCH, TRITON
 from nenni.deployment.convolution import Dense, Skipping, Written
 from nenni.deployment.folding import dense, skipping
 from nenni.deployment.plane import Plane
@@ -197,13 +197,16 @@ def _convolution(graph: GraphModule, found: Chain, planes: dict[Node, Plane], ke
 
 def on(kernel: str, layer: Dense | Skipping, codes: Tensor, residual: Tensor | None) -> Tensor:
     """The bytes, or numbers, that a layer makes of codes, by a kernel or by torch."""
+    if kernel == TRITON:
+        from nenni.deployment import triton_path  # needs Triton
+
+        path: Any = triton_path
+    else:
+        path = torch_path if kernel == TORCH else compiled_path
+    also = () if kernel in (TORCH, TRITON) else (kernel,)
     if isinstance(layer, Skipping):
-        if kernel == TORCH:
-            return torch_path.skipping(layer, codes, residual)
-        return compiled_path.skipping(layer, codes, residual, kernel)
-    if kernel == TORCH:
-        return torch_path.dense(layer, codes, residual)
-    return compiled_path.dense(layer, codes, residual, kernel)
+        return path.skipping(layer, codes, residual, *also)  # type: ignore[no-any-return]
+    return path.dense(layer, codes, residual, *also)  # type: ignore[no-any-return]
 
 
 def _written(found: Chain, planes: dict[Node, Plane]) -> Written:
@@ -225,7 +228,8 @@ def _other(graph: GraphModule, node: Node, planes: dict[Node, Plane], kernel: st
     used = tuple(source.name for source in node.all_input_nodes)
     if node in planes:
         (name,), plane = used, planes[node]
-        path = torch_path.to_codes if kernel == TORCH else compiled_path.to_codes
+        own = kernel not in (TORCH, TRITON)
+        path = compiled_path.to_codes if own else torch_path.to_codes
 
         def rounded(values: Values) -> Codes:
             return Codes(path(numbers(values[name]), plane), plane)

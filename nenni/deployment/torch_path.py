@@ -54,7 +54,7 @@ def to_codes(x: Tensor, plane: Plane) -> Tensor:
     """Codes of numbers (N, C, H, W)."""
     low, high = plane.lowest, plane.limit
     code = (x / plane.scale).round().clamp(low, high).add(plane.zero).to(torch.uint8)
-    into = torch.full((len(x), *plane.shape), plane.zero, dtype=torch.uint8)
+    into = code.new_full((len(x), *plane.shape), plane.zero)
     inside(plane, into).copy_(code.permute(0, 2, 3, 1))
     return into
 

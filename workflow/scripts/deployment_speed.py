@@ -1,13 +1,15 @@
 """Time of deployed networks against the best dense INT8, layer by layer and whole, on this machine.
 
     python workflow/scripts/deployment_speed.py
+    python workflow/scripts/deployment_speed.py --device cuda --tile 64 64 --threads 1
 
 ResNet-18 on 32x32 images, random weights and images: times hang on neither. Dense layers of 8 bits
 are timed by torch's kernels (onednn and x86, packed ahead) and by this package's, and the faster
 counts. Whole networks are torch's post-training quantisation, this package's dense network, and
 networks whose layers skip everywhere or where that is faster. Wall time, the least of several,
-taken in turns. Run it with nothing else running; rows of another processor, width, batch or number
-of threads stay.
+taken in turns. On a GPU the rival is torch's bfloat16, since torch has no convolutions of bytes
+there, and all that is timed is a CUDA graph. Run it with nothing else running; rows of another
+processor, width, batch or number of threads stay.
 """
 
 import argparse
@@ -25,7 +27,7 @@ from torch.fx import GraphModule
 
 import nenni
 from nenni.core import runtime
-from nenni.core.machine import processor
+from nenni.core.machine import gpu, processor
 from nenni.cost.dense_variants import quantised
 from nenni.deployment.choosing import fastest
 from nenni.deployment.compiled import kernels
@@ -34,12 +36,15 @@ from nenni.deployment.deploy import EVERYWHERE, FASTER, NOWHERE, deploy
 from nenni.deployment.program import on, run, steps
 from nenni.deployment.simulation import simulation
 from nenni.method.injection import remove
+from nenni.networks.copying import copied
+from nenni.networks.folding import folded
 from nenni.networks.hooks import hooked
 from nenni.networks.models.resnet18 import resnet18
 
 FRACTIONS = (0.5, 0.25, 0.1)
 TILE, RATIO = (32, 8), 1 / 8
-ENGINES = ("x86", "onednn")
+ENGINES, ON_A_GPU = ("x86", "onednn"), "bfloat16"
+"""What torch computes dense layers with: two of bytes, and what a GPU has in their place."""
 WHOLE = "whole network"
 SETTING = ["device", "width", "batch", "threads"]
 COLUMNS = [*SETTING, "layer", "macs", "fraction", "torch", "dense", "skipping", "where_faster"]
@@ -52,6 +57,8 @@ def main() -> None:
     parser.add_argument("--width", type=int, nargs="+", default=[64, 16])
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 64])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--tile", type=int, nargs=2, default=TILE, help="channels, positions")
     parser.add_argument("--out", type=Path, default=Path("results/reference/deployment.csv"))
     arguments = parser.parse_args()
     runtime.keep_freed_memory()
@@ -60,21 +67,25 @@ def main() -> None:
         for threads in arguments.threads:
             for batch in arguments.batch:
                 torch.set_num_threads(threads)
-                setting = dict(zip(SETTING, (processor(), width, batch, threads), strict=True))
-                rows = [setting | row for row in measure(width, batch)]
+                name = processor() if arguments.device == "cpu" else gpu()
+                setting = dict(zip(SETTING, (name, width, batch, threads), strict=True))
+                found = measure(width, batch, tuple(arguments.tile), arguments.device)
+                rows = [setting | row for row in found]
                 keep(arguments.out, pd.DataFrame(rows, columns=COLUMNS), SETTING)
                 for row in (row for row in rows if row["layer"] == WHOLE):
                     print({key: row[key] for key in (*SETTING[1:], "fraction", "over_best_dense")})
 
 
 @torch.no_grad()
-def measure(width: int, batch: int) -> Iterator[dict[str, Any]]:
+def measure(
+    width: int, batch: int, tile: tuple[int, int] = TILE, device: str = "cpu"
+) -> Iterator[dict[str, Any]]:
     """Rows of one network and batch: its injected layers, and the whole, at each fraction."""
-    images = torch.rand(batch, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    kernel, plain = kernels()[0], _network(width)
+    images = torch.rand(batch, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
+    kernel, plain = kernels(device)[0], _network(width).to(device)
     by_torch, whole_by_torch = _layers_by_torch(plain, images), _whole_by_torch(plain, images)
     for fraction in FRACTIONS:
-        noisy = _injected(plain, fraction, images)
+        noisy = _injected(plain, fraction, tile, images)
         for name, layer, codes, added in _calls(simulation(noisy, images), images, kernel):
             ways = {"dense": layer.exact, "skipping": layer}
             calls = by_torch[name] | {
@@ -82,17 +93,17 @@ def measure(width: int, batch: int) -> Iterator[dict[str, Any]]:
             }
             product = layer.exact.product
             macs = product.codes.numel() * len(product.position) * batch
-            yield _row(name, fraction, fastest(calls)) | {"macs": macs}
+            yield _row(name, fraction, fastest(_captured(calls, device))) | {"macs": macs}
         skips = {"dense": NOWHERE, "skipping": EVERYWHERE, "where_faster": FASTER}
         calls = {"torch": whole_by_torch} | {
             way: partial(deploy(noisy, images, skip=skip, kernel=kernel), images)
             for way, skip in skips.items()
         }
-        yield _row(WHOLE, fraction, fastest(calls))
+        yield _row(WHOLE, fraction, fastest(_captured(calls, device)))
 
 
 def _row(layer: str, fraction: float, found: dict[str, float]) -> dict[str, Any]:
-    by_torch = min(time for way, time in found.items() if way in ("torch", *ENGINES))
+    by_torch = min(time for way, time in found.items() if way in ("torch", *ENGINES, ON_A_GPU))
     skipping = found.get("where_faster", found["skipping"])
     row = {"layer": layer, "fraction": fraction, "torch": by_torch}
     row |= {"over_best_dense": min(by_torch, found["dense"]) / skipping}
@@ -108,10 +119,10 @@ def _network(width: int) -> nn.Module:
     return network.eval()
 
 
-def deployed_spec(fraction: float) -> nenni.InjectionSpec:
+def deployed_spec(fraction: float, tile: tuple[int, int] = TILE) -> nenni.InjectionSpec:
     """The injection that is deployed, with a share of exact tiles."""
     return nenni.InjectionSpec(
-        nenni.Block(fraction, *TILE),
+        nenni.Block(fraction, *tile),
         nenni.TapShared(RATIO),
         exact_bits=8,
         input_bits=8,
@@ -119,10 +130,31 @@ def deployed_spec(fraction: float) -> nenni.InjectionSpec:
     )
 
 
-def _injected(plain: nn.Module, fraction: float, images: Tensor) -> nn.Module:
-    noisy = nenni.inject(plain, deployed_spec(fraction), images)
+def _injected(
+    plain: nn.Module, fraction: float, tile: tuple[int, int], images: Tensor
+) -> nn.Module:
+    noisy = nenni.inject(plain, deployed_spec(fraction, tile), images)
     nenni.fit(noisy, torch.rand(64, 3, 32, 32, generator=torch.Generator().manual_seed(1)))
     return noisy
+
+
+Calls = dict[str, Callable[[], Any]]
+
+
+def _captured(calls: Calls, device: str) -> Calls:
+    """The same as CUDA graphs, whose launch is all that a program waits for."""
+    if device == "cpu":
+        return calls
+    found: Calls = {}
+    for name, call in calls.items():
+        for _ in range(3):  # kernels are compiled, and chosen
+            call()
+        torch.cuda.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            call()
+        found[name] = graph.replay
+    return found
 
 
 Call = tuple[str, Skipping, Tensor, Tensor | None]
@@ -141,6 +173,11 @@ def _calls(graph: GraphModule, images: Tensor, kernel: str) -> list[Call]:
 
 def _whole_by_torch(plain: nn.Module, images: Tensor) -> Callable[[], Any]:
     channels_last = images.contiguous(memory_format=torch.channels_last)
+    if images.is_cuda:
+        quick = folded(remove(plain), images[:2]).to(
+            torch.bfloat16, memory_format=torch.channels_last
+        )
+        return partial(quick, channels_last.to(torch.bfloat16))
     return partial(quantised(remove(plain), channels_last), channels_last)
 
 
@@ -149,7 +186,8 @@ def _layers_by_torch(plain: nn.Module, images: Tensor) -> dict[str, dict[str, Ca
     found: dict[str, dict[str, Callable[[], Any]]] = {}
 
     def keep_calls(name: str, layer: nn.Conv2d, x: Tensor) -> None:
-        found[name] = {engine: _by_torch(layer, x, engine) for engine in ENGINES}
+        engines = (ON_A_GPU,) if x.is_cuda else ENGINES
+        found[name] = {engine: _by_torch(layer, x, engine) for engine in engines}
 
     handles = [
         layer.register_forward_hook(lambda layer, x, _, name=name: keep_calls(name, layer, x[0]))
@@ -162,6 +200,11 @@ def _layers_by_torch(plain: nn.Module, images: Tensor) -> dict[str, dict[str, Ca
 
 
 def _by_torch(layer: nn.Conv2d, x: Tensor, engine: str) -> Callable[[], Any]:
+    if engine == ON_A_GPU:
+        quick = nn.Sequential(copied(layer), nn.ReLU(inplace=True)).to(
+            torch.bfloat16, memory_format=torch.channels_last
+        )
+        return partial(quick, x.to(torch.bfloat16, memory_format=torch.channels_last))
     torch.backends.quantized.engine = engine
     weight = layer.weight.detach()
     scales = weight.flatten(1).abs().amax(1).double() / 127
