@@ -15,6 +15,8 @@ deployed_accuracy.csv
 deployed_times.csv
     Least wall time of a batch in seconds, of all networks in turns: by this package's kernels, and
     dense networks by torch's INT8 too.
+
+Once both are there, deployed.png has accuracy against time.
 """
 
 import argparse
@@ -29,6 +31,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from _deployed_tables import DENSE, DEPLOYED, KEYS, SIMULATED, draw
 from _post_training import told
 from _tables import keep
 from torch import Tensor, nn
@@ -51,16 +54,13 @@ from nenni.run.config_file import load_config
 from nenni.run.experiment import Experiment
 from nenni.run.plan import Files, Plan
 
-DENSE = "int8"
-"""Defence of a config that is a dense network of 8 bits."""
+ACCURACY, TIMES = "deployed_accuracy.csv", "deployed_times.csv"
 CALIBRATED = 64
 """Training images that set the steps of the roundings."""
-DEPLOYED, SIMULATED = "deployed", "simulation"
 OURS, TORCH = "ours", "torch"
 """Kernels: this package's, and for dense networks torch's too."""
 SQUARE = {"square": {"name": "square", "queries": 1500}}
 BATCH = 500
-KEYS = ["base", "defence"]
 OF_TIMES = ["device", "batch", "threads"]
 
 
@@ -105,11 +105,13 @@ def main() -> None:
     with chdir(asked.run_in):
         found = subjects(asked.config, asked.clean)
         if asked.part == "times":
-            times(list(found), asked.batch, asked.threads, out / "deployed_times.csv")
+            times(list(found), asked.batch, asked.threads, out / TIMES)
         else:
             torch.set_num_threads(1)
             sizes = asked.attacked, asked.suite
-            accuracies(found, *sizes, out / "deployed_accuracy.csv")
+            accuracies(found, *sizes, out / ACCURACY)
+    if all((out / name).exists() for name in (ACCURACY, TIMES)):
+        draw(*(read_csv(out / name) for name in (ACCURACY, TIMES)), out / "deployed.png")
 
 
 def subjects(config: Path, clean: int) -> Iterator[Subject]:

@@ -1,0 +1,74 @@
+"""Who wins hangs on the dense network that takes no more time, clean and under attack."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from scripts import script_named
+
+DENSE = {"width_64": (1.0, 0.8, 0.4), "width_32": (0.5, 0.7, 0.35), "width_16": (0.1, 0.6, 0.3)}
+"""Width -> seconds, clean accuracy, least under all attacks."""
+
+
+@pytest.fixture(scope="module")
+def script() -> Any:
+    return script_named("_deployed_tables")
+
+
+def tables(**tiles: tuple[float, float, float]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    accuracy, times = [], []
+    networks = [(base, "int8", *of) for base, of in DENSE.items()]
+    networks += [("width_64", name, *of) for name, of in tiles.items()]
+    for base, defence, seconds, clean, least in networks:
+        key = {"base": base, "defence": defence}
+        other = 9.0 if defence == "int8" else float("nan")
+        for batch, factor in ((1, 5.0), (64, 1.0)):
+            about = {"device": "a", "batch": batch, "threads": 1}
+            times.append(about | key | {"ours": seconds * factor, "torch": other})
+        rows = [("deployed", "clean", clean), ("deployed", "all attacks", least + 0.05)]
+        for network, attack, share in [*rows, ("simulation", "all attacks", least)]:
+            between = {"accuracy": share, "low": share - 0.02, "high": share + 0.02}
+            accuracy.append(key | {"network": network, "attack": attack, "same": 0.99} | between)
+    return pd.DataFrame(accuracy), pd.DataFrame(times)
+
+
+@pytest.mark.parametrize(
+    ("tiles", "expected"),
+    [
+        ({"tiles_25": (0.5, 0.7, 0.35)}, "The smaller dense network wins: of one network with"),
+        ({"tiles_25": (0.6, 0.6, 0.3), "tiles_10": (0.2, 0.5, 0.3)}, "The smaller dense network wins"),
+        ({"tiles_25": (0.6, 0.75, 0.36)}, "Tiles that are skipped win"),
+        ({"tiles_25": (0.6, 0.75, 0.34)}, "Neither wins everywhere"),
+        ({"tiles_25": (0.6, 0.75, 0.36), "tiles_10": (0.2, 0.5, 0.3)}, "Neither wins everywhere"),
+        ({"tiles_10": (0.05, 0.5, 0.2)}, "Neither wins everywhere: of no networks"),
+    ],
+)  # fmt: skip
+def test_the_first_sentence_says_who_wins(script: Any, tiles: Any, expected: str) -> None:
+    assert script.sentence(script.networks(*tables(**tiles))).startswith(expected)
+
+
+def test_a_rival_is_the_slowest_dense_network_of_no_more_time(script: Any) -> None:
+    found = script.networks(*tables(tiles_50=(0.495, 0.7, 0.3), tiles_25=(0.4, 0.7, 0.3), tiles_10=(0.05, 0.7, 0.3)))  # fmt: skip
+    rivals = script.rivals(found).set_index("defence")["rival"]
+    assert rivals["tiles_50"] == "width_32", "it is as fast but for two in a hundred"
+    assert rivals["tiles_25"] == "width_16"
+    assert rivals["tiles_10"] == ""
+
+
+def test_the_table_has_a_row_for_each_network_the_fastest_first(script: Any) -> None:
+    table = script.table(*tables(tiles_25=(0.25, 0.65, 0.3)))
+    assert [*table["network"]] == [
+        "width 16, dense INT8", "width 64, `tiles_25`", "width 32, dense INT8", "width 64, dense INT8",
+    ]  # fmt: skip
+    assert [*table["times as fast"]] == ["10.00", "4.00", "2.00", "1.00"]
+    assert [*table["dense rival"]] == ["", "width 16", "", ""]
+    assert table["clean"][1] == "65.0 % (63.0 % to 67.0 %)"
+    assert table["Square and transfer on the deployed one"][1] == "35.0 %"
+
+
+def test_the_picture_is_drawn(script: Any, tmp_path: Path) -> None:
+    script.draw(
+        *tables(tiles_25=(0.25, 0.65, 0.3), tiles_25_alloc=(0.26, 0.66, 0.3)), tmp_path / "a.png"
+    )
+    assert (tmp_path / "a.png").stat().st_size > 10_000
