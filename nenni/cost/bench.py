@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from nenni.core import runtime
 from nenni.core.errors import UserError
 from nenni.cost.dense_variants import packed, quantised
-from nenni.data.batches import Data, image_batches
+from nenni.data.batches import Data, device_of, image_batches
 from nenni.deployment.deploy import FASTER, deploy
 from nenni.method.injection import remove
 from nenni.networks.asking import answer
@@ -108,7 +108,14 @@ def measure(model: nn.Module, data: Data, variant: str, *, batch_size: int = 1) 
     dict
         ``seconds`` of a batch; ``peak_mib``, resident memory that a pass adds at its peak, beside
         network and images.
+
+    Raises
+    ------
+    UserError
+        If the network is on a GPU, or as :func:`prepare`.
     """
+    if (device := device_of(model)).type != "cpu":
+        raise UserError(f"times are those of a CPU, and the network is on {device}: model.cpu()")
     torch.set_num_threads(1)
     torch.manual_seed(0)
     images = next(image_batches(data, batch_size, model))

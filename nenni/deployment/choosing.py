@@ -61,7 +61,7 @@ def measure(graph: GraphModule, example: Tensor, kernel: str) -> dict[str, Measu
         if isinstance(layer, Skipping):
             both: dict[str, Dense | Skipping] = {"dense": layer.exact, "skipping": layer}
             calls = {way: partial(on, kernel, chosen, codes, added) for way, chosen in both.items()}
-            found[name] = Measured(**fastest(calls))
+            found[name] = Measured(**fastest(calls, example.device))
 
     run(graph, steps(graph, kernel), example, time_both)
     return found
@@ -69,28 +69,35 @@ def measure(graph: GraphModule, example: Tensor, kernel: str) -> dict[str, Measu
 
 def write(path: Path, found: Mapping[str, Measured], kernel: str, batch: int) -> None:
     """Keep what was measured, and on what."""
-    name = gpu() if kernel == TRITON else processor()
-    about = {"processor": name, "threads": torch.get_num_threads(), "kernel": kernel}
+    device = gpu() if kernel == TRITON else processor()
+    about = {"processor": device, "threads": torch.get_num_threads(), "kernel": kernel}
     layers = {name: asdict(times) for name, times in found.items()}
     write_json(path, about | {"batch": batch, "seconds": layers})
 
 
-def read(path: Path, names: list[str]) -> dict[str, Measured]:
+def read(path: Path, names: list[str], kernel: str) -> dict[str, Measured]:
     """What was measured of the injected layers of a network.
 
     Raises
     ------
     UserError
-        If the file is not of that kind, or of other layers.
+        If the file is not of that kind, of other layers, or of a GPU where this is none, or the
+        reverse.
     """
     try:
-        seconds = read_json(path)["seconds"]
+        kept = read_json(path)
+        seconds, on_gpu = kept["seconds"], kept["kernel"] == TRITON
         found = {
             name: Measured(float(times["dense"]), float(times["skipping"]))
             for name, times in seconds.items()
         }
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path}: is no file of nenni.deploy's choices ({error!r})") from error
+    if on_gpu != (kernel == TRITON):
+        here, there = ("the CPU", "a GPU") if on_gpu else ("a GPU", "the CPU")
+        raise UserError(
+            f"{path}: was measured on {there}, and the network is on {here}; give another file"
+        )
     if [*found] != names:
         raise UserError(
             f"{path}: holds the choices of other layers ({', '.join(found)}) than the network's "
@@ -100,14 +107,20 @@ def read(path: Path, names: list[str]) -> dict[str, Measured]:
 
 
 @torch.no_grad()
-def fastest(calls: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
+def fastest(
+    calls: Mapping[str, Callable[[], Any]], device: torch.device | str = "cpu"
+) -> dict[str, float]:
     """Least time of each of some calls, in seconds; they take turns, so that they meet the same.
 
     Parameters
     ----------
     calls : mapping
         Name -> what is timed.
+    device : torch.device or str
+        On a GPU each is a CUDA graph, so that what a program takes to ask for it is left out.
     """
+    if torch.device(device).type == "cuda":
+        calls = {name: _captured(call) for name, call in calls.items()}
     counts = {name: _count(call) for name, call in calls.items()}
     least = dict.fromkeys(calls, math.inf)
     for _ in range(_REPEATS):
@@ -130,6 +143,16 @@ def _count(call: Callable[[], Any]) -> int:
         _wait()
         count += 1
     return count
+
+
+def _captured(call: Callable[[], Any]) -> Callable[[], Any]:
+    for _ in range(3):  # kernels are compiled, and algorithms chosen
+        call()
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        call()
+    return graph.replay
 
 
 def _wait() -> None:

@@ -18,6 +18,8 @@ TORCH = "torch"
 """The path that needs no compiler."""
 TRITON = "triton"
 """That of a GPU."""
+_LEAST_CAPABILITY = (8, 0)
+"""Of a GPU, for which Triton compiles products of bytes."""
 
 
 def kernels(device: torch.device | str = "cpu") -> tuple[str, ...]:
@@ -29,14 +31,20 @@ def kernels(device: torch.device | str = "cpu") -> tuple[str, ...]:
     Raises
     ------
     UserError
-        On a GPU without Triton.
+        On a GPU without Triton, or one that is too old for its products of bytes.
     """
     if torch.device(device).type == "cpu":
         return (*_built(), TORCH)
     if not has_triton():
         raise UserError(
-            "a network is deployed on a GPU by kernels in Triton, which is not installed here, or "
-            "too old, or has no C compiler; deploy it on the CPU: noisy.cpu()"
+            "a network is deployed on a GPU by kernels in Triton, which is not installed here, is "
+            "older than 3.6, or has no C compiler; deploy it on the CPU: noisy.cpu()"
+        )
+    if (capability := torch.cuda.get_device_capability(device)) < _LEAST_CAPABILITY:
+        least, found = (".".join(map(str, of)) for of in (_LEAST_CAPABILITY, capability))
+        raise UserError(
+            f"this GPU has compute capability {found}, and the kernels need {least}: A100, RTX 30 "
+            "or newer; deploy it on the CPU: noisy.cpu()"
         )
     return (TRITON,)
 

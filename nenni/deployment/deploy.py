@@ -41,7 +41,7 @@ class Deployed(nn.Module):
     ) -> None:
         super().__init__()
         self.simulation, self.times, self.kernel = simulated, times, kernel
-        self._size = size
+        self._size, self._device = size, device_of(simulated)
         self.steps: list[Step] = steps(simulated, kernel)
         self.eval()
 
@@ -52,8 +52,13 @@ class Deployed(nn.Module):
         Raises
         ------
         UserError
-            For images of another size.
+            For images of another size, or on another device.
         """
+        if x.device != self._device:
+            raise UserError(
+                f"the network was deployed on {self._device}, and the images are on {x.device}: "
+                "move them, or deploy it there"
+            )
         if x.shape[1:] != self._size:
             raise UserError(
                 f"the network was deployed for images of shape {tuple(self._size)}, and got "
@@ -105,16 +110,21 @@ def deploy(
         check(layer, name)
     device = device_of(noisy)
     for name, tensor in noisy.state_dict().items():
-        places = {device} if device.type in ("cpu", "cuda") else set()
-        if tensor.device not in places or tensor.dtype not in (torch.float32, torch.int64):
+        known = tensor.device.type in ("cpu", "cuda")
+        if not known or tensor.dtype not in (torch.float32, torch.int64):
             raise UserError(
                 f"{name} is {tensor.dtype} on {tensor.device}; a network is deployed on a CPU or a "
                 "GPU, from float32: noisy.cpu().float()"
             )
-    known = kernels(device)
-    if kernel is not None and kernel not in known:
-        raise UserError(f"kernel should be one of {', '.join(known)}, got {kernel!r}")
-    chosen = kernel or known[0]
+        if tensor.device != device:
+            raise UserError(
+                f"{name} is on {tensor.device} and others are on {device}; a network is deployed "
+                "where it is as a whole: noisy.cpu()"
+            )
+    there = kernels(device)
+    if kernel is not None and kernel not in there:
+        raise UserError(f"kernel should be one of {', '.join(there)}, got {kernel!r}")
+    chosen = kernel or there[0]
     images = next(image_batches(example, _BATCH, noisy))
     times: dict[str, Measured] = {}
     if skip == FASTER:
@@ -132,7 +142,7 @@ def _times(
 ) -> dict[str, Measured]:
     names = [name for name, layer in noisy_layers(noisy) if fits(layer)]
     if choices is not None and choices.exists():
-        return choosing.read(choices, names)
+        return choosing.read(choices, names, kernel)
     times = choosing.measure(simulation(noisy, images), images, kernel)
     if choices is not None:
         choosing.write(choices, times, kernel, len(images))

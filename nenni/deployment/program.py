@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 from torch.fx.node import map_arg
 
+from nenni.core.errors import UserError
 from nenni.deployment import compiled_path, torch_path
 from nenni.deployment.chains import (
     Chain,
@@ -27,6 +28,9 @@ from nenni.deployment.plane import Plane
 from nenni.deployment.rounded import Rounded
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.networks.graph import shape_of
+
+_LARGEST_TILE = 16_384
+"""Neurons of a tile on a GPU."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +184,8 @@ def _convolution(graph: GraphModule, found: Chain, planes: dict[Node, Plane], ke
     built: Dense | Skipping
     if isinstance(layer, NoisyLayer):
         built = skipping(layer, name, planes[source], found.batch_norm, written)
+        if kernel == TRITON:
+            _check_tile(name, *built.tile)
     else:
         assert layer is not None
         built = dense(layer, planes[source], found.batch_norm, written)
@@ -193,6 +199,15 @@ def _convolution(graph: GraphModule, found: Chain, planes: dict[Node, Plane], ke
 
     used = (source.name,) if added is None else (source.name, added.name)
     return Step(found.end.name, used, run, built, name)
+
+
+def _check_tile(name: str, channels: int, positions: int) -> None:
+    """Refuse a tile that one program of a GPU does not hold."""
+    if channels * positions > _LARGEST_TILE:
+        raise UserError(
+            f"layer {name} cannot be deployed on a GPU: its tiles of {channels} channels x "
+            f"{positions} positions are too large; choose {_LARGEST_TILE} neurons at most, as 64x64"
+        )
 
 
 def on(kernel: str, layer: Dense | Skipping, codes: Tensor, residual: Tensor | None) -> Tensor:

@@ -1,5 +1,7 @@
 """The same products by kernels in Triton, for GPUs: one program a tile, all or the chosen ones."""
 
+import math
+
 import torch
 import triton
 import triton.language as tl
@@ -20,12 +22,12 @@ _DEPTH, _LEAST_DEPTH = 64, 32
 def _sums(  # type: ignore[no-untyped-def]
     codes, weights, tap, place, row, channel, column, n,
     TAPS: tl.constexpr, DEPTH: tl.constexpr, ZERO: tl.constexpr, AT_ONCE: tl.constexpr,
-    ROWS: tl.constexpr, COLUMNS: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, DIVISOR: tl.constexpr,
 ):  # fmt: skip
     """Sums over taps and input channels of (code - zero) times weight: int32 (rows, columns)."""
     acc = tl.zeros((ROWS, COLUMNS), tl.int32)
     for t in range(TAPS):
-        shift = tl.load(tap + t)
+        shift = tl.multiple_of(tl.load(tap + t), DIVISOR)
         for first in range(0, DEPTH, AT_ONCE):
             depth = first + tl.arange(0, AT_ONCE)
             deep = depth < DEPTH
@@ -54,11 +56,13 @@ def _tile(  # type: ignore[no-untyped-def]
     HIGH: tl.constexpr, WIDE: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
     CHOSEN: tl.constexpr, SCORED: tl.constexpr, MAGNITUDE: tl.constexpr,
     ADDED: tl.constexpr, NUMBERS: tl.constexpr,
+    DIVISOR: tl.constexpr, DIVISOR_OUT: tl.constexpr, DIVISOR_ADDED: tl.constexpr,
 ):  # fmt: skip
     """One tile of one image: its sums, what is written of them, and the mean of its scores.
 
     ``tiles`` are the programs of an image, ``along`` the tiles along positions. With CHOSEN the
-    tile's number is read from a list of each image.
+    tile's number is read from a list of each image. A DIVISOR of all offsets in a plane lets
+    several bytes be read at once.
     """
     image = (tl.program_id(0) // tiles).to(tl.int64)
     number = tl.program_id(0) % tiles
@@ -67,10 +71,10 @@ def _tile(  # type: ignore[no-untyped-def]
     r, c = tl.arange(0, ROWS), tl.arange(0, COLUMNS)
     m, channel = number % along * HIGH + r, number // along * WIDE + c
     row, column = (r < HIGH) & (m < positions), (c < WIDE) & (channel < n)
-    place = tl.load(position + m, mask=row, other=0)
+    place = tl.multiple_of(tl.load(position + m, mask=row, other=0), DIVISOR)
     acc = _sums(
         codes + image * code_bytes, weights, tap, place, row, channel, column, n,
-        TAPS, DEPTH, ZERO, AT_ONCE, ROWS, COLUMNS,
+        TAPS, DEPTH, ZERO, AT_ONCE, ROWS, COLUMNS, DIVISOR,
     ).to(tl.float32)  # fmt: skip
     here = row[:, None] & column[None, :]
     if SCORED:
@@ -86,10 +90,11 @@ def _tile(  # type: ignore[no-untyped-def]
     y = acc * scale[None, :] + start[None, :]
     if ADDED:
         added = tl.load(residual_position + m, mask=row, other=0)
+        added = tl.multiple_of(added, DIVISOR_ADDED)
         at = residual + image * residual_bytes + added[:, None] + channel[None, :]
         y += tl.load(at, mask=here, other=0).to(tl.float32) * residual_factor
     y = tl.minimum(tl.maximum(y, low), high)
-    into = tl.load(out_position + m, mask=row, other=0)
+    into = tl.multiple_of(tl.load(out_position + m, mask=row, other=0), DIVISOR_OUT)
     at = out + image * out_bytes + into[:, None] + channel[None, :]
     if NUMBERS:
         tl.store(at, y, mask=here)
@@ -100,7 +105,9 @@ def _tile(  # type: ignore[no-untyped-def]
 def dense(layer: Dense, codes: Tensor, residual: Tensor | None) -> Tensor:
     """What the kernel ``dense`` gives: codes, or numbers (N, H, W, C)."""
     result = _empty(layer.written, codes)
-    _launch(layer, codes, residual, result, _DENSE_TILE)
+    positions = triton.next_power_of_2(len(layer.product.position))
+    tile = _DENSE_TILE[0], min(_DENSE_TILE[1], positions)
+    _launch(layer, codes, residual, result, tile)
     return result
 
 
@@ -152,18 +159,26 @@ def _launch(
     factor, offset, out_position, *added = layer.parts
     low, most, zero, residual_factor = written.bounds
     taps, depth, n = product.by_taps.shape
-    _tile[(len(codes) * tiles,)](
-        codes, product.by_taps, product.tap, product.position, chosen, factor, offset,
-        None if scores is None else scores.score_factor,
-        None if scores is None else scores.score_offset,
-        means, residual, added[0] if added else None, result, out_position,
-        codes[0].numel(), 0 if residual is None else residual[0].numel(), result[0].numel(),
-        len(product.position), n, tiles, along, low, most, zero, residual_factor,
-        TAPS=taps, DEPTH=depth, ZERO=128 if product.signed else 0,
-        AT_ONCE=min(_DEPTH, max(_LEAST_DEPTH, triton.next_power_of_2(depth))),
-        HIGH=high, WIDE=wide, ROWS=max(_LEAST, triton.next_power_of_2(high)),
-        COLUMNS=max(_LEAST, triton.next_power_of_2(wide)),
-        CHOSEN=chosen is not None, SCORED=scores is not None,
-        MAGNITUDE=scores is not None and scores.magnitude,
-        ADDED=residual is not None, NUMBERS=written.as_numbers,
-    )  # fmt: skip
+    with torch.cuda.device(codes.device if codes.is_cuda else -1):  # -1 leaves it as it is
+        _tile[(len(codes) * tiles,)](
+            codes, product.by_taps, product.tap, product.position, chosen, factor, offset,
+            None if scores is None else scores.score_factor,
+            None if scores is None else scores.score_offset,
+            means, residual, added[0] if added else None, result, out_position,
+            codes[0].numel(), 0 if residual is None else residual[0].numel(), result[0].numel(),
+            len(product.position), n, tiles, along, low, most, zero, residual_factor,
+            TAPS=taps, DEPTH=depth, ZERO=128 if product.signed else 0,
+            AT_ONCE=min(_DEPTH, max(_LEAST_DEPTH, triton.next_power_of_2(depth))),
+            HIGH=high, WIDE=wide, ROWS=max(_LEAST, triton.next_power_of_2(high)),
+            COLUMNS=max(_LEAST, triton.next_power_of_2(wide)),
+            CHOSEN=chosen is not None, SCORED=scores is not None,
+            MAGNITUDE=scores is not None and scores.magnitude,
+            ADDED=residual is not None, NUMBERS=written.as_numbers,
+            DIVISOR=_divisor(codes), DIVISOR_OUT=_divisor(result),
+            DIVISOR_ADDED=1 if residual is None else _divisor(residual),
+        )  # fmt: skip
+
+
+def _divisor(plane: Tensor) -> int:
+    """Of all offsets of positions in a plane (N, H, W, C): 1 to 16."""
+    return math.gcd(plane.shape[3], 16)

@@ -23,7 +23,12 @@ def arms_of(claim: Claim, config: Config) -> Iterator[tuple[str, str, Arm]]:
             if training_of(config, base) not in claim.training:
                 continue
             for defence in defences:
-                if (base, defence) not in seen and _is(arm, config.defences[defence], config):
+                own = not _retrained(config, base, defence)
+                if (
+                    own
+                    and (base, defence) not in seen
+                    and _is(arm, config.defences[defence], config)
+                ):
                     seen.add((base, defence))
                     yield base, defence, arm
 
@@ -111,9 +116,20 @@ def training_of(config: Config, base: str) -> str | None:
     """Method by which a base was trained, with ``_awp`` if its weights were perturbed."""
     recipe = _recipe(config, base)
     if recipe is not None:
-        return str(recipe["method"]["name"]) + ("_awp" if recipe["awp"] else "")
+        return _training(recipe)
     weights = config.bases[base].weights or ""
     return "standard" if weights.startswith(TORCHVISION) else None
+
+
+def _training(recipe: Ref) -> str:
+    return str(recipe["method"]["name"]) + ("_awp" if recipe["awp"] else "")
+
+
+def _retrained(config: Config, base: str, defence: str) -> bool:
+    """Whether a defence is trained on in another way than its base was."""
+    name = config.defences[defence].finetune
+    recipe = None if name is None else config.finetunes[name].recipe
+    return recipe is not None and _training(config.recipes[recipe]) != training_of(config, base)
 
 
 def told(plugin: Ref, values: dict[str, Any]) -> str:

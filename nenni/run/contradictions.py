@@ -25,6 +25,7 @@ def contradictions(config: Config) -> Iterator[Problem]:
         yield ("run",), "the name 'reference' is reserved for the committed results"
     yield from _of_instruction_set(config)
     yield from _of_bases(config)
+    yield from _of_processes(config)
     yield from _of_fit(config)
     yield from dict.fromkeys(_of_finetunes(config))
     yield from defence_contradictions(config)
@@ -58,10 +59,6 @@ def _of_bases(config: Config) -> Iterator[Problem]:
             yield from unknown([base.recipe], config.recipes, "bases", name, "recipe")
         elif base.weights is None:
             yield ("bases", name, "recipe"), "is missing, and so are weights: one of them is needed"
-        recipe = config.recipes.get(base.recipe or "", {})
-        if recipe.get("batch_size", config.processes) < config.processes:
-            message = f"{config.processes} share a batch of {recipe['batch_size']} images"
-            yield ("processes",), f"{message} (recipe '{base.recipe}'); use fewer, or a larger one"
         model = config.models.get(base.model, {"name": ""})
         published = base.weights is not None and base.weights.startswith(TORCHVISION)
         if published and model["name"] not in ("torchvision", ""):
@@ -72,6 +69,17 @@ def _of_bases(config: Config) -> Iterator[Problem]:
             if known and which not in known:
                 message = f"torchvision has no weights '{which}' of {model['model']}; it has: "
                 yield ("bases", name, "weights"), message + ", ".join(known)
+
+
+def _of_processes(config: Config) -> Iterator[Problem]:
+    """Recipes whose batches are too small to be shared."""
+    used = [base.recipe for base in config.bases.values()]
+    used += [tuning.recipe for tuning in config.finetunes.values()]
+    for name in dict.fromkeys(recipe for recipe in used if recipe in config.recipes):
+        batch = config.recipes[name]["batch_size"]
+        if batch < config.processes:
+            message = f"{config.processes} share a batch of {batch} images"
+            yield ("processes",), f"{message} (recipe '{name}'); use fewer, or a larger one"
 
 
 def _of_recipe(config: Config, name: str, recipe: dict[str, Any]) -> Iterator[Problem]:

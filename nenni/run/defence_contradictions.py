@@ -91,6 +91,10 @@ def _unfit_injection(shared: Ref, change: Ref, *loc: str) -> Iterator[Problem]:
     if change.get("order_channels", False) and selection["name"] != "block":
         message = f"is for tiles, and selection '{selection['name']}' has none; 'block' has"
         yield (*loc, "order_channels"), message
+    for pattern, changes in own["overrides"].items() if change.get("order_channels") else ():
+        for key in {"selection", "score", "normalise"} & changes.keys():
+            message = "cannot differ between layers where channels are ordered for one kind of tile"
+            yield (*loc, "overrides", pattern, key), message
     if not change.get("allocate", False):
         return
     if "fraction" not in selection:

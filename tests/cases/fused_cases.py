@@ -34,11 +34,16 @@ def awkward(kind: str, *shape: int, seed: int = 0, dtype: torch.dtype = torch.fl
 
 def interpreted(program: str) -> None:
     """Run a program in which Triton's kernels are interpreted, without a GPU."""
+    in_a_process(program, TRITON_INTERPRET="1")
+
+
+def in_a_process(program: str, **variables: str) -> None:
+    """Run a program that uses Triton, with some variables of the environment."""
     if not has_triton():
         pytest.skip("no Triton of a version with which the kernels work, or no C compiler")
     root = Path(__file__).parents[2]
     path = os.pathsep.join(map(str, (root, root / "tests" / "cases")))
-    environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": path}
+    environment = {**os.environ, "PYTHONPATH": path, **variables}
     done = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True
     )

@@ -1,7 +1,9 @@
 """Deployed networks are judged themselves, and dense ones as those that skip."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
@@ -45,7 +47,9 @@ def subjects(script: Any, plain: nn.Module, images: Tensor) -> list[Any]:
     with torch.no_grad():
         labels = plain(images).argmax(1)
     return [
-        script.Subject(Experiment("wide", name, 0), network, images, images, labels)
+        script.Subject(
+            Experiment("wide", name, 0), network, "sha256:1e5", 8 / 255, images, images, labels
+        )
         for name, network in (("int8", dense), ("tiles_50", noisy))
     ]
 
@@ -66,8 +70,11 @@ def test_each_network_has_its_rows_and_a_stop_costs_one_network(
     script: Any, subjects: list[Any], tmp_path: Path
 ) -> None:
     file = tmp_path / "accuracy.csv"
+    judged, script.judged = script.judged, Mock(side_effect=script.judged)
     script.accuracies(iter(subjects[:1]), 6, SUITE, file)
     script.accuracies(iter(subjects), 6, SUITE, file)
+    assert script.judged.call_count == 2
+    script.judged = judged
     found = pd.read_csv(file)
     of = {key: [*zip(rows["network"], rows["attack"], strict=True)] for key, rows in found.groupby("defence")}  # fmt: skip
     deployed = [("deployed", "clean"), ("deployed", "square"), ("deployed", "transfer")]
@@ -82,9 +89,11 @@ def test_each_network_has_its_rows_and_a_stop_costs_one_network(
     assert (found.loc[found["attack"] != "clean", "n"] == 6).all()
     assert (found["same"] == 1).all()
     assert (found["apart"] < 1e-3).all()
-    before = file.read_bytes()
-    script.accuracies(iter(subjects), 6, SUITE, file)
-    assert file.read_bytes() == before
+    again = replace(subjects[0], weights="sha256:002")
+    script.accuracies(iter([again]), 6, {"pgd": SUITE["pgd"]}, file)
+    found = pd.read_csv(file)
+    assert found.groupby("defence").size().to_dict() == {"int8": 6, "tiles_50": 7}
+    assert set(found.loc[found["defence"] == "int8", "weights"]) == {"sha256:002"}
 
 
 def test_times_are_of_both_kernels_where_a_network_is_dense(

@@ -36,34 +36,66 @@ def tables(**tiles: tuple[float, float, float]) -> tuple[pd.DataFrame, pd.DataFr
 @pytest.mark.parametrize(
     ("tiles", "expected"),
     [
-        ({"tiles_25": (0.5, 0.7, 0.35)}, "The smaller dense network wins: of one network with"),
+        ({"tiles_25": (0.5, 0.7, 0.35)}, "The smaller dense network wins: of 1 networks with tiles 1 take"),
         ({"tiles_25": (0.6, 0.6, 0.3), "tiles_10": (0.2, 0.5, 0.3)}, "The smaller dense network wins"),
         ({"tiles_25": (0.6, 0.75, 0.36)}, "Tiles that are skipped win"),
-        ({"tiles_25": (0.6, 0.75, 0.34)}, "Neither wins everywhere"),
+        ({"tiles_25": (0.6, 0.75, 0.34)}, "Neither wins everywhere: of 1 networks with tiles 0 take"),
         ({"tiles_25": (0.6, 0.75, 0.36), "tiles_10": (0.2, 0.5, 0.3)}, "Neither wins everywhere"),
-        ({"tiles_10": (0.05, 0.5, 0.2)}, "Neither wins everywhere: of no networks"),
+        ({"tiles_10": (0.05, 0.5, 0.2), "tiles_25": (0.6, 0.6, 0.3)}, "Neither wins everywhere: of 2 networks with tiles 1 take"),
+        ({"tiles_50": (1.2, 0.79, 0.39)}, "Tiles that are skipped win"),
+        ({}, "Neither wins everywhere: of 0 networks"),
     ],
 )  # fmt: skip
 def test_the_first_sentence_says_who_wins(script: Any, tiles: Any, expected: str) -> None:
     assert script.sentence(script.networks(*tables(**tiles))).startswith(expected)
 
 
-def test_a_rival_is_the_slowest_dense_network_of_no_more_time(script: Any) -> None:
-    found = script.networks(*tables(tiles_50=(0.495, 0.7, 0.3), tiles_25=(0.4, 0.7, 0.3), tiles_10=(0.05, 0.7, 0.3)))  # fmt: skip
-    rivals = script.rivals(found).set_index("defence")["rival"]
-    assert rivals["tiles_50"] == "width_32", "it is as fast but for two in a hundred"
-    assert rivals["tiles_25"] == "width_16"
-    assert rivals["tiles_10"] == ""
+def test_rivals_are_the_smaller_dense_networks_of_no_more_time(script: Any) -> None:
+    found = script.networks(
+        *tables(
+            tiles_50=(0.495, 0.7, 0.3), tiles_40=(1.5, 0.65, 0.35), tiles_25=(0.4, 0.7, 0.3),
+            tiles_10=(0.05, 0.7, 0.3),
+        )
+    )  # fmt: skip
+    rivals = script.rivals(found).set_index("defence")
+    assert rivals["beaten_by"].to_dict() == {
+        "tiles_10": [], "tiles_25": [], "tiles_50": [32], "tiles_40": [32],
+    }  # fmt: skip
+    assert rivals["alone"].to_dict() == {
+        "tiles_10": True, "tiles_25": False, "tiles_50": False, "tiles_40": False,
+    }  # fmt: skip
+    assert not rivals["ahead"].any()
+
+
+def test_a_faster_rival_that_is_more_accurate_beats_as_well(script: Any) -> None:
+    accuracy, times = tables(tiles_25=(0.6, 0.68, 0.355))
+    narrow = accuracy["base"] == "width_16"
+    accuracy.loc[narrow & (accuracy["attack"] == "clean"), "accuracy"] = 0.7
+    accuracy.loc[narrow & (accuracy["network"] == "simulation"), "accuracy"] = 0.36
+    assert script.rivals(script.networks(accuracy, times))["beaten_by"][0] == [16]
+
+
+def test_tiles_in_a_narrow_network_have_no_wider_rival(script: Any) -> None:
+    accuracy, times = tables(tiles_25=(0.6, 0.62, 0.31))
+    for found in (accuracy, times):
+        found.loc[found["defence"] == "tiles_25", "base"] = "width_16"
+    assert script.rivals(script.networks(accuracy, times))["alone"][0]
+
+
+def test_times_of_a_second_device_are_left_out(script: Any) -> None:
+    accuracy, times = tables(tiles_25=(0.25, 0.65, 0.3))
+    both = pd.concat([times, times.assign(device="b", ours=7.0)], ignore_index=True)
+    assert script.table(accuracy, both).equals(script.table(accuracy, times))
 
 
 def test_the_table_has_a_row_for_each_network_the_fastest_first(script: Any) -> None:
-    table = script.table(*tables(tiles_25=(0.25, 0.65, 0.3)))
+    table = script.table(*tables(tiles_25=(0.25, 0.55, 0.3)))
     assert [*table["network"]] == [
         "width 16, dense INT8", "width 64, `tiles_25`", "width 32, dense INT8", "width 64, dense INT8",
     ]  # fmt: skip
     assert [*table["times as fast"]] == ["10.00", "4.00", "2.00", "1.00"]
-    assert [*table["dense rival"]] == ["", "width 16", "", ""]
-    assert table["clean"][1] == "65.0 % (63.0 % to 67.0 %)"
+    assert [*table["no better than dense of width"]] == ["", "16", "", ""]
+    assert table["clean"][1] == "55.0 % (53.0 % to 57.0 %)"
     assert table["Square and transfer on the deployed one"][1] == "35.0 %"
 
 

@@ -17,7 +17,7 @@ def found() -> pd.DataFrame:
     rows = []
     for batch in (1, 64):
         for fraction in (0.5, 0.25):
-            about = {"width": 64, "batch": batch, "threads": 1, "fraction": fraction}
+            about = {"device": "a", "width": 64, "batch": batch, "threads": 1, "fraction": fraction}
             rows += [
                 about | {"layer": "a", "torch": 3.0, "dense": 2.0, "skipping": 2 * fraction, "over_best_dense": 1 / fraction},
                 about | {
@@ -35,6 +35,12 @@ def test_whole_networks(script: Any, found: pd.DataFrame) -> None:
         "width": 64, "batch": 1, "threads": 1, "dense by our kernels": "1.25",
         "50% exact": "2.00 (0.50)", "25% exact": "4.00 (0.50)",
     }  # fmt: skip
+
+
+def test_rows_of_a_second_processor_are_left_out(script: Any, found: pd.DataFrame) -> None:
+    both = pd.concat([found, found.assign(device="b", torch=9.0)], ignore_index=True)
+    assert script.whole(both).equals(script.whole(found))
+    assert script.layers(both, 64).equals(script.layers(found, 64))
 
 
 def test_layers(script: Any, found: pd.DataFrame) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
-from _words import count, percent
+from _words import percent
 
 from nenni.results.figure_style import grid, look, prepare, save_png
 
@@ -17,64 +17,75 @@ KEYS = ["base", "defence"]
 
 
 def networks(accuracy: pd.DataFrame, times: pd.DataFrame) -> pd.DataFrame:
-    """One row per network, the fastest first.
+    """One row per network, the fastest first, on the first device that times were measured on.
 
     ``seconds`` of a batch by its fastest kernel in :data:`SETTING`, ``speed`` as the times of the
-    widest dense network, ``clean`` and ``least`` with their intervals, and whether it is ``dense``.
+    widest dense network, ``clean`` and ``least`` with their intervals, ``width`` of its base, and
+    whether it is ``dense``.
     """
-    here = times[(times[[*SETTING]] == [*SETTING.values()]).all(axis=1)]
+    asked = {"device": times["device"].iloc[0]} | SETTING
+    here = times[(times[[*asked]] == [*asked.values()]).all(axis=1)]
     found = here.assign(seconds=here[["ours", "torch"]].min(axis=1))[[*KEYS, "seconds"]]
     for name, network, attack in (("clean", DEPLOYED, "clean"), ("least", SIMULATED, WORST)):
         of = accuracy[(accuracy["network"] == network) & (accuracy["attack"] == attack)]
         columns = {"accuracy": name, "low": f"{name}_low", "high": f"{name}_high"}
         found = found.merge(of.rename(columns=columns)[[*KEYS, *columns.values()]], on=KEYS)
     found["dense"] = found["defence"] == DENSE
-    widest = found.loc[found["dense"], "seconds"].max()
-    found["speed"] = widest / found["seconds"]
+    found["width"] = found["base"].str.rpartition("_")[2].astype(int)
+    dense = found[found["dense"]].set_index("width")["seconds"]
+    found["speed"] = dense[dense.index == dense.index.max()].max() / found["seconds"]
     return found.sort_values("seconds", ignore_index=True)
 
 
 def rivals(found: pd.DataFrame) -> pd.DataFrame:
-    """For each network with tiles the slowest dense one that takes no more time; "" for none."""
-    dense = found[found["dense"]].set_index("base")
-    tiles = found[~found["dense"]].copy()
-    within = [dense[dense["seconds"] <= AS_FAST * t]["seconds"] for t in tiles["seconds"]]
-    tiles["rival"] = [times.idxmax() if len(times) else "" for times in within]
-    for part in ("clean", "least"):
-        tiles[f"{part}_of_rival"] = tiles["rival"].map(dense[part])
-    return tiles
+    """Networks with tiles, each beside the smaller dense ones that take no more time.
+
+    ``beaten_by`` has the widths of those that are no less accurate, clean and under all attacks;
+    ``ahead`` says whether it is the more accurate in both than each of them, ``alone`` whether
+    there is none.
+    """
+    dense, tiles = found[found["dense"]], found[~found["dense"]]
+    rows = []
+    for t in tiles.to_dict("records"):
+        as_fast = dense["seconds"] <= AS_FAST * t["seconds"]
+        met = dense[as_fast & (dense["width"] < t["width"])]
+        more, robust = met["clean"] - t["clean"], met["least"] - t["least"]
+        beaten = met[(more >= 0) & (robust >= 0)]["width"].sort_values()
+        ahead = len(met) > 0 and bool(((more < 0) & (robust < 0)).all())
+        about = {"beaten_by": [*beaten], "ahead": ahead, "alone": met.empty}
+        rows.append({key: t[key] for key in KEYS} | about)
+    return pd.DataFrame(rows, columns=[*KEYS, "beaten_by", "ahead", "alone"])
 
 
 def sentence(found: pd.DataFrame) -> str:
     """Which wins, tiles that are skipped or a smaller dense network of no more time."""
     met = rivals(found)
-    met = met[met["rival"] != ""]
-    n = len(met)
-    ahead = (met["clean_of_rival"] >= met["clean"]) & (met["least_of_rival"] >= met["least"])
-    behind = (met["clean_of_rival"] < met["clean"]) & (met["least_of_rival"] < met["least"])
-    told = (
-        f"of {count(n)} network{'' if n == 1 else 's'} with tiles {count(ahead.sum())} met a "
-        "smaller dense network of 8 bits that takes no more time and is at least as accurate, both "
-        f"clean and under all attacks, and {count(behind.sum())} were more accurate in both than "
-        "the largest such one"
+    n, beaten = len(met), int(met["beaten_by"].map(bool).sum())
+    ahead, alone = int(met["ahead"].sum()), int(met["alone"].sum())
+    verdict = "Neither wins everywhere"
+    if n and beaten == n:
+        verdict = "The smaller dense network wins"
+    elif n and ahead == n:
+        verdict = "Tiles that are skipped win"
+    return (
+        f"{verdict}: of {n} networks with tiles {beaten} take at least the time of a smaller dense "
+        "network of 8 bits that is no less accurate, both clean and under all attacks; "
+        f"{ahead} are more accurate in both than all smaller dense networks that are as fast; for "
+        f"{alone} there is none as fast."
     )
-    if n and ahead.all():
-        return f"The smaller dense network wins: {told}."
-    if n and behind.all():
-        return f"Tiles that are skipped win: {told}."
-    return f"Neither wins everywhere: {told}."
 
 
 def table(accuracy: pd.DataFrame, times: pd.DataFrame) -> pd.DataFrame:
     """The networks as a reader wants them."""
     found = networks(accuracy, times)
-    rival = rivals(found).set_index(KEYS)["rival"]
+    met = rivals(found).set_index(KEYS)
     same = accuracy.drop_duplicates(KEYS).set_index(KEYS)["same"]
     by_scores = accuracy[(accuracy["network"] == DEPLOYED) & (accuracy["attack"] == WORST)]
     by_scores = by_scores.set_index(KEYS)["accuracy"]
     rows = []
     for row in found.to_dict("records"):
         key = row["base"], row["defence"]
+        beaten = [] if row["dense"] else met["beaten_by"][key]
         rows.append(
             {
                 "network": _named(*key),
@@ -83,7 +94,7 @@ def table(accuracy: pd.DataFrame, times: pd.DataFrame) -> pd.DataFrame:
                 "all attacks": _interval(row, "least"),
                 "Square and transfer on the deployed one": percent(by_scores[key]),
                 "same predictions": percent(same[key]),
-                "dense rival": "" if row["dense"] else _rival(rival[key]),
+                "no better than dense of width": ", ".join(map(str, beaten)),
             }
         )
     return pd.DataFrame(rows)
@@ -104,8 +115,8 @@ def draw(accuracy: pd.DataFrame, times: pd.DataFrame, file: Path) -> None:
             style = styles[str(series)] | ({} if rows["dense"].all() else {"linestyle": "none"})
             axis.errorbar(1 / rows["speed"], middle, reach, label=series, elinewidth=0.8, **style)
             for x, y, of in zip(1 / rows["speed"], middle, rows.to_dict("records"), strict=True):
-                text = of["base"].rpartition("_")[2] if of["dense"] else of["defence"][6:]
-                text = text.replace("_", " ")
+                tiles = of["defence"].removeprefix("tiles_").replace("_", " ")
+                text = str(of["width"]) if of["dense"] else tiles
                 axis.annotate(text, (x, y), (4, 4), textcoords="offset points", fontsize=7)
         axis.set_title(title)
         axis.set_xlabel("time over dense INT8 of the widest")
@@ -124,7 +135,3 @@ def _named(base: str, defence: str) -> str:
 def _interval(row: dict[str, float], part: str) -> str:
     low, high = (percent(row[f"{part}_{end}"]) for end in ("low", "high"))
     return f"{percent(row[part])} ({low} to {high})"
-
-
-def _rival(base: str) -> str:
-    return base.replace("_", " ") or "none as fast"

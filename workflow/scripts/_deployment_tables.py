@@ -13,7 +13,8 @@ _SETTING = ["width", "batch", "threads"]
 
 def whole(found: pd.DataFrame) -> pd.DataFrame:
     """One row per network, batch and number of threads: how many times as fast at each fraction."""
-    here = found[found["layer"] == WHOLE]
+    here = _here(found)
+    here = here[here["layer"] == WHOLE]
     rows = []
     for (width, batch, threads), group in here.groupby(_SETTING, sort=False):
         dense = group["dense"].iloc[0] / group["torch"].iloc[0]
@@ -33,7 +34,8 @@ def whole(found: pd.DataFrame) -> pd.DataFrame:
 
 def layers(found: pd.DataFrame, width: int) -> pd.DataFrame:
     """One row per layer of a network on one thread: how many times as fast, by batch and share."""
-    here = found[(found["layer"] != WHOLE) & (found["width"] == width) & (found["threads"] == 1)]
+    here = _here(found)
+    here = here[(here["layer"] != WHOLE) & (here["width"] == width) & (here["threads"] == 1)]
     shown = here["over_best_dense"].map("{:.2f}".format)
     batch, share = here["batch"].astype(str), (100 * here["fraction"]).map("{:.0f} %".format)
     title = "batch " + batch + ", " + share
@@ -108,6 +110,11 @@ def tiled(found: pd.DataFrame) -> pd.DataFrame:
         rows.setdefault((row["tile"], row["order"]), {})[title] = of(**row)
     table = pd.DataFrame([{"tile": t, "order": o} | cells for (t, o), cells in rows.items()])
     return table.fillna("")
+
+
+def _here(found: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the first device."""
+    return found[found["device"] == found["device"].iloc[0]]
 
 
 def _span(values: "pd.Series[float]") -> str:

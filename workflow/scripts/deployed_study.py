@@ -31,14 +31,14 @@ from typing import Any
 
 import pandas as pd
 import torch
-from _deployed_tables import DENSE, DEPLOYED, KEYS, SIMULATED, draw
+from _deployed_tables import DENSE, DEPLOYED, KEYS, SIMULATED, draw, networks
 from _post_training import told
 from _tables import keep
 from torch import Tensor, nn
 
 import nenni
-from nenni.core import runtime
-from nenni.core.io import read_csv
+from nenni.core import radius, runtime
+from nenni.core.io import read_csv, sha256
 from nenni.core.machine import processor
 from nenni.core.progress import Progress
 from nenni.cost.dense_variants import quantised
@@ -61,15 +61,19 @@ OURS, TORCH = "ours", "torch"
 """Kernels: this package's, and for dense networks torch's too."""
 SQUARE = {"square": {"name": "square", "queries": 1500}}
 BATCH = 500
+MEASURED = [*KEYS, "weights", "radius", "suite", "examples", "attacked"]
+"""What rows hold for: others of a network are measured again."""
 OF_TIMES = ["device", "batch", "threads"]
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A final network of the run, with images."""
+    """A final network of the run, the start of its file's checksum, a radius, and images."""
 
     experiment: Experiment
     network: nn.Module
+    weights: str
+    eps: float
     calibrating: Tensor
     images: Tensor
     labels: Tensor
@@ -111,7 +115,9 @@ def main() -> None:
             sizes = asked.attacked, asked.suite
             accuracies(found, *sizes, out / ACCURACY)
     if all((out / name).exists() for name in (ACCURACY, TIMES)):
-        draw(*(read_csv(out / name) for name in (ACCURACY, TIMES)), out / "deployed.png")
+        tables = [read_csv(out / name) for name in (ACCURACY, TIMES)]
+        if not networks(*tables).empty:
+            draw(*tables, out / "deployed.png")
 
 
 def subjects(config: Path, clean: int) -> Iterator[Subject]:
@@ -123,17 +129,24 @@ def subjects(config: Path, clean: int) -> Iterator[Subject]:
             continue
         data, _ = load_data(Path(files.data(e.base)), ("train", "test"))
         model = plan.config.models[bases[e.base].model]
-        network = load(files.final_weights(e), architecture=model).eval()
+        file = Path(files.final_weights(e))
+        network = load(file, architecture=model).eval()
+        eps = radius.from_config(plan.config.tables.eps[e.base], "linf")
         calibrating, _ = first(data["train"], CALIBRATED)
         images, labels = first(data["test"], min(clean, len(data["test"])))
-        yield Subject(e, network, calibrating, images, labels)
+        yield Subject(e, network, f"sha256:{sha256(file)[:12]}", eps, calibrating, images, labels)
 
 
 def accuracies(subjects: Iterator[Subject], attacked: int, suite: str, file: Path) -> None:
     """Attack each network that the table has no rows of."""
-    known = read_csv(file)[KEYS].to_dict("records") if file.exists() else []
-    for subject in (s for s in subjects if s.key not in known):
-        keep(file, pd.DataFrame(judged(subject, attacked, suite)), KEYS)
+    known = read_csv(file)[MEASURED].astype(str) if file.exists() else pd.DataFrame()
+    for subject in subjects:
+        eps = radius.shown(subject.eps, "linf")
+        asked = subject.key | {"weights": subject.weights, "radius": eps, "suite": str(suite)}
+        asked |= {"examples": len(subject.images), "attacked": attacked}
+        if {name: str(value) for name, value in asked.items()} not in known.to_dict("records"):
+            rows = [asked | row for row in judged(subject, attacked, suite)]
+            keep(file, pd.DataFrame(rows), KEYS)
 
 
 def judged(subject: Subject, attacked: int, suite: str) -> list[dict[str, Any]]:
@@ -156,13 +169,15 @@ def judged(subject: Subject, attacked: int, suite: str) -> list[dict[str, Any]]:
         (DEPLOYED, SQUARE, network, network.simulation),
         (SIMULATED, suite, network.simulation, None),
     ):
-        found = nenni.evaluate(model, few, attacks, source=source, progress=progress)
+        found = nenni.evaluate(
+            model, few, attacks, eps=subject.eps, source=source, progress=progress
+        )
         table = found.summary[found.summary["norm"] == "linf"]
         for row in table[table["eps"] > 0].to_dict("records"):
             kept = {key: row[key] for key in ("attack", "n", "accuracy", "low", "high")}
             rows.append({"network": name, **kept})
     print(subject.key, rows[0], rows[-1], flush=True)
-    return [subject.key | row | alike for row in rows]
+    return [row | alike for row in rows]
 
 
 @torch.no_grad()

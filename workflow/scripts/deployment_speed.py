@@ -1,15 +1,15 @@
 """Time of deployed networks against the best dense INT8, layer by layer and whole, on this machine.
 
     python workflow/scripts/deployment_speed.py
-    python workflow/scripts/deployment_speed.py --device cuda --tile 64 64 --threads 1
+    python workflow/scripts/deployment_speed.py --device cuda
 
 ResNet-18 on 32x32 images, random weights and images: times hang on neither. Dense layers of 8 bits
 are timed by torch's kernels (onednn and x86, packed ahead) and by this package's, and the faster
 counts. Whole networks are torch's post-training quantisation, this package's dense network, and
 networks whose layers skip everywhere or where that is faster. Wall time, the least of several,
-taken in turns. On a GPU the rival is torch's bfloat16, since torch has no convolutions of bytes
-there, and all that is timed is a CUDA graph. Run it with nothing else running; rows of another
-processor, width, batch or number of threads stay.
+taken in turns. On a GPU, whose table is deployment_gpu.csv, tiles are larger, the rival is torch's
+bfloat16, since torch has no convolutions of bytes there, and all that is timed is a CUDA graph. Run
+it with nothing else running; rows of another processor, width, batch or number of threads stay.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from torch.fx import GraphModule
 
 import nenni
 from nenni.core import runtime
+from nenni.core.errors import UserError
 from nenni.core.machine import gpu, processor
 from nenni.cost.dense_variants import quantised
 from nenni.deployment.choosing import fastest
@@ -42,7 +43,9 @@ from nenni.networks.hooks import hooked
 from nenni.networks.models.resnet18 import resnet18
 
 FRACTIONS = (0.5, 0.25, 0.1)
-TILE, RATIO = (32, 8), 1 / 8
+TILES, RATIO = {"cpu": (32, 8), "cuda": (64, 64)}, 1 / 8
+"""Channels and positions of a tile, by the kind of device."""
+FILES = {"cpu": "deployment.csv", "cuda": "deployment_gpu.csv"}
 ENGINES, ON_A_GPU = ("x86", "onednn"), "bfloat16"
 """What torch computes dense layers with: two of bytes, and what a GPU has in their place."""
 WHOLE = "whole network"
@@ -56,36 +59,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--width", type=int, nargs="+", default=[64, 16])
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 64])
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--threads", type=int, nargs="+", help="(1 2; on a GPU 1)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--tile", type=int, nargs=2, default=TILE, help="channels, positions")
-    parser.add_argument("--out", type=Path, default=Path("results/reference/deployment.csv"))
+    parser.add_argument("--out", type=Path, default=Path("results/reference"))
     arguments = parser.parse_args()
-    runtime.keep_freed_memory()
+    on_gpu = arguments.device == "cuda"
+    runtime.prepare({"threads": 1, "device": arguments.device, "deterministic": False})
+    out, name = arguments.out / FILES[arguments.device], gpu() if on_gpu else processor()
     warnings.simplefilter("ignore")  # torch.ao is deprecated, without a successor
     for width in arguments.width:
-        for threads in arguments.threads:
+        for threads in arguments.threads or ([1] if on_gpu else [1, 2]):
             for batch in arguments.batch:
                 torch.set_num_threads(threads)
-                name = processor() if arguments.device == "cpu" else gpu()
                 setting = dict(zip(SETTING, (name, width, batch, threads), strict=True))
-                found = measure(width, batch, tuple(arguments.tile), arguments.device)
-                rows = [setting | row for row in found]
-                keep(arguments.out, pd.DataFrame(rows, columns=COLUMNS), SETTING)
+                rows = [setting | row for row in measure(width, batch, arguments.device)]
+                keep(out, pd.DataFrame(rows, columns=COLUMNS), SETTING)
                 for row in (row for row in rows if row["layer"] == WHOLE):
                     print({key: row[key] for key in (*SETTING[1:], "fraction", "over_best_dense")})
 
 
 @torch.no_grad()
-def measure(
-    width: int, batch: int, tile: tuple[int, int] = TILE, device: str = "cpu"
-) -> Iterator[dict[str, Any]]:
+def measure(width: int, batch: int, device: str = "cpu") -> Iterator[dict[str, Any]]:
     """Rows of one network and batch: its injected layers, and the whole, at each fraction."""
     images = torch.rand(batch, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
     kernel, plain = kernels(device)[0], _network(width).to(device)
     by_torch, whole_by_torch = _layers_by_torch(plain, images), _whole_by_torch(plain, images)
     for fraction in FRACTIONS:
-        noisy = _injected(plain, fraction, tile, images)
+        noisy = _injected(plain, deployed_spec(fraction, TILES[device]), images)
         for name, layer, codes, added in _calls(simulation(noisy, images), images, kernel):
             ways = {"dense": layer.exact, "skipping": layer}
             calls = by_torch[name] | {
@@ -93,13 +93,13 @@ def measure(
             }
             product = layer.exact.product
             macs = product.codes.numel() * len(product.position) * batch
-            yield _row(name, fraction, fastest(_captured(calls, device))) | {"macs": macs}
+            yield _row(name, fraction, fastest(calls, device)) | {"macs": macs}
         skips = {"dense": NOWHERE, "skipping": EVERYWHERE, "where_faster": FASTER}
         calls = {"torch": whole_by_torch} | {
             way: partial(deploy(noisy, images, skip=skip, kernel=kernel), images)
             for way, skip in skips.items()
         }
-        yield _row(WHOLE, fraction, fastest(_captured(calls, device)))
+        yield _row(WHOLE, fraction, fastest(calls, device))
 
 
 def _row(layer: str, fraction: float, found: dict[str, float]) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def _network(width: int) -> nn.Module:
     return network.eval()
 
 
-def deployed_spec(fraction: float, tile: tuple[int, int] = TILE) -> nenni.InjectionSpec:
+def deployed_spec(fraction: float, tile: tuple[int, int] = TILES["cpu"]) -> nenni.InjectionSpec:
     """The injection that is deployed, with a share of exact tiles."""
     return nenni.InjectionSpec(
         nenni.Block(fraction, *tile),
@@ -130,31 +130,10 @@ def deployed_spec(fraction: float, tile: tuple[int, int] = TILE) -> nenni.Inject
     )
 
 
-def _injected(
-    plain: nn.Module, fraction: float, tile: tuple[int, int], images: Tensor
-) -> nn.Module:
-    noisy = nenni.inject(plain, deployed_spec(fraction, tile), images)
+def _injected(plain: nn.Module, spec: nenni.InjectionSpec, images: Tensor) -> nn.Module:
+    noisy = nenni.inject(plain, spec, images)
     nenni.fit(noisy, torch.rand(64, 3, 32, 32, generator=torch.Generator().manual_seed(1)))
     return noisy
-
-
-Calls = dict[str, Callable[[], Any]]
-
-
-def _captured(calls: Calls, device: str) -> Calls:
-    """The same as CUDA graphs, whose launch is all that a program waits for."""
-    if device == "cpu":
-        return calls
-    found: Calls = {}
-    for name, call in calls.items():
-        for _ in range(3):  # kernels are compiled, and chosen
-            call()
-        torch.cuda.synchronize()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            call()
-        found[name] = graph.replay
-    return found
 
 
 Call = tuple[str, Skipping, Tensor, Tensor | None]
@@ -218,4 +197,7 @@ def _by_torch(layer: nn.Conv2d, x: Tensor, engine: str) -> Callable[[], Any]:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        raise SystemExit(str(error)) from error

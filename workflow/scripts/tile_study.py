@@ -51,8 +51,8 @@ from nenni.networks.copying import copied
 from nenni.training.validation import accuracy
 
 ORDERS = (AS_TRAINED, LEARNED)
-TILES = ((32, 8), (16, 8))
-"""Channels x positions: two vectors and one of 16 channels."""
+TILES = ((32, 8), (16, 8), (1, 8))
+"""Channels x positions: two vectors and one of 16 channels, and single channels."""
 FRACTIONS = (0.5, 0.25)
 ORDERING = nenni.Block(0.25, 32, 8)
 """For which channels are ordered."""
@@ -82,11 +82,12 @@ def selections(fraction: float) -> dict[str, Selection]:
 
 
 def settings() -> Iterator[Setting]:
-    """All rows but the plain network's; to single neurons an order means nothing."""
+    """All rows but the plain network's; to single channels an order means nothing."""
     for order in ORDERS:
         for fraction in FRACTIONS:
-            for tile in selections(fraction):
-                if tile != SINGLE or order == AS_TRAINED:
+            for tile, selection in selections(fraction).items():
+                several = isinstance(selection, nenni.Block) and selection.channels > 1
+                if several or order == AS_TRAINED:
                     yield Setting(order, tile, fraction)
 
 

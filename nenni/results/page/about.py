@@ -93,7 +93,7 @@ def _defence(defence: dict[str, Any]) -> str:
         bits = "/".join(str(injection[f"{part}_bits"]) for part in ("weight", "input", "projected"))
         settings = [f"{key} {_told(injection[key])}" for key in _INJECTED if key in injection]
         budget = "; its fraction is a budget, spent where it helps most"
-        ordered = "; channels that are essential together stand side by side"
+        ordered = "; channels in an order for its tiles"
         parts = [
             f"{summary('selection', selection['name'])} Selection {_named(selection)}"
             f"{budget if defence['allocate'] else ''}"
@@ -101,7 +101,8 @@ def _defence(defence: dict[str, Any]) -> str:
             f"Approximation in {bits} bits (weights/inputs/projected); {', '.join(settings)}.",
         ]
     if finetune is not None:
-        parts.append(f"Trained on for {finetune['epochs']} epochs ({finetune['parameters']}).")
+        by = f", by the recipe {finetune['recipe']}" if finetune["recipe"] else ""
+        parts.append(f"Trained on for {finetune['epochs']} epochs ({finetune['parameters']}){by}.")
     elif injection is not None or (baseline is not None and defence.get("noise", True)):
         parts.append("Not trained on.")
     return " ".join(parts)

@@ -1,4 +1,4 @@
-"""Train a defended network on, by its base's recipe and through its injected layers.
+"""Train a defended network on, by a recipe and through its injected layers.
 
 Inputs: data, weights. Outputs: weights, history (CSV), timing (JSON, under benchmarks/).
 """

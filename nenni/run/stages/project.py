@@ -30,7 +30,7 @@ def run(job: Job) -> str:
     fitting = fitting_images(base, images, labels, c)
     if c["order_channels"]:
         base = ordered(base, fitting, c["injection"])
-        job.progress("channels that are essential together stand side by side")
+        job.progress("channels are in an order for the tiles")
     noisy = injected(base, c["injection"], fitting, c["fit"], c["seed"], job.progress)
     compared = ""
     if c["allocate"]:

@@ -52,6 +52,11 @@ def test_a_network_that_fails_is_told_before_it_is_measured(noisy: nn.Module) ->
         measure(noisy, torch.rand(2, 1, 20, 28), "fp32", batch_size=1)
 
 
+def test_a_network_elsewhere_is_refused(noisy: nn.Module) -> None:
+    with pytest.raises(UserError, match="times are those of a CPU, and the network is on meta"):
+        measure(noisy.to("meta"), torch.rand(1, 1, 28, 28), "fp32")
+
+
 def test_rows_that_are_no_images_are_measured_too() -> None:
     model = nn.Sequential(nn.Linear(40, 40), nn.Linear(40, 40), nn.Linear(40, 3)).eval()
     spec = nenni.InjectionSpec(nenni.TopK(0.5), nenni.Sparse(0.25), min_inputs=4)

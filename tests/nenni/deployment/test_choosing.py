@@ -22,14 +22,14 @@ def test_each_injected_layer_is_timed_both_ways() -> None:
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     found = {name: Measured(0.1 * i, 0.2) for i, name in enumerate(NAMES)}
     write(tmp_path / "x.json", found, "torch", 4)
-    assert read(tmp_path / "x.json", NAMES) == found
+    assert read(tmp_path / "x.json", NAMES, "torch") == found
     assert [name for name in NAMES if found[name].skips] == ["4.conv2"]
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ({"seconds": {"a": {"dense": 1, "skipping": 1}}}, "holds the choices of other layers (a) than the network's"),
+        ({"kernel": "torch", "seconds": {"a": {"dense": 1, "skipping": 1}}}, "holds the choices of other layers (a) than the network's"),
         ({"seconds": {"3.conv1": {"dense": 1}}}, "is no file of nenni.deploy's choices"),
         ({"seconds": {"3.conv1": {"dense": 1, "skipping": "fast"}}}, "is no file of nenni.deploy's choices"),
         ([], "is no file of nenni.deploy's choices"),
@@ -39,4 +39,4 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_another_file_is_refused(tmp_path: Path, content: object, told: str) -> None:
     write_json(tmp_path / "x.json", content)
     with pytest.raises(UserError, match=f"x.json: {re.escape(told)}"):
-        read(tmp_path / "x.json", NAMES)
+        read(tmp_path / "x.json", NAMES, "torch")

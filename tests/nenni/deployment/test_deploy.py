@@ -76,6 +76,19 @@ def test_choices_are_measured_once_and_kept(tmp_path: Path) -> None:
     assert again.times["3.conv1"].dense == 1.0
 
 
+def test_choices_of_a_gpu_are_none_of_a_cpu(tmp_path: Path) -> None:
+    file = tmp_path / "choices.json"
+    nenni.deploy(small(), images(4), choices=file, kernel="torch")
+    write_json(file, read_json(file) | {"kernel": "triton"})
+    with pytest.raises(UserError, match="was measured on a GPU, and the network is on the CPU"):
+        nenni.deploy(small(), images(4), choices=file, kernel="torch")
+
+
+def test_images_elsewhere_are_refused(everywhere: Deployed) -> None:
+    with pytest.raises(UserError, match="deployed on cpu, and the images are on meta"):
+        everywhere(images(4).to("meta"))
+
+
 def test_nowhere_is_the_dense_network() -> None:
     nowhere = nenni.deploy(small(), images(8), skip="nowhere", kernel="torch")
     assert not [*noisy_layers(nowhere.simulation)]

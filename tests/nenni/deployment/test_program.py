@@ -7,6 +7,9 @@ from deployment_cases import KERNELS, images, kernel_or_skip, small, steps_besid
 from torch import Tensor, nn
 
 import nenni
+from nenni.core.errors import UserError
+from nenni.deployment import program
+from nenni.deployment.compiled import TRITON
 from nenni.deployment.deploy import deploy
 from nenni.method.injection import on_path
 
@@ -150,3 +153,15 @@ def test_the_comparison_notices_a_part_that_differs(part: str) -> None:
             tensor.mul_(1.3) if part != "b_tilde" else tensor.add_(0.2)
 
     assert _broken(lambda _: None) < FEW < _broken(change)
+
+
+def test_a_tile_that_a_gpu_does_not_hold_is_refused_with_its_layer() -> None:
+    network = deploy(small(tile=(32, 3)), images(8), skip="everywhere", kernel="torch")
+    assert program.steps(network.simulation, TRITON), "small ones are built for a GPU"
+    network = deploy(
+        small(tile=(400, 900), size=40, width=24), images(4, 40), skip="everywhere", kernel="torch"
+    )
+    with pytest.raises(
+        UserError, match=r"3\.conv1 .* on a GPU: its tiles of 24 channels x 900 pos"
+    ):
+        program.steps(network.simulation, TRITON)

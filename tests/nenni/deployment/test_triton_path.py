@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 from deployment_cases import images, small, steps_beside_simulation
-from fused_cases import interpreted
+from fused_cases import in_a_process, interpreted
 from gpu import NEEDS_GPU
 
 import nenni
@@ -13,10 +13,11 @@ from nenni.core.errors import UserError
 from nenni.deployment import compiled
 
 PROGRAM = """
+from dataclasses import replace
 import torch
 from deployment_cases import images, small
 from nenni.deployment import torch_path, triton_path
-from nenni.deployment.convolution import Skipping
+from nenni.deployment.convolution import Dense, Skipping
 from nenni.deployment.deploy import deploy
 from nenni.deployment.program import run
 
@@ -29,6 +30,11 @@ def compared(network, x):
         off = (theirs.float() - ours.float()).abs()
         assert (off > 1e-3).float().mean() < 2e-3 and off.max() < 1.5, (name, off.max())
         found.append(name)
+        if isinstance(layer, Dense) and not layer.written.as_numbers:  # halves go to the even one
+            factor = torch.full_like(layer.factor, layer.written.plane.scale / 64)
+            halves = replace(layer, factor=factor, offset=torch.zeros_like(factor))
+            codes, theirs = (p.dense(halves, codes, None) for p in (torch_path, triton_path))
+            assert torch.equal(codes, theirs) and len(codes.unique()) > 20
     run(network.simulation, network.steps, x, watch)
     assert len(found) == 6, found
 
@@ -46,6 +52,40 @@ def test_the_kernels_interpreted_give_the_codes_of_torchs_path() -> None:
     interpreted(PROGRAM)
 
 
+COMPILED = """
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from nenni.deployment.triton_path import _tile
+
+def ptx(divisor):
+    given = dict(TAPS=9, DEPTH=256, ZERO=0, AT_ONCE=64, HIGH=64, WIDE=64, ROWS=64, COLUMNS=64,
+                 CHOSEN=False, SCORED=True, MAGNITUDE=False, ADDED=False, NUMBERS=False,
+                 DIVISOR=divisor, DIVISOR_OUT=divisor, DIVISOR_ADDED=1,
+                 chosen=None, residual=None, residual_position=None)
+    bytes_, floats = ("codes", "out"), ("factor", "offset", "score_factor", "score_offset", "means")
+    kinds = dict.fromkeys(bytes_, "*u8") | dict.fromkeys(floats, "*fp32") | {"weights": "*i8"}
+    kinds |= dict.fromkeys(("tap", "position", "out_position"), "*i32")
+    kinds |= dict.fromkeys(("low", "high", "residual_factor"), "fp32")
+    names = _tile.arg_names
+    signature = {n: "constexpr" if n in given else kinds.get(n, "i32") for n in names}
+    aligned = [i for i, n in enumerate(names) if signature[n][0] == "*" or n.endswith("_bytes")]
+    source = ASTSource(_tile, signature, {(names.index(n),): v for n, v in given.items()},
+                       {(i,): [["tt.divisibility", 16]] for i in aligned + [names.index("n")]})
+    return triton.compile(source, target=GPUTarget("cuda", 90, 32)).asm["ptx"]
+
+wide, narrow = ptx(16), ptx(1)
+assert "wgmma" in wide and "cp.async" in wide
+assert "ld.global.b8" not in wide and "st.global.b8" not in wide
+assert "cp.async" not in narrow and "ld.global.b8" in narrow
+"""
+
+
+@pytest.mark.long
+def test_compiled_for_a_gpu_that_is_not_here_bytes_are_read_and_multiplied_many_at_once() -> None:
+    in_a_process(COMPILED)
+
+
 @pytest.mark.parametrize("device", [pytest.param("cuda", marks=NEEDS_GPU)])
 @pytest.mark.parametrize("choices", [{}, {"input_bits": 4, "projected_bits": 4}, {"tile": (64, 64)}], ids=str)  # fmt: skip
 def test_each_layer_on_a_gpu_gives_the_codes_of_the_simulation(
@@ -61,9 +101,15 @@ def test_each_layer_on_a_gpu_gives_the_codes_of_the_simulation(
     assert network(images(3).to(device)).shape == (3, 5)
 
 
-def test_a_gpu_without_triton_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_without_triton_or_too_old_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "has_triton", lambda: False)
-    with pytest.raises(UserError, match=r"kernels in Triton, which is not installed here.*cpu\(\)"):
+    with pytest.raises(
+        UserError, match=r"in Triton, which is not installed here, is older than 3\.6, .*cpu\(\)"
+    ):
         compiled.kernels(torch.device("cuda"))
     monkeypatch.setattr(compiled, "has_triton", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
+    with pytest.raises(UserError, match=r"has compute capability 7\.5, and the kernels need 8\.0"):
+        compiled.kernels("cuda")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
     assert compiled.kernels("cuda") == ("triton",)

@@ -28,6 +28,12 @@ def test_arms_are_found_by_what_they_are() -> None:
     assert not [*arms_of(claim(arms=[{"selection": TOPK | {"fraction": 0.4}}]), config)]
 
 
+def test_an_arm_that_is_trained_on_in_another_way_is_none() -> None:
+    for recipe, found in (("long", ["at"]), ("fast", []), (None, ["at"])):
+        config = run(finetunes__short__recipe=recipe)
+        assert [base for base, _, _ in arms_of(claim(), config)] == found, recipe
+
+
 def test_an_arm_that_two_patterns_match_counts_once() -> None:
     wanted = claim(arms=[{"selection": N_OF_M, "finetuned": True}, {"selection": N_OF_M}])
     assert len([*arms_of(wanted, run())]) == 1

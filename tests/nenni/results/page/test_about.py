@@ -33,6 +33,13 @@ def test_every_defence_and_base_is_in_words() -> None:
     assert bases["standard"].endswith("trained for 8 epochs, standard")
 
 
+def test_an_order_of_channels_and_a_recipe_of_the_finetuning_are_told() -> None:
+    finetune = asked()["defences"]["topk_50"]["finetune"] | {"recipe": "fgsm_rs"}
+    found = told({"order_channels": True, "finetune": finetune})
+    assert "Selection topk (fraction 0.5); channels in an order for its tiles." in found
+    assert found.endswith("Trained on for 2 epochs (everything), by the recipe fgsm_rs.")
+
+
 def test_a_defence_that_is_not_trained_on_says_so() -> None:
     assert told({"finetune": None}).endswith("Not trained on.")
 
