@@ -5,6 +5,8 @@ import pandas as pd
 CLOSE = 0.25
 """Of the ratio that was measured: how far off a prediction may be."""
 AS_TRAINED, LEARNED, SINGLE = "as trained", "learned", "single neurons"
+ALONE = "1x"
+"""Start of the name of tiles of one channel, to which an order means nothing."""
 WHOLE = "whole network"
 SCORES = {"mean": "mean of z~", "calibrated": "calibrated", "known": "z known"}
 """Column of the table of recall -> its title: by what tiles are chosen."""
@@ -81,7 +83,7 @@ def held(found: pd.DataFrame) -> pd.DataFrame:
 
 def gained(found: pd.DataFrame, by: str) -> str:
     """Points of recall that tiles gain, least to most: by the order, or by another score in it."""
-    tiles = found[found["tile"] != SINGLE]
+    tiles = found[(found["tile"] != SINGLE) & ~found["tile"].str.startswith(ALONE)]
     mean = tiles.groupby(["tile", "fraction", "order"])[[*SCORES]].mean()
     learned, trained = (mean.xs(order, level="order") for order in (LEARNED, AS_TRAINED))
     more = learned["mean"] - trained["mean"] if by == "order" else learned[by] - learned["mean"]
