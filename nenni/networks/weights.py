@@ -17,6 +17,7 @@ from nenni.networks.build import architecture_of
 
 _PREFIXES = ("module.", "_orig_mod.")
 """What DataParallel and torch.compile put into names, where they wrap."""
+_HALVES, _WIDE = (torch.float16, torch.bfloat16), (torch.float32, torch.float64)
 _SHOWN = 3
 """Names that a message lists."""
 
@@ -95,11 +96,11 @@ def load_published(
         A file: safetensors, or tensors alone as torch.save wrote them, on their own or as one
         entry of a training script's checkpoint. Each name may begin with what wraps a network:
         ``module.`` of DataParallel, ``_orig_mod.`` of torch.compile, ``model.`` and the like of a
-        training script's class. Or ``torchvision:DEFAULT``, or another name of torchvision's, for
-        the plugin ``torchvision``: downloaded and checked by torchvision, the last layer left out
-        where it has other classes.
+        training script's class. Numbers of 16 bits are widened. Or ``torchvision:DEFAULT``, or
+        another name of torchvision's, for the plugin ``torchvision``: downloaded and checked by
+        torchvision, the last layer left out where it has other classes.
     progress : callable
-        Is told which entry of a file was taken, and what was taken away from names.
+        Is told which entry of a file was taken, what was taken away from names, and widened.
 
     Raises
     ------
@@ -113,6 +114,9 @@ def load_published(
     found, prefix = unwrapped(foreign_tensors(file, progress), wanted.keys())
     if prefix:
         progress(f"{file}: {prefix} was taken away from its names")
+    found, widened = _widened(found, wanted)
+    if widened:
+        progress(f"{file}: numbers of 16 bits were widened: {_some(widened)}")
     counters = {k: t for k, t in wanted.items() if k.endswith("num_batches_tracked")}
     extra = {k: v for k, v in wanted.items() if not isinstance(v, Tensor)}
     load_tensors(model, counters | extra | found, file)  # counters came with PyTorch 0.4.1
@@ -143,6 +147,19 @@ def unwrapped(tensors: State, wanted: Collection[str]) -> tuple[State, str]:
         shorter = {name.partition(".")[2]: t for name, t in shorter.items()}
         more += f"{heads.pop()}."
     return shorter, more
+
+
+def _widened(found: State, wanted: State) -> tuple[State, list[str]]:
+    """Tensors of 16 bits as the numbers that a network has, and their names."""
+    names = [
+        name
+        for name, tensor in found.items()
+        if isinstance(tensor, Tensor)
+        and tensor.dtype in _HALVES
+        and isinstance(own := wanted.get(name), Tensor)
+        and own.dtype in _WIDE
+    ]
+    return found | {name: found[name].to(wanted[name].dtype) for name in names}, names
 
 
 def _from_torchvision(model: nn.Module, name: str) -> None:

@@ -50,10 +50,14 @@ def read_lenet5(weights: Path) -> nn.Module:
 
 def read_resnet2b(weights: Path) -> nn.Module:
     """CIFAR-10, adversarially trained at 2/255, of github.com/Verified-Intelligence."""
-    model = _ResNet2b()
+    model = resnet2b()
     model.load_state_dict(foreign_tensors(_file(weights, "resnet2b.pth")))
-    normalise = Normalise([0.4914, 0.4822, 0.4465], [0.2471, 0.2435, 0.2616])
-    return nn.Sequential(normalise, model).eval()
+    return model.eval()
+
+
+def resnet2b() -> nn.Module:
+    """The same with fresh weights, for images in [0, 1]."""
+    return _ResNet2b()
 
 
 def read_resnet18(weights: Path) -> nn.Module:
@@ -118,11 +122,12 @@ class _Block(nn.Module):
 class _ResNet2b(nn.Module):
     def __init__(self) -> None:
         super().__init__()
+        self.normalise = Normalise([0.4914, 0.4822, 0.4465], [0.2471, 0.2435, 0.2616])
         self.conv1 = nn.Conv2d(3, 8, 3, stride=2, padding=1)
         self.layer1 = nn.Sequential(_Block(8, 16, 2), _Block(16, 16, 1))
         self.linear1 = nn.Linear(1024, 100)
         self.linear2 = nn.Linear(100, 10)
 
     def forward(self, x: Tensor) -> Tensor:
-        features = self.layer1(F.relu(self.conv1(x))).flatten(1)
+        features = self.layer1(F.relu(self.conv1(self.normalise(x)))).flatten(1)
         return self.linear2(F.relu(self.linear1(features)))  # type: ignore[no-any-return]

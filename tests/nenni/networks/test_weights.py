@@ -149,6 +149,21 @@ def test_a_lazy_network_takes_the_shapes_of_its_weights(tmp_path: Path) -> None:
     assert torch.equal(target(torch.ones(1, 3)), source(torch.ones(1, 3)))
 
 
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_numbers_of_16_bits_are_widened_and_others_stay(kind: torch.dtype, tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    state = {k: t.to(kind) if "0." in k else t for k, t in model.state_dict().items()}
+    torch.save(state, tmp_path / "w.pt")
+    told: list[str] = []
+    other = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    load_published(other, str(tmp_path / "w.pt"), told.append)
+    assert torch.equal(other[0].weight, state["0.weight"].float())
+    assert told == [f"{tmp_path / 'w.pt'}: numbers of 16 bits were widened: 0.bias, 0.weight"]
+    torch.save({k: t.double() if "0." in k else t for k, t in state.items()}, tmp_path / "w.pt")
+    with pytest.raises(UserError, match=r"0.bias should be \(2,\) of float32, is .* float64"):
+        load_published(other, str(tmp_path / "w.pt"))
+
+
 def test_weights_from_before_batch_norms_counted(tmp_path: Path) -> None:
     source, target = nn.BatchNorm2d(3), nn.BatchNorm2d(3)
     source.running_mean = torch.rand(3)
