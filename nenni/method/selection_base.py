@@ -26,12 +26,16 @@ class Selection(ABC):
         Whether two calls on the same score differ.
     calibrated : bool
         Whether scores come less a threshold of the layer, above which its fraction lies.
+    in_tiles : bool
+        Whether neighbouring channels at neighbouring positions are essential or not as a whole, so
+        that an order of the channels matters (:func:`nenni.order_channels`).
     """
 
     judges: ClassVar[Literal["approximate", "exact", "nothing"]] = "approximate"
     ranks: ClassVar[bool] = True
     randomised: ClassVar[bool] = False
     calibrated: ClassVar[bool] = False
+    in_tiles: ClassVar[bool] = False
 
     @abstractmethod
     def mask(self, score: Tensor) -> Tensor:

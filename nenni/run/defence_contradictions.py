@@ -88,8 +88,9 @@ def _unfit_injection(shared: Ref, change: Ref, *loc: str) -> Iterator[Problem]:
         if "fraction" in changes and "fraction" not in selection:
             yield (*where, "fraction"), f"selection '{selection['name']}' has no fraction to change"
     selection = change["selection"]
-    if change.get("order_channels", False) and selection["name"] != "block":
-        message = f"is for tiles, and selection '{selection['name']}' has none; 'block' has"
+    if change.get("order_channels", False) and not _in_tiles(selection["name"]):
+        named = " or ".join(f"'{name}'" for name in plugins.names("selection") if _in_tiles(name))
+        message = f"is for tiles, and selection '{selection['name']}' has none; {named} has"
         yield (*loc, "order_channels"), message
     for pattern, changes in own["overrides"].items() if change.get("order_channels") else ():
         for key in {"selection", "score", "normalise"} & changes.keys():
@@ -102,6 +103,10 @@ def _unfit_injection(shared: Ref, change: Ref, *loc: str) -> Iterator[Problem]:
     for key in {"min_inputs", "layers"} & change.keys():
         message = "cannot differ where fractions are allocated: the profile has other layers"
         yield (*loc, key), message
+
+
+def _in_tiles(selection: str) -> bool:
+    return bool(plugins.constant("selection", selection, "in_tiles", otherwise=False))
 
 
 def _unfit_choices(choices: Ref, *loc: str) -> Iterator[Problem]:

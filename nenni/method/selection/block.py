@@ -34,6 +34,7 @@ class Block(Selection):
     channels: Count = 16
     positions: Count = 8
     ranks: ClassVar[bool] = False
+    in_tiles: ClassVar[bool] = True
 
     def mask(self, score: Tensor) -> Tensor:
         """Essential neurons of a score (N, C, ...)."""
