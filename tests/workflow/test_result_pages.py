@@ -15,7 +15,8 @@ OF_RESULTS = (
     "mnist5k/claims", "mnist5k/main", "mnist5k/suites", "mnist5k/persistence",
     "mnist5k/diagnostics", "mnist5k/energy", "mnist_claims/claims", "mnist_claims/main",
     "mnist_claims/suites",
-    "cifar10/main", "cifar10/suites", "cifar10/base", "cost/bench",
+    "cifar10/main", "cifar10/suites", "cifar10/base", "medical/main", "medical/suites",
+    "cost/bench",
 )  # fmt: skip
 OF_BENCH = (
     "autoattack/summary", "autoattack/images", "optimality", "diagnostics", "invariance",

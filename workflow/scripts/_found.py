@@ -14,6 +14,7 @@ RUNS = {
     "mnist_claims": "mnist_claims",
     "baselines": "baselines",
     "cifar10_cpu": "cifar10_cpu",
+    "medical": "medical",
     "cifar10_gpu": "cifar10_gpu",
     "ablations": "ablations",
     "paper_cifar10": "paper_cifar10",
