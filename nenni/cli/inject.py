@@ -68,12 +68,11 @@ def run(parsed: argparse.Namespace) -> None:
     """Run the command."""
     from nenni.data.batches import one_image
     from nenni.evaluation.preconditions import check_classifier
-    from nenni.method.channel_order import order_channels
+    from nenni.method.channel_order import ordered_for
     from nenni.method.fit import fit
     from nenni.method.injection import inject
     from nenni.method.network_file import save
     from nenni.method.report import report
-    from nenni.method.selection.block import Block
 
     device = arguments.prepare(parsed)
     spec = read_spec(parsed)
@@ -81,14 +80,7 @@ def run(parsed: argparse.Namespace) -> None:
     network = arguments.read_network(parsed, images).to(device)
     check_classifier(network, one_image(images, network))
     if parsed.order_channels:
-        if not isinstance(spec.selection, Block):
-            raise UserError(
-                f"--order-channels is for tiles, which {spec.selection} has not; give --selection "
-                "block:fraction=F"
-            )
-        network = order_channels(
-            network, images, spec.selection, score=spec.score, normalise=spec.normalise
-        )
+        network = ordered_for(network, images, spec)
     noisy = inject(network, spec, images, seed=parsed.seed)
     fit(noisy, images, seed=parsed.seed, progress=Progress())
     table = report(noisy, images)

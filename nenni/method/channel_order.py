@@ -15,6 +15,7 @@ from nenni.method.injection import noisy_layers
 from nenni.method.ranking import largest
 from nenni.method.score import standardised, through_batch_norm
 from nenni.method.selection.block import Block
+from nenni.method.spec import InjectionSpec
 from nenni.networks.asking import answer, answers_alike, check_answer, check_ready
 from nenni.networks.channel_groups import ChannelGroup, channel_groups, reorder
 from nenni.networks.copying import copied
@@ -24,6 +25,8 @@ from nenni.networks.tracing import BatchNorm, trace
 
 Matrix = NDArray[np.float64]
 ScoreKind = Literal["signed", "magnitude"]
+_ORDERED_BY = ("selection", "score", "normalise")
+"""Choices that an order is for."""
 _BATCH = 128
 _GAIN = 1e-9
 """Least gain of a swap, as a share of the largest entry."""
@@ -103,6 +106,29 @@ def order_channels(
             stacklevel=3,
         )
     return ordered
+
+
+def ordered_for(model: nn.Module, data: Data, spec: InjectionSpec) -> nn.Module:
+    """:func:`order_channels` by the choices of an injection.
+
+    Raises
+    ------
+    UserError
+        As there; or if layers differ in what an order is for.
+    """
+    if not isinstance(spec.selection, Block):
+        raise UserError(
+            f"an order of channels is for tiles, which {spec.selection} has not; select by "
+            "nenni.Block, block:fraction=F on the command line"
+        )
+    for pattern, choices in spec.overrides.items():
+        for key in _ORDERED_BY:
+            if key in choices and choices[key] != getattr(spec, key):
+                raise UserError(
+                    f"overrides.{pattern}.{key}: cannot differ between layers where channels are "
+                    "ordered for one kind of tile"
+                )
+    return order_channels(model, data, spec.selection, score=spec.score, normalise=spec.normalise)
 
 
 def clustered(together: Matrix, size: int) -> NDArray[np.int64]:

@@ -7,10 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from nenni.core.seeding import derive_seed, generator
-from nenni.method.channel_order import order_channels
 from nenni.method.fit import fit
 from nenni.method.injection import inject, noisy_layers, set_fractions
-from nenni.method.selection.block import Block
 from nenni.method.spec import InjectionSpec
 from nenni.networks.modes import evaluating
 from nenni.training.recipe import Recipe
@@ -31,13 +29,6 @@ def fitting_images(
             recipe.method.perturb(base, x, y, recipe.eps, recipe.attack, draws) for x, y in parts
         ]
     return torch.cat(attacked)
-
-
-def ordered(base: nn.Module, images: Tensor, injection: dict[str, Any]) -> nn.Module:
-    """A base with its channels in an order for the tiles of its injection."""
-    spec = InjectionSpec.from_config(injection)
-    assert isinstance(spec.selection, Block), "checked with the config"
-    return order_channels(base, images, spec.selection, score=spec.score, normalise=spec.normalise)
 
 
 def injected(

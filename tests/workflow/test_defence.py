@@ -88,3 +88,17 @@ def test_the_library_reads_and_writes_the_files_of_the_workflow(
             )
         assert meta["format"] == 2
         assert (meta["defence"] is None) == (not any(noisy_layers(network)))
+
+
+@pytest.mark.long
+def test_channels_are_ordered_where_the_config_asks_for_it(finished: Project) -> None:
+    results = finished.folder / "results" / "tiny"
+    base = nenni.load(results / "bases/at/seed0/weights.safetensors")
+    plain = {
+        name: nenni.remove(nenni.load(results / f"experiments/at/{name}/seed0/fitted.safetensors"))
+        for name in ("topk", "alloc")
+    }
+    assert torch.equal(plain["topk"].conv2.weight, base.conv2.weight)
+    assert not torch.equal(plain["alloc"].conv2.weight, base.conv2.weight)
+    x = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(plain["alloc"](x), base(x), atol=1e-4)

@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 from _efficientnet_lite0 import build, published
 from post_training_imagenet import read_pixels
-from safetensors.torch import save
 
 from nenni.core.errors import UserError
-from nenni.core.io import foreign_tensors, write_atomically
+from nenni.core.io import foreign_tensors, write_atomically, write_tensors
 
 
 def main() -> None:
@@ -38,9 +37,7 @@ def write(photos: Path, out: Path) -> None:
         write_atomically(out / f"{name}.npz", partial(_save, arrays=arrays))
     model = build()
     model[1].load_state_dict(foreign_tensors(Path(published())))  # type: ignore[index]
-    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    packed = save(tensors)
-    write_atomically(out / "efficientnet_lite0.safetensors", partial(Path.write_bytes, data=packed))
+    write_tensors(out / "efficientnet_lite0.safetensors", model.state_dict(), {})
     print(f"{out}: {len(pixels[::2])} photos for the fit, {len(pixels[1::2])} to test on")
 
 

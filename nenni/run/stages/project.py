@@ -13,9 +13,11 @@ from nenni.core.seeding import seeded
 from nenni.data.data_file import load_data
 from nenni.data.split import first
 from nenni.method.allocation_search import mean_loss, spend
+from nenni.method.channel_order import ordered_for
 from nenni.method.network_file import load, save
 from nenni.method.report import error_histogram, report
-from nenni.run.injected import fitting_images, injected, ordered
+from nenni.method.spec import InjectionSpec
+from nenni.run.injected import fitting_images, injected
 from nenni.run.job import Job
 
 
@@ -29,7 +31,7 @@ def run(job: Job) -> str:
     base = load(job.input("weights"), architecture=c["model"]).to(device)
     fitting = fitting_images(base, images, labels, c)
     if c["order_channels"]:
-        base = ordered(base, fitting, c["injection"])
+        base = ordered_for(base, fitting, InjectionSpec.from_config(c["injection"]))
         job.progress("channels are in an order for the tiles")
     noisy = injected(base, c["injection"], fitting, c["fit"], c["seed"], job.progress)
     compared = ""

@@ -129,7 +129,7 @@ def test_choices_by_a_file(folder: Path) -> None:
         (
             ["--order-channels"],
             "",
-            "--order-channels is for tiles, which TopK(fraction=0.5) has not",
+            "an order of channels is for tiles, which TopK(fraction=0.5) has not",
         ),
         (["--bits", "9"], "", "weight_bits should be one of 2, 3, 4"),
         ([], "wieght_bits: 4", "spec.yaml: wieght_bits: unknown key; known are: selection"),

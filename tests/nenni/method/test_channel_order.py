@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 import nenni
 from nenni.core.errors import UserError
-from nenni.method.channel_order import clustered
+from nenni.method.channel_order import clustered, ordered_for
 
 Digits = tuple[Tensor, Tensor]
 TILES = nenni.Block(0.25, channels=4, positions=4)
@@ -170,3 +171,37 @@ def test_a_network_that_cannot_be_ordered_says_so(digits: Digits) -> None:
         found = nenni.order_channels(model, digits[0][:20], TILES)
     assert found.training
     assert all(not module._forward_hooks for module in found.modules())
+
+
+@pytest.mark.parametrize("score", ["signed", "magnitude"])
+def test_an_order_is_by_the_choices_of_an_injection(
+    trained: nn.Module, digits: Digits, score: Literal["signed", "magnitude"]
+) -> None:
+    images = digits[0][:40]
+    fewer_bits = {"*4": {"weight_bits": 8}}
+    spec = nenni.InjectionSpec(TILES, nenni.TapShared(0.25), score=score, overrides=fewer_bits)
+    found = ordered_for(trained, images, spec)
+    asked = nenni.order_channels(trained, images, TILES, score=score)
+    assert torch.equal(found.conv2.weight, asked.conv2.weight)
+    assert not torch.equal(found.conv2.weight, trained.conv2.weight)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (nenni.InjectionSpec(nenni.TopK(0.5), nenni.TapShared(0.25)), "for tiles, which TopK"),
+        (
+            nenni.InjectionSpec(TILES, nenni.TapShared(0.25), overrides={"fc*": {"score": "magnitude"}}),
+            r"overrides.fc\*.score: cannot differ between layers",
+        ),
+        (
+            nenni.InjectionSpec(TILES, nenni.TapShared(0.25), overrides={"*4": {"selection": nenni.TopK(0.5)}}),
+            r"overrides.\*4.selection: cannot differ between layers",
+        ),
+    ],
+)  # fmt: skip
+def test_an_order_for_several_kinds_of_tile_is_refused(
+    trained: nn.Module, digits: Digits, spec: nenni.InjectionSpec, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        ordered_for(trained, digits[0][:8], spec)

@@ -6,10 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nenni.method.channel_order import order_channels
 from nenni.method.injection import noisy_layers
-from nenni.method.selection.block import Block
-from nenni.run.injected import fitting_images, injected, ordered
+from nenni.run.injected import fitting_images, injected
 
 RECIPE = {
     "epochs": 1, "batch_size": 50, "lr": 0.1, "method": {"name": "adversarial"},
@@ -58,22 +56,3 @@ def test_fractions_of_layers(
     fitting = {"examples": 40, "attacked": False}
     noisy = injected(trained, injection, digits[0][:40], fitting, 0, fractions=fractions)
     assert [layer.choices.selection.fraction for _, layer in noisy_layers(noisy)] == expected
-
-
-@pytest.mark.parametrize("score", ["signed", "magnitude"])
-def test_channels_are_ordered_for_the_tiles_of_an_injection(
-    trained: nn.Module, digits: tuple[Tensor, Tensor], score: str
-) -> None:
-    injection = {
-        "selection": {"name": "block", "fraction": 0.25, "channels": 4, "positions": 8},
-        "projection": {"name": "tap_shared", "ratio": 0.25},
-        "score": score,
-        "overrides": {},
-        "layers": [],
-    }
-    images = digits[0][:40]
-    found = ordered(trained, images, injection)
-    asked = order_channels(trained, images, Block(0.25, 4, 8), score=score)
-    assert torch.equal(found.conv2.weight, asked.conv2.weight)
-    assert not torch.equal(found.conv2.weight, trained.conv2.weight)
-    assert torch.allclose(found(images), trained(images), atol=1e-4)
