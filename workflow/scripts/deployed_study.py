@@ -25,7 +25,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import chdir
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -124,10 +124,11 @@ def subjects(config: Path, clean: int) -> Iterator[Subject]:
     """The networks of a run that can be deployed, those of its first seed."""
     plan = Plan(load_config(config))
     files, bases = Files(plan), plan.config.bases
+    read = cache(partial(load_data, splits=("train", "test")))
     for e in plan.experiments():
         if e.seed != plan.config.seeds[0] or not (plan.injected(e.defence) or e.defence == DENSE):
             continue
-        data, _ = load_data(Path(files.data(e.base)), ("train", "test"))
+        data, _ = read(Path(files.data(e.base)))
         model = plan.config.models[bases[e.base].model]
         file = Path(files.final_weights(e))
         network = load(file, architecture=model).eval()
@@ -139,12 +140,12 @@ def subjects(config: Path, clean: int) -> Iterator[Subject]:
 
 def accuracies(subjects: Iterator[Subject], attacked: int, suite: str, file: Path) -> None:
     """Attack each network that the table has no rows of."""
-    known = read_csv(file)[MEASURED].astype(str) if file.exists() else pd.DataFrame()
+    known = read_csv(file)[MEASURED].astype(str).to_dict("records") if file.exists() else []
     for subject in subjects:
         eps = radius.shown(subject.eps, "linf")
         asked = subject.key | {"weights": subject.weights, "radius": eps, "suite": str(suite)}
         asked |= {"examples": len(subject.images), "attacked": attacked}
-        if {name: str(value) for name, value in asked.items()} not in known.to_dict("records"):
+        if {name: str(value) for name, value in asked.items()} not in known:
             rows = [asked | row for row in judged(subject, attacked, suite)]
             keep(file, pd.DataFrame(rows), KEYS)
 
@@ -184,6 +185,7 @@ def judged(subject: Subject, attacked: int, suite: str) -> list[dict[str, Any]]:
 def times(subjects: list[Subject], batches: list[int], threads: list[int], file: Path) -> None:
     """Time all networks, in turns."""
     warnings.simplefilter("ignore")  # torch.ao is deprecated, without a successor
+    deployed = [subject.deployed() for subject in subjects]
     for number in threads:
         torch.set_num_threads(number)
         for batch in batches:
@@ -191,7 +193,7 @@ def times(subjects: list[Subject], batches: list[int], threads: list[int], file:
             images = subjects[0].images[:batch].contiguous(memory_format=torch.channels_last)
             calls: dict[str, Callable[[], Any]] = {}
             for i, subject in enumerate(subjects):
-                calls[f"{i} {OURS}"] = partial(subject.deployed(), images)
+                calls[f"{i} {OURS}"] = partial(deployed[i], images)
                 if subject.experiment.defence == DENSE:
                     plain = nenni.remove(subject.network)
                     calls[f"{i} {TORCH}"] = partial(quantised(plain, images), images)
