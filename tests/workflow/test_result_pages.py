@@ -35,10 +35,12 @@ OF_POST_TRAINING = (
 )  # fmt: skip
 OF_SPEED = ("speed", "speed_parts", "launches", "run_times", "run_times_by_rule", "fgsm_rs_speed")
 OF_SIZES = ("run_sizes",)
+OF_TRAIN = ("training_speed",)
 OF = {
     "results": OF_RESULTS, "claims": OF_CLAIMS, "protocol": OF_PROTOCOL, "bench": OF_BENCH,
     "speed": OF_SPEED, "machines": OF_MACHINES, "cost": OF_COST,
     "deploy": OF_DEPLOY, "sizes": OF_SIZES, "post_training": OF_POST_TRAINING,
+    "train": OF_TRAIN,
 }  # fmt: skip
 DOCS = ROOT / "docs"
 RESULT = re.compile(r"\d(?:[\d.,]*\d)? ?(?:%|points|times|percent)")

@@ -235,6 +235,19 @@ def launches(found: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+def training_speed(found: pd.DataFrame) -> pd.DataFrame:
+    """How fast each method trains: beside a plain loop, and beside its passes alone."""
+    methods, precisions = {"fgsm_rs": "FGSM-RS"}, {"fp32": "FP32"}
+    training = found["method"].replace(methods) + ", " + found["precision"].replace(precisions)
+    compared = {
+        "over_plain_fp32": "over the plain loop in FP32",
+        "over_plain_same": "over the plain loop at the same precision",
+        "of_floor": "of the floor",
+    }
+    ratios = found[[*compared]].map("{:.2f}".format).rename(columns=compared)
+    return pd.concat([training.rename("training"), ratios], axis=1)
+
+
 def run_times(found: pd.DataFrame) -> pd.DataFrame:
     """Seconds on the clock and of CPU."""
     return pd.DataFrame(

@@ -41,7 +41,7 @@ TABLES = ROOT / "results" / "reference"
 README = ROOT / "README.md"
 NAMES = (
     "results", "claims", "protocol", "bench", "speed", "machines", "cost", "constants", "deploy",
-    "sizes", "post_training",
+    "sizes", "post_training", "train",
 )  # fmt: skip
 TEMPLATE = ROOT / "docs" / "results.md.jinja"
 READ = (
@@ -49,15 +49,14 @@ READ = (
     "mnist5k/diagnostics", "mnist5k/energy", "mnist_claims/claims", "mnist_claims/main",
     "mnist_claims/suites",
     "cifar10/main", "cifar10/suites", "cifar10/base", "medical/main", "medical/suites",
-    "cost/bench", "autoattack/summary",
-    "autoattack/images", "optimality", "diagnostics", "invariance", "evaluation_speed",
-    "attack_speed", "attacks", "published", "speed", "speed_parts", "launches", "run_times",
-    "run_times_by_rule", "fgsm_rs_speed", "coverage", "verdict_repeats", "bitops_claims",
-    "fingerprints", "instruction_set", "protocol", "cost/roofline_errors", "cost/scalesim",
-    "cost/zigzag", "cost/plausibility", "deployment", "deployment_predicted",
-    "deployment_constants", "run_sizes", "post_training/resnet20", "post_training/resnet32",
-    "post_training/efficientnet_lite0", "fit_choices", "allocation", "fit_methods", "tiles",
-    "tiles_recall",
+    "cost/bench", "autoattack/summary", "autoattack/images", "optimality", "diagnostics",
+    "invariance", "evaluation_speed", "attack_speed", "attacks", "published", "speed",
+    "speed_parts", "launches", "run_times", "run_times_by_rule", "fgsm_rs_speed", "training_speed",
+    "coverage", "verdict_repeats", "bitops_claims", "fingerprints", "instruction_set", "protocol",
+    "cost/roofline_errors", "cost/scalesim", "cost/zigzag", "cost/plausibility", "deployment",
+    "deployment_predicted", "deployment_constants", "run_sizes", "post_training/resnet20",
+    "post_training/resnet32", "post_training/efficientnet_lite0", "fit_choices", "allocation",
+    "fit_methods", "tiles", "tiles_recall",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
