@@ -8,13 +8,17 @@ from unittest.mock import Mock
 import pandas as pd
 import pytest
 import torch
+import yaml
 from scripts import script_named
 from torch import Tensor, nn
 
 import nenni
+from nenni.data.split import InMemory
+from nenni.method.injection import noisy_layers
 from nenni.networks.models.resnet_cifar import resnet_cifar
 from nenni.run.experiment import Experiment
 
+ROOT = Path(__file__).parents[2]
 SUITE = {"pgd": {"name": "pgd", "steps": 2}, "bpda": {"name": "pgd", "steps": 2, "surrogate": {"name": "bpda"}}}  # fmt: skip
 
 
@@ -94,6 +98,54 @@ def test_each_network_has_its_rows_and_a_stop_costs_one_network(
     found = pd.read_csv(file)
     assert found.groupby("defence").size().to_dict() == {"int8": 6, "tiles_50": 7}
     assert set(found.loc[found["defence"] == "int8", "weights"]) == {"sha256:002"}
+
+
+@pytest.fixture
+def run_in(script: Any, images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folder of a run of small networks whose data is there and nothing else."""
+    config = yaml.safe_load((ROOT / "config" / "deployment.yaml").read_text())
+    config["models"] = {name: {"name": "resnet_cifar", "depth": 8} for name in config["models"]}
+    config["injection"]["layers"] = []
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    data = InMemory.of(images.repeat(3, 1, 1, 1), torch.arange(72) % 10)
+    read = {"train": data, "test": data}, {"input_shape": [3, 8, 8], "n_classes": 10}
+    monkeypatch.setattr(script, "load_data", Mock(return_value=read))
+    monkeypatch.setattr(script, "CLAIMS", ROOT / "config" / "claims.yaml")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_networks_that_are_not_trained_yet_are_timed_and_not_judged(
+    script: Any, run_in: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not list(script.subjects(Path("config.yaml"), 5, trained=True))
+    assert "width_64/tiles_10 is left out: there is no results/" in capsys.readouterr().out
+    found = list(script.subjects(Path("config.yaml"), 5, trained=False))
+    arms = [(s.experiment.base, s.experiment.defence) for s in found]
+    assert arms.count(("width_64", "int8")) == 1
+    assert ("width_64", "tiles_25_alloc") not in arms  # its fractions come with training
+    assert {s.weights for s in found} == {"untrained"}
+    for subject in found:
+        fractions = {layer.choices.selection.fraction for _, layer in noisy_layers(subject.network)}
+        asked = subject.experiment.defence.removeprefix("tiles_")
+        assert fractions == (set() if asked == "int8" else {int(asked[:2]) / 100})
+    with torch.no_grad():
+        assert found[1].deployed()(found[1].images).shape == (5, 10)
+
+
+def test_a_network_that_is_trained_is_read(script: Any, run_in: Path) -> None:
+    (made,) = (
+        s for s in script.subjects(Path("config.yaml"), 5, trained=False)
+        if (s.experiment.base, s.experiment.defence) == ("width_32", "tiles_50")
+    )  # fmt: skip
+    plan = script.Plan(script.load_config(Path("config.yaml")))
+    file = Path(script.Files(plan).final_weights(made.experiment))
+    file.parent.mkdir(parents=True)
+    nenni.save(made.network, file)
+    (found,) = script.subjects(Path("config.yaml"), 5, trained=True)
+    assert found.experiment == made.experiment
+    assert found.weights.startswith("sha256:")
+    assert torch.equal(found.network(found.images), made.network(made.images))
 
 
 def test_times_are_of_both_kernels_where_a_network_is_dense(

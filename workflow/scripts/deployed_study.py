@@ -6,7 +6,8 @@
 
 Deploys the final networks of that run, those with tiles and those of 8 bits, from the folder in
 which it was made. All layers that a network was trained to skip in do skip, so that its answers are
-those of what was trained. Two tables, which a stopped study goes on with:
+those of what was trained. Two tables, which a stopped study goes on with, or one of a run whose
+experiments were a part of the config's:
 
 deployed_accuracy.csv
     Of the deployed network: clean accuracy, and under Square and examples found on its simulation.
@@ -14,7 +15,9 @@ deployed_accuracy.csv
     logits lie apart.
 deployed_times.csv
     Least wall time of a batch in seconds, of all networks in turns: by this package's kernels, and
-    dense networks by torch's INT8 too.
+    dense networks by torch's INT8 too. A network that the run has not trained yet is timed as it
+    is before training, as the same share of tiles is skipped; not one whose fractions are
+    allocated. The run's data is enough: snakemake ... --until decode_data
 
 Once both are there, deployed.png has accuracy against time.
 """
@@ -37,10 +40,11 @@ from _tables import keep
 from torch import Tensor, nn
 
 import nenni
-from nenni.core import radius, runtime
+from nenni.core import plugins, radius, runtime
 from nenni.core.io import read_csv, sha256
 from nenni.core.machine import processor
 from nenni.core.progress import Progress
+from nenni.core.seeding import seeded
 from nenni.cost.dense_variants import quantised
 from nenni.data.data_file import load_data
 from nenni.data.split import first
@@ -50,11 +54,16 @@ from nenni.deployment.deploy import EVERYWHERE, Deployed, deploy
 from nenni.deployment.simulation import simulation
 from nenni.method.injection import noisy_layers
 from nenni.method.network_file import load
-from nenni.run.config_file import load_config
+from nenni.networks.architecture import Architecture
+from nenni.networks.build import build
+from nenni.run.config_file import load_claims, load_config
 from nenni.run.experiment import Experiment
+from nenni.run.injected import injected
 from nenni.run.plan import Files, Plan
+from nenni.run.slices import Slices
 
 ACCURACY, TIMES = "deployed_accuracy.csv", "deployed_times.csv"
+CLAIMS = Path("config/claims.yaml")
 CALIBRATED = 64
 """Training images that set the steps of the roundings."""
 OURS, TORCH = "ours", "torch"
@@ -107,7 +116,7 @@ def main() -> None:
     runtime.keep_freed_memory()
     out = asked.out.absolute()
     with chdir(asked.run_in):
-        found = subjects(asked.config, asked.clean)
+        found = subjects(asked.config, asked.clean, trained=asked.part == "accuracy")
         if asked.part == "times":
             times(list(found), asked.batch, asked.threads, out / TIMES)
         else:
@@ -120,22 +129,50 @@ def main() -> None:
             draw(*tables, out / "deployed.png")
 
 
-def subjects(config: Path, clean: int) -> Iterator[Subject]:
-    """The networks of a run that can be deployed, those of its first seed."""
+def subjects(config: Path, clean: int, trained: bool) -> Iterator[Subject]:
+    """The networks of a run that can be deployed, those of its first seed.
+
+    Those without a file are left out if they are to be trained; else they are as before training.
+    """
     plan = Plan(load_config(config))
-    files, bases = Files(plan), plan.config.bases
+    slices = Slices(plan.config, load_claims(CLAIMS))
+    files = Files(plan)
     read = cache(partial(load_data, splits=("train", "test")))
     for e in plan.experiments():
         if e.seed != plan.config.seeds[0] or not (plan.injected(e.defence) or e.defence == DENSE):
             continue
-        data, _ = read(Path(files.data(e.base)))
-        model = plan.config.models[bases[e.base].model]
         file = Path(files.final_weights(e))
-        network = load(file, architecture=model).eval()
+        asked = _slice(slices, e)
+        if not file.exists() and (trained or asked.get("allocate")):
+            print(f"{e.base}/{e.defence} is left out: there is no {file}", flush=True)
+            continue
+        data, about = read(Path(files.data(e.base)))
         eps = radius.from_config(plan.config.tables.eps[e.base], "linf")
         calibrating, _ = first(data["train"], CALIBRATED)
         images, labels = first(data["test"], min(clean, len(data["test"])))
-        yield Subject(e, network, f"sha256:{sha256(file)[:12]}", eps, calibrating, images, labels)
+        if file.exists():
+            network = load(file, architecture=asked["model"])
+            weights = f"sha256:{sha256(file)[:12]}"
+        else:
+            shape, classes = tuple(about["input_shape"]), about["n_classes"]
+            network = untrained(asked, Architecture(asked["model"], shape, classes), calibrating)
+            weights = "untrained"
+        yield Subject(e, network.eval(), weights, eps, calibrating, images, labels)
+
+
+def _slice(slices: Slices, e: Experiment) -> dict[str, Any]:
+    """What a network is made of."""
+    stage = "defend" if e.defence == DENSE else "project"
+    return slices.of(stage, base=e.base, defence=e.defence, seed=str(e.seed))
+
+
+def untrained(asked: dict[str, Any], architecture: Architecture, images: Tensor) -> nn.Module:
+    """A network with its defence in place, of weights as they are before training."""
+    with seeded(asked["seed"], "initial weights"):
+        plain = build(architecture).eval()
+    if "baseline" in asked:
+        return nenni.defend(plain, plugins.build("baseline", asked["baseline"]), images)
+    return injected(plain, asked["injection"], images, asked["fit"], asked["seed"])
 
 
 def accuracies(subjects: Iterator[Subject], attacked: int, suite: str, file: Path) -> None:
@@ -143,8 +180,8 @@ def accuracies(subjects: Iterator[Subject], attacked: int, suite: str, file: Pat
     known = read_csv(file)[MEASURED].astype(str).to_dict("records") if file.exists() else []
     for subject in subjects:
         eps = radius.shown(subject.eps, "linf")
-        asked = subject.key | {"weights": subject.weights, "radius": eps, "suite": str(suite)}
-        asked |= {"examples": len(subject.images), "attacked": attacked}
+        asked: dict[str, Any] = subject.key | {"weights": subject.weights, "radius": eps}
+        asked |= {"suite": str(suite), "examples": len(subject.images), "attacked": attacked}
         if {name: str(value) for name, value in asked.items()} not in known:
             rows = [asked | row for row in judged(subject, attacked, suite)]
             keep(file, pd.DataFrame(rows), KEYS)
@@ -201,6 +238,7 @@ def times(subjects: list[Subject], batches: list[int], threads: list[int], file:
             rows = [
                 setting
                 | subject.key
+                | {"weights": subject.weights}
                 | {by: found.get(f"{i} {by}", math.nan) for by in (OURS, TORCH)}
                 for i, subject in enumerate(subjects)
             ]
