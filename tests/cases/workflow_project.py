@@ -17,7 +17,7 @@ OF_OTHERS = (
     "resnet18_fgsmrs_cifar10.safetensors", "resnet2b.pth", "resnet20-12fca82f.th",
     "resnet32-d509ac18.th",
 )  # fmt: skip
-"""Weights that config/given_weights.yaml names."""
+"""Weights that config/given_weights.yaml and config/full_width.yaml name."""
 IGNORED = shutil.ignore_patterns("__pycache__", ".*")
 
 

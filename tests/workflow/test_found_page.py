@@ -46,6 +46,20 @@ def test_a_run_appears_with_its_tables(script: Any, tmp_path: Path, run: str) ->
     assert "as many neurons exact, chosen at random" in text
 
 
+def test_a_run_without_training_appears_beside_the_network_as_it_was_given(
+    script: Any, tmp_path: Path
+) -> None:
+    names = {"none_ft": "none", "topk_50": "nm_4_8", "random_50": "topk_50"}
+    tables = {
+        "controls": controls(base="resnet18").replace({"control": names, "defence": names}),
+        "suites": suites(HONEST, HONEST).assign(base="resnet18").replace({"defence": names}),
+    }
+    text = script.page(committed(tmp_path, "full_width", **tables))
+    assert "it **is worse than** the network as it was given: -10.0" in text
+    assert "So it does not withstand them as well as the network as it was given:" in text
+    assert "the same training without noise: " not in text
+
+
 @pytest.mark.parametrize("lacking", ["controls", "suites", "comparison"])
 def test_a_run_without_one_of_its_tables_does_not(
     script: Any, tmp_path: Path, lacking: str

@@ -46,6 +46,21 @@ def test_a_method_is_told_under_each_suite_of_it_and_its_control(tmp_path: Path)
     assert made.suites(run) == []
 
 
+def test_where_nothing_was_trained_a_method_is_beside_the_network_as_it_was_given(
+    tmp_path: Path,
+) -> None:
+    given = controls().replace({"control": {"none_ft": "none"}})
+    under = suites(BROKEN, HONEST).replace({"defence": {"none_ft": "none"}})
+    (run,) = found.runs(committed(tmp_path, controls=given, suites=under))
+    (told,) = made.suites(run)
+    assert (told.control, told.other) == ("none", "the network as it was given")
+    assert told.control_plain == HONEST["pgd_20"]
+    assert "`none`" in told.table
+    run.tables["controls"] = pd.concat([given, controls()])
+    run.tables["suites"] = pd.concat([under, suites(BROKEN, HONEST)]).drop_duplicates()
+    assert [told.control for told in made.suites(run)] == ["none_ft"]
+
+
 def test_repairs_are_paired_by_image_and_seed() -> None:
     table = made.repaired(repair(half=("half", 0.5))).set_index("setting")
     row = table.loc["half"]

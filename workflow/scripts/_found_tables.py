@@ -19,6 +19,8 @@ from nenni.results.accuracy import ALL
 MARGIN, SAVED = 0.02, 0.4
 """A repair has at least the control's accuracy less this, and saves at least so many BitOPs."""
 CONTROL = "none_ft"
+_CONTROLS = {CONTROL: "the same training without noise", "none": "the network as it was given"}
+"""What methods are beside under a suite: the first of these that a run has."""
 LEAST = "least of "
 """Begins the measures that are the least over a suite's attacks."""
 
@@ -55,17 +57,18 @@ def suites(run: Run) -> list[SimpleNamespace]:
     Returns
     -------
     list of SimpleNamespace
-        ``base``, ``method``, ``suite``, ``eps`` (told), ``n``; ``plain`` and ``least``, what the
-        plain attack and all attacks leave of the method, and of the control (``control_plain``,
-        ``control_least``); ``by_way``, the least accuracy by each way of attack on all images
-        (``control_by_way``);
+        ``base``, ``method``, ``suite``, ``eps`` (told), ``n``; ``control`` and ``other``, what it
+        is in words; ``plain`` and ``least``, what the plain attack and all attacks leave of the
+        method, and of the control (``control_plain``, ``control_least``); ``by_way``, the least
+        accuracy by each way of attack on all images (``control_by_way``);
         ``hardest``, the attack that leaves least; ``paired``, the row of paired differences; and
         ``table``, all attacks.
     """
     table = run.tables["suites"]
     here = table[(table["seed"] == ALL) & (table["norm"] == "linf")]
     paired = run.tables["controls"]
-    paired = paired[(paired["control"] == CONTROL) & paired["measure"].str.startswith(LEAST)]
+    beside = next((name for name in _CONTROLS if (paired["control"] == name).any()), CONTROL)
+    paired = paired[(paired["control"] == beside) & paired["measure"].str.startswith(LEAST)]
     return [_under_suite(run, here, row) for row in paired.itertuples()]
 
 
@@ -74,7 +77,7 @@ def _under_suite(run: Run, table: pd.DataFrame, row: Any) -> SimpleNamespace:
     here = table[(table["suite"] == suite) & (table["base"] == row.base)]
     ours, theirs = (
         here[here["defence"] == name].sort_values("n", ascending=False, kind="stable")
-        for name in (row.defence, CONTROL)
+        for name in (row.defence, row.control)
     )
     most = ours["n"].max()
     first, other = (t.drop_duplicates("attack").set_index("attack") for t in (ours, theirs))
@@ -95,7 +98,7 @@ def _under_suite(run: Run, table: pd.DataFrame, row: Any) -> SimpleNamespace:
                 "by": WAYS[ways[name]],
                 "n": int(found["n"]),
                 f"`{row.defence}`": percent(found["accuracy"]),
-                f"`{CONTROL}`": percent(other.loc[name, "accuracy"]) if known else "",
+                f"`{row.control}`": percent(other.loc[name, "accuracy"]) if known else "",
             }
         )
     hardest = whole["accuracy"].idxmin()
@@ -106,7 +109,7 @@ def _under_suite(run: Run, table: pd.DataFrame, row: Any) -> SimpleNamespace:
         control_least=other.loc[WORST, "accuracy"], by_way=by_way,
         control_by_way=control_by_way, hardest=hardest,
         hardest_way=WAYS[ways[hardest]], hardest_accuracy=whole.loc[hardest, "accuracy"],
-        paired=row, table=pd.DataFrame(rows),
+        paired=row, control=row.control, other=_CONTROLS[row.control], table=pd.DataFrame(rows),
     )  # fmt: skip
 
 

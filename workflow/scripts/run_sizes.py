@@ -47,7 +47,7 @@ REFERENCE = ROOT / "results" / "reference"
 OF = ["config", "rule", "device"]
 CONFIGS = (
     "config", "mnist_claims", "cifar10_cpu", "cifar10_gpu", "paper_cifar10", "paper_cifar100",
-    "ablations", "imagenet", "medical", "photos", "given_weights", "deployment",
+    "ablations", "imagenet", "medical", "photos", "given_weights", "full_width", "deployment",
 )  # fmt: skip
 
 sys.path.append(str(ROOT / "tests" / "cases"))
