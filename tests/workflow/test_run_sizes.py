@@ -134,6 +134,32 @@ def test_jobs_and_passes_of_a_config(script: Any, tmp_path: Path) -> None:
     assert trained == sum(epochs[b] * images[b] for b in one.values())
 
 
+def test_rows_of_a_config_as_it_was_before_are_forgotten(script: Any, tmp_path: Path) -> None:
+    columns = ["config", "rule", "device", "jobs", "forward_passes", "gradient_passes", "training_passes"]  # fmt: skip
+    known = [
+        ["run", "attack", "none", 3, 40, 20, 0],
+        ["run", "attack", "a card", 3, 40, 20, 0],
+        ["run", "train", "a card", 2, 9, 9, 5],
+        ["run", "judge", "none", 1, None, None, None],
+        ["run", "gone", "none", 1, None, None, None],
+        ["other", "attack", "a card", 7, 1, 1, 0],
+    ]
+    now = [
+        ["run", "attack", "none", 2, 40, 20, 0],
+        ["run", "train", "none", 2, 9, 9, 5],
+        ["run", "judge", "none", 1, None, None, None],
+    ]
+    file = tmp_path / "sizes.csv"
+    pd.DataFrame(known, columns=columns).to_csv(file, index=False)
+    script.forget(file, pd.DataFrame(now, columns=columns))
+    left = pd.read_csv(file)
+    assert left[["config", "rule", "device"]].to_numpy().tolist() == [
+        ["run", "train", "a card"], ["run", "judge", "none"], ["other", "attack", "a card"],
+    ]  # fmt: skip
+    script.forget(tmp_path / "none.csv", left)
+    assert not (tmp_path / "none.csv").exists()
+
+
 def small(rates: Any, defended: dict[str, Any], **model: Any) -> Any:
     config = {"name": "small_cnn", "channels": [4, 4, 4, 4], "hidden": 8, **model}
     return rates.Network(config, (1, 16, 16), defended)

@@ -35,7 +35,7 @@ from _tables import keep
 
 from nenni.core import plugins, runtime
 from nenni.core.errors import UserError
-from nenni.core.io import read_csv
+from nenni.core.io import read_csv, write_csv
 from nenni.data.sizes import known_sizes, split_sizes
 from nenni.run.config import Config
 from nenni.run.config_file import load_claims, load_config
@@ -90,7 +90,18 @@ def main() -> None:
                 rates[device_name(device)] = _timed(counted, device, known)
             found = rows(file.stem, made, counted, rates)
             print(found.to_string(index=False), flush=True)
+            forget(asked.out, found)
             keep(asked.out, found, OF)
+
+
+def forget(file: Path, found: pd.DataFrame) -> None:
+    """Take rows out of a table that counted a config otherwise, before it was changed."""
+    if file.exists():
+        known = read_csv(file)
+        counted = ["config", "rule", "jobs", *(f"{kind}_passes" for kind in KINDS)]
+        now, then = (pd.MultiIndex.from_frame(t[counted].fillna(-1)) for t in (found, known))
+        others = ~known["config"].isin(found["config"])
+        write_csv(file, known[others | then.isin(now)])
 
 
 def sized(project: Project, file: Path) -> tuple[dict[str, int], Works]:
