@@ -75,8 +75,9 @@ def test_each_network_has_its_rows_and_a_stop_costs_one_network(
 ) -> None:
     file = tmp_path / "accuracy.csv"
     judged, script.judged = script.judged, Mock(side_effect=script.judged)
-    script.accuracies(iter(subjects[:1]), 6, SUITE, file)
-    script.accuracies(iter(subjects), 6, SUITE, file)
+    of = {s.experiment: s for s in subjects}
+    script.accuracies([*of][:1], of.get, 6, SUITE, file)
+    script.accuracies([*of, Experiment("wide", "not_there", 0)], of.get, 6, SUITE, file)
     assert script.judged.call_count == 2
     script.judged = judged
     found = pd.read_csv(file)
@@ -94,7 +95,7 @@ def test_each_network_has_its_rows_and_a_stop_costs_one_network(
     assert (found["same"] == 1).all()
     assert (found["apart"] < 1e-3).all()
     again = replace(subjects[0], weights="sha256:002")
-    script.accuracies(iter([again]), 6, {"pgd": SUITE["pgd"]}, file)
+    script.accuracies([again.experiment], lambda _: again, 6, {"pgd": SUITE["pgd"]}, file)
     found = pd.read_csv(file)
     assert found.groupby("defence").size().to_dict() == {"int8": 6, "tiles_50": 7}
     assert set(found.loc[found["defence"] == "int8", "weights"]) == {"sha256:002"}
@@ -109,7 +110,7 @@ def run_in(script: Any, images: Tensor, tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     data = InMemory.of(images.repeat(3, 1, 1, 1), torch.arange(72) % 10)
     read = {"train": data, "test": data}, {"input_shape": [3, 8, 8], "n_classes": 10}
-    monkeypatch.setattr(script, "load_data", Mock(return_value=read))
+    monkeypatch.setattr(script, "_data", Mock(return_value=read))
     monkeypatch.setattr(script, "CLAIMS", ROOT / "config" / "claims.yaml")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -118,9 +119,11 @@ def run_in(script: Any, images: Tensor, tmp_path: Path, monkeypatch: pytest.Monk
 def test_networks_that_are_not_trained_yet_are_timed_and_not_judged(
     script: Any, run_in: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert not list(script.subjects(Path("config.yaml"), 5, trained=True))
+    config = Path("config.yaml")
+    experiments = script.deployable(config)
+    assert not any(script.subject(config, 5, e) for e in experiments)
     assert "width_64/tiles_10 is left out: there is no results/" in capsys.readouterr().out
-    found = list(script.subjects(Path("config.yaml"), 5, trained=False))
+    found = [s for e in experiments if (s := script.subject(config, 5, e, trained=False))]
     arms = [(s.experiment.base, s.experiment.defence) for s in found]
     assert arms.count(("width_64", "int8")) == 1
     assert ("width_64", "tiles_25_alloc") not in arms  # its fractions come with training
@@ -134,16 +137,13 @@ def test_networks_that_are_not_trained_yet_are_timed_and_not_judged(
 
 
 def test_a_network_that_is_trained_is_read(script: Any, run_in: Path) -> None:
-    (made,) = (
-        s for s in script.subjects(Path("config.yaml"), 5, trained=False)
-        if (s.experiment.base, s.experiment.defence) == ("width_32", "tiles_50")
-    )  # fmt: skip
+    experiment = Experiment("width_32", "tiles_50", 0)
+    made = script.subject(Path("config.yaml"), 5, experiment, trained=False)
     plan = script.Plan(script.load_config(Path("config.yaml")))
-    file = Path(script.Files(plan).final_weights(made.experiment))
+    file = Path(script.Files(plan).final_weights(experiment))
     file.parent.mkdir(parents=True)
     nenni.save(made.network, file)
-    (found,) = script.subjects(Path("config.yaml"), 5, trained=True)
-    assert found.experiment == made.experiment
+    found = script.subject(Path("config.yaml"), 5, experiment)
     assert found.weights.startswith("sha256:")
     assert torch.equal(found.network(found.images), made.network(made.images))
 

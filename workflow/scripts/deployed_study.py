@@ -1,7 +1,7 @@
 """Networks that skip tiles beside smaller dense ones of the same training: accuracy, and time.
 
-    snakemake --configfile config/deployment.yaml
-    python workflow/scripts/deployed_study.py accuracy
+    snakemake --configfile config/deployment_cpu.yaml
+    python workflow/scripts/deployed_study.py accuracy --processes 2
     python workflow/scripts/deployed_study.py times    # with nothing else running
 
 Deploys the final networks of that run, those with tiles and those of 8 bits, from the folder in
@@ -25,10 +25,11 @@ Once both are there, deployed.png has accuracy against time.
 import argparse
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import chdir
 from dataclasses import dataclass
 from functools import cache, partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ from nenni.core.progress import Progress
 from nenni.core.seeding import seeded
 from nenni.cost.dense_variants import quantised
 from nenni.data.data_file import load_data
-from nenni.data.split import first
+from nenni.data.split import Images, first
 from nenni.deployment.choosing import fastest
 from nenni.deployment.compiled import kernels
 from nenni.deployment.deploy import EVERYWHERE, Deployed, deploy
@@ -104,11 +105,12 @@ def main() -> None:
     """Parse the command line and run a part of the study."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("part", choices=("accuracy", "times"))
-    parser.add_argument("--config", type=Path, default=Path("config/deployment.yaml"))
+    parser.add_argument("--config", type=Path, default=Path("config/deployment_cpu.yaml"))
     parser.add_argument("--run-in", type=Path, default=Path(), help="folder of the run (this one)")
     parser.add_argument("--clean", type=int, default=5000, help="test images without an attack")
     parser.add_argument("--attacked", type=int, default=100, help="test images under attack")
     parser.add_argument("--suite", default="standard", help="of attacks on the simulation")
+    parser.add_argument("--processes", type=int, default=1, help="that judge a network each")
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 64])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--out", type=Path, default=Path("results/reference"))
@@ -116,48 +118,55 @@ def main() -> None:
     runtime.keep_freed_memory()
     out = asked.out.absolute()
     with chdir(asked.run_in):
-        found = subjects(asked.config, asked.clean, trained=asked.part == "accuracy")
+        experiments = deployable(asked.config)
         if asked.part == "times":
-            times(list(found), asked.batch, asked.threads, out / TIMES)
+            found = [subject(asked.config, asked.clean, e, trained=False) for e in experiments]
+            times([s for s in found if s], asked.batch, asked.threads, out / TIMES)
         else:
-            torch.set_num_threads(1)
-            sizes = asked.attacked, asked.suite
-            accuracies(found, *sizes, out / ACCURACY)
+            trained = partial(subject, asked.config, asked.clean)
+            # not by a fork: a process has threads by then
+            with get_context("spawn").Pool(asked.processes, torch.set_num_threads, (1,)) as pool:
+                judging = trained, asked.attacked, asked.suite, out / ACCURACY, pool.imap
+                accuracies(experiments, *judging)
     if all((out / name).exists() for name in (ACCURACY, TIMES)):
         tables = [read_csv(out / name) for name in (ACCURACY, TIMES)]
         if not networks(*tables).empty:
             draw(*tables, out / "deployed.png")
 
 
-def subjects(config: Path, clean: int, trained: bool) -> Iterator[Subject]:
-    """The networks of a run that can be deployed, those of its first seed.
-
-    Those without a file are left out if they are to be trained; else they are as before training.
-    """
+def deployable(config: Path) -> list[Experiment]:
+    """The networks of a run's first seed that can be deployed."""
     plan = Plan(load_config(config))
-    slices = Slices(plan.config, load_claims(CLAIMS))
+    first_seed = (e for e in plan.experiments() if e.seed == plan.config.seeds[0])
+    return [e for e in first_seed if plan.injected(e.defence) or e.defence == DENSE]
+
+
+def subject(config: Path, clean: int, e: Experiment, trained: bool = True) -> Subject | None:
+    """A network of a run. Where it has no file: None if it is to be trained, else as before."""
+    plan = Plan(load_config(config))
     files = Files(plan)
-    read = cache(partial(load_data, splits=("train", "test")))
-    for e in plan.experiments():
-        if e.seed != plan.config.seeds[0] or not (plan.injected(e.defence) or e.defence == DENSE):
-            continue
-        file = Path(files.final_weights(e))
-        asked = _slice(slices, e)
-        if not file.exists() and (trained or asked.get("allocate")):
-            print(f"{e.base}/{e.defence} is left out: there is no {file}", flush=True)
-            continue
-        data, about = read(Path(files.data(e.base)))
-        eps = radius.from_config(plan.config.tables.eps[e.base], "linf")
-        calibrating, _ = first(data["train"], CALIBRATED)
-        images, labels = first(data["test"], min(clean, len(data["test"])))
-        if file.exists():
-            network = load(file, architecture=asked["model"])
-            weights = f"sha256:{sha256(file)[:12]}"
-        else:
-            shape, classes = tuple(about["input_shape"]), about["n_classes"]
-            network = untrained(asked, Architecture(asked["model"], shape, classes), calibrating)
-            weights = "untrained"
-        yield Subject(e, network.eval(), weights, eps, calibrating, images, labels)
+    file = Path(files.final_weights(e))
+    asked = _slice(Slices(plan.config, load_claims(CLAIMS)), e)
+    if not file.exists() and (trained or asked.get("allocate")):
+        print(f"{e.base}/{e.defence} is left out: there is no {file}", flush=True)
+        return None
+    data, about = _data(Path(files.data(e.base)))
+    eps = radius.from_config(plan.config.tables.eps[e.base], "linf")
+    calibrating, _ = first(data["train"], CALIBRATED)
+    images, labels = first(data["test"], min(clean, len(data["test"])))
+    if file.exists():
+        network = load(file, architecture=asked["model"])
+        weights = f"sha256:{sha256(file)[:12]}"
+    else:
+        shape, classes = tuple(about["input_shape"]), about["n_classes"]
+        network = untrained(asked, Architecture(asked["model"], shape, classes), calibrating)
+        weights = "untrained"
+    return Subject(e, network.eval(), weights, eps, calibrating, images, labels)
+
+
+@cache
+def _data(file: Path) -> tuple[dict[str, Images], dict[str, Any]]:
+    return load_data(file, ("train", "test"))
 
 
 def _slice(slices: Slices, e: Experiment) -> dict[str, Any]:
@@ -175,16 +184,40 @@ def untrained(asked: dict[str, Any], architecture: Architecture, images: Tensor)
     return injected(plain, asked["injection"], images, asked["fit"], asked["seed"])
 
 
-def accuracies(subjects: Iterator[Subject], attacked: int, suite: str, file: Path) -> None:
+Each = Callable[[Callable[[Experiment], Any], Iterable[Experiment]], Iterable[Any]]
+
+
+def accuracies(
+    experiments: list[Experiment],
+    subject_of: Callable[[Experiment], Subject | None],
+    attacked: int,
+    suite: str,
+    file: Path,
+    each: Each = map,
+) -> None:
     """Attack each network that the table has no rows of."""
     known = read_csv(file)[MEASURED].astype(str).to_dict("records") if file.exists() else []
-    for subject in subjects:
-        eps = radius.shown(subject.eps, "linf")
-        asked: dict[str, Any] = subject.key | {"weights": subject.weights, "radius": eps}
-        asked |= {"suite": str(suite), "examples": len(subject.images), "attacked": attacked}
-        if {name: str(value) for name, value in asked.items()} not in known:
-            rows = [asked | row for row in judged(subject, attacked, suite)]
+    for rows in each(partial(_rows, subject_of, attacked, suite, known), experiments):
+        if rows:
             keep(file, pd.DataFrame(rows), KEYS)
+
+
+def _rows(
+    subject_of: Callable[[Experiment], Subject | None],
+    attacked: int,
+    suite: str,
+    known: list[dict[str, str]],
+    e: Experiment,
+) -> list[dict[str, Any]]:
+    """Rows of one network, none where there are some already."""
+    if (found := subject_of(e)) is None:
+        return []
+    asked: dict[str, Any] = found.key | {"weights": found.weights, "suite": str(suite)}
+    asked |= {"radius": radius.shown(found.eps, "linf")}
+    asked |= {"examples": len(found.images), "attacked": attacked}
+    if {name: str(value) for name, value in asked.items()} in known:
+        return []
+    return [asked | row for row in judged(found, attacked, suite)]
 
 
 def judged(subject: Subject, attacked: int, suite: str) -> list[dict[str, Any]]:
