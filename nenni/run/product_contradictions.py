@@ -17,7 +17,10 @@ from nenni.run.problems import Problem, unknown
 
 def product_contradictions(config: Config) -> Iterator[Problem]:
     """Those of names that nothing defines, and of columns that overwrite others."""
-    yield from unknown([config.tables.clean], config.evaluations, "tables", "clean")
+    yield from unknown([clean := config.tables.clean], config.evaluations, "tables", "clean")
+    counted = config.evaluations[clean].eps if clean in config.evaluations else config.tables.eps
+    for base_name in config.tables.eps.keys() - counted.keys():
+        yield ("tables", "clean"), f"evaluation '{clean}' has no images of base '{base_name}'"
     for title, why in clashes(config.tables.columns):
         yield ("tables", "columns", title), why
     for base_name in config.experiments:
@@ -25,10 +28,12 @@ def product_contradictions(config: Config) -> Iterator[Problem]:
             yield ("tables", "eps"), f"has no eps for base '{base_name}'"
     for title, name in config.tables.columns.items():
         yield from unknown([name], config.evaluations, "tables", "columns", title)
+        grids = config.evaluations[name].eps if name in config.evaluations else {}
+        if grids and not grids.keys() & config.tables.eps.keys():
+            yield ("tables", "columns", title), f"evaluation '{name}' attacks no base of the table"
         for base_name, eps in config.tables.eps.items():
             yield from unknown([base_name], config.experiments, "tables", "eps")
-            grids = config.evaluations[name].eps if name in config.evaluations else {}
-            if grids and eps not in grids.get(base_name, []):
+            if eps not in grids.get(base_name, [eps]):  # a base that is not attacked has no cell
                 where, exact = ("tables", "eps", base_name), repr(eps).removesuffix(".0")
                 yield where, f"evaluation '{name}' has no eps {exact} for this base"
     read = [e for n, e in config.evaluations.items() if n in config.tables.columns.values()]

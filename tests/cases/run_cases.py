@@ -56,8 +56,8 @@ def check_mistake(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert len(found) == expected.get(new, 1)
 
 
-def refused_with(tmp_path: Path, changes: dict[str, Any]) -> list[str]:
-    """What is said of the config with values put at some places, line by line."""
+def with_values(changes: dict[str, Any]) -> str:
+    """The config with values put at some places."""
     content = read_yaml(DIGITS)
     for place, value in changes.items():
         *above, last = place.split(".")
@@ -65,4 +65,9 @@ def refused_with(tmp_path: Path, changes: dict[str, Any]) -> list[str]:
         for key in above:
             holder = holder[int(key) if isinstance(holder, list) else key]
         holder[int(last) if isinstance(holder, list) else last] = value
-    return refused(tmp_path, yaml.safe_dump(content, sort_keys=False)).splitlines()
+    return yaml.safe_dump(content, sort_keys=False)
+
+
+def refused_with(tmp_path: Path, changes: dict[str, Any]) -> list[str]:
+    """What is said of the config with values put at some places, line by line."""
+    return refused(tmp_path, with_values(changes)).splitlines()

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from run_cases import DIGITS, refused_with
+from run_cases import DIGITS, refused_with, with_values
 
 from nenni.results.main_columns import BITOPS, CLEAN, LATENCY, OF_COMPARISON, WHERE, of_accuracy
-from nenni.run.config_file import read_yaml
+from nenni.run.config_file import load_config, read_yaml
 
 ABOUT = "is about no experiment"
 
@@ -120,3 +120,16 @@ def test_eps_that_are_equal_in_eight_digits_are_two(tmp_path: Path) -> None:
     assert (
         "tables.eps.pgd_at: evaluation 'fgsm' has no eps 76.50000000012345 for this base" in found
     )
+
+
+def test_a_column_may_be_of_some_bases_and_clean_images_are_of_all(tmp_path: Path) -> None:
+    content = read_yaml(DIGITS)
+    attacked = content["evaluations"]["pgd_20"] | {"eps": {"pgd_at": [76.5]}}
+    some = {"evaluations.some": attacked, "tables.columns.some": "some"}
+    (tmp_path / "run.yaml").write_text(with_values(some))
+    assert load_config(tmp_path / "run.yaml").tables.columns["some"] == "some"
+    (line,) = refused_with(tmp_path, some | {"tables.clean": "some"})
+    assert line == "tables.clean: evaluation 'some' has no images of base 'standard'"
+    wrong = {"evaluations.some": attacked | {"eps": {"pgd_at": [7]}}}
+    (line,) = refused_with(tmp_path, some | wrong)
+    assert line == "tables.eps.pgd_at: evaluation 'some' has no eps 76.5 for this base"
