@@ -10,11 +10,17 @@ AXES = {
     "ratio": "ratio k/d of the projection",
     "fraction": "fraction of essential neurons",
     "pattern": "pattern N:M",
+    "projection": "projection",
+    "selection": "selection",
+    "score": "what is ranked",
+    "noise": "what the other neurons get",
 }
+Value = tuple[float, ...] | str
+"""A number and what tells it, or a word."""
 
 
-def turned(defence: str, injection: Mapping[str, Any], knob: str) -> tuple[float, ...]:
-    """The value of a knob, by which injections are ordered.
+def turned(defence: str, injection: Mapping[str, Any], knob: str) -> Value:
+    """The value of a knob, by which injections are ordered where it is a number.
 
     Parameters
     ----------
@@ -27,9 +33,9 @@ def turned(defence: str, injection: Mapping[str, Any], knob: str) -> tuple[float
 
     Returns
     -------
-    tuple
+    tuple or str
         The bits of the weights, k/d, or the share of essential neurons; of a pattern that share, N
-        and M.
+        and M. A word for a projection, a selection, a score and a noise.
 
     Raises
     ------
@@ -45,9 +51,15 @@ def turned(defence: str, injection: Mapping[str, Any], knob: str) -> tuple[float
         return (selection["fraction"],)
     if knob == "pattern" and {"n", "m"} <= selection.keys():
         return selection["n"] / selection["m"], selection["n"], selection["m"]
+    if knob in ("projection", "selection", "noise"):
+        return str(injection[knob]["name"]).replace("_", " ")
+    if knob == "score":
+        return f"{injection['score']}, normalised" if injection["normalise"] else injection["score"]
     raise UserError(f"defence '{defence}' has no {AXES[knob]}")
 
 
-def told(value: tuple[float, ...]) -> str:
+def told(value: Value) -> str:
     """The value of a knob as a tick says it."""
+    if isinstance(value, str):
+        return value
     return f"{value[0]:g}" if len(value) == 1 else f"{value[1]}:{value[2]}"

@@ -23,7 +23,9 @@ def ablation(
     settings: dict[str, dict[str, Any]],
     *,
     base: Name,
-    knob: Literal["bits", "ratio", "fraction", "pattern"],
+    knob: Literal[
+        "bits", "ratio", "fraction", "pattern", "projection", "selection", "score", "noise"
+    ],
     defences: Several[Name],
     control: Name,
     width: Inches = 7.2,
@@ -44,18 +46,19 @@ def ablation(
         Defence -> its injection.
     base : str
         Which base.
-    knob : "bits", "ratio", "fraction" or "pattern"
-        What is turned: bits of the approximation's weights, k/d, the share of essential neurons, or
-        N of every M channels.
+    knob : str
+        What is turned: "bits" of the approximation's weights, "ratio" k/d, "fraction" of essential
+        neurons, "pattern" N:M; or what is exchanged: "projection", "selection", "score", "noise".
     defences : list of str
-        That differ in it.
+        That differ in it; words stand in this order.
     control : str
         Defence without injection, for the level to compare with.
     width, height : float
         Inches, of the figure and of a panel.
     """
     values = {name: turned(name, settings[name], knob) for name in defences}
-    ordered = sorted(defences, key=lambda name: values[name])
+    words = any(isinstance(value, str) for value in values.values())
+    ordered = list(defences) if words else sorted(defences, key=lambda name: values[name])
     drawn = [*ordered, control]
     panels = _measures(accuracy[accuracy["base"] == base], tables, base)
     panels |= _least(suites[suites["base"] == base], tables, drawn)
@@ -70,7 +73,8 @@ def ablation(
         style = {key: value for key, value in styles[control].items() if key != "marker"}
         axis.axhline(100 * plain["accuracy"], label=control, **style)
         axis.axhspan(100 * plain["low"], 100 * plain["high"], color=style["color"], alpha=0.1, lw=0)
-        axis.set_xticks(places, [told(values[name]) for name in ordered])
+        slant = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if words else {}
+        axis.set_xticks(places, [told(values[name]) for name in ordered], **slant)
         axis.set_xlim(-0.4, len(ordered) - 0.6)
         axis.set_xlabel(AXES[knob])
         axis.set_ylabel("accuracy (%)")
@@ -89,7 +93,7 @@ def _measures(
     for title, name in tables["columns"].items():
         at = (whole["evaluation"] == name) & (whole["eps"] == eps)
         found[f"{title}, eps {shown(eps, tables['norm'])}"] = whole[at]
-    return found
+    return {title: rows for title, rows in found.items() if len(rows)}
 
 
 def _least(

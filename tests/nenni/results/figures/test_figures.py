@@ -110,12 +110,31 @@ KNOBS: dict[str, tuple[dict[str, Any], list[str]]] = {
          for d, n, m in (("topk_50", 2, 4), ("nm_2_4", 1, 4))},
         ["1:4", "2:4"],
     ),
+    "projection": (
+        {d: {"projection": {"name": n}, "selection": {}}
+         for d, n in (("topk_50", "tap_shared"), ("nm_2_4", "sparse"))},
+        ["tap shared", "sparse"],
+    ),
+    "selection": (
+        {d: {"selection": {"name": n}} for d, n in (("topk_50", "topk"), ("nm_2_4", "n_m"))},
+        ["topk", "n m"],
+    ),
+    "score": (
+        {d: {"score": s, "normalise": n, "selection": {}}
+         for d, s, n in (("topk_50", "signed", True), ("nm_2_4", "magnitude", False))},
+        ["signed, normalised", "magnitude"],
+    ),
+    "noise": (
+        {d: {"noise": {"name": n}, "selection": {}}
+         for d, n in (("topk_50", "uniform"), ("nm_2_4", "resample"))},
+        ["uniform", "resample"],
+    ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("knob", KNOBS)
 def test_an_ablation_goes_along_its_knob(tables: dict[str, pd.DataFrame], knob: str) -> None:
-    """In the order of the knob's values, which are the config's."""
+    """In the order of the knob's values; words stand as the config has them."""
     settings, labels = KNOBS[knob]
     weaker = tables["accuracy"]["defence"] == "nm_2_4"
     lower = {name: tables["accuracy"][name] - 0.1 * weaker for name in ("accuracy", "low", "high")}
@@ -123,7 +142,7 @@ def test_an_ablation_goes_along_its_knob(tables: dict[str, pd.DataFrame], knob: 
     drawn = ablation(tables | {"accuracy": better}, knob, **settings)
     axis = drawn.axes[0]
     assert [text.get_text() for text in axis.get_xticklabels()] == labels
-    expected = [90.0, 80.0] if knob == "ratio" else [80.0, 90.0]
+    expected = [80.0, 90.0] if knob in ("bits", "fraction", "pattern") else [90.0, 80.0]
     assert axis.lines[0].get_ydata() == pytest.approx(expected)
     assert len([a for a in drawn.axes if a.get_visible()]) == 4  # clean, two columns, a suite
 
@@ -134,6 +153,16 @@ def test_an_ablation_leaves_out_a_suite_that_some_did_not_receive(
     some = tables["suites"].query("defence != 'nm_2_4'")
     drawn = ablation(tables | {"suites": some}, "fraction")
     assert not any("least" in axis.get_title() for axis in drawn.axes)
+
+
+def test_an_ablation_leaves_out_a_column_that_is_of_other_bases(
+    tables: dict[str, pd.DataFrame],
+) -> None:
+    accuracy = tables["accuracy"].query("evaluation != 'fgsm' or eps == 0")
+    drawn = ablation(tables | {"accuracy": accuracy}, "fraction")
+    titles = [axis.get_title() for axis in drawn.axes if axis.get_visible()]
+    assert len(titles) == 3
+    assert not any("fgsm" in title for title in titles)
 
 
 def test_an_ablation_of_what_a_defence_does_not_have(tables: dict[str, pd.DataFrame]) -> None:
