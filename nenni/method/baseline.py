@@ -230,3 +230,8 @@ def put_around(network: nn.Module, layer: nn.Module, wrapper: BaselineLayer) -> 
 def baseline_layers(network: nn.Module) -> Iterator[tuple[str, BaselineLayer]]:
     """All (name, layer) that a baseline put into a network."""
     return ((name, m) for name, m in network.named_modules() if isinstance(m, BaselineLayer))
+
+
+def alternating_layers(network: nn.Module) -> list[AlternatingLayer]:
+    """Those of them whose noise takes steps of its own."""
+    return [m for m in network.modules() if isinstance(m, AlternatingLayer)]

@@ -114,13 +114,20 @@ class Recipe:
         """Eps at a step."""
         return self.eps * min(1.0, step / (self.eps_ramp * steps)) if self.eps_ramp else self.eps
 
-    def build_optimiser(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """What changes the weights."""
+    def build_optimiser(
+        self, parameters: list[nn.Parameter], noise: list[nn.Parameter]
+    ) -> torch.optim.Optimizer:
+        """What changes the weights, and a noise that is learned by steps of its own.
+
+        Weight decay is for weights alone: such a noise has a penalty of its own.
+        """
+        weights = [parameter for parameter in parameters if parameter not in {*noise}]
+        learned = [parameter for parameter in parameters if parameter in {*noise}]
+        groups: list[dict[str, Any]] = [{"params": weights, "weight_decay": self.weight_decay}]
+        groups += [{"params": learned, "weight_decay": 0.0}] if learned else []
         if self.optimiser == "adam":
-            return fused_adam(parameters, self.lr, self.weight_decay)
-        return torch.optim.SGD(
-            parameters, self.lr, momentum=self.momentum, weight_decay=self.weight_decay
-        )
+            return fused_adam(groups, self.lr)
+        return torch.optim.SGD(groups, self.lr, momentum=self.momentum)
 
     def augment(self, x: Tensor, n: int, generator: torch.Generator) -> Tensor:
         """Augmented images, in the layout of training: this process's share of a batch of n."""

@@ -10,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from nenni.core.seeding import generator
 from nenni.data.split import Images
-from nenni.method.baseline import AlternatingLayer, baseline_layers
+from nenni.method.baseline import AlternatingLayer, alternating_layers
 from nenni.networks.copying import copied
 from nenni.training.history import Tensors
 from nenni.training.processes import processes
@@ -61,8 +61,7 @@ class Task:
     @cached_property
     def alternating(self) -> list[AlternatingLayer]:
         """Layers whose noise takes steps of its own; none in most networks."""
-        layers = (layer for _, layer in baseline_layers(self.model))
-        return [layer for layer in layers if isinstance(layer, AlternatingLayer)]
+        return alternating_layers(self.model)
 
     @property
     def epoch_steps(self) -> int:
@@ -181,7 +180,8 @@ class State:
     @classmethod
     def start(cls, model: nn.Module, recipe: Recipe, parameters: list[nn.Parameter]) -> "State":
         """Before the first epoch."""
-        state = cls(model, recipe.build_optimiser(parameters))
+        noise = [layer.learned_noise() for layer in alternating_layers(model)]
+        state = cls(model, recipe.build_optimiser(parameters, noise))
         if recipe.average:
             rule = get_ema_multi_avg_fn(recipe.average)
             state.average = AveragedModel(copied(model), multi_avg_fn=rule, use_buffers=True)

@@ -66,13 +66,16 @@ def one_step(network: nn.Module, digits: Digits, **choices: Any) -> None:
         train_step(task, state, 1, x, y, 10, draws)
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
-def test_steps_alternate(accumulate: int, digits: Digits) -> None:
-    """First the weights on the loss, theta held; then theta at the new weights, with gamma g."""
+@pytest.mark.parametrize(("accumulate", "decay"), [(1, 0.0), (2, 0.0), (1, 0.1)])
+def test_steps_alternate(accumulate: int, decay: float, digits: Digits) -> None:
+    """First the weights on the loss, theta held; then theta at the new weights, with gamma g.
+
+    Weights alone decay.
+    """
     gamma, rate = 0.05, 0.1
     network = defended(fresh(), Learn2Perturb(0.25, gamma=gamma), digits)
     expected = defended(fresh(), Learn2Perturb(0.25, gamma=gamma), digits)
-    one_step(network, digits, accumulate=accumulate)
+    one_step(network, digits, accumulate=accumulate, weight_decay=decay)
 
     x, y = digits[0][:10], digits[1][:10]
     theta = [layer.theta for layer in layers(expected)]
@@ -85,7 +88,7 @@ def test_steps_alternate(accumulate: int, digits: Digits) -> None:
     expected.train()
     with seeded("step"):
         for p, slope in zip(weights, torch.autograd.grad(loss(), weights), strict=True):
-            p.data -= rate * slope
+            p.data -= rate * (slope + decay * p)
         growth = sum(layer.penalty(2) for layer in layers(expected))
         for p, slope in zip(theta, torch.autograd.grad(loss() + growth, theta), strict=True):
             p.data -= rate * slope
