@@ -33,6 +33,7 @@ _SURROGATES = {
     "bpda": "past",
     "exact_path": "exact",
     "approximate_path": "approximate",
+    "one_draw": "held",
 }
 WAYS = {
     "own": "the network's own gradient",
@@ -42,6 +43,7 @@ WAYS = {
     "exact": "the exact network in its place",
     "approximate": "the approximation alone in its place",
     "flip": "a loss that flips masks",
+    "held": "the gradient of one draw that is held",
     "draws": "gradients averaged over draws",
     "none": "no gradient",
     "referee": "AutoAttack, several attacks in one",
