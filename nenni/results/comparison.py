@@ -21,6 +21,8 @@ from nenni.results.main_columns import (
 
 LEAST, SUITE, TIME, ENERGY, _ = OF_COMPARISON
 TRAINING = "training_overhead"
+AUTOATTACK = "autoattack"
+"""Name of the attack in a config."""
 BITOPS = {"bitops_fp32": ("fp32", ""), "bitops_int8": ("int8", "_assumed")}
 """Column -> baseline and variant of the main table: as evaluated against FP32, INT8 to INT8."""
 _FULL, _SHORT = 32, 8
@@ -149,13 +151,15 @@ def _sum(energy: pd.DataFrame, which: str) -> "pd.Series[float]":
 
 
 def display(table: pd.DataFrame) -> pd.DataFrame:
-    """The comparison for the eye: a short column for each thing, without the attacks of suites."""
+    """The comparison for the eye: a short column for each thing; of suites AutoAttack alone."""
     shown = table[["base", "defence"]].copy()
     shown["eps"] = [radius.shown(*row) for row in table[["eps", "norm"]].itertuples(index=False)]
     means = [str(column).removesuffix("_low") for column in table if str(column).endswith("_low")]
     for mean in means:
         cells = table[[mean, f"{mean}_low", f"{mean}_high", f"{mean}_n"]]
         shown[mean] = [_accuracy(*row) for row in cells.itertuples(index=False)]
+    if (referee := SUITE + AUTOATTACK) in table:
+        shown["AutoAttack"] = ["-" if pd.isna(v) else f"{100 * v:.1f} %" for v in table[referee]]
     if LEAST in table:
         shown[f"{LEAST} of"] = [_suite(row) for row in table.itertuples()]
     for column, title in ratios(table).items():

@@ -110,3 +110,13 @@ def test_for_the_eye(made: Tables) -> None:
     assert row["time / FP32 cpu"] == "1.50"
     assert row["training time"] == "2.00"
     assert shown.loc[0, "least"] == shown.loc[0, "least of"] == shown.loc[0, "training time"] == "-"
+
+
+def test_autoattack_has_a_column_for_the_eye(made: Tables) -> None:
+    assert "AutoAttack" not in display(compared(made).reset_index())
+    asked = made["suites"].query("attack == 'pgd' and defence == 'topk_50'")
+    asked = asked.assign(attack="autoattack", accuracy=0.25)
+    both = pd.concat([made["suites"], asked])
+    shown = display(compared(made, suites=both).reset_index()).set_index(["base", "defence"])
+    assert shown.loc[TOPK, "AutoAttack"] == "25.0 %"
+    assert (shown["AutoAttack"].drop(index=[TOPK]) == "-").all()
