@@ -65,6 +65,32 @@ def test_predictions_by_network(script: Any) -> None:
     assert first["measured, smallest to largest"] == "1.00 to 2.00"
 
 
+def test_crossings_are_where_a_line_of_times_meets_that_of_dense(script: Any) -> None:
+    """Time over dense, skipping: 0.1 + f in one layer, 1.2 + f in another, and 0.2 + f / 2."""
+    rows = []
+    for layer, measured, predicted in (
+        ("wins", (0.1, 1.0), (0.2, 1.0)), ("never", (1.2, 1.0), (1.1, 1.0)),
+        ("always", (0.2, 0.5), (0.2, 0.5)), ("differs", (0.5, 1.0), (1.5, 1.0)),
+    ):  # fmt: skip
+        for f in (0.1, 0.25, 0.5):
+            ratios = [1 / (start + slope * f) for start, slope in (measured, predicted)]
+            rows.append([64, 1, f, layer, *ratios])
+    columns = ["width", "batch", "fraction", "layer", "measured", "predicted"]
+    (row,) = script.crossings(pd.DataFrame(rows, columns=columns)).to_dict("records")
+    assert row == {
+        "width": 64, "batch": 1, "layers": 4, "never, by both": 1, "they differ": 1,
+        "measured": "95 % (90 to 100)", "predicted": "90 % (80 to 100)",
+        "median distance": "5 points",
+    }  # fmt: skip
+
+
+def test_where_dense_layers_are_slower_than_torch(script: Any, found: pd.DataFrame) -> None:
+    assert (
+        script.slower_than_torch(found) == "1.25 times torch's time (width 64, batch 1, 1 threads)"
+    )
+    assert script.slower_than_torch(found.assign(torch=6.0)) == ""
+
+
 def test_recall_is_the_mean_over_layers_by_order_and_score(script: Any) -> None:
     rows = [
         {"order": order, "layer": layer, "tile": "32x8", "fraction": 0.25, "mean": mean,

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from scripts import script_named
-from workflow_project import Project
+from workflow_project import Project, bring_data
 
 from nenni.adversary import attack_config
 from nenni.run.config_file import load_config
@@ -132,6 +132,27 @@ def test_jobs_and_passes_of_a_config(script: Any, tmp_path: Path) -> None:
     one = {(script._trained_as(config, b), s): b for b, s in plan.bases() if b in epochs}
     images = {b: script.split(config, b)["train"] for b in config.bases}
     assert trained == sum(epochs[b] * images[b] for b in one.values())
+
+
+def test_the_table_is_of_the_configs_as_they_are(
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring_data(tmp_path)
+    (tmp_path / "workflow").symlink_to(script.ROOT / "workflow")
+    monkeypatch.chdir(tmp_path)
+    table = pd.read_csv(script.REFERENCE / "run_sizes.csv")
+    assert {*table["config"]} == {*script.CONFIGS}
+    for name, rows in table[table["device"] == "none"].groupby("config"):
+        plan = Plan(load_config(script.ROOT / "config" / f"{name}.yaml"))
+        jobs = rows.set_index("rule")["jobs"].to_dict()
+        counted = {
+            "draw_figure": len(plan.config.figures),
+            "attack_experiment": sum(len(plan.evaluations(e)) for e in plan.experiments()),
+            "finetune_defence": len(plan.finetuned_experiments()),
+            "describe_experiment": len(plan.experiments()),
+        }
+        now = {rule: n for rule, n in counted.items() if n}
+        assert {rule: jobs.get(rule) for rule in now} == now, f"{name}: run_sizes.py again"
 
 
 def test_rows_of_a_config_as_it_was_before_are_forgotten(script: Any, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ RUNS = sorted(
 )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", RUNS)
 def test_it_is_planned_whole(name: str, tmp_path: Path) -> None:
     project = Project.copy(tmp_path)

@@ -1,5 +1,6 @@
 """Tables of docs/deploy.md: times of deployed networks beside the best dense INT8."""
 
+import numpy as np
 import pandas as pd
 
 CLOSE = 0.25
@@ -65,6 +66,57 @@ def predicted(found: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def crossings(found: pd.DataFrame) -> pd.DataFrame:
+    """One row per network and batch: up to which share of exact tiles skipping wins, by layers.
+
+    Time over that of dense is a straight line through the shares that were tried; where it meets 1
+    beyond them the line goes on, and 0 and 1 stand for never and always.
+    """
+    rows = []
+    for (width, batch), of_network in found.groupby(["width", "batch"], sort=False):
+        layers = [here for _, here in of_network.groupby("layer", sort=False)]
+        both = np.array(
+            [[_crossing(here, by) for by in ("measured", "predicted")] for here in layers]
+        )
+        wins = (both > 0).all(axis=1)
+        off = np.abs(both[wins, 0] - both[wins, 1])
+        shares = {
+            title: f"{100 * np.median(v):.0f} % ({100 * v.min():.0f} to {100 * v.max():.0f})"
+            for title, v in zip(("measured", "predicted"), both[wins].T, strict=True)
+            if len(v)
+        }
+        rows.append(
+            {
+                "width": width,
+                "batch": batch,
+                "layers": len(layers),
+                "never, by both": int((both == 0).all(axis=1).sum()),
+                "they differ": int((~wins).sum() - (both == 0).all(axis=1).sum()),
+                **shares,
+                "median distance": f"{100 * np.median(off):.0f} points" if len(off) else "",
+            }
+        )
+    return pd.DataFrame(rows).fillna("")
+
+
+def _crossing(here: pd.DataFrame, by: str) -> float:
+    slope, start = np.polyfit(here["fraction"], 1 / here[by], 1)
+    return float(np.clip((1 - start) / slope, 0, 1))
+
+
+def slower_than_torch(found: pd.DataFrame) -> str:
+    """How many times torch's time whole dense networks take by our kernels, at the most.
+
+    With the setting in which they do; nothing where they never do.
+    """
+    here = _here(found)
+    here = here[here["layer"] == WHOLE]
+    worst = here.loc[(here["dense"] / here["torch"]).idxmax()]
+    ratio = worst["dense"] / worst["torch"]
+    setting = f"width {worst['width']}, batch {worst['batch']}, {worst['threads']} threads"
+    return f"{ratio:.2f} times torch's time ({setting})" if ratio > 1 else ""
 
 
 def held(found: pd.DataFrame) -> pd.DataFrame:

@@ -148,6 +148,7 @@ def environment(tables: Tables) -> Environment:
         "of_deployment": lambda table, name: markdown(
             getattr(_deployment_tables, table)(tables[name])
         ),
+        "slower": _deployment_tables.slower_than_torch(tables["deployment"]),
         "recall_gained": partial(_deployment_tables.gained, tables["tiles_recall"]),
         "accuracy_gained": _deployment_tables.accuracy_gained(tables["tiles"]),
         "protocol": lambda table: markdown(getattr(_protocol_tables, table)(tables["protocol"])),

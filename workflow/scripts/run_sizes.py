@@ -48,7 +48,7 @@ OF = ["config", "rule", "device"]
 CONFIGS = (
     "config", "mnist_claims", "cifar10_cpu", "cifar10_gpu", "paper_cifar10", "paper_cifar100",
     "ablations", "imagenet", "medical", "photos", "given_weights", "full_width", "deployment",
-    "deployment_cpu",
+    "deployment_cpu", "baselines", "choices",
 )  # fmt: skip
 
 sys.path.append(str(ROOT / "tests" / "cases"))
