@@ -5,6 +5,9 @@ import json
 import math
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +16,27 @@ from nenni.core.errors import USER_MISTAKE, UserError
 from nenni.core.progress import Left, Progress
 
 TEACHES = f"""example:
-  nenni bench noisy.safetensors --out bench.csv
+  nenni bench noisy.safetensors --threads 1 2 --out bench.csv
 
+Seconds of a batch are those of the processor, over all threads, and on the clock (wall_seconds,
+whose ratios are over_dense); peak_mib is what a pass adds to memory.
 Nothing else should run meanwhile. Ratios within one table are what to compare: times hang on the
 machine. Dense networks have their batch norms folded and the weights of layers packed ahead;
 INT8 is torch's post-training quantisation, whose accuracy is not measured here. A network with
 block selection, tap-shared projections and an exact path of 8 bits is also measured as nenni.deploy
 makes it: all neurons by its kernels (deployed_dense), and with tiles skipped where that is faster
-(deployed). The images are random; --data gives their size where the file does not say it.
+(deployed); so are its layers, each alone. What the cost model says beside measured times of layers
+is in docs/deploy.md. The images are random; --data gives their size where the file does not say it.
 
 {arguments.NETWORK}
 
 {arguments.DATA}"""
 
-_NOTHING = {"seconds": math.nan, "peak_mib": math.nan}
+_NOTHING = {"seconds": math.nan, "wall_seconds": math.nan, "peak_mib": math.nan}
+_LAYERS = "deployed_layers"
+_WHOLE = "whole network"
+_SETTING = ["batch", "threads", "layer"]
+"""In which variants are compared."""
 
 
 def add(commands: Any) -> None:
@@ -38,6 +48,10 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--batch", type=arguments.count, nargs="+", default=[1, 64], metavar="N",
         help="images at once (1 64)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--threads", type=arguments.count, nargs="+", default=[1], metavar="N",
+        help="threads (1)",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, help="CSV")
     parser.add_argument("--only", help=argparse.SUPPRESS)
@@ -54,43 +68,60 @@ def run(parsed: argparse.Namespace) -> None:
     from nenni.core.io import write_csv
     from nenni.cost.bench import DEPLOYED, FORWARD, TRAINING
 
-    file, batches = _file(parsed), dict.fromkeys(parsed.batch)
-    variants = (*FORWARD, *DEPLOYED, *TRAINING)
-    jobs = [(variant, batch) for batch in batches for variant in variants]
+    file = _file(parsed)
+    settings = list(product(dict.fromkeys(parsed.threads), dict.fromkeys(parsed.batch)))
+    variants = (*FORWARD, *DEPLOYED, _LAYERS, *TRAINING)
+    jobs = [(variant, *setting) for setting in settings for variant in variants]
     progress, left = Progress(), Left(len(jobs))
     rows: list[dict[str, Any]] = []
-    for variant, batch in jobs:
+    for variant, threads, batch in jobs:
+        told = f"{variant}, batch {batch}, {threads} thread{'s' * (threads != 1)}"
         try:
-            found = _in_own_process(parsed, variant, batch)
+            found = _in_own_process(parsed, variant, threads, batch)
         except UserError as error:
-            if variant not in DEPLOYED:
+            if variant not in (*DEPLOYED, _LAYERS):
                 raise
-            progress(f"{variant}, batch {batch}: {left.after()}; {error}")
+            progress(f"{told}: {left.after()}; {error}")
             continue
-        rows.append({"batch": batch, "variant": variant, **_NOTHING, **found})
-        progress(f"{variant}, batch {batch}: {left.after()}{'' if found else '; it failed'}")
+        about = {"batch": batch, "threads": threads}
+        if variant == _LAYERS:
+            rows += [about | _NOTHING | row for row in _of_layers(found, DEPLOYED)]
+        else:
+            rows.append(about | {"variant": variant, "layer": _WHOLE} | _NOTHING | found)
+        progress(f"{told}: {left.after()}{'' if found else '; it failed'}")
     table = pd.DataFrame(rows)
-    if table["seconds"].isna().all():
+    if table["wall_seconds"].isna().all():
         raise UserError(f"{file}: nothing could be measured (see above)")
-    table["images_per_second"] = table["batch"] / table["seconds"]
-    training = table["variant"].isin(TRAINING)
+    table["images_per_second"] = table["batch"] / table["wall_seconds"]
+    alone, training = table["layer"] != _WHOLE, table["variant"].isin(TRAINING)
     plain = _of(table, "fp32").where(~training, _of(table, "train_plain"))
-    table["over_dense"] = table["seconds"] / plain
+    plain = plain.where(~alone, _of(table, DEPLOYED[0]))
+    table["over_dense"] = table["wall_seconds"] / plain
     print(table.to_string(index=False, float_format=lambda x: f"{x:.4g}"))  # noqa: T201
     if parsed.out is not None:
         write_csv(parsed.out, table)
 
 
+def _of_layers(found: dict[str, Any], variants: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Rows of each layer: with all neurons, and with tiles skipped."""
+    for layer, times in found.items():
+        for variant, seconds in zip(variants, (times["dense"], times["skipping"]), strict=True):
+            yield {"variant": variant, "layer": layer, "wall_seconds": seconds}
+
+
 def _of(table: Any, variant: str) -> Any:
-    """The seconds of one variant, for each row's batch."""
-    chosen = table[table["variant"] == variant].set_index("batch")["seconds"]
-    return table["batch"].map(chosen)
+    """The seconds on the clock of one variant, for each row's setting."""
+    import pandas as pd
+
+    chosen = table[table["variant"] == variant].set_index(_SETTING)["wall_seconds"]
+    here = pd.MultiIndex.from_frame(table[_SETTING])
+    return pd.Series(chosen.reindex(here).to_numpy(), index=table.index)
 
 
-def _measure(parsed: argparse.Namespace) -> dict[str, float]:
+def _measure(parsed: argparse.Namespace) -> dict[str, Any]:
     import torch
 
-    from nenni.cost.bench import measure
+    from nenni.cost.bench import measure, measure_layers
     from nenni.method.injection import noisy_layers
     from nenni.networks.build import architecture_of
 
@@ -104,21 +135,29 @@ def _measure(parsed: argparse.Namespace) -> dict[str, float]:
     assert shape is not None, "injected on an image"
     batch = parsed.batch[0]
     data = torch.rand(batch, *shape, generator=torch.Generator().manual_seed(0))
-    return measure(network, data, parsed.only, batch_size=batch)
+    how = {"batch_size": batch, "threads": parsed.threads[0]}
+    if parsed.only == _LAYERS:
+        return {name: asdict(times) for name, times in measure_layers(network, data, **how).items()}
+    return measure(network, data, parsed.only, **how)
 
 
-def _in_own_process(parsed: argparse.Namespace, variant: str, batch: int) -> dict[str, float]:
+def _in_own_process(
+    parsed: argparse.Namespace, variant: str, threads: int, batch: int
+) -> dict[str, Any]:
     """What was measured; nothing if it failed, as where torch.fx cannot trace a network."""
     command = [sys.executable, "-m", "nenni", *parsed.words, "--only", variant]
     done = subprocess.run(
-        [*command, "--batch", str(batch)], capture_output=True, text=True, check=False
+        [*command, "--batch", str(batch), "--threads", str(threads)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode == USER_MISTAKE:
         raise UserError(done.stderr.strip().removeprefix("nenni: "))
     if done.returncode:
         sys.stderr.write(done.stderr)
         return {}
-    found: dict[str, float] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 

@@ -1,14 +1,13 @@
 """Measured time and memory of a network: dense in three precisions, and injected as it runs today.
 
-One thread, the processor time of the calling thread, the median of several runs. An injected
-network computes both paths in full: what it measures is not the method's promise, but what today's
-code takes. Each setting has a process of its own, whose largest resident memory is read.
+The processor time of all threads and the time on the clock, each the median of several runs. An
+injected network computes both paths in full: what it measures is not the method's promise, but what
+today's code takes. Each setting has a process of its own, whose largest resident memory is read.
 """
 
 import gc
 import statistics
 import time
-import timeit
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from nenni.core import runtime
 from nenni.core.errors import UserError
 from nenni.cost.dense_variants import packed, quantised
 from nenni.data.batches import Data, device_of, image_batches
+from nenni.deployment.choosing import Measured
 from nenni.deployment.deploy import FASTER, deploy
 from nenni.method.injection import remove
 from nenni.networks.asking import answer
@@ -29,6 +29,8 @@ FORWARD = ("fp32", "bf16", "int8", "injected")
 DEPLOYED = ("deployed_dense", "deployed")
 TRAINING = ("train_plain", "train_injected")
 _REPEATS = 5
+_LEAST_SECONDS = 0.2
+"""Of one repeat."""
 _WITH_A_LAYOUT = 4
 """Dimensions of images, which can be laid out channels last."""
 
@@ -82,14 +84,26 @@ def _training_step(network: nn.Module, images: Tensor, labels: Tensor) -> None:
     network.zero_grad()
 
 
-def seconds(run: Callable[[], object]) -> float:
-    """Median thread time of a call, once it is warm."""
-    timer = timeit.Timer(run, timer=time.thread_time)
-    number, _ = timer.autorange()
-    return statistics.median(timer.repeat(_REPEATS, number)) / number
+def seconds(run: Callable[[], object]) -> tuple[float, float]:
+    """Median times of a call once it is warm: of the processor, over all threads, on the clock."""
+    run()
+    start, number = time.perf_counter(), 0
+    while time.perf_counter() - start < _LEAST_SECONDS:
+        run()
+        number += 1
+    found = []
+    for _ in range(_REPEATS):
+        cpu, clock = time.process_time(), time.perf_counter()
+        for _ in range(number):
+            run()
+        found.append((time.process_time() - cpu, time.perf_counter() - clock))
+    cpus, clocks = zip(*found, strict=True)
+    return statistics.median(cpus) / number, statistics.median(clocks) / number
 
 
-def measure(model: nn.Module, data: Data, variant: str, *, batch_size: int = 1) -> dict[str, float]:
+def measure(
+    model: nn.Module, data: Data, variant: str, *, batch_size: int = 1, threads: int = 1
+) -> dict[str, float]:
     """Time and memory of one variant, on one batch, in this process.
 
     Parameters
@@ -102,29 +116,59 @@ def measure(model: nn.Module, data: Data, variant: str, *, batch_size: int = 1) 
         See :func:`prepare`.
     batch_size : int
         Images at once; a loader has its own.
+    threads : int
+        Of torch.
 
     Returns
     -------
     dict
-        ``seconds`` of a batch; ``peak_mib``, resident memory that a pass adds at its peak, beside
-        network and images.
+        ``seconds`` of a batch on the processor, of all threads together, ``wall_seconds`` on the
+        clock; ``peak_mib``, resident memory that a pass adds at its peak, beside network and
+        images.
 
     Raises
     ------
     UserError
         If the network is on a GPU, or as :func:`prepare`.
     """
+    images = _first(model, data, batch_size, threads)
+    run = prepare(model, images, variant)
+    peak = added_mib(run)
+    runtime.keep_freed_memory()
+    cpu, clock = seconds(run)
+    return {"seconds": cpu, "wall_seconds": clock, "peak_mib": peak}
+
+
+def measure_layers(
+    model: nn.Module, data: Data, *, batch_size: int = 1, threads: int = 1
+) -> dict[str, Measured]:
+    """Each layer of a deployed network on the clock, with all neurons and with tiles skipped.
+
+    Parameters
+    ----------
+    model : Module
+        Injected.
+    data, batch_size, threads
+        As for :func:`measure`.
+
+    Raises
+    ------
+    UserError
+        As :func:`measure`, or if the network cannot be deployed.
+    """
+    return deploy(model, _first(model, data, batch_size, threads)).times
+
+
+def _first(model: nn.Module, data: Data, batch_size: int, threads: int) -> Tensor:
+    """The first batch, which the network accepts."""
     if (device := device_of(model)).type != "cpu":
         raise UserError(f"times are those of a CPU, and the network is on {device}: model.cpu()")
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     torch.manual_seed(0)
     images = next(image_batches(data, batch_size, model))
     with torch.no_grad(), evaluating(model):
         answer(model, images)  # whatever fails from here on is the variant's
-    run = prepare(model, images, variant)
-    peak = added_mib(run)
-    runtime.keep_freed_memory()
-    return {"seconds": seconds(run), "peak_mib": peak}
+    return images
 
 
 def added_mib(run: Callable[[], object]) -> float:

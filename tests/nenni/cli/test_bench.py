@@ -58,6 +58,31 @@ def test_every_variant_is_measured_with_the_same_plugins(
     assert (pd.read_csv(folder / "bench.csv")["seconds"] > 0).all()
 
 
+def test_settings_and_layers_have_rows_of_their_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ratios are within a setting, those of a layer to the same layer with all neurons."""
+    calls: list[tuple[str, int, int]] = []
+
+    def measured(_: object, variant: str, threads: int, batch: int) -> dict[str, object]:
+        calls.append((variant, threads, batch))
+        if variant == "deployed_layers":
+            return {"conv2": {"dense": 4.0, "skipping": 1.0}}
+        at = {"fp32": 8.0, "injected": 16.0}.get(variant, 2.0) / threads
+        return {"seconds": at * threads, "wall_seconds": at, "peak_mib": 1.0}
+
+    monkeypatch.setattr("nenni.cli.bench._in_own_process", measured)
+    words = ["bench", "own.safetensors", "--batch", "2", "--threads", "1", "2"]
+    assert main([*words, "--out", "bench.csv"]) == 0
+    assert len(calls) == len(set(calls)) == 2 * 9
+    table = pd.read_csv(folder / "bench.csv").set_index(["threads", "layer", "variant"])
+    assert table.loc[(2, "whole network", "injected"), "over_dense"] == 2
+    assert table.loc[(2, "whole network", "injected"), "images_per_second"] == 2 / 8
+    assert table.loc[(1, "whole network", "train_injected"), "over_dense"] == 1
+    assert table.loc[(1, "conv2", "deployed"), "over_dense"] == 0.25
+    assert "own.safetensors" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from torch import nn
 
 import nenni
 from nenni.core.errors import UserError
-from nenni.cost.bench import FORWARD, TRAINING, measure, prepare
+from nenni.cost.bench import FORWARD, TRAINING, measure, measure_layers, prepare, seconds
 
 
 @pytest.mark.long
@@ -18,8 +20,10 @@ def test_every_variant_is_measured(
     variant: str, noisy: nn.Module, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nenni.cost.bench._REPEATS", 1)  # not how long, but that
+    monkeypatch.setattr("nenni.cost.bench._LEAST_SECONDS", 0.01)
     found = measure(noisy, torch.rand(8, 1, 28, 28), variant, batch_size=8)
     assert found["seconds"] > 0
+    assert found["wall_seconds"] > 0
     assert found["peak_mib"] >= 0
 
 
@@ -45,6 +49,45 @@ print(added_mib(lambda: None), added_mib(lambda: torch.ones(16 * 2**20)), added_
 def test_training_steps_leave_no_gradients(noisy: nn.Module) -> None:
     prepare(noisy, torch.rand(4, 1, 28, 28), "train_injected")()
     assert all(p.grad is None for p in noisy.parameters())
+
+
+def test_processor_time_is_that_of_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that each work for a while take twice the clock; a call that waits takes none."""
+    monkeypatch.setattr("nenni.cost.bench._LEAST_SECONDS", 0.01)
+    a = torch.rand(700, 700)
+
+    def at_once() -> None:
+        both = [threading.Thread(target=lambda: a @ a) for _ in range(2)]
+        for thread in both:
+            thread.start()
+        for thread in both:
+            thread.join()
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        alone, _ = seconds(lambda: a @ a)
+        cpu, _ = seconds(at_once)
+    finally:
+        torch.set_num_threads(before)
+    assert cpu > 1.4 * alone
+    cpu, clock = seconds(lambda: time.sleep(0.02))
+    assert cpu < 0.5 * clock
+
+
+def test_layers_of_a_deployed_network_are_timed_both_ways() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1), nn.Flatten(), nn.Linear(2048, 3)).eval()  # fmt: skip
+    images = torch.rand(4, 3, 8, 8)
+    spec = nenni.InjectionSpec(
+        nenni.Block(0.5, channels=32, positions=8), nenni.TapShared(0.25), layers=("2",), exact_bits=8, input_bits=8,
+        projected_bits=8,
+    )  # fmt: skip
+    noisy = nenni.inject(model, spec, images)
+    nenni.fit(noisy, images)
+    before = torch.get_num_threads()
+    found = measure_layers(noisy, images, batch_size=2, threads=before)
+    assert [*found] == ["2"]
+    assert min(found["2"].dense, found["2"].skipping) > 0
 
 
 def test_a_network_that_fails_is_told_before_it_is_measured(noisy: nn.Module) -> None:
