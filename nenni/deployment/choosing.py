@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -69,14 +70,22 @@ def measure(graph: GraphModule, example: Tensor, kernel: str) -> dict[str, Measu
 
 def write(path: Path, found: Mapping[str, Measured], kernel: str, batch: int) -> None:
     """Keep what was measured, and on what."""
-    device = gpu() if kernel == TRITON else processor()
-    about = {"processor": device, "threads": torch.get_num_threads(), "kernel": kernel}
     layers = {name: asdict(times) for name, times in found.items()}
-    write_json(path, about | {"batch": batch, "seconds": layers})
+    write_json(path, _measured_on(kernel, batch) | {"seconds": layers})
 
 
-def read(path: Path, names: list[str], kernel: str) -> dict[str, Measured]:
+def _measured_on(kernel: str, batch: int) -> dict[str, Any]:
+    """What times hang on beside the network."""
+    device = gpu() if kernel == TRITON else processor()
+    threads = torch.get_num_threads()
+    return {"processor": device, "threads": threads, "kernel": kernel, "batch": batch}
+
+
+def read(path: Path, names: list[str], kernel: str, batch: int) -> dict[str, Measured]:
     """What was measured of the injected layers of a network.
+
+    Where it was measured on something else than would be now, it holds all the same, with a
+    warning.
 
     Raises
     ------
@@ -102,6 +111,15 @@ def read(path: Path, names: list[str], kernel: str) -> dict[str, Measured]:
         raise UserError(
             f"{path}: holds the choices of other layers ({', '.join(found)}) than the network's "
             f"({', '.join(names)}); remove it, or give another file"
+        )
+    now = _measured_on(kernel, batch)
+    then = {key: kept[key] for key in now if key in kept and kept[key] != now[key]}
+    if then:
+        told = ", ".join(f"{key} {value} (now {now[key]})" for key, value in then.items())
+        warnings.warn(
+            f"{path}: was measured on {told}; other layers may be faster now: remove it and they "
+            "are measured again",
+            stacklevel=4,
         )
     return found
 

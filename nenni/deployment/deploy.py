@@ -90,8 +90,9 @@ def deploy(
         Images that set the steps of the roundings, and on which layers are timed; the first batch
         is taken, see :data:`nenni.data.batches.Data`.
     choices : path, optional
-        File of what was measured. Where it exists it is read, so that the same layers skip again;
-        where not it is written.
+        File of what was measured. Where it exists it is read, so that the same layers skip again,
+        with a warning where processor, threads, kernel or batch are others; where not it is
+        written.
     skip : "where faster", "everywhere" or "nowhere"
         Which injected layers skip.
     kernel : str, optional
@@ -142,7 +143,7 @@ def _times(
 ) -> dict[str, Measured]:
     names = [name for name, layer in noisy_layers(noisy) if fits(layer)]
     if choices is not None and choices.exists():
-        return choosing.read(choices, names, kernel)
+        return choosing.read(choices, names, kernel, len(images))
     times = choosing.measure(simulation(noisy, images), images, kernel)
     if choices is not None:
         choosing.write(choices, times, kernel, len(images))
