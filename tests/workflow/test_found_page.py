@@ -1,4 +1,4 @@
-"""docs/found.md says what the committed tables say, and each part of it appears with its tables."""
+"""docs/found.md and found_runs.md say what the committed tables say, and each part of them appears with its tables."""
 
 import shutil
 from pathlib import Path
@@ -16,15 +16,21 @@ def script() -> Any:
     return script_named("found_page")
 
 
-def test_it_is_up_to_date(script: Any) -> None:
-    told = script.page(script.TABLES)
-    assert script.PAGE.read_text(encoding="utf-8") == told, "not what the tables say: make pages"
+def text_of(script: Any, tables: Path) -> str:
+    """Both pages."""
+    return "\n".join(script.pages(tables).values())
+
+
+def test_they_are_up_to_date(script: Any) -> None:
+    for file, told in script.pages(script.TABLES).items():
+        assert file.read_text(encoding="utf-8") == told, f"{file.name}: make pages"
 
 
 def test_without_any_table_it_says_what_is_prepared(script: Any, tmp_path: Path) -> None:
-    text = script.page(tmp_path)
+    text = text_of(script, tmp_path)
     assert "config/config.yaml" in text
     assert "### " not in text
+    assert text.count("| --- |") == 1  # of the runs, of which there is none
     assert "## Can training" not in text
     assert "## Where does the saving" not in text
     assert "## What would change our mind" in text
@@ -39,9 +45,9 @@ def test_a_run_appears_with_its_tables(script: Any, tmp_path: Path, run: str) ->
     if run.startswith("paper"):
         tables["controls"]["measure"] = tables["controls"]["measure"].replace("least of strong", "least of full")  # fmt: skip
         tables["suites"]["suite"] = "full"
-    text = script.page(committed(tmp_path, run, **tables))
-    assert f"### Run `{run}`" in text
-    assert f"`{base}/topk_50` in `{run}`" in text
+    text = text_of(script, committed(tmp_path, run, **tables))
+    assert f"\n## Run `{run}`" in text
+    assert f"### `{base}/topk_50` under `" in text
     assert f"](../config/{config}.yaml)" not in text
     assert "as many neurons exact, chosen at random" in text
 
@@ -54,8 +60,8 @@ def test_a_run_without_training_appears_beside_the_network_as_it_was_given(
         "controls": controls(base="resnet18").replace({"control": names, "defence": names}),
         "suites": suites(HONEST, HONEST).assign(base="resnet18").replace({"defence": names}),
     }
-    text = script.page(committed(tmp_path, "full_width", **tables))
-    assert "it **is worse than** the network as it was given: -10.0" in text
+    text = text_of(script, committed(tmp_path, "full_width", **tables))
+    assert "**is worse than** the network as it was given: -10.0" in text
     assert "So it does not withstand them as well as the network as it was given:" in text
     assert "the same training without noise: " not in text
 
@@ -66,7 +72,7 @@ def test_a_run_without_one_of_its_tables_does_not(
 ) -> None:
     committed(tmp_path)
     (tmp_path / "mnist5k" / f"{lacking}.csv").unlink()
-    assert "Run `mnist5k`" not in script.page(tmp_path)
+    assert "Run `mnist5k`" not in text_of(script, tmp_path)
 
 
 WORDS = {
@@ -81,14 +87,32 @@ WORDS = {
 def test_words_follow_the_interval(script: Any, tmp_path: Path, case: str) -> None:
     (value, low, high), told = WORDS[case]
     table = controls(difference=value, low=low, high=high)
-    text = script.page(committed(tmp_path, controls=table))
+    text = text_of(script, committed(tmp_path, controls=table))
     assert told in text
     others = [words for _, words in WORDS.values() if words[:12] != told[:12]]
     assert not any(words in text for words in others)
 
 
+def test_in_short_is_of_all_comparisons_and_the_first(script: Any, tmp_path: Path) -> None:
+    (first, *_) = script.pages(committed(tmp_path)).values()
+    assert "better than the same training without noise in none of one comparisons, worse in one" in first  # fmt: skip
+    assert "`pgd_at/topk_50` under `strong` at eps 76.5/255 **is worse than**" in first
+    assert "`pgd_at/topk_50`: clean worse than `none_ft`, `random_50`; PGD-20 worse than" in first
+    (tmp_path / "mnist5k" / "controls.csv").write_text(
+        controls().query("control != 'none_ft'").to_csv(index=False)
+    )
+    (first, *_) = script.pages(tmp_path).values()
+    assert "under all attacks of a suite a method" not in first
+
+
+def test_what_is_lost_stands_in_a_row(script: Any, tmp_path: Path) -> None:
+    (first, *_) = script.pages(committed(tmp_path)).values()
+    row = "| 50.0 % (lost 30.0) | `none_ft`: 78.0 % (lost 2.0) | worse, -10.0 (-20.0 to -5.0) | `soft_mask` |"  # fmt: skip
+    assert row in first
+
+
 def test_attacks_are_told_by_the_part_that_they_get_around(script: Any, tmp_path: Path) -> None:
-    text = script.page(committed(tmp_path))
+    text = text_of(script, committed(tmp_path))
     assert "`pgd_20` leaves 80.0 % and all attacks together 50.0 %: 30.0 points are lost" in text
     assert "gets furthest by itself is `soft_mask`, by a soft mask in place of the jumps" in text
     assert "break 20.0 points more than `pgd_20`; of `none_ft` 2.0 points more." in text
@@ -98,9 +122,9 @@ def test_attacks_are_told_by_the_part_that_they_get_around(script: Any, tmp_path
 
 
 def test_chance_appears_with_its_table(script: Any, tmp_path: Path) -> None:
-    assert "### Networks that draw" not in script.page(committed(tmp_path))
+    assert "### Networks that draw" not in text_of(script, committed(tmp_path))
     persistence().to_csv(tmp_path / "mnist5k" / "persistence.csv", index=False)
-    text = script.page(tmp_path)
+    text = text_of(script, tmp_path)
     assert "| `pgd_at/random_50` | as many neurons exact, chosen at random |" in text
     assert "| 50.0 % | 25.0 % |" in text
 
@@ -116,9 +140,9 @@ ANSWERS: dict[str, tuple[dict[str, tuple[str, float]], str]] = {
 @pytest.mark.parametrize("case", ANSWERS)
 def test_the_repair_appears_with_its_table(script: Any, tmp_path: Path, case: str) -> None:
     settings, told = ANSWERS[case]
-    assert "## Can training" not in script.page(committed(tmp_path))
+    assert "## Can training" not in text_of(script, committed(tmp_path))
     repair(**settings).to_csv(tmp_path / "repair.csv", index=False)
-    text = script.page(tmp_path)
+    text = text_of(script, tmp_path)
     assert "## Can training on the attacks that break it repair it?" in text
     assert text.count(told) == 2  # in short, and under the table
     assert "2.0x" in text
@@ -126,8 +150,8 @@ def test_the_repair_appears_with_its_table(script: Any, tmp_path: Path, case: st
 
 def test_the_saving_appears_with_both_tables(script: Any, tmp_path: Path) -> None:
     shutil.copy(script.TABLES / "saving.csv", tmp_path)
-    assert "## Where does the saving" not in script.page(tmp_path)
+    assert "## Where does the saving" not in text_of(script, tmp_path)
     shutil.copy(script.TABLES / "saving_verdict.csv", tmp_path)
-    text = script.page(tmp_path)
+    text = text_of(script, tmp_path)
     assert "## Where does the saving come from?" in text
     assert "**Modelled on `server_cpu`**" in text

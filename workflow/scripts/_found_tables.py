@@ -1,6 +1,6 @@
-"""Tables of docs/found.md."""
+"""Tables of docs/found.md and docs/found_runs.md."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -111,6 +111,25 @@ def _under_suite(run: Run, table: pd.DataFrame, row: Any) -> SimpleNamespace:
         hardest_way=WAYS[ways[hardest]], hardest_accuracy=whole.loc[hardest, "accuracy"],
         paired=row, control=row.control, other=_CONTROLS[row.control], table=pd.DataFrame(rows),
     )  # fmt: skip
+
+
+def survival(runs: Iterable[Run]) -> pd.DataFrame:
+    """One row per method and suite of all runs: what is lost beyond the plain attack."""
+    rows = []
+    for run in runs:
+        for of in suites(run):
+            lost = [
+                f"{percent(least)} (lost {100 * max(plain - least, 0):.1f})"
+                for plain, least in ((of.plain, of.least), (of.control_plain, of.control_least))
+            ]
+            rows.append(
+                {"run": f"`{run.name}`", "network": f"`{of.base}/{of.method}`",
+                 "suite": f"`{of.suite}`, {of.eps}", "n": of.n, "seeds": of.seeds,
+                 "all attacks leave": lost[0], "beside": f"`{of.control}`: {lost[1]}",
+                 "difference": f"{verdict(of.paired.low, of.paired.high)}, {points(of.paired)}",
+                 "furthest": f"`{of.hardest}`"}
+            )  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def randomised(run: Run) -> pd.DataFrame:

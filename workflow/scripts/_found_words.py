@@ -8,6 +8,7 @@ from nenni.core.plugins import Ref
 from nenni.run.config import Config
 
 Verdict = Literal["better", "worse", "cannot be told apart"]
+APART: Verdict = "cannot be told apart"
 NO_GRADIENT = ("square", "rays", "hopskipjump")
 _NOISES = {
     "gaussian": "Gaussian noise of the same size in place of the error",
@@ -119,8 +120,8 @@ def way(attack: Ref) -> str:
     return "draws" if attack.get("samples", 1) > 1 else "own"
 
 
-def counted(rows: pd.DataFrame) -> dict[Verdict, int]:
-    """How often each verdict comes out."""
-    found = [verdict(row.low, row.high) for row in rows.itertuples()]
-    kinds: tuple[Verdict, ...] = ("better", "worse", "cannot be told apart")
-    return {kind: found.count(kind) for kind in kinds}
+def sorted_by(rows: pd.DataFrame) -> dict[Verdict, str]:
+    """The controls of each verdict."""
+    found = [(verdict(row.low, row.high), f"`{row.control}`") for row in rows.itertuples()]
+    kinds: tuple[Verdict, ...] = ("better", "worse", APART)
+    return {kind: ", ".join(name for of, name in found if of == kind) for kind in kinds}

@@ -1,9 +1,10 @@
-"""Make docs/found.md: what was found, from the tables of the runs that are committed.
+"""Make docs/found.md, what was found, and docs/found_runs.md, what stands behind it.
 
     python workflow/scripts/found_page.py      # part of make pages
 
-A part of the page appears when its tables are there (:mod:`_found`). The sentences of
-docs/found.md.jinja hold no number of a result and no word that hangs on one.
+From the tables of the runs that are committed: a part of a page appears when its tables are there
+(:mod:`_found`). The sentences of docs/found*.md.jinja hold no number of a result and no word that
+hangs on one.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import _found
 import _found_tables
 from _found import Run
 from _found_saving import saving
-from _found_words import beside, beyond, counted, in_points, verdict
+from _found_words import APART, beside, beyond, in_points, sorted_by, verdict
 from _templates import templates
 from _words import count, factor, fewer, percent
 from result_pages import markdown
@@ -26,17 +27,17 @@ from nenni.run.claim_arms import about_base
 
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT / "results" / "reference"
-PAGE = ROOT / "docs" / "found.md"
+PAGES = tuple(ROOT / "docs" / name for name in ("found.md", "found_runs.md"))
 
 
 def main() -> None:
-    """Write the page."""
-    text = page(TABLES)
-    write_atomically(PAGE, partial(Path.write_text, data=text, encoding="utf-8"))
+    """Write the pages."""
+    for file, text in pages(TABLES).items():
+        write_atomically(file, partial(Path.write_text, data=text, encoding="utf-8"))
 
 
-def page(tables: Path) -> str:
-    """The page that a folder of tables makes.
+def pages(tables: Path) -> dict[Path, str]:
+    """Each page, and what a folder of tables makes of it.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def page(tables: Path) -> str:
         Such as ``results/reference``.
     """
     study = _found.repair(tables)
-    made = templates(PAGE.parent)
+    made = templates(PAGES[0].parent)
     made.globals |= {
         "runs": _found.runs(tables),
         "missing": _found.missing(tables),
@@ -57,16 +58,17 @@ def page(tables: Path) -> str:
         "comparison": lambda run: display(run.tables["comparison"]),
     }
     tables_of = (
-        _found_tables.beside_controls, _found_tables.suites, _found_tables.randomised,
+        _found_tables.beside_controls, _found_tables.suites, _found_tables.survival,
+        _found_tables.randomised,
         _found_tables.repair_table, _found_tables.by_data, _found_tables.tried,
         _found_tables.nearest, _found_tables.names,
     )  # fmt: skip
     words = (
         beside, beyond, count, factor, fewer, in_points, percent, verdict, markdown, tallied,
-        data_of, network_of, lost, points_of, source_of,
+        data_of, network_of, in_short, lost, points_of, source_of,
     )  # fmt: skip
     made.globals |= {function.__name__: function for function in (*tables_of, *words)}
-    return made.get_template(f"{PAGE.name}.jinja").render()
+    return {file: made.get_template(f"{file.name}.jinja").render() for file in PAGES}
 
 
 def data_of(run: Run) -> str:
@@ -82,15 +84,37 @@ def network_of(run: Run) -> str:
 
 
 def tallied(run: Run) -> Iterator[str]:
-    """For each method and measure, how often it is better and worse than its controls."""
+    """For each method and measure, what it is better and worse than."""
     table, measures = run.tables["controls"], _found_tables.told_measures(run)
     for (base, method), mine in table.groupby(["base", "defence"], sort=False):
         told = []
         for measure, here in mine.groupby("measure", sort=False):
-            parts = [f"{kind} than {n}" if kind != "cannot be told apart" else f"{kind} from {n}"
-                     for kind, n in counted(here).items() if n]  # fmt: skip
+            parts = [f"{kind} {'from' if kind == APART else 'than'} {controls}"
+                     for kind, controls in sorted_by(here).items() if controls]  # fmt: skip
             told += [f"{measures[measure]} {', '.join(parts)}"] if measure in measures else []
-        yield f"`{base}/{method}` beside its controls: {'; '.join(told)}."
+        yield f"`{base}/{method}`: {'; '.join(told)}."
+
+
+def in_short(run: Run) -> str:
+    """How often methods are better and worse under all attacks of a suite, and the first of them.
+
+    Empty where no method has a control under a suite.
+    """
+    found = _found_tables.suites(run)
+    if not found:
+        return ""
+    kinds = [verdict(of.paired.low, of.paired.high) for of in found]
+    better, worse, apart = (
+        count(n) if (n := kinds.count(kind)) else "none" for kind in ("better", "worse", APART)
+    )
+    first = found[0]
+    seeds = f"{count(first.seeds)} seed{'s' * (first.seeds > 1)}"
+    return (
+        f"under all attacks of a suite a method is better than {first.other} in {better} of "
+        f"{count(len(found))} comparisons, worse in {worse}, and cannot be told apart in {apart}. "
+        f"`{first.base}/{first.method}` under `{first.suite}` at eps {first.eps} "
+        f"{beside(first.paired, first.other)}, {first.paired.n} images, {seeds}"
+    )
 
 
 def points_of(share: float) -> str:
