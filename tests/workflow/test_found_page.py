@@ -30,7 +30,7 @@ def test_without_any_table_it_says_what_is_prepared(script: Any, tmp_path: Path)
     text = text_of(script, tmp_path)
     assert "config/config.yaml" in text
     assert "### " not in text
-    assert text.count("| --- |") == 1  # of the runs, of which there is none
+    assert text.count("\n| ---") == 1  # of the runs, of which there is none
     assert "## Can training" not in text
     assert "## Where does the saving" not in text
     assert "## What would change our mind" in text
