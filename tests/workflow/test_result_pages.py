@@ -36,11 +36,12 @@ OF_POST_TRAINING = (
 OF_SPEED = ("speed", "speed_parts", "launches", "run_times", "run_times_by_rule", "fgsm_rs_speed")
 OF_SIZES = ("run_sizes",)
 OF_TRAIN = ("training_speed",)
+OF_BASELINES = ("defences_elsewhere",)
 OF = {
     "results": OF_RESULTS, "claims": OF_CLAIMS, "protocol": OF_PROTOCOL, "bench": OF_BENCH,
     "speed": OF_SPEED, "machines": OF_MACHINES, "cost": OF_COST,
     "deploy": OF_DEPLOY, "sizes": OF_SIZES, "post_training": OF_POST_TRAINING,
-    "train": OF_TRAIN,
+    "train": OF_TRAIN, "baselines": OF_BASELINES,
 }  # fmt: skip
 DOCS = ROOT / "docs"
 RESULT = re.compile(r"\d(?:[\d.,]*\d)? ?(?:%|points|times|percent)")
@@ -90,6 +91,7 @@ def test_other_numbers_in_a_table_are_noticed(
     page = next(DOCS / f"{page}.md" for page, names in OF.items() if name in names)
     in_readme = name in ("mnist5k/claims", "mnist5k/suites", "cifar10_cpu/claims")
     too = {"cost/bench": "cost.md", "run_times_by_rule": "sizes.md"}
+    too["cifar10_cpu/suites"] = "baselines.md"
     also = {script.README} if in_readme else {DOCS / too[name]} if name in too else set()
     assert told == {page} | also
 

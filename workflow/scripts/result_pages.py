@@ -18,6 +18,7 @@ import _claim_tables
 import _constant_tables
 import _cost_tables
 import _deployment_tables
+import _elsewhere_tables
 import _machine_tables
 import _post_training
 import _post_training_tables
@@ -41,7 +42,7 @@ TABLES = ROOT / "results" / "reference"
 README = ROOT / "README.md"
 NAMES = (
     "results", "claims", "protocol", "bench", "speed", "machines", "cost", "constants", "deploy",
-    "sizes", "post_training", "train",
+    "sizes", "post_training", "train", "baselines",
 )  # fmt: skip
 TEMPLATE = ROOT / "docs" / "results.md.jinja"
 READ = (
@@ -57,7 +58,7 @@ READ = (
     "cost/roofline_errors", "cost/scalesim", "cost/zigzag", "cost/plausibility", "deployment",
     "deployment_predicted", "deployment_constants", "run_sizes", "post_training/resnet20",
     "post_training/resnet32", "post_training/efficientnet_lite0", "fit_choices", "allocation",
-    "fit_methods", "tiles", "tiles_recall",
+    "fit_methods", "tiles", "tiles_recall", "defences_elsewhere",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
@@ -147,6 +148,9 @@ def environment(tables: Tables) -> Environment:
         ),
         "of_deployment": lambda table, name: markdown(
             getattr(_deployment_tables, table)(tables[name])
+        ),
+        "elsewhere": _elsewhere_tables.elsewhere(
+            tables["defences_elsewhere"], tables["cifar10_cpu/suites"]
         ),
         "slower": _deployment_tables.slower_than_torch(tables["deployment"]),
         "recall_gained": partial(_deployment_tables.gained, tables["tiles_recall"]),
