@@ -84,6 +84,28 @@ def test_crossings_are_where_a_line_of_times_meets_that_of_dense(script: Any) ->
     }  # fmt: skip
 
 
+def test_limits_are_of_layers_and_speeds_of_all_together(script: Any) -> None:
+    columns = [
+        "width",
+        "batch",
+        "layer",
+        "exact",
+        "products_s",
+        "bytes_s",
+        "measured_s",
+        "of_bound",
+    ]
+    rows = [
+        [64, 1, "a", 1.0, 4.0, 1.0, 8.0, 0.5], [64, 1, "b", 1.0, 1.0, 2.0, 4.0, 0.5],
+        [64, 1, "a", 0.5, 2.0, 1.0, 6.0, 0.33], [64, 1, "b", 0.5, 1.0, 1.0, 2.0, 0.5],
+    ]  # fmt: skip
+    dense, half = script.limits(pd.DataFrame(rows, columns=columns)).to_dict("records")
+    assert dense["times as fast, by the bounds"] == dense["measured"] == "1.00"
+    assert (half["exact"], half["least"], half["largest"]) == ("50%", "33%", "50%")
+    assert half["times as fast, by the bounds"] == "2.00"  # 6 over 3
+    assert half["measured"] == "1.50"
+
+
 def test_where_dense_layers_are_slower_than_torch(script: Any, found: pd.DataFrame) -> None:
     assert (
         script.slower_than_torch(found) == "1.25 times torch's time (width 64, batch 1, 1 threads)"

@@ -28,6 +28,7 @@ OF_PROTOCOL = ("protocol",)
 OF_COST = ("cost/roofline_errors", "cost/scalesim", "cost/zigzag", "cost/plausibility")
 OF_DEPLOY = (
     "deployment", "deployment_predicted", "deployment_constants", "tiles", "tiles_recall",
+    "deployment_limits", "core_rates",
 )  # fmt: skip
 OF_POST_TRAINING = (
     "post_training/resnet20", "post_training/resnet32", "post_training/efficientnet_lite0",

@@ -106,6 +106,32 @@ def _crossing(here: pd.DataFrame, by: str) -> float:
     return float(np.clip((1 - start) / slope, 0, 1))
 
 
+def limits(found: pd.DataFrame) -> pd.DataFrame:
+    """One row per network, batch and share: how near its layers are to what a core can do.
+
+    And how many times as fast as dense all of them together are, by their bounds and by the clock.
+    """
+    bounds = found[["products_s", "bytes_s"]].max(axis=1)
+    sums = found.assign(bound=bounds).groupby(["width", "batch", "exact"], sort=False)
+    both = sums[["bound", "measured_s"]].sum()
+    rows = []
+    for (width, batch, exact), here in sums:
+        shares = here["of_bound"]
+        dense, mine = both.loc[(width, batch, 1.0)], both.loc[(width, batch, exact)]
+        row = {
+            "width": width,
+            "batch": batch,
+            "exact": "dense" if exact == 1 else f"{exact:.0%}",
+            "of the bound, median of layers": f"{shares.median():.0%}",
+            "least": f"{shares.min():.0%}",
+            "largest": f"{shares.max():.0%}",
+            "times as fast, by the bounds": f"{dense['bound'] / mine['bound']:.2f}",
+            "measured": f"{dense['measured_s'] / mine['measured_s']:.2f}",
+        }
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def slower_than_torch(found: pd.DataFrame) -> str:
     """How many times torch's time whole dense networks take by our kernels, at the most.
 

@@ -59,6 +59,7 @@ READ = (
     "deployment_predicted", "deployment_constants", "run_sizes", "post_training/resnet20",
     "post_training/resnet32", "post_training/efficientnet_lite0", "fit_choices", "allocation",
     "fit_methods", "tiles", "tiles_recall", "defences_elsewhere",
+    "deployment_limits", "core_rates",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
@@ -152,6 +153,7 @@ def environment(tables: Tables) -> Environment:
         "elsewhere": _elsewhere_tables.elsewhere(
             tables["defences_elsewhere"], tables["cifar10_cpu/suites"]
         ),
+        "bound_by_bytes": int(tables["deployment_limits"].eval("bytes_s > products_s").sum()),
         "slower": _deployment_tables.slower_than_torch(tables["deployment"]),
         "recall_gained": partial(_deployment_tables.gained, tables["tiles_recall"]),
         "accuracy_gained": _deployment_tables.accuracy_gained(tables["tiles"]),

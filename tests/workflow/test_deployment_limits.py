@@ -1,0 +1,64 @@
+"""Bounds of a deployed layer by hand, and what they are set beside."""
+
+import platform
+import shutil
+from typing import Any
+
+import pandas as pd
+import pytest
+from scripts import script_named
+
+RATES = {"products": 100.0, "L2": 50.0, "L3": 20.0, "memory": 10.0}
+
+
+@pytest.fixture(scope="module")
+def script() -> Any:
+    return script_named("deployment_limits")
+
+
+def test_products_and_bytes_of_a_layer(script: Any) -> None:
+    """3x3 on 8x8: P is 2 x 16 at 64 places, W~ 32 x 2 x 9; a half of the exact products."""
+    shape = script.Shape(16, 32, 9, 64, 64)
+    exact = 16 * 32 * 9 * 64
+    assert shape.products(1.0) == exact
+    assert shape.products(0.5) == exact / 2 + 2 * 16 * 64 + 32 * 2 * 9 * 64
+    assert shape.moved(1.0, 3) == 16 * 32 * 9 + 3 * (16 + 32) * 64
+    assert shape.moved(0.5, 1) == 16 * 32 * 9 + 2 * (16 + 32 * 9) + (16 + 32) * 64
+
+
+def test_the_shapes_are_those_of_the_network(script: Any) -> None:
+    shapes = script.shapes_of(16)
+    assert shapes["layer2.0.conv1"] == script.Shape(16, 32, 9, 1024, 256)
+    assert shapes["layer2.0.shortcut.0"] == script.Shape(16, 32, 1, 1024, 256)
+
+
+def test_a_bound_is_the_larger_of_both(script: Any) -> None:
+    shape = script.shapes_of(16)["layer4.1.conv2"]
+    rows = pd.DataFrame(
+        {"width": 16, "batch": 2, "layer": "layer4.1.conv2", "fraction": [0.5, 0.25],
+         "dense": [3e-4, 2e-4], "skipping": [1e-4, 5e-5]}
+    )  # fmt: skip
+    dense, half, quarter = script.limits(rows, RATES)
+    assert [dense["exact"], half["exact"], quarter["exact"]] == [1.0, 0.5, 0.25]
+    assert dense["measured_s"] == 2e-4  # the least of its measurements
+    assert dense["products_s"] == 2 * shape.products(1.0) / 100e9
+    assert half["bytes_s"] == shape.moved(0.5, 2) / 50e9
+    for row in (dense, half, quarter):
+        bound = max(row["products_s"], row["bytes_s"])
+        assert row["of_bound"] == pytest.approx(bound / row["measured_s"])
+
+
+def test_bytes_come_from_the_smallest_level_that_holds_them(script: Any) -> None:
+    assert [script.level_of(n) for n in (2**10, 2**20, 2**25, 2**35)] == ["L2", "L3", "memory", "memory"]  # fmt: skip
+
+
+@pytest.mark.long
+@pytest.mark.skipif(
+    shutil.which("c++") is None or platform.machine() not in ("x86_64", "AMD64"),
+    reason="needs a C++ compiler and an x86 processor",
+)
+def test_a_core_has_rates() -> None:
+    rates = script_named("_core_rates").core_rates()
+    assert [*rates] == ["products", "L2", "L3", "memory"]
+    assert rates["products"] > 1
+    assert rates["L2"] > rates["memory"] > 0.1
