@@ -14,7 +14,7 @@ def add(commands: Any) -> None:
         commands,
         "check",
         "check a config file and its names",
-        "example: nenni check config/cifar10.yaml",
+        "example: nenni check config/cifar10_cpu.yaml",
     )
     parser.add_argument("config", type=Path, help="YAML, as config/config.yaml")
     parser.set_defaults(run=run)

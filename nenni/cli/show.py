@@ -13,7 +13,7 @@ def add(commands: Any) -> None:
         commands,
         "show",
         "print the main table of a run and where the rest is",
-        "example: nenni show --config config/cifar10.yaml",
+        "example: nenni show --config config/cifar10_cpu.yaml",
     )
     parser.add_argument("--config", type=Path, default=Path("config/config.yaml"))
     parser.set_defaults(run=run)
