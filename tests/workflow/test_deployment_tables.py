@@ -37,6 +37,14 @@ def test_whole_networks(script: Any, found: pd.DataFrame) -> None:
     }  # fmt: skip
 
 
+def test_skipping_by_torchs_products_has_a_column_where_it_was_timed(
+    script: Any, found: pd.DataFrame
+) -> None:
+    title = "25% exact, by torch's products"
+    assert title not in script.whole(found)
+    assert [*script.whole(found.assign(torch_path=16.0))[title]] == ["0.25", "0.25"]
+
+
 def test_rows_of_a_second_processor_are_left_out(script: Any, found: pd.DataFrame) -> None:
     both = pd.concat([found, found.assign(device="b", torch=9.0)], ignore_index=True)
     assert script.whole(both).equals(script.whole(found))

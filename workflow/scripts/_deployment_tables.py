@@ -31,6 +31,9 @@ def whole(found: pd.DataFrame) -> pd.DataFrame:
             best = min(one["torch"], one["dense"])
             everywhere, chosen = best / one["skipping"], best / one["where_faster"]
             row[f"{one['fraction']:.0%} exact"] = f"{chosen:.2f} ({everywhere:.2f})"
+        if "torch_path" in group:
+            slower = best / group["torch_path"].iloc[-1]
+            row[f"{group['fraction'].iloc[-1]:.0%} exact, by torch's products"] = f"{slower:.2f}"
         rows.append(row)
     return pd.DataFrame(rows)
 

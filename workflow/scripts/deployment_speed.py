@@ -6,10 +6,12 @@
 ResNet-18 on 32x32 images, random weights and images: times hang on neither. Dense layers of 8 bits
 are timed by torch's kernels (onednn and x86, packed ahead) and by this package's, and the faster
 counts. Whole networks are torch's post-training quantisation, this package's dense network, and
-networks whose layers skip everywhere or where that is faster. Wall time, the least of several,
-taken in turns. On a GPU, whose table is deployment_gpu.csv, tiles are larger, the rival is torch's
-bfloat16, since torch has no convolutions of bytes there, and all that is timed is a CUDA graph. Run
-it with nothing else running; rows of another processor, width, batch or number of threads stay.
+networks whose layers skip everywhere or where that is faster, on a CPU also by torch's products on
+gathered patches, which is what skipping costs without kernels of its own. Wall time, the least of
+several, taken in turns. On a GPU, whose table is deployment_gpu.csv, tiles are larger, the rival is
+torch's bfloat16, since torch has no convolutions of bytes there, and all that is timed is a CUDA
+graph. Run it with nothing else running; rows of another processor, width, batch or number of
+threads stay.
 """
 
 import argparse
@@ -31,7 +33,7 @@ from nenni.core.errors import UserError
 from nenni.core.machine import gpu, processor
 from nenni.cost.dense_variants import quantised
 from nenni.deployment.choosing import fastest
-from nenni.deployment.compiled import kernels
+from nenni.deployment.compiled import TORCH, kernels
 from nenni.deployment.convolution import Dense, Skipping
 from nenni.deployment.deploy import EVERYWHERE, FASTER, NOWHERE, deploy
 from nenni.deployment.program import on, run, steps
@@ -51,7 +53,7 @@ ENGINES, ON_A_GPU = ("x86", "onednn"), "bfloat16"
 WHOLE = "whole network"
 SETTING = ["device", "width", "batch", "threads"]
 COLUMNS = [*SETTING, "layer", "macs", "fraction", "torch", "dense", "skipping", "where_faster"]
-COLUMNS += ["over_best_dense"]
+COLUMNS += ["torch_path", "over_best_dense"]
 
 
 def main() -> None:
@@ -99,6 +101,9 @@ def measure(width: int, batch: int, device: str = "cpu") -> Iterator[dict[str, A
             way: partial(deploy(noisy, images, skip=skip, kernel=kernel), images)
             for way, skip in skips.items()
         }
+        if device == "cpu":
+            by_torch_path = deploy(noisy, images, skip=EVERYWHERE, kernel=TORCH)
+            calls["torch_path"] = partial(by_torch_path, images)
         yield _row(WHOLE, fraction, fastest(calls, device))
 
 
