@@ -14,6 +14,8 @@ from nenni.core.plugins import Ref
 _SURROGATE = "surrogate"
 """The key, and the kind of plugin."""
 _COMPILE = "compile"
+ONE_DRAW = "one_draw"
+"""The surrogate that repeats its draws, over which nothing can be averaged."""
 _INJECTED = "nenni.adversary.attack.Injected"
 
 
@@ -37,10 +39,16 @@ def validate(value: Any) -> Ref:
     if _SURROGATE not in value:
         return checked
     try:
-        return checked | {_SURROGATE: settings.validate(_SURROGATE, value[_SURROGATE])}
+        surrogate = settings.validate(_SURROGATE, value[_SURROGATE])
     except PydanticCustomError as error:
         found = settings.problems_in(error)
         raise settings.refusal([((_SURROGATE, *loc), what) for loc, what in found]) from None
+    if surrogate["name"] == ONE_DRAW and checked.get("samples", 1) > 1:
+        why = (
+            f"averages over draws, and the surrogate {ONE_DRAW} repeats one: leave one of them out"
+        )
+        raise settings.refusal([(("samples",), why)])
+    return checked | {_SURROGATE: surrogate}
 
 
 def injected_only(attack: Ref) -> bool:

@@ -83,7 +83,8 @@ def _read(name: str, config: Ref, norm: Norm) -> AttackChoice:
 
 def _expecting(attack: AttackChoice, samples: int) -> AttackChoice:
     asked = attack.arguments
-    passes = plugins.annotated("attack", attack.name, "Passes")
+    once = attack.surrogate is not None and attack.surrogate["name"] == attack_config.ONE_DRAW
+    passes = () if once else plugins.annotated("attack", attack.name, "Passes")
     averaged = {name: max(samples, asked[name]) for name in passes}
     declared = plugins.marked("attack", attack.name, OnRandomised)
     return replace(attack, arguments={**asked, **averaged, **declared})

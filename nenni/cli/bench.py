@@ -85,15 +85,15 @@ def run(parsed: argparse.Namespace) -> None:
             continue
         about = {"batch": batch, "threads": threads}
         if variant == _LAYERS:
-            rows += [about | _NOTHING | row for row in _of_layers(found, DEPLOYED)]
+            rows += [about | _NOTHING | row for row in _of_layers(found or {}, DEPLOYED)]
         else:
-            rows.append(about | {"variant": variant, "layer": _WHOLE} | _NOTHING | found)
-        progress(f"{told}: {left.after()}{'' if found else '; it failed'}")
+            rows.append(about | {"variant": variant, "layer": _WHOLE} | _NOTHING | (found or {}))
+        progress(f"{told}: {left.after()}{'; it failed' if found is None else ''}")
     table = pd.DataFrame(rows)
     if table["wall_seconds"].isna().all():
         raise UserError(f"{file}: nothing could be measured (see above)")
-    table["images_per_second"] = table["batch"] / table["wall_seconds"]
     alone, training = table["layer"] != _WHOLE, table["variant"].isin(TRAINING)
+    table["images_per_second"] = (table["batch"] / table["wall_seconds"]).where(~alone)
     plain = _of(table, "fp32").where(~training, _of(table, "train_plain"))
     plain = plain.where(~alone, _of(table, DEPLOYED[0]))
     table["over_dense"] = table["wall_seconds"] / plain
@@ -143,8 +143,8 @@ def _measure(parsed: argparse.Namespace) -> dict[str, Any]:
 
 def _in_own_process(
     parsed: argparse.Namespace, variant: str, threads: int, batch: int
-) -> dict[str, Any]:
-    """What was measured; nothing if it failed, as where torch.fx cannot trace a network."""
+) -> dict[str, Any] | None:
+    """What was measured; None if it failed, as where torch.fx cannot trace a network."""
     command = [sys.executable, "-m", "nenni", *parsed.words, "--only", variant]
     done = subprocess.run(
         [*command, "--batch", str(batch), "--threads", str(threads)],
@@ -156,7 +156,7 @@ def _in_own_process(
         raise UserError(done.stderr.strip().removeprefix("nenni: "))
     if done.returncode:
         sys.stderr.write(done.stderr)
-        return {}
+        return None
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

@@ -2,20 +2,17 @@
 
 import platform
 from importlib import metadata
-from pathlib import Path
+
+from nenni.core import processor as cpu
 
 _DECIDING = ("nenni", "torch", "torchvision", "numpy", "scipy", "pandas", "snakemake")
 """Packages whose versions results may depend on."""
 
 
 def processor() -> str:
-    """Name of the CPU."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine() or "CPU"
+    """Name of the CPU; with family and model where the name has no number, as in some clouds."""
+    name, model = cpu.name(), cpu.model()
+    return f"{name} ({model})" if model and not any(c.isdigit() for c in name) else name
 
 
 def gpu() -> str:

@@ -65,7 +65,8 @@ def _generator(device: torch.device) -> torch.Generator:
 def _same_each_time(module: nn.Module) -> bool:
     kind = type(module)
     known = f"{kind.__module__}.{kind.__name__}".startswith(_KNOWN)
-    return known and "forward" not in vars(module)
+    reseeds = getattr(kind, "reseeds", False)  # which a graph cannot hold
+    return known and not reseeds and "forward" not in vars(module)
 
 
 class _Replayed:

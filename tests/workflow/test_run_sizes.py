@@ -153,6 +153,11 @@ def test_the_table_is_of_the_configs_as_they_are(
         }
         now = {rule: n for rule, n in counted.items() if n}
         assert {rule: jobs.get(rule) for rule in now} == now, f"{name}: run_sizes.py again"
+        if name in ("cifar10_cpu", "photos"):  # those of others take a while
+            for rule, by_network in script.works(plan.config).items():
+                passes = sum((work.passes for work in by_network.values()), Counter())
+                told = rows.set_index("rule").loc[rule, script.PASSES].fillna(0).astype(int)
+                assert {f"{kind}_passes": round(passes[kind]) for kind in script.KINDS} == dict(told), f"{name}, {rule}: run_sizes.py again"  # fmt: skip
 
 
 def test_rows_of_a_config_as_it_was_before_are_forgotten(script: Any, tmp_path: Path) -> None:
@@ -179,6 +184,21 @@ def test_rows_of_a_config_as_it_was_before_are_forgotten(script: Any, tmp_path: 
     ]  # fmt: skip
     script.forget(tmp_path / "none.csv", left)
     assert not (tmp_path / "none.csv").exists()
+
+
+def test_a_config_that_was_not_changed_keeps_its_rows_however_large(
+    script: Any, tmp_path: Path
+) -> None:
+    large = {"config": "run", "rule": "attack", "jobs": 3, "forward_passes": 1234567891, "gradient_passes": 987654321, "training_passes": 0}  # fmt: skip
+    empty = {"config": "run", "rule": "judge", "jobs": 1, "device": "none"}
+    file = tmp_path / "sizes.csv"
+    timed = pd.DataFrame([large | {"device": of} for of in ("none", "a card")] + [empty])
+    for found in (timed, timed[timed["device"] == "none"], timed[timed["device"] == "none"]):
+        script.forget(file, found)
+        script.keep(file, found, script.OF, script.PASSES)
+    left = pd.read_csv(file)
+    assert sorted(left["device"]) == ["a card", "none", "none"]
+    assert left["forward_passes"].max() == 1234567891
 
 
 def small(rates: Any, defended: dict[str, Any], **model: Any) -> Any:

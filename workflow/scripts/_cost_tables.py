@@ -4,6 +4,7 @@ import pandas as pd
 
 _NAMES = {
     "fp32": "FP32", "bf16": "bfloat16", "int8": "INT8", "injected": "injected, as it runs today",
+    "deployed_dense": "deployed, all neurons", "deployed": "deployed, skipping where faster",
     "train_plain": "training step, plain", "train_injected": "training step, injected",
 }  # fmt: skip
 _SKIPS = "injected"

@@ -118,8 +118,9 @@ def survival(runs: Iterable[Run]) -> pd.DataFrame:
     rows = []
     for run in runs:
         for of in suites(run):
+            several = len(of.table) > 1  # of one attack nothing is lost beyond the plain one
             lost = [
-                f"{percent(least)} (lost {100 * max(plain - least, 0):.1f})"
+                percent(least) + f" (lost {100 * max(plain - least, 0):.1f})" * several
                 for plain, least in ((of.plain, of.least), (of.control_plain, of.control_least))
             ]
             rows.append(

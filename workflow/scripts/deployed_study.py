@@ -24,6 +24,7 @@ Once both are there, deployed.png has accuracy against time.
 
 import argparse
 import math
+import sys
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import chdir
@@ -42,6 +43,7 @@ from torch import Tensor, nn
 
 import nenni
 from nenni.core import plugins, radius, runtime
+from nenni.core.errors import UserError
 from nenni.core.io import read_csv, sha256
 from nenni.core.machine import processor
 from nenni.core.progress import Progress
@@ -105,7 +107,8 @@ def main() -> None:
     """Parse the command line and run a part of the study."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("part", choices=("accuracy", "times"))
-    parser.add_argument("--config", type=Path, default=Path("config/deployment_cpu.yaml"))
+    config = Path("config/deployment_cpu.yaml")
+    parser.add_argument("--config", type=Path, default=config, help=f"in that folder ({config})")
     parser.add_argument("--run-in", type=Path, default=Path(), help="folder of the run (this one)")
     parser.add_argument("--clean", type=int, default=5000, help="test images without an attack")
     parser.add_argument("--attacked", type=int, default=100, help="test images under attack")
@@ -126,7 +129,7 @@ def main() -> None:
             trained = partial(subject, asked.config, asked.clean)
             # not by a fork: a process has threads by then
             with get_context("spawn").Pool(asked.processes, torch.set_num_threads, (1,)) as pool:
-                judging = trained, asked.attacked, asked.suite, out / ACCURACY, pool.imap
+                judging = trained, asked.attacked, asked.suite, out / ACCURACY, pool.imap_unordered
                 accuracies(experiments, *judging)
     if all((out / name).exists() for name in (ACCURACY, TIMES)):
         tables = [read_csv(out / name) for name in (ACCURACY, TIMES)]
@@ -279,4 +282,7 @@ def times(subjects: list[Subject], batches: list[int], threads: list[int], file:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"{error}; of the run's data: snakemake --configfile CONFIG --until decode_data")

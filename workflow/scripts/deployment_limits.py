@@ -5,7 +5,7 @@
 Measures the rates of one core (:mod:`_core_rates`) and sets the times of
 results/reference/deployment.csv beside them: those of the same processor, on one thread. A layer
 takes no less than its products at the rate of independent ones in registers, nor less than its
-bytes, each moved once, at the rate of the smallest cache that holds all of them. Products are those
+bytes, each moved once, at the rate of the nearest cache that holds all of them. Products are those
 of the exact tiles, of P and of W~; bytes are the codes that come in, weights, and the codes that go
 out. Roundings, scores and the choice of tiles are in the times and not in the bounds.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from _core_rates import LEVELS, core_rates
+from _core_rates import MEMORY, PRODUCTS, core_rates
 from deployment_speed import RATIO, WHOLE
 from torch import nn
 
@@ -72,12 +72,14 @@ def main() -> None:
     if here.empty:
         parser.error(f"{out / 'deployment.csv'} has no times of this processor, {processor()}")
     rates = core_rates()
-    write_csv(out / RATES, pd.DataFrame([{"device": processor()} | rates]))
+    write_csv(out / RATES, rates.assign(device=processor()))
     write_csv(out / LIMITS, pd.DataFrame(limits(here, rates)))
 
 
-def limits(measured: pd.DataFrame, rates: dict[str, float]) -> Iterator[dict[str, Any]]:
+def limits(measured: pd.DataFrame, rates: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Each layer, dense and at each share, with its bounds and its time in seconds."""
+    per_ns = rates.set_index("what")["per_ns"]
+    held = rates.dropna(subset="bytes").set_index("what")["bytes"].to_dict()
     keys = ["width", "batch", "layer"]
     shapes = {width: shapes_of(width) for width in measured["width"].unique()}
     for (width, batch, layer), rows in measured.groupby(keys, sort=False):
@@ -87,8 +89,8 @@ def limits(measured: pd.DataFrame, rates: dict[str, float]) -> Iterator[dict[str
         shape = shapes[width][layer]
         for exact, seconds in times.items():
             moved = shape.moved(exact, batch)
-            by_products = batch * shape.products(exact) / rates["products"] / 1e9
-            by_bytes = moved / rates[level_of(moved)] / 1e9
+            by_products = batch * shape.products(exact) / per_ns[PRODUCTS] / 1e9
+            by_bytes = moved / per_ns[level_of(moved, held)] / 1e9
             yield {
                 "width": width, "batch": batch, "layer": layer, "exact": exact,
                 "products_s": by_products, "bytes_s": by_bytes, "measured_s": seconds,
@@ -96,9 +98,9 @@ def limits(measured: pd.DataFrame, rates: dict[str, float]) -> Iterator[dict[str
             }  # fmt: skip
 
 
-def level_of(moved: float) -> str:
-    """The smallest level whose buffer is no smaller."""
-    return next((level for level, size in LEVELS.items() if moved <= size), "memory")
+def level_of(moved: float, held: dict[str, float]) -> str:
+    """The nearest cache that holds so many bytes, or the memory."""
+    return next((level for level, size in held.items() if moved <= size), MEMORY)
 
 
 def shapes_of(width: int) -> dict[str, Shape]:

@@ -4,8 +4,8 @@
     python workflow/scripts/measured_and_modelled.py WEIGHTS mine.toml
 
 The layers are those of ResNet-18 for images of 32 x 32, measured by `hwmodel.machine`; the network
-is WEIGHTS, which the workflow injected, measured by `nenni bench`: one thread, thread time. The
-preset was calibrated on other layers. Run it with nothing else running, for some ten minutes.
+is WEIGHTS, which the workflow injected, measured by `nenni bench`: one thread, time on the clock.
+The preset was calibrated on other layers. Run it with nothing else running, for some ten minutes.
 """
 
 import argparse
@@ -30,6 +30,8 @@ from nenni.networks.models.resnet18 import resnet18
 from nenni.results.figure_style import COLOURS, MARKERS, grid, prepare, save
 
 BITS = {32: "fp32", 16: "bf16", 8: "int8"}
+WHOLE = "whole network"
+"""What `nenni bench` calls it, beside its layers."""
 LABELS = {"injected": "injected,\nmodelled as skipping"}
 
 
@@ -129,6 +131,8 @@ def compare_network(
     command = [sys.executable, "-m", "nenni", "bench", str(weights), "--batch", *map(str, batches)]
     subprocess.run([*command, "--out", str(out / "bench.csv")], check=True)
     measured = pd.read_csv(out / "bench.csv")
+    measured = measured[measured["layer"] == WHOLE].drop(columns=["seconds", "layer", "threads"])
+    measured = measured.rename(columns={"wall_seconds": "seconds"})
     for batch in batches:
         total = hwmodel.latency(network, preset, batch)[-1]
         modelled = {

@@ -45,6 +45,7 @@ from nenni.run.slices import Slice, Slices
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference"
 OF = ["config", "rule", "device"]
+PASSES = [f"{kind}_passes" for kind in KINDS]
 CONFIGS = (
     "config", "mnist_claims", "cifar10_cpu", "cifar10_gpu", "paper_cifar10", "paper_cifar100",
     "ablations", "imagenet", "medical", "photos", "given_weights", "full_width", "deployment",
@@ -92,17 +93,18 @@ def main() -> None:
             found = rows(file.stem, made, counted, rates)
             print(found.to_string(index=False), flush=True)
             forget(asked.out, found)
-            keep(asked.out, found, OF)
+            keep(asked.out, found, OF, PASSES)
 
 
 def forget(file: Path, found: pd.DataFrame) -> None:
     """Take rows out of a table that counted a config otherwise, before it was changed."""
     if file.exists():
         known = read_csv(file)
-        counted = ["config", "rule", "jobs", *(f"{kind}_passes" for kind in KINDS)]
+        counted = ["config", "rule", "jobs", *PASSES]
         now, then = (pd.MultiIndex.from_frame(t[counted].fillna(-1)) for t in (found, known))
         others = ~known["config"].isin(found["config"])
-        write_csv(file, known[others | then.isin(now)])
+        left = known[others | then.isin(now)]
+        write_csv(file, left.astype(dict.fromkeys(PASSES, "Int64")))
 
 
 def sized(project: Project, file: Path) -> tuple[dict[str, int], Works]:

@@ -60,7 +60,7 @@ def ablation(
     words = any(isinstance(value, str) for value in values.values())
     ordered = list(defences) if words else sorted(defences, key=lambda name: values[name])
     drawn = [*ordered, control]
-    panels = _measures(accuracy[accuracy["base"] == base], tables, base)
+    panels = _measures(accuracy[accuracy["base"] == base], tables, base, drawn)
     panels |= _least(suites[suites["base"] == base], tables, drawn)
     styles = look(["injected", control])
     figure, axes = grid(len(panels), width, height)
@@ -69,7 +69,8 @@ def ablation(
         mine, plain = found.loc[ordered], found.loc[control]
         y, low, high = (100 * mine[name] for name in ("accuracy", "low", "high"))
         places = range(len(ordered))
-        axis.errorbar(places, y, yerr=(y - low, high - y), label="injected", **styles["injected"])
+        style = styles["injected"] | ({"linestyle": "none"} if words else {})
+        axis.errorbar(places, y, yerr=(y - low, high - y), label="injected", **style)
         style = {key: value for key, value in styles[control].items() if key != "marker"}
         axis.axhline(100 * plain["accuracy"], label=control, **style)
         axis.axhspan(100 * plain["low"], 100 * plain["high"], color=style["color"], alpha=0.1, lw=0)
@@ -85,15 +86,16 @@ def ablation(
 
 
 def _measures(
-    accuracy: pd.DataFrame, tables: Mapping[str, Any], base: str
+    accuracy: pd.DataFrame, tables: Mapping[str, Any], base: str, drawn: list[str]
 ) -> dict[str, pd.DataFrame]:
+    """Those that all of the networks have."""
     whole, eps = accuracy[accuracy["seed"] == ALL], tables["eps"][base]
     clean = (whole["evaluation"] == tables["clean"]) & (whole["eps"] == 0)
     found = {"clean": whole[clean]}
     for title, name in tables["columns"].items():
         at = (whole["evaluation"] == name) & (whole["eps"] == eps)
         found[f"{title}, eps {shown(eps, tables['norm'])}"] = whole[at]
-    return {title: rows for title, rows in found.items() if len(rows)}
+    return {title: rows for title, rows in found.items() if {*drawn} <= {*rows["defence"]}}
 
 
 def _least(

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 import nenni
 from nenni.adversary.suite_attacks import SUITES
-from nenni.adversary.suites import read_suite
+from nenni.adversary.suites import applicable, read_suite
 from nenni.core.errors import UserError
 
 Digits = tuple[Tensor, Tensor]
@@ -49,3 +49,14 @@ def test_every_suite_reads_for_both_norms() -> None:
             attacks = read_suite(name, norm)  # type: ignore[arg-type]
             assert {attack.norm for attack in attacks.values()} == {norm}
     assert {a.name for a in read_suite("full", "l2").values()} >= {"ddn", "cw_l2", "autoattack"}
+
+
+def test_by_one_draw_nothing_is_averaged() -> None:
+    pgd = {"name": "pgd", "steps": 2}
+    held = {**pgd, "surrogate": {"name": "one_draw"}}
+    asked = read_suite({"plain": pgd, "held": held}, "linf")
+    made = applicable(asked, injected=False, randomised=True, samples=7)
+    assert made["plain"].arguments["samples"] == 7
+    assert made["held"].arguments["samples"] == 1
+    with pytest.raises(UserError, match=r"suite: a\.samples: averages over draws, and the surro"):
+        read_suite({"a": {**held, "samples": 3}}, "linf")

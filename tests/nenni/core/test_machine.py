@@ -1,10 +1,10 @@
 import platform
-from pathlib import Path
 
 import pytest
 import torch
 
 from nenni.core import machine
+from nenni.core import processor as cpu
 
 
 def test_the_processor_has_a_name_and_one_line() -> None:
@@ -12,12 +12,21 @@ def test_the_processor_has_a_name_and_one_line() -> None:
     assert "\n" not in machine.processor()
 
 
-def test_a_system_without_cpuinfo_is_asked_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "is_file", lambda self: False)
-    monkeypatch.setattr(platform, "processor", lambda: "a chip")
-    assert machine.processor() == "a chip"
-    monkeypatch.setattr(platform, "processor", lambda: "")
-    assert machine.processor() == platform.machine()
+@pytest.mark.parametrize(
+    ("name", "model", "told"),
+    [
+        ("AMD EPYC", "family 26, model 2", "AMD EPYC (family 26, model 2)"),
+        ("AMD EPYC 9554", "family 25, model 17", "AMD EPYC 9554"),
+        ("aarch64", "", "aarch64"),
+        ("a chip", "", "a chip"),
+    ],
+)
+def test_a_name_without_a_number_says_little(
+    name: str, model: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cpu, "name", lambda: name)
+    monkeypatch.setattr(cpu, "model", lambda: model)
+    assert machine.processor() == told
 
 
 def test_versions_are_those_of_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:

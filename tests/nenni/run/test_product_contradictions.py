@@ -130,6 +130,9 @@ def test_a_column_may_be_of_some_bases_and_clean_images_are_of_all(tmp_path: Pat
     assert load_config(tmp_path / "run.yaml").tables.columns["some"] == "some"
     (line,) = refused_with(tmp_path, some | {"tables.clean": "some"})
     assert line == "tables.clean: evaluation 'some' has no images of base 'standard'"
+    none = some | {"evaluations.some": attacked, "tables.eps": {"standard": 25.5}}
+    found = refused_with(tmp_path, none | {"figures": {}})
+    assert "tables.columns.some: evaluation 'some' attacks no base of the table" in found
     wrong = {"evaluations.some": attacked | {"eps": {"pgd_at": [7]}}}
     (line,) = refused_with(tmp_path, some | wrong)
     assert line == "tables.eps.pgd_at: evaluation 'some' has no eps 76.5 for this base"
