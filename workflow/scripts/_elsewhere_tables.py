@@ -10,7 +10,7 @@ BASE = "fgsm_rs"
 """Of the run whose rows stand beside."""
 HERE = {
     "pni": (("randomised", "pni", "pgd_20"), ("randomised", "pni_off", "pgd_20")),
-    "rpf": (("randomised", "rpf", "pgd_one_draw"), ("randomised", "rpf", "pgd_eot")),
+    "rpf": (("one_draw", "rpf", "pgd_one_draw"), ("randomised", "rpf", "pgd_eot")),
     "k_wta": (("strong", "k_wta", "pgd_20"), ("strong", "k_wta", WORST)),
 }
 """Defence -> suite, network and attack of both numbers that are compared."""
