@@ -22,19 +22,23 @@ def script() -> Any:
 
 
 def test_products_and_bytes_of_a_layer(script: Any) -> None:
-    """3x3 on 8x8: P is 2 x 16 at 64 places, W~ 32 x 2 x 9; a half of the exact products."""
-    shape = script.Shape(16, 32, 9, 64, 64)
-    exact = 16 * 32 * 9 * 64
+    """3x3 on 8x8: P is 2 x 16 at 64 places, W~ 32 x 2 at 500 taps; a half of the exact products."""
+    shape = script.Shape(16, 32, 9, 64, 64, 500)
+    exact = 16 * 32 * 500
     assert shape.products(1.0) == exact
-    assert shape.products(0.5) == exact / 2 + 2 * 16 * 64 + 32 * 2 * 9 * 64
+    assert shape.products(0.5) == exact / 2 + 2 * 16 * 64 + 32 * 2 * 500
     assert shape.moved(1.0, 3) == 16 * 32 * 9 + 3 * (16 + 32) * 64
     assert shape.moved(0.5, 1) == 16 * 32 * 9 + 2 * (16 + 32 * 9) + (16 + 32) * 64
 
 
 def test_the_shapes_are_those_of_the_network(script: Any) -> None:
+    """Of 3x3 taps on 32x32 with stride 2 those of the first row and column lie outside."""
     shapes = script.shapes_of(16)
-    assert shapes["layer2.0.conv1"] == script.Shape(16, 32, 9, 1024, 256)
-    assert shapes["layer2.0.shortcut.0"] == script.Shape(16, 32, 1, 1024, 256)
+    assert shapes["layer2.0.conv1"] == script.Shape(16, 32, 9, 1024, 256, 47 * 47)
+    assert shapes["layer2.0.shortcut.0"] == script.Shape(16, 32, 1, 1024, 256, 256)
+    assert (
+        shapes["layer4.1.conv2"].inside == 10 * 10
+    )  # of 4x4 positions, 3 each along a side less 2
 
 
 def test_a_bound_is_the_larger_of_both(script: Any) -> None:

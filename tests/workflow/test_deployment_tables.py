@@ -32,7 +32,7 @@ def test_whole_networks(script: Any, found: pd.DataFrame) -> None:
     table = script.whole(found)
     assert [*table["batch"]] == [1, 64]
     assert table.iloc[0].to_dict() == {
-        "width": 64, "batch": 1, "threads": 1, "dense by our kernels": "1.25",
+        "processor": "a", "width": 64, "batch": 1, "threads": 1, "dense by our kernels": "1.25",
         "50% exact": "2.00 (0.50)", "25% exact": "4.00 (0.50)",
     }  # fmt: skip
 
@@ -45,9 +45,12 @@ def test_skipping_by_torchs_products_has_a_column_where_it_was_timed(
     assert [*script.whole(found.assign(torch_path=16.0))[title]] == ["0.25", "0.25"]
 
 
-def test_rows_of_a_second_processor_are_left_out(script: Any, found: pd.DataFrame) -> None:
+def test_a_second_processor_has_rows_of_whole_networks_alone(
+    script: Any, found: pd.DataFrame
+) -> None:
     both = pd.concat([found, found.assign(device="b", torch=9.0)], ignore_index=True)
-    assert script.whole(both).equals(script.whole(found))
+    assert [*script.whole(both)["processor"]] == ["a", "a", "b", "b"]
+    assert script.whole(both)[:2].equals(script.whole(found))
     assert script.layers(both, 64).equals(script.layers(found, 64))
 
 

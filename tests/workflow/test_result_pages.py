@@ -140,6 +140,7 @@ def test_words_follow_the_numbers(script: Any, tables: dict[str, pd.DataFrame]) 
         (0.02, -0.01, 0.05, "rises by 2.0 points (-1.0 to 5.0)"),
         (-0.02, -0.05, 0.01, "falls by 2.0 points (-1.0 to 5.0)"),
         (-0.0001, -0.01, 0.01, "stays the same (-1.0 to 1.0)"),
+        (0.007, -0.0001, 0.014, "rises by 0.7 points (0.0 to 1.4)"),
         (0.1474, None, None, "rises by 14.7 points"),
     ],
 )
@@ -191,6 +192,14 @@ def test_rows_over_all_seeds_stand_for_those_of_each(
     page = script.page(tables | other, "results")
     assert "over five seeds; `all attacks`" in page
     assert page.count("12.3 %") > suites["attack"].nunique()
+
+
+def test_of_several_bases_each_has_its_columns(
+    script: Any, tables: dict[str, pd.DataFrame]
+) -> None:
+    table = script.attacks(tables["cifar10_cpu/suites"], "strong")
+    assert {"fgsm_rs/none", "trades/none", "fgsm_rs/nm_4_8"} <= {*table.columns}
+    assert "none" in script.attacks(tables["mnist5k/suites"], "strong").columns
 
 
 def test_no_result_is_typed_by_hand(script: Any) -> None:

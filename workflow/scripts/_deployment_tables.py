@@ -15,13 +15,13 @@ _SETTING = ["width", "batch", "threads"]
 
 
 def whole(found: pd.DataFrame) -> pd.DataFrame:
-    """One row per network, batch and number of threads: how many times as fast at each fraction."""
-    here = _here(found)
-    here = here[here["layer"] == WHOLE]
+    """One row per processor, network, batch and number of threads: how many times as fast."""
+    here = found[found["layer"] == WHOLE]
     rows = []
-    for (width, batch, threads), group in here.groupby(_SETTING, sort=False):
+    for (device, width, batch, threads), group in here.groupby(["device", *_SETTING], sort=False):
         dense = group["dense"].iloc[0] / group["torch"].iloc[0]
         row = {
+            "processor": device,
             "width": width,
             "batch": batch,
             "threads": threads,
@@ -31,11 +31,11 @@ def whole(found: pd.DataFrame) -> pd.DataFrame:
             best = min(one["torch"], one["dense"])
             everywhere, chosen = best / one["skipping"], best / one["where_faster"]
             row[f"{one['fraction']:.0%} exact"] = f"{chosen:.2f} ({everywhere:.2f})"
-        if "torch_path" in group:
+        if "torch_path" in group and group["torch_path"].notna().all():
             slower = best / group["torch_path"].iloc[-1]
             row[f"{group['fraction'].iloc[-1]:.0%} exact, by torch's products"] = f"{slower:.2f}"
         rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).fillna("")
 
 
 def layers(found: pd.DataFrame, width: int) -> pd.DataFrame:

@@ -56,7 +56,8 @@ def change(value: float, low: float | None = None, high: float | None = None) ->
     if low is None or high is None:
         return text
     near, far = sorted((sign * low, sign * high))
-    return f"{text} ({100 * near:.1f} to {100 * far:.1f})"
+    near, far = (round(100 * value, 1) + 0.0 for value in (near, far))  # no -0.0
+    return f"{text} ({near:.1f} to {far:.1f})"
 
 
 def fewer(reduction: float, decimals: int = 1, word: str = "fewer") -> str:

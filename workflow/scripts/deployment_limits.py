@@ -6,8 +6,9 @@ Measures the rates of one core (:mod:`_core_rates`) and sets the times of
 results/reference/deployment.csv beside them: those of the same processor, on one thread. A layer
 takes no less than its products at the rate of independent ones in registers, nor less than its
 bytes, each moved once, at the rate of the nearest cache that holds all of them. Products are those
-of the exact tiles, of P and of W~; bytes are the codes that come in, weights, and the codes that go
-out. Roundings, scores and the choice of tiles are in the times and not in the bounds.
+of the exact tiles, of P and of W~, without those of padding, which the kernels leave out; bytes are
+the codes that come in, weights, and the codes that go out. Roundings, scores and the choice of
+tiles are in the times and not in the bounds.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from _core_rates import MEMORY, PRODUCTS, core_rates
 from deployment_speed import RATIO, WHOLE
 from torch import nn
@@ -34,22 +36,26 @@ DENSE = 1.0
 
 @dataclass(frozen=True)
 class Shape:
-    """A convolution: channels in and out, taps, positions in and out."""
+    """A convolution: channels in and out, taps, positions in and out.
+
+    ``inside`` are the taps of all positions out that lie within the image.
+    """
 
     channels_in: int
     channels_out: int
     taps: int
     positions_in: int
     positions_out: int
+    inside: int
 
     def products(self, exact: float) -> float:
         """Of one image, at a share of exact tiles."""
-        all_exact = self.channels_in * self.channels_out * self.taps * self.positions_out
+        all_exact = self.channels_in * self.channels_out * self.inside
         if exact == DENSE:
             return all_exact
         projected = RATIO * self.channels_in
         project = projected * self.channels_in * self.positions_in
-        combine = projected * self.channels_out * self.taps * self.positions_out
+        combine = projected * self.channels_out * self.inside
         return exact * all_exact + project + combine
 
     def moved(self, exact: float, batch: int) -> float:
@@ -110,7 +116,10 @@ def shapes_of(width: int) -> dict[str, Shape]:
 
     def watch(name: str, layer: nn.Conv2d, x: torch.Tensor, z: torch.Tensor) -> None:
         taps = layer.kernel_size[0] * layer.kernel_size[1]
-        found[name] = Shape(x.shape[1], z.shape[1], taps, x[0, 0].numel(), z[0, 0].numel())
+        ones = torch.ones(1, 1, *layer.kernel_size)
+        inside = F.conv2d(torch.ones_like(x[:1, :1]), ones, None, layer.stride, layer.padding)
+        positions = x[0, 0].numel(), z[0, 0].numel()
+        found[name] = Shape(x.shape[1], z.shape[1], taps, *positions, int(inside.sum()))
 
     handles = [
         layer.register_forward_hook(lambda m, x, z, name=name: watch(name, m, x[0], z))

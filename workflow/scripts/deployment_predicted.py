@@ -7,7 +7,7 @@ kernels: multiply-accumulates, finished outputs and elementwise operations a nan
 time of starting a phase; bytes come from caches and cost nothing. The constants are those of least
 squared logarithm of predicted over measured time, dense and skipping, on the layers of two stages
 of ResNet-18. They predict the layers of the other two, whose shapes are others: stages 1 and 3 by
-2 and 4, and the reverse. One thread; phases one after the other.
+2 and 4, and the reverse. One thread; phases one after the other. Of several processors the first.
 """
 
 import argparse
@@ -34,6 +34,8 @@ CONSTANTS = ("macs_per_ns", "outputs_per_ns", "elementwise_per_ns", "overhead_s"
 START = (200.0, 5.0, 10.0, 2e-6)
 """Where the search begins: of the order of a core with AVX-512."""
 _STEP = 0.02
+_APART = 100.0
+"""How many times more or less a constant may be: layers that do not determine it leave it there."""
 NETWORK = ["width", "batch", "fraction"]
 KEYS = [*NETWORK, "layer"]
 Networks = dict[tuple[int, float], hwmodel.Network]
@@ -46,7 +48,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/reference"))
     asked = parser.parse_args()
     measured = pd.read_csv(asked.measured)
-    measured = measured[(measured["layer"] != WHOLE) & (measured["threads"] == 1)]
+    first = measured["device"] == measured["device"].iloc[0]
+    measured = measured[first & (measured["layer"] != WHOLE) & (measured["threads"] == 1)]
     predicted, constants = study(measured, networks(measured))
     write_csv(asked.out / "deployment_predicted.csv", predicted)
     write_csv(asked.out / "deployment_constants.csv", constants)
@@ -130,8 +133,11 @@ def calibrated(there: pd.DataFrame, known: Networks) -> NDArray[np.float64]:
         flat: NDArray[np.float64] = both.to_numpy().ravel()
         return flat
 
-    found: NDArray[np.float64] = np.exp(least_squares(errors, np.log(START), diff_step=_STEP).x)
-    return found
+    start = np.log(START)
+    within = start - np.log(_APART), start + np.log(_APART)
+    found = least_squares(errors, start, bounds=within, diff_step=_STEP)
+    constants: NDArray[np.float64] = np.exp(found.x)
+    return constants
 
 
 if __name__ == "__main__":

@@ -252,8 +252,10 @@ def titles(table: pd.DataFrame) -> list[str]:
 
 
 def attacks(table: pd.DataFrame, suite: str) -> pd.DataFrame:
-    """Accuracy under each attack of a suite, one column per defence."""
+    """Accuracy under each attack of a suite, one column per defence, of each base if several."""
     here = overall(table[table["suite"] == suite])
+    if len(here["base"].unique()) > 1:
+        here = here.assign(defence=here["base"] + "/" + here["defence"])
     here = here[~((here["attack"] == "clean") & (here["norm"] != "linf"))]
     eps = [radius.shown(e, n) if e else "" for e, n in zip(here["eps"], here["norm"], strict=True)]
     norm = here["norm"].map({"linf": "L-inf", "l2": "L2"}).where(here["eps"] > 0, "")

@@ -11,6 +11,9 @@ from nenni.results.figure_style import grid, look
 
 __all__ = ["attack_suite"]
 
+_A_MARK = 0.07
+"""Inches of height that a mark needs."""
+
 
 def attack_suite(
     suites: pd.DataFrame, *, suite: Name, width: Inches = 7.2, height: Inches = 4.6
@@ -27,12 +30,13 @@ def attack_suite(
     suite : str
         Which suite.
     width, height : float
-        Inches, of the figure and of a panel.
+        Inches, of the figure and of a panel, which is higher where its marks need it.
     """
     here = suites[(suites["suite"] == suite) & (suites["seed"] == ALL)]
     styles = look(list(dict.fromkeys(here["defence"])))
     panels = list(here.groupby(["base", "norm"], sort=False))
-    figure, axes = grid(len(panels), width, height, columns=2)
+    marks = max(rows["attack"].nunique() * rows["defence"].nunique() for _, rows in panels)
+    figure, axes = grid(len(panels), width, max(height, _A_MARK * marks), columns=2)
     for axis, ((base, norm), rows) in zip(axes, panels, strict=True):
         most = rows["n"].max()
         titles = [
@@ -44,7 +48,8 @@ def attack_suite(
         places = {title: -i for i, title in enumerate(ordered)}
         for i, (defence, mine) in enumerate(rows.groupby("defence", sort=False)):
             style = styles[str(defence)] | {"linestyle": "none"}
-            shift = (i - (rows["defence"].nunique() - 1) / 2) * -0.16
+            n = rows["defence"].nunique()
+            shift = (i - (n - 1) / 2) * -min(0.16, 0.8 / n)
             spread = 100 * (mine["accuracy"] - mine["low"]), 100 * (mine["high"] - mine["accuracy"])
             axis.errorbar(
                 100 * mine["accuracy"], [places[t] + shift for t in mine["title"]], xerr=spread,
