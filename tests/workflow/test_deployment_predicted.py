@@ -59,7 +59,7 @@ def test_the_committed_tables_are_of_the_committed_times(script: Any) -> None:
         pd.read_csv(folder / f"{name}.csv")
         for name in ("deployment", "deployment_predicted", "deployment_constants")
     )
-    times = times[(times["layer"] != script.WHOLE) & (times["threads"] == 1)]
+    times = script.layers_of_the_first(times)
     assert found[script.KEYS].to_dict("list") == times[script.KEYS].to_dict("list")
     assert np.allclose(found["measured"], times["dense"] / times["skipping"], rtol=1e-6)
     found.index = times.index

@@ -47,13 +47,17 @@ def main() -> None:
     parser.add_argument("--measured", type=Path, default=Path("results/reference/deployment.csv"))
     parser.add_argument("--out", type=Path, default=Path("results/reference"))
     asked = parser.parse_args()
-    measured = pd.read_csv(asked.measured)
-    first = measured["device"] == measured["device"].iloc[0]
-    measured = measured[first & (measured["layer"] != WHOLE) & (measured["threads"] == 1)]
+    measured = layers_of_the_first(pd.read_csv(asked.measured))
     predicted, constants = study(measured, networks(measured))
     write_csv(asked.out / "deployment_predicted.csv", predicted)
     write_csv(asked.out / "deployment_constants.csv", constants)
     print(constants.to_string(index=False))
+
+
+def layers_of_the_first(measured: pd.DataFrame) -> pd.DataFrame:
+    """Times of single layers on one thread of the first processor."""
+    first = measured["device"] == measured["device"].iloc[0]
+    return measured[first & (measured["layer"] != WHOLE) & (measured["threads"] == 1)]
 
 
 def study(measured: pd.DataFrame, known: Networks) -> tuple[pd.DataFrame, pd.DataFrame]:

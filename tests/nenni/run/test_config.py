@@ -35,7 +35,7 @@ from nenni.run.config_file import read_yaml
         ("pgd_at: {linf: 76.5, l2: 2}", "pgd_at: {linf: 0, l2: 2}", "suites.full.eps.pgd_at.linf: should be greater than 0, got 0"),
         ("ddn: {name: ddn}", "ddn: {name: ddn, norm: linf}", "attacks.ddn.norm: should be 'l2', got 'linf'"),
         ("fgsm: {name: fgsm}", "fgsm: {name: fgsm, compile: 1}", "attacks.fgsm.compile: should be true or false, got 1"),
-        ("surrogate: {name: bpda}", "surrogate: {name: bdpa}", "attacks.bpda.surrogate.name: unknown surrogate 'bdpa'; known are: approximate_path, bpda, exact_path, soft_mask"),
+        ("surrogate: {name: bpda}", "surrogate: {name: bdpa}", "attacks.bpda.surrogate.name: unknown surrogate 'bdpa'; known are: approximate_path, bpda, exact_path, one_draw, soft_mask"),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -10,7 +10,7 @@ from page_cases import about_default, page_tables
 from nenni.results.page.page import page
 from nenni.results.page.pictures import picture
 
-FIGURE = Path(__file__).parents[4] / "results" / "reference" / "cifar10" / "attack_suite.png"
+FIGURE = Path(__file__).parents[4] / "results" / "reference" / "cifar10_cpu" / "attack_suite.png"
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ def test_text_of_a_run_is_text_wherever_it_stands(tables: Tables) -> None:
     about = about_default()
     about.bases["what it is"] = HOSTILE
     about = replace(about, run=HOSTILE, config=HOSTILE, facts=[(HOSTILE, HOSTILE)])
-    png = (REFERENCE / "cifar10" / "attack_suite.png").read_bytes()
+    png = (REFERENCE / "cifar10_cpu" / "attack_suite.png").read_bytes()
     html = page(tables, [picture("a", HOSTILE, HOSTILE, png)], about)
     found = Reader(html)
     assert [tag for tag, _ in found.tags].count("script") == 4
