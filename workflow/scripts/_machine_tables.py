@@ -8,9 +8,10 @@ _EMULATED = "QEMU"
 
 
 def told_alone(found: pd.DataFrame) -> pd.DataFrame:
-    """Parts that change where one library alone is told what to use, on the machine measured."""
+    """Parts that change where one library alone is told what to use, on the first machine."""
     real = _text(found)
-    real = real[~real["processor"].str.startswith(_EMULATED) & (real["instruction_set"] == "auto")]
+    first = (real[["processor", "model"]] == real[["processor", "model"]].iloc[0]).all(axis=1)
+    real = real[first & (real["instruction_set"] == "auto")]
     (plain,) = real[real["environment"] == ""].to_dict("records")
     told = [row for row in real.to_dict("records") if row["environment"]]
     rows = [
@@ -59,7 +60,8 @@ def _text(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _named(row: dict[str, str]) -> str:
-    return row["processor"].replace(_EMULATED, "an emulated")
+    name = row["processor"].replace(_EMULATED, "an emulated")
+    return f"{name} ({row['model']})" if row["model"] else name
 
 
 def _differ(row: dict[str, str], other: dict[str, str]) -> str:
