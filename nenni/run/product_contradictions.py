@@ -19,8 +19,9 @@ def product_contradictions(config: Config) -> Iterator[Problem]:
     """Those of names that nothing defines, and of columns that overwrite others."""
     yield from unknown([clean := config.tables.clean], config.evaluations, "tables", "clean")
     counted = config.evaluations[clean].eps if clean in config.evaluations else config.tables.eps
-    for base_name in config.tables.eps.keys() - counted.keys():
-        yield ("tables", "clean"), f"evaluation '{clean}' has no images of base '{base_name}'"
+    for base_name in config.tables.eps:
+        if base_name not in counted:
+            yield ("tables", "clean"), f"evaluation '{clean}' has no images of base '{base_name}'"
     for title, why in clashes(config.tables.columns):
         yield ("tables", "columns", title), why
     for base_name in config.experiments:

@@ -121,8 +121,9 @@ class Recipe:
 
         Weight decay is for weights alone: such a noise has a penalty of its own.
         """
-        weights = [parameter for parameter in parameters if parameter not in {*noise}]
-        learned = [parameter for parameter in parameters if parameter in {*noise}]
+        own = {*noise}
+        weights = [parameter for parameter in parameters if parameter not in own]
+        learned = [parameter for parameter in parameters if parameter in own]
         groups: list[dict[str, Any]] = [{"params": weights, "weight_decay": self.weight_decay}]
         groups += [{"params": learned, "weight_decay": 0.0}] if learned else []
         if self.optimiser == "adam":

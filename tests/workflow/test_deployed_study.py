@@ -13,6 +13,7 @@ from scripts import script_named
 from torch import Tensor, nn
 
 import nenni
+from nenni.core.errors import UserError
 from nenni.data.split import InMemory
 from nenni.method.injection import noisy_layers
 from nenni.networks.models.resnet_cifar import resnet_cifar
@@ -111,6 +112,9 @@ def run_in(script: Any, images: Tensor, tmp_path: Path, monkeypatch: pytest.Monk
     data = InMemory.of(images.repeat(3, 1, 1, 1), torch.arange(72) % 10)
     read = {"train": data, "test": data}, {"input_shape": [3, 8, 8], "n_classes": 10}
     monkeypatch.setattr(script, "_data", Mock(return_value=read))
+    decoded = tmp_path / "results" / "deployment" / "data" / "cifar10.safetensors"
+    decoded.parent.mkdir(parents=True)
+    decoded.touch()
     monkeypatch.setattr(script, "CLAIMS", ROOT / "config" / "claims.yaml")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -134,6 +138,14 @@ def test_networks_that_are_not_trained_yet_are_timed_and_not_judged(
         assert fractions == (set() if asked == "int8" else {int(asked[:2]) / 100})
     with torch.no_grad():
         assert found[1].deployed()(found[1].images).shape == (5, 10)
+
+
+def test_without_its_data_a_run_says_how_it_is_made(script: Any, run_in: Path) -> None:
+    (run_in / "results" / "deployment" / "data" / "cifar10.safetensors").unlink()
+    with pytest.raises(
+        UserError, match=r"cifar10\.safetensors: is missing; .* --until decode_data"
+    ):
+        script.subject(Path("config.yaml"), 5, Experiment("width_32", "int8", 0), trained=False)
 
 
 def test_a_network_that_is_trained_is_read(script: Any, run_in: Path) -> None:

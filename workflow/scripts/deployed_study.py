@@ -153,7 +153,10 @@ def subject(config: Path, clean: int, e: Experiment, trained: bool = True) -> Su
     if not file.exists() and (trained or asked.get("allocate")):
         print(f"{e.base}/{e.defence} is left out: there is no {file}", flush=True)
         return None
-    data, about = _data(Path(files.data(e.base)))
+    if not (there := Path(files.data(e.base))).exists():
+        made = f"snakemake --configfile {config} --until decode_data"
+        raise UserError(f"{there}: is missing; it is made by: {made}")
+    data, about = _data(there)
     eps = radius.from_config(plan.config.tables.eps[e.base], "linf")
     calibrating, _ = first(data["train"], CALIBRATED)
     images, labels = first(data["test"], min(clean, len(data["test"])))
@@ -285,4 +288,4 @@ if __name__ == "__main__":
     try:
         main()
     except UserError as error:
-        sys.exit(f"{error}; of the run's data: snakemake --configfile CONFIG --until decode_data")
+        sys.exit(str(error))
