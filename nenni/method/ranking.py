@@ -1,6 +1,7 @@
 """Exact top-k masks and their borders, shared by the selections that rank."""
 
 import math
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,9 +11,7 @@ from nenni.core.runtime import may_look
 from nenni.method.fused.top_k import numbers, select
 
 _LONG_ROW = 8192
-"""From this length on, narrowing the search down first is the fastest."""
-_SAMPLE = 512
-"""Numbers of a row in the sample that brackets the border."""
+"""From this length on ties go by place: ``torch.topk`` takes several times as long."""
 
 
 def largest(score: Tensor, fraction: float) -> Tensor:
@@ -38,7 +37,7 @@ def top_k(rows: Tensor, fraction: float) -> Tensor:
         rows = numbers(rows)
     if k in (0, n) or not len(rows):
         return select(rows, k)
-    return _narrow_andselect(rows, k) if n >= _LONG_ROW else _partition(rows, k)
+    return _partition(rows, k)
 
 
 def distance(score: Tensor, mask: Tensor) -> Tensor:
@@ -66,84 +65,27 @@ def _memory_order(score: Tensor) -> list[int]:
 
 
 def _partition(rows: Tensor, k: int) -> Tensor:
-    """Top-k as what is not below the k-th largest number, where no other number equals that."""
-    place = rows.shape[1] - k
-    border = torch.from_numpy(np.partition(rows.detach().numpy(), place, axis=1)[:, place])
-    mask = rows >= border[:, None]
-    tied = mask.sum(1) != k
-    if bool(tied.any()):
-        mask[tied] = select(rows[tied], k)
-    return mask
+    """Top-k as what is not below the k-th largest number; rows where others equal it are settled.
 
-
-def _narrow_andselect(rows: Tensor, k: int) -> Tensor:
-    """Top-k among the few numbers that lie close to the border.
-
-    What lies above a bracket of the k-th largest number is in, what lies below is out. Rows whose
-    bracket misses the border are selected in full.
-    """
-    count, n = rows.shape
-    low, high = _narrowed(rows, k, *_bracket(rows, k))
-    mask = rows > high
-    undecided = (rows >= low) ^ mask
-    wanted = k - _count(mask)
-    index = undecided.view(-1).nonzero().squeeze(1)
-    row = torch.div(index, n, rounding_mode="floor")
-    found = torch.bincount(row, minlength=count)
-    missed = (wanted < 0) | (wanted > found)
-    place = torch.arange(len(index), device=rows.device) - (found.cumsum(0) - found)[row]
-    width, most = int(found.max()), int(wanted.max().clamp_min(0))
-    candidates = rows.new_full((count, width + most), -math.inf)
-    candidates[row, place] = rows.view(-1)[index]
-    taken = torch.arange(most, device=rows.device) < (most - wanted)[:, None]
-    candidates[:, width:].masked_fill_(taken, math.inf)
-    mask.view(-1)[index] = select(candidates, most)[row, place]
-    if bool(missed.any()):
-        mask[missed] = select(rows[missed], k)
-    return mask
-
-
-def _bracket(rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Bounds (N, 1) that probably enclose the k-th largest number of each row.
-
-    Quantiles of a sample, 2.5 standard deviations of their rank apart on either side (Floyd,
-    Rivest: Expected time bounds for selection, CACM 18(3), 1975).
+    Each row by itself, whatever stands beside it.
     """
     n = rows.shape[1]
-    sample = rows[:, :: (n // _SAMPLE) | 1].contiguous()
-    m, p = sample.shape[1], k / n
-    spread = 1 + 2.5 * math.sqrt(m * p * (1 - p))
-    above, below = max(1, round(m * p - spread)), min(m, round(m * p + spread))
-    ranked = sample.sort(dim=1).values
-    return ranked[:, m - below, None], ranked[:, m - above, None]
+    border = torch.from_numpy(np.partition(rows.detach().numpy(), n - k, axis=1)[:, n - k, None])
+    mask = rows >= border
+    tied = mask.sum(1, dtype=torch.int32) != k
+    if bool(tied.any()):
+        settle = select if n < _LONG_ROW else partial(_by_place, border=border[tied])
+        mask[tied] = settle(rows[tied], k=k)
+    return mask
 
 
-def _narrowed(rows: Tensor, k: int, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Closer bounds, from the number of values beyond each bound and beyond their middle.
+def _by_place(rows: Tensor, border: Tensor, k: int) -> Tensor:
+    """Top-k of which, among equals, the first are chosen where k is at most half, else the last.
 
-    The value at a rank by inverse quadratic interpolation, 3 standard deviations and a hundredth of
-    the bracket apart from the k-th on either side; the bounds as given where that fails.
+    As the kernel of a GPU does.
     """
-    middle = (low + high) / 2
-    first, second, third = (
-        _count(mask)[:, None].to(rows) for mask in (rows > high, rows > middle, rows >= low)
-    )
-    inside = third - first
-    spread = 1 + 1.5 * inside.sqrt() + 0.01 * inside
-    share = (second - first) / inside
-
-    def value_at(rank: Tensor, otherwise: Tensor) -> Tensor:
-        x = ((rank - first) / inside).clamp(0, 1)
-        depth = x * (x - share) / (1 - share) + 0.5 * x * (1 - x) / (share * (1 - share))
-        return torch.where(depth.isfinite(), high - (high - low) * depth.clamp(0, 1), otherwise)
-
-    return value_at(k + spread, low), value_at(k - spread, high)
-
-
-def _count(mask: Tensor) -> Tensor:
-    """Number of True in each row: eight booleans are summed at a time, as the bytes of a word."""
-    if mask.shape[1] % 1024:
-        return mask.sum(1, dtype=torch.int32)
-    words = mask.view(torch.int64).unflatten(1, (-1, 128)).sum(2)  # no byte exceeds 128
-    counts: Tensor = words.view(torch.uint8).sum(1, dtype=torch.int32)
-    return counts
+    few = 2 * k <= rows.shape[1]
+    beyond, equal = (rows > border if few else rows < border), rows == border
+    room = (k if few else rows.shape[1] - k) - beyond.sum(1, keepdim=True, dtype=torch.int32)
+    first = beyond | equal & (equal.cumsum(1, dtype=torch.int32) <= room)
+    return first if few else ~first

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from selection_cases import scores, seeds
 from torch import Tensor
 
+from nenni.method.fused.top_k import numbers
 from nenni.method.ranking import top_k
 from nenni.method.selection.random import Random
 from nenni.method.selection.topk import TopK
@@ -42,7 +43,7 @@ def long_rows(kind: str, rows: int, n: int, seed: int) -> Tensor:
 def test_long_rows_hold_the_count_and_keep_the_largest(
     kinds: list[str], n: int, fraction: float, seed: int, dtype: torch.dtype
 ) -> None:
-    """Above 8,191 neurons the search is narrowed down first; rows of all kinds share a batch."""
+    """Rows of all kinds share a batch."""
     rows = torch.cat([long_rows(kind, 1, n, seed + i) for i, kind in enumerate(kinds)]).to(dtype)
     mask = top_k(rows, fraction)
     k = round(fraction * n)
@@ -55,11 +56,33 @@ def test_long_rows_hold_the_count_and_keep_the_largest(
 
 @settings(max_examples=30, deadline=None)
 @given(
-    st.sampled_from([40, 9000]), st.floats(0, 1), seeds, st.sampled_from(["ties", "relu", "nan"])
+    st.sampled_from([40, 9000, 16_384]),
+    st.floats(0, 1),
+    seeds,
+    st.sampled_from(["ties", "relu", "nan"]),
 )
 def test_rows_are_ranked_one_by_one(n: int, fraction: float, seed: int, kind: str) -> None:
-    rows = torch.cat([long_rows(kind, 1, n, seed), long_rows("skewed", 2, n, seed)])
-    assert torch.equal(top_k(rows, fraction)[:1], top_k(rows[:1], fraction))
+    """Whatever stands beside a row, and though its border is a tie."""
+    rows = torch.cat([long_rows(kind, 12, n, seed), long_rows("skewed", 2, n, seed)])
+    alone = torch.cat([top_k(row, fraction) for row in rows.split(1)])
+    assert torch.equal(top_k(rows, fraction), alone)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(KINDS), st.sampled_from([8192, 9001]), st.floats(0, 1), seeds,
+    st.sampled_from([torch.float32, torch.float64, torch.bfloat16]),
+)  # fmt: skip
+def test_among_equals_of_long_rows_the_first_are_chosen_of_few_and_the_last_of_many(
+    kind: str, n: int, fraction: float, seed: int, dtype: torch.dtype
+) -> None:
+    """As by a stable sort of the smaller side, and as the kernel of a GPU does."""
+    rows, k = long_rows(kind, 2, n, seed).to(dtype), round(fraction * n)
+    few = 2 * k <= n
+    order = numbers(rows).sort(dim=1, descending=few, stable=True).indices
+    expected = torch.full_like(rows, not few, dtype=torch.bool)
+    expected.scatter_(1, order[:, : k if few else n - k], few)
+    assert torch.equal(top_k(rows, fraction), expected)
 
 
 def test_the_layout_in_memory_changes_no_mask() -> None:
