@@ -154,6 +154,8 @@ def environment(tables: Tables) -> Environment:
             tables["defences_elsewhere"], tables["cifar10_cpu/suites"]
         ),
         "bound_by_bytes": int(tables["deployment_limits"].eval("bytes_s > products_s").sum()),
+        "deployed_aims": _deployment_tables.AIMS,
+        "no_loss": _deployment_tables.NO_LOSS,
         "slower": _deployment_tables.slower_than_torch(tables["deployment"]),
         "recall_gained": partial(_deployment_tables.gained, tables["tiles_recall"]),
         "accuracy_gained": _deployment_tables.accuracy_gained(tables["tiles"]),
