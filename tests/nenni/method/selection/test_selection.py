@@ -230,3 +230,24 @@ def test_margins_move_with_the_score(selection: Selection) -> None:
         expected = torch.zeros_like(gradient)
         expected[:, 3] = sign * finite
         torch.testing.assert_close(gradient, expected)
+
+
+@pytest.mark.parametrize("ties", [True, False])
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize(
+    "selection",
+    [TopK(0.3), TopK(0.8), Inverted(0.5), Oracle(0.5), NM(4, 8), Block(0.3, 8, 8), Channel(0.4), Threshold(0.5)],
+    ids=str,
+)  # fmt: skip
+def test_no_mask_hangs_on_what_else_is_in_the_batch(
+    selection: Selection, last: bool, ties: bool
+) -> None:
+    """Of layers of a real size too, and with one image whose scores are no numbers."""
+    for shape in ((14, 16, 32, 32), (14, 12, 9, 7)):
+        z = scores(shape, 0, ties)
+        z[3, :5] = torch.nan
+        z = z.to(memory_format=torch.channels_last) if last else z
+        alone = torch.cat([selection.mask(image) for image in z.split(1)])
+        assert torch.equal(selection.mask(z), alone)
+        order = torch.arange(13, -1, -1)
+        assert torch.equal(selection.mask(z[order])[order], alone)
