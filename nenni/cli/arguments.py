@@ -233,7 +233,7 @@ def plugin(text: str, flag: str) -> dict[str, Any]:
     UserError
         If what follows the name is no list of pairs.
     """
-    import yaml
+    from nenni.core import plain_yaml
 
     name, _, rest = text.partition(":")
     config: dict[str, Any] = {"name": name}
@@ -241,7 +241,7 @@ def plugin(text: str, flag: str) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not equals:
             raise UserError(f"{flag}: should be {PLUGIN}, got {text!r}")
-        config[key] = yaml.safe_load(value)
+        config[key] = plain_yaml.value(value)
     return config
 
 
@@ -256,6 +256,7 @@ def _whole(text: str, least: int) -> int:
 def _architecture(parsed: argparse.Namespace, images: "ImageFiles | None") -> "Architecture | None":
     import yaml
 
+    from nenni.core import plain_yaml
     from nenni.networks.architecture import Architecture
 
     text = parsed.model
@@ -263,7 +264,7 @@ def _architecture(parsed: argparse.Namespace, images: "ImageFiles | None") -> "A
         return None
     if text.startswith("{"):
         try:
-            text = yaml.safe_load(text)
+            text = plain_yaml.value(text)
         except yaml.YAMLError as error:
             raise UserError(f"--model: {text} is not valid YAML") from error
     elif ":" not in text and text not in plugins.names("model"):

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _AGAIN = "delete it and run snakemake again"
+NAMED = (
+    "architecture", "arm", "attack", "base", "claim", "comparator", "control", "control_base",
+    "datasets", "defence", "evaluation", "layer", "least_suite", "measure", "measured_on",
+    "network", "preset", "source", "suite", "text",
+)  # fmt: skip
+"""Columns of what has a name that someone chose: no other word is taken for a number."""
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -79,7 +85,7 @@ def write_csv(path: Path, table: "pd.DataFrame") -> None:
 
 
 def read_csv(path: Path, *, text: bool = False) -> "pd.DataFrame":
-    """Read a table written by :func:`write_csv`.
+    """Read a table written by :func:`write_csv`; what has a name keeps it, be it "1.10" or "null".
 
     Parameters
     ----------
@@ -93,7 +99,8 @@ def read_csv(path: Path, *, text: bool = False) -> "pd.DataFrame":
     with _reading(path):
         if text:
             return pd.read_csv(path, dtype="str", keep_default_na=False)
-        table = pd.read_csv(path, dtype={"eps": "str"})
+        words = dict.fromkeys(NAMED, "str") | {"eps": "str"}
+        table = pd.read_csv(path, dtype=words, keep_default_na=False, na_values=[""])
         # pandas before 3.1 reads a number but for its last bit
         return table.assign(eps=table["eps"].astype(float)) if "eps" in table else table
 

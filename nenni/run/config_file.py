@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from nenni.core import plugins, settings
+from nenni.core import plain_yaml, plugins, settings
 from nenni.core.errors import UserError, in_a_line, refusal
 from nenni.run.claims_config import Claims
 from nenni.run.claims_contradictions import claims_contradictions
@@ -50,7 +50,7 @@ def with_types(given: Any) -> Any:
         return {key: with_types(value) for key, value in given.items()}
     if isinstance(given, list):
         return [with_types(value) for value in given]
-    return yaml.safe_load(given) if isinstance(given, str) else given
+    return plain_yaml.value(given) if isinstance(given, str) else given
 
 
 def load_claims(path: Path) -> Claims:
@@ -96,7 +96,7 @@ _MOST_VALUES = 100_000
 """Values in a config, of which references to blocks could make more than memory holds."""
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class _UniqueKeys(plain_yaml.PlainLoader):
     """Loader that refuses a key given twice, of which YAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

@@ -88,7 +88,7 @@ def verdicts(study: pd.DataFrame) -> pd.DataFrame:
             "network": here["network"],
             "kind": here["kind"],
             "PGD-20": here["pgd_20"].map(percent),
-            "`standard`": here["suite"].map(percent),
+            "`standard`": here["standard"].map(percent),
             "without the mask": here["reference"].map(percent).where(here["kind"] == "masked", ""),
             "verdict": here["verdict"],
             "strongest evidence": here["why"].fillna(""),

@@ -24,7 +24,7 @@ from _core_rates import MEMORY, PRODUCTS, core_rates
 from deployment_speed import RATIO, WHOLE
 from torch import nn
 
-from nenni.core.io import write_csv
+from nenni.core.io import read_csv, write_csv
 from nenni.core.machine import processor
 from nenni.networks.hooks import hooked
 from nenni.networks.models.resnet18 import resnet18
@@ -72,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("results/reference"))
     out = parser.parse_args().out
-    measured = pd.read_csv(out / "deployment.csv")
+    measured = read_csv(out / "deployment.csv")
     here = measured[(measured["device"] == processor()) & (measured["threads"] == 1)]
     here = here[here["layer"] != WHOLE]
     if here.empty:

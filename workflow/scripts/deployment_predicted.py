@@ -24,7 +24,7 @@ from scipy.optimize import least_squares
 import hwmodel
 import nenni
 from hwmodel.layer_latency import LayerLatency
-from nenni.core.io import write_csv
+from nenni.core.io import read_csv, write_csv
 from nenni.cost.describe import describe
 from nenni.networks.models.resnet18 import resnet18
 
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--measured", type=Path, default=Path("results/reference/deployment.csv"))
     parser.add_argument("--out", type=Path, default=Path("results/reference"))
     asked = parser.parse_args()
-    measured = layers_of_the_first(pd.read_csv(asked.measured))
+    measured = layers_of_the_first(read_csv(asked.measured))
     predicted, constants = study(measured, networks(measured))
     write_csv(asked.out / "deployment_predicted.csv", predicted)
     write_csv(asked.out / "deployment_constants.csv", constants)

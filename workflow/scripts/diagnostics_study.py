@@ -61,7 +61,7 @@ def study(name: str, n: int) -> dict[str, Any]:
     pgd = result.summary.set_index("attack").loc["pgd_20", "accuracy"]
     return {
         "network": name, "kind": "masked" if name in MASKED else "honest", "n": n, "eps": EPS,
-        "verdict": said(diagnosis.verdict), "pgd_20": pgd, "suite": own.mean(),
+        "verdict": said(diagnosis.verdict), "pgd_20": pgd, "standard": own.mean(),
         "reference": honest.mean(), "hidden": (own - honest).mean(), "low": low, "high": high,
         "why": diagnosis.verdict.partition(": ")[2],
     }  # fmt: skip
@@ -85,7 +85,7 @@ def main() -> None:
                 continue
             rows.append(study(name, n))
             write_csv(arguments.out, pd.DataFrame(rows))
-            kept = ("network", "n", "verdict", "suite", "reference")
+            kept = ("network", "n", "verdict", "standard", "reference")
             print(*(rows[-1][key] for key in kept), flush=True)
 
 

@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 import hwmodel
 from hwmodel.machine import dense_seconds
 from hwmodel.whole_layer import dense_phase
-from nenni.core.io import write_csv
+from nenni.core.io import read_csv, write_csv
 from nenni.cost.describe import describe
 from nenni.method.network_file import load
 from nenni.networks.build import architecture_of
@@ -130,7 +130,7 @@ def compare_network(
     """
     command = [sys.executable, "-m", "nenni", "bench", str(weights), "--batch", *map(str, batches)]
     subprocess.run([*command, "--out", str(out / "bench.csv")], check=True)
-    measured = pd.read_csv(out / "bench.csv")
+    measured = read_csv(out / "bench.csv")
     measured = measured[measured["layer"] == WHOLE].drop(columns=["seconds", "layer", "threads"])
     measured = measured.rename(columns={"wall_seconds": "seconds"})
     for batch in batches:

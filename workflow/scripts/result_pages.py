@@ -31,7 +31,7 @@ from jinja2 import Environment
 
 from nenni.core import radius
 from nenni.core.errors import UserError
-from nenni.core.io import write_atomically
+from nenni.core.io import read_csv, write_atomically
 from nenni.evaluation.scoring import WORST
 from nenni.results import verdict
 from nenni.results.accuracy import ALL, ANY
@@ -73,7 +73,7 @@ def main() -> None:
 
 def read() -> Tables:
     """The committed tables by name."""
-    return {name: pd.read_csv(TABLES / f"{name}.csv") for name in READ}
+    return {name: read_csv(TABLES / f"{name}.csv") for name in READ}
 
 
 def pages(tables: Tables) -> dict[Path, str]:

@@ -94,6 +94,28 @@ def test_csv_keeps_eight_digits(tmp_path: Path) -> None:
     assert (tmp_path / "t").read_bytes() == b"a,b\n0.33333333,1\n1,2\n,3\n"
 
 
+@settings(max_examples=40)
+@given(
+    st.sampled_from(io.NAMED),
+    st.lists(
+        st.sampled_from(
+            ["1.1", "1.10", "2", "05", "5", "1e3", "inf", "nan", "null", "true", "None", "NA", "_1"]
+        ),
+        min_size=1,
+    ),
+)
+def test_names_are_the_same_when_they_are_read_again(column: str, names: list[str]) -> None:
+    """Whatever they look like: a layer of nn.Sequential is a number to pandas."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "t.csv"
+        numbers = [1.5, *[float("nan")] * (len(names) - 1)]
+        io.write_csv(file, pd.DataFrame({column: names, "n": numbers}))
+        table = io.read_csv(file)
+        assert table[column].tolist() == names
+        assert table["n"].dtype == float
+        assert table["n"].isna().tolist() == [False, *[True] * (len(names) - 1)]
+
+
 @given(eps=st.lists(st.floats(0, 1), min_size=1))
 def test_eps_is_the_same_number_when_it_is_read_again(eps: list[float]) -> None:
     with TemporaryDirectory() as folder:
