@@ -1,43 +1,46 @@
 """Exact top-k masks and their borders, shared by the selections that rank."""
 
 import math
-from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from nenni.core.runtime import may_look
-from nenni.method.fused.top_k import numbers, select
-
-_LONG_ROW = 8192
-"""From this length on ties go by place: ``torch.topk`` takes several times as long."""
+from nenni.method.fused import top_k as fused
 
 
 def largest(score: Tensor, fraction: float) -> Tensor:
     """Mask of the round(fraction * size) largest neurons of each sample of a score (N, ...).
 
-    The count holds exactly whatever the ties. A NaN ranks below every number.
+    The count holds exactly whatever the ties, and which of equals are chosen hangs on no other
+    sample, nor, but for a GPU, on the layout in memory. A NaN ranks below every number.
     """
     score = score.detach()
     order = _memory_order(score)
-    mask = top_k(score.permute(order).flatten(1), fraction)
-    shape = [score.shape[i] for i in order]
-    return mask.view(shape).permute([order.index(i) for i in range(len(order))])
+    if not may_look(score):
+        if score.device.type == "cpu":
+            return top_k(score.flatten(1), fraction).view(score.shape)
+        return _shaped(top_k(score.permute(order).flatten(1), fraction), score, order)
+    score = fused.comparable(score)
+    rows = score.permute(order).flatten(1)
+    k = round(fraction * rows.shape[1])
+    if k in (0, rows.shape[1]) or not len(rows):
+        return torch.full_like(score, k > 0, dtype=torch.bool)
+    parted = fused.parted(rows, k)
+    mask, tied = _shaped(parted.mask, score, order), parted.tied
+    if bool(tied.any()):
+        found = fused.settled(score[tied].flatten(1), parted.border[tied], k)
+        mask[tied] = found.view(-1, *score.shape[1:])
+    return mask
 
 
 def top_k(rows: Tensor, fraction: float) -> Tensor:
     """Mask of the round(fraction * n) largest numbers of each row of (N, n); NaN ranks last."""
-    n = int(rows.shape[1])  # which is a tensor where a pass is traced
-    k = round(fraction * n)
-    if not may_look(rows):
-        chosen: Tensor = torch.ops.nenni.top_k(rows, k)
-        return chosen
-    if rows.dtype not in (torch.float32, torch.float64) or not rows.sum().isfinite():
-        rows = numbers(rows)
-    if k in (0, n) or not len(rows):
-        return select(rows, k)
-    return _partition(rows, k)
+    k = round(fraction * int(rows.shape[1]))  # which is a tensor where a pass is traced
+    if may_look(rows):
+        return fused.top_k(rows, k)
+    chosen: Tensor = torch.ops.nenni.top_k(rows, k)
+    return chosen
 
 
 def distance(score: Tensor, mask: Tensor) -> Tensor:
@@ -64,28 +67,7 @@ def _memory_order(score: Tensor) -> list[int]:
     return list(range(score.dim()))
 
 
-def _partition(rows: Tensor, k: int) -> Tensor:
-    """Top-k as what is not below the k-th largest number; rows where others equal it are settled.
-
-    Each row by itself, whatever stands beside it.
-    """
-    n = rows.shape[1]
-    border = torch.from_numpy(np.partition(rows.detach().numpy(), n - k, axis=1)[:, n - k, None])
-    mask = rows >= border
-    tied = mask.sum(1, dtype=torch.int32) != k
-    if bool(tied.any()):
-        settle = select if n < _LONG_ROW else partial(_by_place, border=border[tied])
-        mask[tied] = settle(rows[tied], k=k)
-    return mask
-
-
-def _by_place(rows: Tensor, border: Tensor, k: int) -> Tensor:
-    """Top-k of which, among equals, the first are chosen where k is at most half, else the last.
-
-    As the kernel of a GPU does.
-    """
-    few = 2 * k <= rows.shape[1]
-    beyond, equal = (rows > border if few else rows < border), rows == border
-    room = (k if few else rows.shape[1] - k) - beyond.sum(1, keepdim=True, dtype=torch.int32)
-    first = beyond | equal & (equal.cumsum(1, dtype=torch.int32) <= room)
-    return first if few else ~first
+def _shaped(rows: Tensor, score: Tensor, order: list[int]) -> Tensor:
+    """Rows of a score that was flattened along these dimensions, in its shape and layout."""
+    shape = [score.shape[i] for i in order]
+    return rows.view(shape).permute([order.index(i) for i in range(len(order))])

@@ -51,7 +51,7 @@ class Channel(Selection):
 
 
 def _means(score: Tensor) -> Tensor:
-    return score.flatten(2).mean(2) if score.dim() > 2 else score
+    return score.contiguous().flatten(2).mean(2) if score.dim() > 2 else score
 
 
 def _spread(values: Tensor, score: Tensor) -> Tensor:

@@ -251,3 +251,26 @@ def test_no_mask_hangs_on_what_else_is_in_the_batch(
         assert torch.equal(selection.mask(z), alone)
         order = torch.arange(13, -1, -1)
         assert torch.equal(selection.mask(z[order])[order], alone)
+
+
+@pytest.mark.parametrize("ties", [True, False])
+@pytest.mark.parametrize(
+    "selection",
+    [TopK(0.3), TopK(0.8), Inverted(0.5), Oracle(0.5), NM(4, 8), Block(0.3, 8, 8), Channel(0.4), Threshold(0.5)],
+    ids=str,
+)  # fmt: skip
+def test_no_mask_hangs_on_the_layout_in_memory(selection: Selection, ties: bool) -> None:
+    for shape in ((3, 16, 32, 32), (3, 12, 9, 7)):
+        z = scores(shape, 1, ties)
+        mask = selection.mask(z.to(memory_format=torch.channels_last))
+        assert torch.equal(mask, selection.mask(z))
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("selection", [TopK(0.3), Inverted(0.6), Channel(0.4)], ids=str)
+def test_a_traced_mask_is_the_same_though_scores_tie(selection: Selection, last: bool) -> None:
+    for shape in ((2, 16, 32, 32), (2, 8, 5, 3)):
+        z = scores(shape, 2, ties=True)
+        z = z.to(memory_format=torch.channels_last) if last else z
+        traced = torch.compile(selection.mask, fullgraph=True, backend="aot_eager")
+        assert torch.equal(traced(z), selection.mask(z))
