@@ -22,7 +22,7 @@ def build():
 LAYERS = ["0", "1.1", "1.10", "2"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_layers_of_sequential_networks_and_defences_called_null(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
