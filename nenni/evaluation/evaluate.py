@@ -1,9 +1,9 @@
 """``nenni.evaluate``: a classifier and a suite of attacks in, a table out."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from itertools import chain, takewhile
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from nenni.data.batches import (
 from nenni.data.checks import check_count, check_data
 from nenni.evaluation.attack_images import FLAGS, TRIES, attack_batch, score_clean, told
 from nenni.evaluation.done import Done
+from nenni.evaluation.further import Seen, breaks_more
 from nenni.evaluation.gradient_check import doubtful
 from nenni.evaluation.persistence import persistence
 from nenni.evaluation.resume import Part, Parts, digest, key_of
@@ -39,10 +40,12 @@ from nenni.networks.copying import uncompiled
 TRANSFER = "transfer"
 _OTHER_ROWS = (CLEAN, WORST, TRANSFER)
 """Rows of the summary that are no attack of a suite."""
-_BY_CHANCE = 0.01
-"""Share of a batch that one more attack breaks on honest networks, or one image."""
 _DOUBTFUL = (
     "its gradient is zero, or not the slope of its function: believe the attacks without one"
+)
+_CHANGED = (
+    "further attacks go through the data a second time, and {} of {} images were not among them: "
+    "give tensors, or a loader that gives the same images each time"
 )
 
 
@@ -72,7 +75,8 @@ def evaluate(
     are averaged, the worst point of each image is chosen on some draws and scored on others, and
     no lucky draw ends an attack. Square and RayS of a named suite go on where they broke more than
     one image in a hundred that attacks with a gradient did not, and so does the suite where the
-    gradient is not the slope of the function (:mod:`nenni.evaluation.gradient_check`).
+    gradient is not the slope of the function (:mod:`nenni.evaluation.gradient_check`). Both are
+    decided once, on all images, which are gone through a second time for what follows.
 
     Parameters
     ----------
@@ -81,7 +85,8 @@ def evaluate(
         (N,) are enough. Its normalisation belongs inside. Of what torch.compile gave, the network
         that it was given is asked.
     data : tensors, loader or data set
-        Images (N, C, H, W) in [0, 1] and labels (N,), see :data:`nenni.data.batches.Data`.
+        Images (N, C, H, W) in [0, 1] and labels (N,), see :data:`nenni.data.batches.Data`. Further
+        attacks of a named suite go through them a second time.
     suite : str or mapping
         A name of :data:`nenni.adversary.suite_attacks.SUITES`, or attacks as a config has them.
     eps : float
@@ -113,11 +118,16 @@ def evaluate(
     ------
     UserError
         If model, data and suite do not go together, an attack has the name of another row, eps is
-        no radius, or a number of images or draws is none.
+        no radius, or a number of images or draws is none; or if data of a named suite can be gone
+        through only once, or give other images the second time.
     """
     eps, model = radius.check(eps, norm), uncompiled(model)
     check_count("draws", draws)
-    read = partial(labelled_batches, data, batch_size, device_of(model), examples)
+    named = FURTHER.get(suite, {}) if isinstance(suite, str) else {}
+    if named:
+        check_repeatable(data)
+    again = partial(labelled_batches, data, batch_size, device_of(model))
+    read = partial(again, examples)
     batches = read()
     head = next(batches)
     check_data(*head, None)
@@ -126,7 +136,6 @@ def evaluate(
     _check_names(attacks)
     if source is not None:
         attacks |= read_suite({TRANSFER: {"name": "pgd"}}, norm)
-    named = FURTHER.get(suite, {}) if isinstance(suite, str) else {}
     further = read_suite(named, norm) if named else {}
 
     def attacked(subject: Subject, batches: Iterable[tuple[Tensor, Tensor]]) -> SuiteResult:
@@ -141,25 +150,18 @@ def evaluate(
         networks = [model] if source is None else [model, source]
         settings = [asked, eps, seed, draws, least_only, subject.randomised]
         key = key_of(networks, head[0], settings) if resume is not None else ""
-        doubted = bool(further) and doubtful(
-            subject, *head, eps=eps, norm=norm, seed=seed, draws=draws
-        )
         work = [seed, draws, subject.randomised]
         run = _Run(
-            subject, here, after, doubted, source, eps, seed, draws, least_only,
-            Parts(resume, key, progress), progress,
-            (done or Done()).for_work(key_of([model], head[0][:1], work)),
+            subject, source, eps, norm, seed, draws, least_only, Parts(resume, key, progress),
+            progress, (done or Done()).for_work(key_of([model], head[0][:1], work)),
         )  # fmt: skip
-        left, first = Left(count_batches(data, batch_size, examples)), 0
-        for x, y in batches:
-            check_data(x, y, subject.classes)
-            if run.attack(x, y, first):
-                progress(f"batch {left.after()}")
-            else:
-                left.skip()
-            first += len(x)
+        count = count_batches(data, batch_size, examples)
+        run.attack(here, batches, count)
+        doubted = bool(after) and run.doubts()
+        if following := after if doubted else run.asked_for(after):
+            run.attack_what_is_left(following, again(), count)
         run.parts.discard()
-        return run.result(norm)
+        return run.result([_DOUBTFUL] if doubted else [])
 
     try:
         return attacked(subject, chain([head], batches))
@@ -179,36 +181,129 @@ def _check_names(attacks: Iterable[str]) -> None:
 
 
 @dataclass(frozen=True)
+class _Batch:
+    """Images, their classes, what the network says of them, and the index of the first."""
+
+    x: Tensor
+    y: Tensor
+    clean: Scores
+    first: int
+
+
+@dataclass(frozen=True)
 class _Run:
-    """A suite on one batch after another."""
+    """Attacks on one batch after another."""
 
     subject: Subject
-    attacks: Mapping[str, AttackChoice]
-    further: Mapping[str, AttackChoice]
-    doubted: bool
     source: nn.Module | None
     eps: float
+    norm: Norm
     seed: int
     draws: int
     least_only: bool
     parts: Parts
     progress: Callable[[str], None]
     done: Done
-    batches: list[dict[str, pd.DataFrame]] = field(default_factory=list)
+    seen: Seen = field(default_factory=Seen)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
 
-    def attack(self, x: Tensor, y: Tensor, first: int) -> bool:
-        """Attack the next batch by the suite; whether any of it was still to be done."""
-        clean = score_clean(self.subject, x, y, self.draws, self.seed, first)
-        left, data = clean["chosen"] > 0, digest([x, y])
+    def attack(
+        self,
+        attacks: Mapping[str, AttackChoice],
+        batches: Iterable[tuple[Tensor, Tensor]],
+        count: int | None,
+    ) -> None:
+        """Attack all images by the suite."""
+        time, found = Left(count), []
+        for x, y in batches:
+            check_data(x, y, self.subject.classes)
+            first = len(self.seen)
+            clean = score_clean(self.subject, x, y, self.draws, self.seed, first)
+            self.seen.add(x, y)
+            batch, left = _Batch(x, y, clean, first), clean["chosen"] > 0
+            here, worked = self._attack(attacks, batch, left, least_only=self.least_only)
+            found.append(here)
+            self._tell(time, "batch", worked)
+        self.tables.update(_together(found))
+
+    def doubts(self) -> bool:
+        """Whether attacks by the gradient cannot be believed."""
+        return doubtful(
+            self.subject, *self.seen.few, eps=self.eps, norm=self.norm, seed=self.seed,
+            draws=self.draws,
+        )  # fmt: skip
+
+    def asked_for(self, attacks: Mapping[str, AttackChoice]) -> dict[str, AttackChoice]:
+        """Those of the attacks that follow from what the suite found."""
+        return {
+            name: attack
+            for name, attack in attacks.items()
+            if breaks_more(self.tables, AFTER.get(name))
+        }
+
+    def attack_what_is_left(
+        self,
+        attacks: Mapping[str, AttackChoice],
+        batches: Iterable[tuple[Tensor, Tensor]],
+        count: int | None,
+    ) -> None:
+        """Attack the images that the suite left, in a second pass over all.
+
+        Raises
+        ------
+        UserError
+            If the second pass lacks images of the first.
+        """
+        time, found, missing = Left(count), [], len(self.seen)
+        left, clean = self._left(), next(iter(self.tables.values()))
+        for x, y, rows in self.seen.again(batches):
+            scores = _clean_scores(clean.iloc[rows], y.device)
+            batch = _Batch(x, y, scores, rows[0])
+            here, worked = self._attack(attacks, batch, left[rows].to(y.device), least_only=True)
+            found.append({name: table.assign(index=rows) for name, table in here.items()})
+            self._tell(time, "further attacks, batch", worked)
+            missing -= len(rows)
+        if missing:
+            raise UserError(_CHANGED.format(missing, len(self.seen)))
+        self.tables.update(
+            (name, table.sort_values("index", ignore_index=True))
+            for name, table in _together(found).items()
+        )
+
+    def _left(self) -> Tensor:
+        """Which images the suite left; of a randomised network all that were ever right."""
+        if self.subject.randomised:
+            shares = next(iter(self.tables.values()))["clean_chosen"]
+        else:
+            shares = least(self.tables.values())
+        return torch.tensor(shares.to_numpy() > 0)
+
+    def _tell(self, time: Left, what: str, worked: bool) -> None:
+        if worked:
+            self.progress(f"{what} {time.after()}")
+        else:
+            time.skip()
+
+    def _attack(
+        self,
+        attacks: Mapping[str, AttackChoice],
+        batch: _Batch,
+        left: Tensor,
+        *,
+        least_only: bool,
+    ) -> tuple[dict[str, pd.DataFrame], bool]:
+        """Examples of each attack on a batch, and whether any of it was still to be done."""
+        x, y, data = batch.x, batch.y, digest([batch.x, batch.y])
         here: dict[str, pd.DataFrame] = {}
         worked = False
-        for name, choice in self._asked(here):
-            going = left if self.least_only or name in self.further else None
-            do = partial(self._attack_by, choice, name, x, y, clean, first, going)
+        for name, choice in attacks.items():
+            going = left if least_only else None
+            do = partial(self._attack_by, choice, name, batch, going)
             (columns, said), kept = self.parts.next(f"{name} {data}", do)
             if not kept:
-                self.progress(f"{name}, image {first + len(x)}: {told(columns, choice, self.eps)}")
+                until = batch.first + len(x)
+                self.progress(f"{name}, image {until}: {told(columns, choice, self.eps)}")
             worked |= not kept
             if going is None and name != TRANSFER:
                 self.done.keep(name, choice, self.eps, x, columns, said)
@@ -220,83 +315,45 @@ class _Run:
             known += [note for note in said if note not in known]
             if not self.subject.randomised:
                 left = left & torch.tensor(table["any_correct"].to_numpy() > 0, device=y.device)
-        self.batches.append(here)
-        return worked
-
-    def _asked(self, here: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, AttackChoice]]:
-        """The attacks of the suite, and those that follow from what they found."""
-        yield from self.attacks.items()
-        for name, attack in self.further.items():
-            if self.doubted or breaks_more(here, AFTER.get(name)):
-                yield name, attack
+        return here, worked
 
     def _attack_by(
-        self,
-        choice: AttackChoice,
-        name: str,
-        x: Tensor,
-        y: Tensor,
-        clean: Scores,
-        first: int,
-        going: Tensor | None,
+        self, choice: AttackChoice, name: str, batch: _Batch, going: Tensor | None
     ) -> Part:
+        x, y = batch.x, batch.y
         own = going is None and name != TRANSFER
-        known = self.done.find(name, choice, self.eps, x, y, first) if own else None
+        known = self.done.find(name, choice, self.eps, x, y, batch.first) if own else None
         if known is not None:
             return known
         found = attack_batch(
-            self.subject, x, y, clean, choice, self.eps, seed=self.seed, name=name, index=first,
-            draws=self.draws, source=self.source if name == TRANSFER else None, going=going,
+            self.subject, x, y, batch.clean, choice, self.eps, seed=self.seed, name=name,
+            index=batch.first, draws=self.draws, going=going,
+            source=self.source if name == TRANSFER else None,
         )  # fmt: skip
         return found.table, found.notes
 
-    def result(self, norm: Norm) -> SuiteResult:
-        """The batches together."""
-        names = dict.fromkeys(name for here in self.batches for name in here)
-        tables = {
-            name: pd.concat(
-                [here[name] if name in here else _not_asked(here) for here in self.batches],
-                ignore_index=True,
-            )
-            for name in names
-        }
-        of_all = [*self.subject.notes, *([_DOUBTFUL] if self.doubted else [])]
-        notes = {name: [*of_all, *self.notes[name]] for name in tables}
-        shares = least(tables.values())
+    def result(self, of_all: list[str]) -> SuiteResult:
+        """The batches together, with notes on every attack."""
+        of_all = [*self.subject.notes, *of_all]
+        notes = {name: [*of_all, *self.notes[name]] for name in self.tables}
+        shares = least(self.tables.values())
         return SuiteResult(
-            summary(tables, notes, norm),
-            pd.concat([t.assign(attack=name) for name, t in tables.items()], ignore_index=True),
+            summary(self.tables, notes, self.norm),
+            pd.concat([t.assign(attack=n) for n, t in self.tables.items()], ignore_index=True),
             persistence(shares if self.subject.randomised else shares[:0], TRIES),
             self.done,
             notes,
         )
 
 
-def breaks_more(tables: Mapping[str, pd.DataFrame], name: str | None) -> bool:
-    """Whether an attack broke more than a few images that those before it did not.
-
-    Parameters
-    ----------
-    tables : mapping
-        Attack -> examples of one batch, in the order in which they were made.
-    name : str or None
-        Which attack.
-    """
-    if name is None or name not in tables:
-        return False
-    before = [*takewhile(lambda attack: attack != name, tables)]
-    if not any(tables[attack]["backwards"].sum() for attack in before):
-        return False
-    others = least(tables[attack] for attack in before)
-    more = (others > 0.5) & (least([tables[name]]) < 0.5)
-    return int(more.sum()) > max(1, _BY_CHANCE * len(more))
+def _together(batches: list[dict[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
+    """The examples of each attack on all batches."""
+    return {
+        name: pd.concat([here[name] for here in batches], ignore_index=True) for name in batches[0]
+    }
 
 
-def _not_asked(here: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Rows of an attack that a batch gave no reason for."""
-    table, flags = next(iter(here.values())).copy(), least(here.values())
-    table[["forwards", "backwards", "linf", "l2"]] = 0.0
-    table["adv_pred"], table["adv_margin"] = table["clean_pred"], table["clean_margin"]
-    for flag in FLAGS:
-        table[flag] = flags
-    return table
+def _clean_scores(table: pd.DataFrame, device: torch.device) -> Scores:
+    """What the network said of images before any attack, from the examples of one."""
+    names = ("pred", "correct", "chosen", "margin")
+    return {n: torch.tensor(table[f"clean_{n}"].to_numpy(), device=device) for n in names}

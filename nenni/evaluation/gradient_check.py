@@ -15,8 +15,8 @@ SCALES = (200, 50, 10)
 """Eps over the half-width of a difference."""
 _POINTS = 4
 """Points near each image, of whose quotients the median is taken."""
-_FEW, _DOUBT = 32, 0.2
-"""Images that are looked at before an evaluation, and the share of them that is no chance."""
+_DOUBT = 0.2
+"""Share of the images of an evaluation that is no chance."""
 FACTOR = 2.0
 """Quotients between 1 / 2 and 2 count as agreement."""
 
@@ -120,13 +120,13 @@ def doubtful(
     """
     if subject.classes is None or eps == 0:
         return False
-    x, y, model = images[:_FEW], labels[:_FEW], subject.attacked
+    model = subject.attacked
     passes = draws if subject.randomised else 1
-    if float(without_gradient(model, x, y, passes).double().mean()) > _DOUBT:
+    if float(without_gradient(model, images, labels, passes).double().mean()) > _DOUBT:
         return True
     if subject.injected or subject.randomised:
         return False
-    apart = disagreement(model, x, y, eps=eps, norm=norm, seed=seed, draws=passes)
+    apart = disagreement(model, images, labels, eps=eps, norm=norm, seed=seed, draws=passes)
     return min(float(off.double().mean()) for off in apart.values()) > _DOUBT
 
 

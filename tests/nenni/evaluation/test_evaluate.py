@@ -16,7 +16,7 @@ from nenni.adversary.suite_attacks import SUITES
 from nenni.adversary.suites import applicable, read_suite
 from nenni.core import plugins
 from nenni.core.errors import UserError
-from nenni.evaluation.evaluate import breaks_more, summary
+from nenni.evaluation.evaluate import summary
 from nenni.evaluation.statistics import wilson
 from nenni.evaluation.subject import UNSTEADY
 from nenni.method.fit import fit
@@ -301,23 +301,6 @@ def test_quantised_networks_are_taken(trained: nn.Module, held_out: Digits) -> N
     right = (quantised(held_out[0]).argmax(1) == held_out[1]).double().mean()
     assert found.summary["accuracy"].iloc[0] == pytest.approx(float(right))
     assert len(found.examples) == 120
-
-
-def test_an_attack_goes_on_where_it_broke_what_those_before_it_did_not() -> None:
-    """Images that an earlier attack had broken, and it was not asked about, were counted as its."""
-
-    def table(flags: list[int], backwards: int = 0) -> pd.DataFrame:
-        columns = dict.fromkeys(("adv_correct", "adv_chosen", "any_correct", "any_chosen"), flags)
-        clean = dict.fromkeys(("clean_correct", "clean_chosen"), [1] * len(flags))
-        return pd.DataFrame({**columns, **clean, "backwards": backwards})
-
-    gradients = {"pgd": table([1, 1, 1, 1, 0], 20)}
-    square = gradients | {"square": table([0, 0, 1, 1, 0])}
-    assert breaks_more(square, "square")
-    assert not breaks_more(square | {"rays": table([0, 0, 1, 1, 0])}, "rays")
-    assert breaks_more(square | {"rays": table([0, 0, 0, 0, 0])}, "rays")
-    assert not breaks_more(square, "rays")
-    assert not breaks_more({"square": square["square"]}, "square"), "no gradient was asked"
 
 
 @pytest.mark.parametrize(
