@@ -75,17 +75,15 @@ def mask_flip(
     ball = Ball(inputs, eps, norm)
     with torch.no_grad(), _masks(layers, temperature) as found:
         model(inputs)
-        clean = {
-            layer: [(mask > 0.5).to(mask) for mask in _of_batch(masks, len(inputs))]
-            for layer, masks in found.items()
-        }
+        clean = {layer: [(mask > 0.5).to(mask) for mask in masks] for layer, masks in found.items()}
+
+    def flipped(soft: Masks, rows: Tensor) -> Tensor:
+        return _flipped(soft, clean, rows, len(inputs))
 
     def rising(images: Tensor, rows: Tensor) -> tuple[Tensor, Tensor | None]:
         here, away = model.of(rows), objective(labels[rows], loss, targeted)
         with _masks(layers, temperature) as soft:
-            found = ascent(
-                here, images, lambda logits: away(logits) + weight * _flipped(soft, clean, rows)
-            )
+            found = ascent(here, images, lambda logits: away(logits) + weight * flipped(soft, rows))
         return found.gradient, here.broken if model.leave else None
 
     with frozen(model):
@@ -93,22 +91,28 @@ def mask_flip(
         return climb(start, ball, rising, steps, relative_step * eps / steps)
 
 
-def _flipped(soft: Masks, clean: Masks, rows: Tensor) -> Tensor:
-    """Mean share of changed neurons of each sample, (N,)."""
-    shares = [
-        (now - before[rows]).abs().flatten(1).mean(1)
-        for layer, masks in soft.items()
-        for now, before in zip(_of_batch(masks, len(rows)), clean[layer], strict=True)
-    ]
+def _flipped(soft: Masks, clean: Masks, rows: Tensor, count: int) -> Tensor:
+    """Mean share of changed neurons of each of the rows among so many images, (N,)."""
+    shares = []
+    for layer, masks in soft.items():
+        before = clean[layer]
+        apart = len(masks) != len(before) or any(len(mask) % max(1, count) for mask in before)
+        pairs = zip(
+            _by_image(masks, len(rows), apart), _by_image(before, count, apart), strict=True
+        )
+        shares += [(now - then[rows]).abs().mean(1) for now, then in pairs]
     return torch.stack(shares).mean(0) if shares else torch.zeros(len(rows), device=rows.device)
 
 
-def _of_batch(masks: list[Tensor], size: int) -> list[Tensor]:
-    """One mask per call on all images, where each image was asked about by itself, too."""
-    calls = len(masks) // size if size else 0
-    if size == 1 or not calls or any(len(mask) != 1 for mask in masks):
-        return masks
-    return [torch.cat(masks[call::calls]) for call in range(calls)]
+def _by_image(masks: list[Tensor], size: int, apart: bool) -> list[Tensor]:
+    """The masks of each call, (size, -1): an image may be several rows, one after the other.
+
+    Apart, each image was asked about by itself.
+    """
+    if apart:
+        calls = len(masks) // size
+        masks = [torch.cat(masks[call::calls]) for call in range(calls)]
+    return [mask.reshape(size, mask.numel() // max(1, size)) for mask in masks]
 
 
 @contextmanager
