@@ -6,12 +6,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from nenni.core.seeding import generator
 from nenni.data.split import Images
 from nenni.method.baseline import AlternatingLayer, alternating_layers
-from nenni.networks.copying import copied
+from nenni.training.average import Average
 from nenni.training.history import Tensors
 from nenni.training.processes import processes
 from nenni.training.recipe import Recipe
@@ -162,7 +161,7 @@ class State:
         What is trained.
     optimiser : Optimizer
         What changes its weights.
-    average : AveragedModel or None
+    average : Average or None
         Moving average of the weights, if the recipe asks for one.
     history : list of dict
         One row per finished epoch.
@@ -172,7 +171,7 @@ class State:
 
     model: nn.Module
     optimiser: torch.optim.Optimizer
-    average: AveragedModel | None = None
+    average: Average | None = None
     history: list[dict[str, float]] = field(default_factory=list)
     best: Tensors = field(default_factory=dict)
     best_epoch: int = 0
@@ -183,8 +182,7 @@ class State:
         noise = [layer.learned_noise() for layer in alternating_layers(model)]
         state = cls(model, recipe.build_optimiser(parameters, noise))
         if recipe.average:
-            rule = get_ema_multi_avg_fn(recipe.average)
-            state.average = AveragedModel(copied(model), multi_avg_fn=rule, use_buffers=True)
+            state.average = Average(model, recipe.average)
         return state
 
     @property
