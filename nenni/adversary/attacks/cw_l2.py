@@ -14,8 +14,9 @@ from nenni.core.types import L2, Count, NonNegative, Passes, Positive
 
 __all__ = ["cw_l2"]
 
-_INSIDE = 1 - 1e-6
-"""Images are taken so far into (-1, 1) before atanh, so that black and white can still change."""
+_TANH, _INSIDE = 1 - 1e-6, 0.99
+"""Factor of images in [-1, 1] before atanh, and where they are cut off, so that black and white can
+still change: beyond, tanh is so flat that all steps together move a pixel by less than a grey."""
 
 
 def cw_l2(
@@ -38,7 +39,8 @@ def cw_l2(
 
     Carlini, Wagner: Towards evaluating the robustness of neural networks, S&P 2017, sections V and
     VI: Adam on w, and a search for the c of each image, tenfold until it succeeds and then by
-    halving the interval.
+    halving the interval. Pixels start a 200th of the range away from black and white at least, from
+    where tanh lets them move; w has single precision at least.
 
     Parameters
     ----------
@@ -58,16 +60,19 @@ def cw_l2(
         The logits are a mean over so many passes, for a randomised network.
     """
     model = watched(model, inputs, labels, eps, norm, targeted=targeted)
-    weight = torch.full((len(inputs),), c, device=inputs.device, dtype=inputs.dtype)
+    precision = torch.promote_types(inputs.dtype, torch.float32)
+    start = ((2 * inputs.to(precision) - 1) * _TANH).clamp(-_INSIDE, _INSIDE).atanh()
+    weight = torch.full((len(inputs),), c, device=inputs.device, dtype=precision)
     low, high = torch.zeros_like(weight), torch.full_like(weight, math.inf)
     found, away = Smallest(inputs, norm), objective(labels, "margin", targeted)
     with frozen(model):
         for _ in range(searches):
-            w = torch.atanh((2 * inputs - 1) * _INSIDE).requires_grad_()
+            w = start.clone().requires_grad_()
             optimiser = fused_adam([w], lr)
             succeeded = torch.zeros_like(weight, dtype=torch.bool)
             for step in range(steps + 1):
-                images = (torch.tanh(w) + 1) / 2
+                points = (torch.tanh(w) + 1) / 2
+                images = points.to(inputs.dtype)
                 with model.one_point(images):
                     passes = [differentiable(model(images)) for _ in range(samples)]
                 logits = torch.stack(passes).mean(0)
@@ -77,7 +82,7 @@ def cw_l2(
                 if step == steps:
                     break
                 shortfall = (-away(logits)).clamp_min(-confidence)
-                squared = (images - inputs).square().flatten(1).sum(1)
+                squared = (points - inputs).square().flatten(1).sum(1)
                 (w.grad,) = torch.autograd.grad((squared + weight * shortfall).sum(), w)
                 optimiser.step()
             high = torch.where(succeeded, torch.minimum(high, weight), high)
