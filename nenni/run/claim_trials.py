@@ -163,7 +163,7 @@ def _evaluation(
     """
     best: tuple[tuple[int, int], str, float] | None = None
     for name, evaluation in all_evaluations(config).items():
-        if attack is not None and _alike(config.attacks[evaluation.attack]) != _alike(attack):
+        if attack is not None and not _attacks_by(attack, evaluation, config):
             continue
         read_at = 0.0 if attack is None else _shared_radius(evaluation, pair, eps)
         if read_at is None or not all(_covers(evaluation, base, d) for base, d in pair):
@@ -185,6 +185,12 @@ def _shared_radius(
 def _covers(evaluation: Evaluation, base: str, defence: str) -> bool:
     defences = evaluation.defences
     return base in evaluation.eps and (defences is None or defence in defences)
+
+
+def _attacks_by(attack: Ref, evaluation: Evaluation, config: Config) -> bool:
+    """Whether an evaluation makes an attack, by the gradients of the network that it judges."""
+    own = evaluation.source is None
+    return own and _alike(config.attacks[evaluation.attack]) == _alike(attack)
 
 
 def _alike(attack: Ref) -> Ref:

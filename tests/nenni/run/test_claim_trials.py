@@ -9,6 +9,9 @@ from nenni.run.claim_trials import Trial, compared, trials
 from nenni.run.config import Config
 
 AT = 12.75 / 255
+CLEAN: dict[str, Any] = {
+    "measure": "clean_kept", "value": None, "margin": 0.02, "attack": None, "eps": None,
+}  # fmt: skip
 
 
 def found(config: Config | None = None, **changes: Any) -> list[Trial]:
@@ -40,6 +43,23 @@ def test_an_attack_is_known_by_its_parameters() -> None:
     assert found(compiled)[0].evaluation == "many"
 
 
+def test_a_transfer_attack_is_another() -> None:
+    """It has more images, and its gradients are those of another network."""
+    config = run(
+        evaluations__many__source={"base": "standard", "seed": 100},
+        evaluations__many__examples=40,
+    )
+    assert found(config)[0].evaluation == "few"
+    (clean,) = found(config, **CLEAN)
+    assert clean.evaluation == "many"
+
+
+def test_an_attack_through_a_surrogate_is_another() -> None:
+    through = {"name": "pgd", "steps": 3, "surrogate": {"name": "soft_mask"}}
+    config = run(attacks__soft=through, evaluations__many__attack="soft")
+    assert found(config)[0].evaluation == "few"
+
+
 def test_the_attack_of_a_suite_is_an_evaluation_too() -> None:
     suite = {"attacks": ["pgd_3"], "eps": {"at": {"linf": 12.75}}, "examples": 30}
     assert found(run(suites={"strong": suite}))[0].evaluation == "strong_pgd_3"
@@ -68,13 +88,12 @@ def test_a_radius_in_another_norm_is_none() -> None:
 
 
 def test_clean_images_are_those_of_any_attack() -> None:
-    clean = {"measure": "clean_kept", "value": None, "margin": 0.02, "attack": None, "eps": None}
-    (trial,) = found(**clean)
+    (trial,) = found(**CLEAN)
     assert (trial.evaluation, trial.eps, trial.norm) == ("many", 0, "")
-    (trial,) = found(**clean, arms=[{"selection": TOPK}])
+    (trial,) = found(**CLEAN, arms=[{"selection": TOPK}])
     assert trial.evaluation == "other"
     (trial,) = found(
-        run(evaluations__many__defences=["b"], evaluations__few__defences=["b"]), **clean
+        run(evaluations__many__defences=["b"], evaluations__few__defences=["b"]), **CLEAN
     )
     assert trial.missing == "an evaluation of both at/a and at/plain"
 
