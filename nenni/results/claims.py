@@ -152,7 +152,7 @@ def _of_bitops(claim: dict[str, Any], trial: dict[str, Any], table: pd.DataFrame
     assert size is not None
     measured = Measured(each.mean(), each.min(), each.max(), None, trial["differs"], "%")
     judged = _judged(measured, verdict(measured, borders(claim["measure"], size, None)))
-    if trial["limit"] < size - ROUNDING:
+    if max(trial["limit"], measured.high) < size - ROUNDING:
         judged |= {"verdict": NOT_DERIVABLE, "reason": not_derivable(trial["limit"], size)}
     return judged | {"seeds": len(each), "values": per_seed(found["seed"], each)}
 

@@ -138,6 +138,13 @@ def told(plugin: Ref, values: dict[str, Any]) -> str:
     return f"{plugin['name']} ({size})" if size else str(plugin["name"])
 
 
+def exact_bits(injection: dict[str, Any]) -> int:
+    """Width of the exact path, the least where layers differ."""
+    everywhere = [injection, *injection["overrides"].values()]
+    found: list[int] = [c["exact_bits"] for c in everywhere if "exact_bits" in c]
+    return min(found)
+
+
 def exact_share(selection: Ref) -> float:
     """Nominal share of the neurons that a selection computes exactly; all where it fixes none."""
     if "fraction" in selection:
@@ -154,8 +161,17 @@ def _is(arm: Arm, defence: Defence, config: Config) -> bool:
     change = defence.injection
     if change is None or change.get("allocate") or change["selection"] != arm.selection:
         return False
-    noise = (config.injection | change)["noise"]
-    return noise == _METHOD and arm.finetuned in (None, defence.finetune is not None)
+    injection = config.injection | change
+    chosen = {**arm.selection, "selection": arm.selection, "noise": _METHOD}
+    everywhere = [injection, *injection["overrides"].values()]
+    alike = all(_keeps(choices, chosen) for choices in everywhere)
+    return alike and arm.finetuned in (None, defence.finetune is not None)
+
+
+def _keeps(choices: dict[str, Any], chosen: dict[str, Any]) -> bool:
+    """Whether choices, of all layers or some, leave the essential neurons and the noise alone."""
+    decisive = ("selection", "fraction", "noise")
+    return all(choices[key] == chosen.get(key) for key in decisive if key in choices)
 
 
 def _plain(config: Config, base: str, finetune: str | None) -> str | None:

@@ -13,6 +13,7 @@ from nenni.core.types import Norm
 from nenni.run.claim_arms import (
     arms_of,
     controls_of,
+    exact_bits,
     exact_share,
     injection_of,
     is_own,
@@ -212,7 +213,7 @@ def _lacking(claim: Claim, pair: Trial, eps: float | None) -> str:
 
 def _counted(config: Config, bits: str, home: Trial) -> Iterator[Trial]:
     injection = injection_of(config, home.defence)
-    exact = exact_share(injection["selection"]) * (injection["exact_bits"] / _BITS[bits]) ** 2
+    exact = exact_share(injection["selection"]) * (exact_bits(injection) / _BITS[bits]) ** 2
     for overheads in (True, False):
         words = f"dense {bits.upper()}, overheads {'counted' if overheads else 'left out'}"
         yield replace(home, comparator=words, baseline=bits, overheads=overheads, limit=1 - exact)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from claims_cases import N_OF_M, TOPK, claim, run
 
@@ -42,6 +44,31 @@ def test_an_arm_that_two_patterns_match_counts_once() -> None:
 def test_noise_that_is_shared_by_all_is_seen() -> None:
     config = run(injection__noise={"name": "zero"})
     assert not [*arms_of(claim(), config)]
+
+
+@pytest.mark.parametrize(
+    ("override", "is_arm"),
+    [
+        ({"fraction": 0.05}, False),
+        ({"selection": N_OF_M}, False),
+        ({"selection": {"name": "all"}}, False),
+        ({"noise": {"name": "zero"}}, False),
+        ({"selection": TOPK, "noise": {"name": "zero"}}, False),
+        ({"selection": TOPK, "fraction": 0.4}, False),
+        ({"selection": TOPK, "fraction": 0.5, "noise": {"name": "approximation"}}, True),
+        ({"weight_bits": 8, "score": "magnitude"}, True),
+    ],
+)
+def test_an_arm_is_one_in_all_its_layers(override: dict[str, Any], is_arm: bool) -> None:
+    """By its own injection, and by the shared one, whose place its own takes."""
+    wanted, some = claim(arms=[{"selection": TOPK}]), {"conv*": override}
+    own = run(defences__b={"injection": {"selection": TOPK, "overrides": some}})
+    shared = run(injection__overrides=some)
+    for config in (own, shared):
+        assert [d for _, d, _ in arms_of(wanted, config)] == ["b"] * is_arm
+    alone = {"injection": {"selection": TOPK, "overrides": {}}}
+    both = run(injection__overrides=some, defences__b=alone)
+    assert [d for _, d, _ in arms_of(wanted, both)] == ["b"]
 
 
 CONTROLS: dict[Against, list[tuple[str, str, str]]] = {

@@ -152,6 +152,8 @@ def test_bitops_with_and_without_overheads_and_what_could_go_at_most() -> None:
     ]  # fmt: skip
     (row, *_) = found(run(injection__exact_bits=8), **BITOPS)
     assert row.limit == 1 - 0.5 / 16
+    (row, *_) = found(run(injection__overrides={"conv*": {"exact_bits": 8}}), **BITOPS)
+    assert row.limit == 1 - 0.5 / 16
     rows = found(**BITOPS, training=["trades"])
     assert [t.comparator for t in rows] == ["dense FP32", "dense INT8"]
 
