@@ -147,6 +147,9 @@ def _of_bitops(claim: dict[str, Any], trial: dict[str, Any], table: pd.DataFrame
     total = table[(table["layer"] == "total") & (table["variant"] == "as_evaluated")]
     keys = ["base", "defence", "baseline"]
     found = total[(total[keys] == [trial[key] for key in keys]).all(axis=1)]
+    if found.empty:
+        reason = f"not in this run: a count of its BitOPs beside dense {trial['baseline'].upper()}"
+        return {"verdict": NOT_TESTED, "reason": reason}
     each = found["reduction_with" if trial["overheads"] else "reduction_without"]
     size = _size(claim)
     assert size is not None

@@ -213,6 +213,16 @@ def test_bitops(limit: float, overheads: bool, value: float, verdict: str) -> No
     assert row["values"].startswith("0:0.")
 
 
+@pytest.mark.parametrize("limit", [0.9, 0.5])
+def test_bitops_that_nobody_counted_are_not_tested(limit: float) -> None:
+    trial = BITOPS | {"limit": limit, "baseline": "fp16"}
+    row = judged(trial, measure="bitops_reduction", value=0.8)
+    assert row["verdict"] == NOT_TESTED
+    assert row["reason"] == "not in this run: a count of its BitOPs beside dense FP16"
+    assert pd.isna(row["measured"])
+    assert pd.isna(row["effect"])
+
+
 def test_bitops_need_no_seeds() -> None:
     row = judged(
         BITOPS, reductions=saved(0.9, 0.85).iloc[:-1], measure="bitops_reduction", value=0.8
