@@ -97,14 +97,25 @@ def carried_occupancy(occupancy: float, fraction: float, other: float, neurons: 
     return 1 - idle
 
 
-def effective_fraction(injection: Injection, tile: int, neurons: int) -> float:
+def are_measured(tile: int, neurons: int, groups: int) -> bool:
+    """Whether tiles are as those that are measured, which have neurons of one group each.
+
+    Parameters
+    ----------
+    tile, neurons, groups
+        As in `effective_fraction`.
+    """
+    return groups == 1 or neurons // groups % tile == 0
+
+
+def effective_fraction(injection: Injection, tile: int, neurons: int, groups: int = 1) -> float:
     """Share of the exact work that tiled hardware executes.
 
     Blocks of a multiple of the tile's channels keep their fraction. So do whole channels: the same
     ones are chosen at all positions of an input, and their weights can be gathered into full tiles
     first, for one input at a time. So do whole positions, of which each is a row of tiles.
     Selections by the exact z and noise added to it run everything. For the others, an occupancy
-    that was measured goes before what independence would give.
+    that was measured of such tiles goes before what independence would give.
 
     Parameters
     ----------
@@ -113,12 +124,16 @@ def effective_fraction(injection: Injection, tile: int, neurons: int) -> float:
     tile
         Outputs in a tile.
     neurons
-        Of the layer at one position: a wider tile holds no more.
+        That tiles are cut from, at one position: a wider tile holds no more. Those of the layer, of
+        a group of it that has tiles of its own, or of the groups that share tiles.
+    groups
+        That share tiles.
     """
     fraction, block = exact_fraction(injection), injection.selection.tile
     if computes_all(injection) or block.channels is None or block.positions is None:
         return fraction
-    if (measured := injection.occupied.get(str(tile))) is not None:
+    measured = injection.occupied.get(str(tile))
+    if measured is not None and are_measured(tile, neurons, groups):
         return measured
     tile = min(tile, neurons)
     if injection.selection.n_of_m is not None:

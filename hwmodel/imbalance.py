@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from itertools import accumulate
 from math import comb
 
+from hwmodel.granularity import are_measured
 from hwmodel.injection_spec import Injection
 
 
-def loads(injection: Injection, tile: int, neurons: int) -> Sequence[float]:
+def loads(injection: Injection, tile: int, neurons: int, groups: int = 1) -> Sequence[float]:
     """Shares of tiles with 0, 1, ... essential neurons: measured, by N:M or blocks, or binomial.
 
     Parameters
@@ -23,10 +24,11 @@ def loads(injection: Injection, tile: int, neurons: int) -> Sequence[float]:
         Of the layer.
     tile
         Neurons of an element.
-    neurons
-        Of the layer at one position: a wider tile holds no more.
+    neurons, groups
+        As in `hwmodel.granularity.effective_fraction`.
     """
-    if (measured := (injection.loads or {}).get(str(tile))) is not None:
+    measured = (injection.loads or {}).get(str(tile))
+    if measured is not None and are_measured(tile, neurons, groups):
         return measured
     t, f = min(tile, neurons), injection.measured_fraction
     pattern = injection.selection.n_of_m
@@ -52,16 +54,16 @@ def slowest(shares: Sequence[float], elements: int) -> float:
     return sum(1 - min(1.0, share) ** elements for share in below)
 
 
-def waiting(injection: Injection, tile: int, elements: int, neurons: int) -> float:
+def waiting(injection: Injection, tile: int, elements: int, neurons: int, groups: int = 1) -> float:
     """Times as long as if all elements had the same to do, E[max J] / E[J]; 1 with nothing to do.
 
     Parameters
     ----------
-    injection, tile, neurons
+    injection, tile, neurons, groups
         As in `loads`.
     elements
         That wait for each other.
     """
-    shares = loads(injection, tile, neurons)
+    shares = loads(injection, tile, neurons, groups)
     mean = sum(j * share for j, share in enumerate(shares))
     return slowest(shares, elements) / mean if mean else 1.0

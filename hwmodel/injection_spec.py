@@ -211,7 +211,8 @@ class Injection(StrictModel):
         Share of neurons computed exactly, measured on real masks: the share the cost uses.
     occupancy
         Measured share of tiles with an essential neuron, by their size: so many neighbouring
-        channels at one position, as ``{"16": 0.97}``; null (default) where none was measured.
+        channels of one group at one position, as ``{"16": 0.97}``, fewer where the group has no
+        more; null (default) where none was measured.
         Sizes that are not there follow from the fraction under assumptions: see
         `hwmodel.granularity`.
     loads

@@ -4,7 +4,7 @@ Notation of the NENNI cost protocol, used in every module: a layer has n output 
 M positions, each the dot product of d inputs.
 """
 
-from math import prod
+from math import ceil, prod
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_serializer, field_validator, model_validator
@@ -222,7 +222,7 @@ class Layer(StrictModel):
             what = "transposed convolution" if self.is_transposed else "product of activations"
             raise inconsistent(("injection",), "an injection", f"should be null for a {what}")
         _check_projection(injection, self.in_channels // self.groups, self.area)
-        _check_occupancy(injection, self.out_channels)
+        _check_occupancy(injection, self.out_channels, self.groups)
 
     def _check_defence(self, defence: Defence) -> None:
         if self.injection is not None:
@@ -248,11 +248,11 @@ def _check_projection(injection: Injection, channels: int, area: int) -> None:
         raise inconsistent(("injection", "nonzeros"), injection.nonzeros, expected)
 
 
-def _check_occupancy(injection: Injection, neurons: int) -> None:
+def _check_occupancy(injection: Injection, neurons: int, groups: int) -> None:
     """Refuse shares of tiles that so many essential neurons can neither fill nor reach."""
     essential = injection.measured_fraction * neurons
     for tile, share in injection.occupied.items():
-        tiles = -(-neurons // int(tile))
+        tiles = groups * ceil(neurons / groups / int(tile))
         least, most = essential / (tiles * int(tile)), min(1.0, essential / tiles)
         if not least - _TOLERANCE <= share <= most + _TOLERANCE:
             expected = f"should be {least:.4g} to {most:.4g}, by the measured_fraction"

@@ -72,6 +72,15 @@ class Work:
         return replace(self.product, M=ceil(self.share * self.product.M))
 
 
+def side_by_side(preset: Preset, product: Product) -> int:
+    """Groups of a convolution, or heads, whose neurons share tiles; 1 where each has its own."""
+    if (array := preset.array) is not None:
+        sides = array.rows.value, array.columns.value, array.dataflow.value
+        return packed(product, *sides).n // product.n
+    mixes = preset.mixes_groups is not None and preset.mixes_groups.value
+    return product.count if mixes else 1
+
+
 def product_seconds(preset: Preset, work: Work) -> float:
     """Time of matrix products at a supported width.
 
@@ -92,9 +101,8 @@ def product_seconds(preset: Preset, work: Work) -> float:
         boxes = work.product.count * prod(sides.turns(work.gathered).values())
         return work.times * boxes * sides.positions * sides.neurons * sides.depth / peak
     tile, product = preset.tile_outputs.value, work.product
-    apart, together = product.count, 1
-    if preset.mixes_groups is not None and preset.mixes_groups.value:
-        apart, together = together, apart
+    together = side_by_side(preset, product)
+    apart = product.count // together
     outputs = work.share * product.M * apart * ceil(product.n * together / tile) * tile
     each_s = product.d / (peak * preset.utilisation_dense.value)
     each_s += preset.finishing_s(work.run_bits)

@@ -24,12 +24,13 @@ from hwmodel.injection_spec import Injection
 from hwmodel.layer_spec import Layer
 from hwmodel.phase import NOTHING, Elementwise, Phase
 from hwmodel.preset import Preset
-from hwmodel.product import approximation_product, dense_product, projection_product
+from hwmodel.product import Product, approximation_product, dense_product, projection_product
 from hwmodel.rates import (
     UnsupportedPrecisionError,
     Work,
     array_bytes,
     product_seconds,
+    side_by_side,
     supported_bits,
 )
 from hwmodel.traffic import Traffic
@@ -170,25 +171,28 @@ def _exact_product(
     Whole channels of each input are gathered for it alone, unless the whole layer takes less.
     """
     run_bits = supported_bits(preset, layer.exact_bits)
-    fraction, waits = _share_that_runs(layer, injection, preset)
-    work = Work(dense_product(layer, batch), run_bits, fraction, waiting=waits)
+    product = dense_product(layer, batch)
+    fraction, waits = _share_that_runs(product, injection, preset)
+    work = Work(product, run_bits, fraction, waiting=waits)
     if not injection.selection.takes_channels or fraction == 1:
         return work, fraction
-    n = ceil(fraction * layer.n / layer.groups)
+    n = ceil(fraction * product.n)
     alone = Work(replace(dense_product(layer), n=n), run_bits, times=batch)
-    whole = Work(dense_product(layer, batch), run_bits)
+    whole = Work(product, run_bits)
     is_less = product_seconds(preset, alone) <= product_seconds(preset, whole)
     return (alone, fraction) if is_less else (whole, 1.0)
 
 
-def _share_that_runs(layer: Layer, injection: Injection, preset: Preset) -> tuple[float, float]:
+def _share_that_runs(product: Product, injection: Injection, preset: Preset) -> tuple[float, float]:
     """Share of the neurons that are computed, and times as long as that takes by waiting."""
+    groups = side_by_side(preset, product)
+    neurons = groups * product.n
     if (elements := preset.elements) is None:
-        return effective_fraction(injection, preset.tile_outputs.value, layer.n), 1.0
+        return effective_fraction(injection, preset.tile_outputs.value, neurons, groups), 1.0
     if op_count.computes_all(injection):
         return 1.0, 1.0
     tile, in_step = elements.neurons.value, elements.in_step.value
-    return injection.measured_fraction, waiting(injection, tile, in_step, layer.n)
+    return injection.measured_fraction, waiting(injection, tile, in_step, neurons, groups)
 
 
 def _kept_of_exact(layer: Layer, injection: Injection, moved: Traffic, score_bits: int) -> Traffic:

@@ -21,7 +21,7 @@ def at_fraction(layer: Layer, fraction: float) -> Layer:
         return layer
     measured = layer.injection.measured_fraction
     occupancy = {
-        tile: carried_occupancy(share, measured, fraction, min(int(tile), layer.n))
+        tile: carried_occupancy(share, measured, fraction, min(int(tile), layer.n // layer.groups))
         for tile, share in layer.injection.occupied.items()
         if 0 < share < 1 and 0 < measured < 1
     }

@@ -159,6 +159,15 @@ def test_occupancy_is_carried_to_other_fractions(make_layer: Any) -> None:
     assert effective_fraction(layer.injection, 8, 32) == scattered_fraction(0.25, 8)
 
 
+def test_occupancy_is_carried_as_that_of_a_group(make_layer: Any) -> None:
+    """Tiles of 16 with 8 neurons of a group each, which are as 8 independent ones at most."""
+    for measured in (scattered_fraction(0.5, 8), 1 - 1e-9):
+        found = {"nonzeros": 9, "occupancy": {"16": measured}}
+        layer = at_fraction(make_layer(found, groups=4), 0.25)
+        assert layer.injection is not None
+        assert effective_fraction(layer.injection, 16, 8) == pytest.approx(1 - 0.75**8)
+
+
 def test_occupancies_that_tell_nothing_are_dropped(make_layer: Any) -> None:
     """Of blocks of 16 channels at .75 every tile of 32 ran; at .25 that says nothing."""
     full = {"selection": "16x8", "measured_fraction": 0.75}

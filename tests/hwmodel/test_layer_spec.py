@@ -170,6 +170,15 @@ BAD_VALUES: list[tuple[Path_, Any, str]] = [
 ]
 
 
+def test_occupancy_of_groups_is_that_of_their_own_tiles(make_layer: Any) -> None:
+    """Four tiles of 16 with the 8 neurons of a group each, of which 2 of 32 reach two at most."""
+    few = {"selection": "topk", "measured_fraction": 0.0625, "nonzeros": 9}
+    for share in (0.0625, 0.5):
+        assert make_layer(few | {"occupancy": {"16": share}}, groups=4).injection
+    with pytest.raises(ValueError, match=r"should be 0\.03125 to 0\.5, by the measured_fraction"):
+        make_layer(few | {"occupancy": {"16": 0.6}}, groups=4)
+
+
 @pytest.mark.parametrize(("where", "value", "expected"), BAD_VALUES)
 def test_bad_value_names_file_and_field(
     tmp_path: Path, example: dict[str, Any], where: Path_, value: Any, expected: str

@@ -1,3 +1,4 @@
+from math import comb
 from typing import Any
 
 import pytest
@@ -116,6 +117,45 @@ def test_outputs_fill_tiles_and_take_time(make_layer: Any, make_preset: Any) -> 
         for bits, each in ((8, d / 500 + 1 / 50), (16, d / 200)):
             phase = roofline.dense_phase(layer, preset, bits, batch=3)
             assert phase.compute_s == pytest.approx(3 * 196 * lanes * each)
+
+
+@pytest.mark.parametrize("per_group", [1, 8, 24])
+@pytest.mark.parametrize("loads", [None, "measured"])
+def test_groups_have_tiles_of_their_own(
+    make_layer: Any, make_preset: Any, per_group: int, loads: str | None
+) -> None:
+    """A tile of 16 has 1, 8 or 16 neurons of a group: 1 - 0.9^n of them run.
+
+    Where lanes mix groups they are cut from all neurons, and what was measured within groups tells
+    nothing of them.
+    """
+    within = min(16, per_group)
+    shares = [comb(within, j) * 0.1**j * 0.9 ** (within - j) for j in range(within + 1)]
+    found = {
+        "selection": "topk", "fraction": 0.1, "measured_fraction": 0.1, "k": 2, "nonzeros": 2,
+        "loads": loads and {"16": [*shares, *[0.0] * (16 - within)]},
+    }  # fmt: skip
+    sizes = {"in_channels": 4 * per_group, "out_channels": 4 * per_group, "exact_bits": 8}
+    grouped = make_layer(found, groups=4, **sizes)
+    one = make_layer(found, in_channels=per_group, out_channels=per_group, exact_bits=8)
+    for tiles in ({"tile_outputs": 16}, {"elements": {"neurons": 16, "in_step": 8}}):
+        apart, mixed = make_preset(**tiles), make_preset(**tiles, mixes_groups=True)
+        own, alone = (roofline.exact_phase(x, x.injection, apart).work for x in (grouped, one))
+        assert own.share == pytest.approx(alone.share)
+        assert own.waiting == pytest.approx(alone.waiting)
+        if "elements" not in tiles:
+            assert own.share == pytest.approx(1 - 0.9**within)
+            across = roofline.exact_phase(grouped, grouped.injection, mixed).work
+            assert across.share == pytest.approx(1 - 0.9 ** min(16, 4 * per_group))
+
+
+def test_measured_tiles_of_whole_groups_are_those_of_mixed_lanes_too(
+    make_layer: Any, make_preset: Any
+) -> None:
+    found = {"selection": "topk", "measured_fraction": 0.25, "loads": {"4": [0.5, 0, 0.5, 0, 0]}}
+    layer = make_layer(found, groups=2)
+    for preset in (make_preset(), make_preset(mixes_groups=True)):
+        assert roofline.exact_phase(layer, layer.injection, preset).work.share == 0.5
 
 
 def test_additions_need_no_multiplier(make_layer: Any, make_preset: Any) -> None:

@@ -125,6 +125,17 @@ def test_depthwise_layers_share_folds(make_layer: Any, make_preset: Any) -> None
     assert phase.compute_s == pytest.approx(6 * (196 + 64 + 8 - 2 - 1) / 10)
 
 
+def test_neurons_of_a_fold_are_those_of_the_groups_in_it(make_layer: Any, make_preset: Any) -> None:
+    """9 inputs on 32 rows: 3 groups of a neuron each in a fold, or one group in a fold of its own."""
+    array = {"rows": 32, "columns": 8, "dataflow": "weight_stationary"}
+    preset = make_preset({"8": 256.0}, array=array, tile_outputs=8)
+    found = {"selection": "topk", "measured_fraction": 0.25, "k": 2, "nonzeros": 2}
+    for groups, d, together in ((16, 1, 3), (4, 4, 1)):
+        layer = make_layer(found, exact_bits=8, groups=groups, out_channels=16)
+        phase = roofline.exact_phase(layer, layer.injection, preset)
+        assert phase.work.share == pytest.approx(1 - 0.75 ** (together * d))
+
+
 def test_channels_that_are_run_whole_read_all_weights(make_layer: Any, make_preset: Any) -> None:
     """With two inputs that need different channels, gathering them apart takes longer here."""
     array = {"rows": 8, "columns": 8, "dataflow": "weight_stationary"}
