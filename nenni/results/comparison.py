@@ -33,7 +33,7 @@ LEGEND = (
     "least: per image over all attacks of the largest suite.",
     "BitOPs, time and energy are ratios to the dense network, overheads counted: as evaluated",
     "to FP32, and with both at INT8, at which it may not have been evaluated. Time and energy are",
-    "modelled. Training is measured, in times of the fine-tuning without the method.",
+    "modelled. Training is measured, in times of the same fine-tuning without the method.",
 )
 
 
@@ -57,8 +57,8 @@ def comparison(
     suites : DataFrame or None
         From :func:`nenni.results.suites.suites_table`, if the run has suites.
     overhead : DataFrame or None
-        Measured times of fine-tuning, ``over_control`` in times of that without the method. Times
-        are no results: without it there is no such column.
+        Measured times of fine-tuning, ``over_control`` in times of the same without the method.
+        Times are no results: without it there is no such column.
     columns : mapping
         Titles of the main table's attacks.
 

@@ -59,7 +59,7 @@ def controls_of(
                 for b in _beside(config, base)
                 if training_of(config, b) != training and _is_adversarial(config, b)
             ]
-    plain = [(words, b, _plain(config, b, finetune)) for words, b, finetune in found]
+    plain = [(words, b, plain_with(config, b, finetune)) for words, b, finetune in found]
     return [(words, b, name) for words, b, name in plain if name is not None]
 
 
@@ -174,7 +174,7 @@ def _keeps(choices: dict[str, Any], chosen: dict[str, Any]) -> bool:
     return all(choices[key] == chosen.get(key) for key in decisive if key in choices)
 
 
-def _plain(config: Config, base: str, finetune: str | None) -> str | None:
+def plain_with(config: Config, base: str, finetune: str | None) -> str | None:
     """The defence of a base that injects nothing and has this fine-tuning."""
     for name in config.experiments.get(base, []):
         defence = config.defences[name]

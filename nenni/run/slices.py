@@ -16,7 +16,7 @@ from nenni.core import plugins, radius
 from nenni.core.plugins import Ref
 from nenni.core.types import Norm
 from nenni.evaluation.battery_attacks import ATTACKS
-from nenni.run.claim_arms import about_base
+from nenni.run.claim_arms import about_base, plain_with
 from nenni.run.claim_trials import Trial, compared, trials
 from nenni.run.claims_config import Claims
 from nenni.run.config import Config, TransferSource
@@ -198,13 +198,17 @@ class Slices:
         }
 
     def overhead(self) -> Slice:
-        """Compare times with the defence that is fine-tuned without injection."""
-        plain = [
-            name
-            for name, d in self._config.defences.items()
-            if d.finetune is not None and d.is_plain
-        ]
-        return {"control": plain[0] if plain else None}
+        """Compare times with the defence of the same base and fine-tuning without the method."""
+        c = self._config
+        controls = {
+            base: {
+                defence: plain_with(c, base, finetune)
+                for defence in defences
+                if (finetune := c.defences[defence].finetune) is not None
+            }
+            for base, defences in c.experiments.items()
+        }
+        return {"controls": controls}
 
     def main(self) -> Slice:
         """Make the main table."""

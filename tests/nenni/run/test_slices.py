@@ -42,6 +42,22 @@ def slices(s: Slices) -> dict[str, str]:
     return {name: canonical(value) for name, value in found.items()}
 
 
+def test_times_are_compared_with_the_same_fine_tuning_of_the_same_base(tmp_path: Path) -> None:
+    """Where a base has none, as the one that is trained on clean images, with nothing."""
+    file = tmp_path / "config.yaml"
+    dear = "finetunes:\n  dear: {epochs: 2, lr: 0.001, parameters: everything, attack: pgd_20}\n"
+    more = "defences:\n  none_dear: {finetune: dear}\n  random_dear: {injection: {selection: {name: random, fraction: 0.5}}, finetune: dear}\n"
+    text = DIGITS.read_text().replace("finetunes:\n", dear, 1).replace("defences:\n", more, 1)
+    file.write_text(text.replace("pgd_at: [none, ", "pgd_at: [none, none_dear, random_dear, ", 1))
+    controls = Slices(load_config(file), load_claims(CLAIMS)).of("overhead")["controls"]
+    assert controls["standard"] == {"topk_50": None}
+    dears = {"none_dear", "random_dear"}
+    assert {d: c for d, c in controls["pgd_at"].items() if d in dears} == dict.fromkeys(
+        dears, "none_dear"
+    )
+    assert {c for d, c in controls["pgd_at"].items() if d not in dears} == {"none_ft"}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "touched"),
     [
