@@ -23,6 +23,7 @@ def run(parsed: argparse.Namespace) -> None:
     """Run the command."""
     from nenni.core.errors import UserError, in_a_line
     from nenni.core.io import read_csv
+    from nenni.results.main_columns import CLEAN, titles_among
     from nenni.results.main_table import LEGEND, display
     from nenni.run.config_file import load_config
 
@@ -30,9 +31,9 @@ def run(parsed: argparse.Namespace) -> None:
     results = Path("results") / run
     file = results / "tables" / "main.csv"
     table = read_csv(file)
-    titles = [c.removesuffix("_low") for c in table.columns if c.endswith("_low")]
+    titles = [title for title in titles_among(table.columns) if title != CLEAN]
     try:
-        shown = display(table, [title for title in titles if title != "clean"])
+        shown = display(table, titles)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{file}: is damaged ({in_a_line(error)}); delete it and run snakemake again"

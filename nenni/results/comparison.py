@@ -17,6 +17,7 @@ from nenni.results.main_columns import (
     of_accuracy,
     of_bitops,
     of_latency,
+    titles_among,
 )
 
 LEAST, SUITE, TIME, ENERGY, _ = OF_COMPARISON
@@ -154,8 +155,7 @@ def display(table: pd.DataFrame) -> pd.DataFrame:
     """The comparison for the eye: a short column for each thing; of suites AutoAttack alone."""
     shown = table[["base", "defence"]].copy()
     shown["eps"] = [radius.shown(*row) for row in table[["eps", "norm"]].itertuples(index=False)]
-    means = [str(column).removesuffix("_low") for column in table if str(column).endswith("_low")]
-    for mean in means:
+    for mean in titles_among(table.columns):
         cells = table[[mean, f"{mean}_low", f"{mean}_high", f"{mean}_n"]]
         shown[mean] = [_accuracy(*row) for row in cells.itertuples(index=False)]
     if (referee := SUITE + AUTOATTACK) in table:

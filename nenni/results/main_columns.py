@@ -1,6 +1,6 @@
 """Columns of the main table: the one place that names them, for titles to keep clear of."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 WHERE = ("base", "defence", "norm", "eps")
 """What a row is of, and where its columns are read."""
@@ -19,6 +19,18 @@ def of_accuracy(title: str) -> list[str]:
     return [title + ending for ending in _OF_ACCURACY]
 
 
+def titles_among(columns: Iterable[str]) -> list[str]:
+    """Titles of the accuracies that a table has, in its order.
+
+    A title has its mean, both ends of its interval and its number of images. What rows are of, and
+    columns of costs and of a suite's attacks, are no titles whatever they are called.
+    """
+    found = list(columns)
+    others = (BITOPS, LATENCY, *OF_COMPARISON[1:])
+    known = {column for column in found if not column.startswith(others)} - {*WHERE}
+    return [c for c in found if c in known and {f"{c}_low", f"{c}_high", f"{c}_n"} <= known]
+
+
 def of_bitops(baseline: str, part: str, variant: str) -> str:
     """Column of a reduction of BitOPs against a baseline."""
     return f"{BITOPS}{baseline}_{part}{variant}"
@@ -29,8 +41,8 @@ def of_latency(preset: str) -> str:
     return LATENCY + preset
 
 
-def clashes(titles: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Titles of attacks' columns that would overwrite others, and why."""
+def clashes(titles: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Titles of attacks' columns that would overwrite others or pass for them, and why."""
     taken = [*WHERE, *of_accuracy(CLEAN)]
     owners = dict.fromkeys(taken, "the table")
     for title in titles:
@@ -47,3 +59,7 @@ def clashes(titles: Iterable[str]) -> Iterator[tuple[str, str]]:
                     f"title. Taken are: {', '.join(taken)}, {BITOPS}*, {LATENCY}*",
                 )
                 break
+    for column in titles_among(owners):
+        if column not in (CLEAN, *titles):
+            why = f"with '{column}_high' and '{column}_n' makes '{column}' pass for a title"
+            yield f"{column}_low", f"{why}; choose another"

@@ -22,7 +22,7 @@ def product_contradictions(config: Config) -> Iterator[Problem]:
     for base_name in config.tables.eps:
         if base_name not in counted:
             yield ("tables", "clean"), f"evaluation '{clean}' has no images of base '{base_name}'"
-    for title, why in clashes(config.tables.columns):
+    for title, why in clashes([*config.tables.columns]):
         yield ("tables", "columns", title), why
     for base_name in config.experiments:
         if base_name not in config.tables.eps:

@@ -35,6 +35,7 @@ from nenni.core.io import read_csv, write_atomically
 from nenni.evaluation.scoring import WORST
 from nenni.results import verdict
 from nenni.results.accuracy import ALL, ANY
+from nenni.results.main_columns import titles_among
 from nenni.results.main_table import LEGEND, display
 
 ROOT = Path(__file__).parents[2]
@@ -244,9 +245,8 @@ def overall(table: pd.DataFrame) -> pd.DataFrame:
 
 def titles(table: pd.DataFrame) -> list[str]:
     """Attacks that a main table has columns of; any iterate beside the last only if it differs."""
-    found = [column.removesuffix("_seeds") for column in table if column.endswith("_seeds")]
     return [
-        title for title in found
+        title for title in titles_among(table.columns)
         if title != "clean" and not (
             title.endswith(ANY) and table[title].equals(table[title.removesuffix(ANY)])
         )

@@ -8,9 +8,9 @@ import pandas as pd
 from nenni.core import radius
 from nenni.results.accuracy import ALL
 from nenni.results.comparison import ratios
-from nenni.results.main_columns import CLEAN, LATENCY, of_accuracy, of_bitops
+from nenni.results.main_columns import CLEAN, LATENCY, of_accuracy, of_bitops, titles_among
 from nenni.results.page.tables import Cell, change, points, share, spelt
-from nenni.results.page.trade_off import radius_of, titles_of
+from nenni.results.page.trade_off import radius_of
 
 _NETWORK = ["base", "defence"]
 _MEGA, _MICRO, _NANOJOULE = 1e-6, 1e6, 1e-3
@@ -19,7 +19,7 @@ _MEGA, _MICRO, _NANOJOULE = 1e-6, 1e6, 1e-3
 def main(table: pd.DataFrame) -> pd.DataFrame:
     """The main table: accuracies with intervals, change of BitOPs and of modelled time."""
     shown = at_radius(table[["defence", "base", "norm", "eps"]])
-    for title in dict.fromkeys((CLEAN, *titles_of(table))):
+    for title in dict.fromkeys((CLEAN, *titles_among(table.columns))):
         mean, _, low, high, *_ = of_accuracy(title)
         shown[spelt(title)] = [
             share(*values) for values in table[[mean, low, high]].itertuples(index=False)
@@ -38,7 +38,7 @@ def main(table: pd.DataFrame) -> pd.DataFrame:
 def comparison(table: pd.DataFrame) -> pd.DataFrame:
     """The comparison: accuracies with intervals and images, and ratios of costs."""
     shown = at_radius(table[["defence", "base", "norm", "eps"]])
-    for title in titles_of(table):
+    for title in titles_among(table.columns):
         cells = table[[title, f"{title}_low", f"{title}_high"]]
         shown[spelt(title)] = [share(*values) for values in cells.itertuples(index=False)]
         shown[f"{spelt(title)}: images"] = table[f"{title}_n"]

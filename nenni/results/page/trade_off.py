@@ -10,7 +10,15 @@ from nenni.core.types import Norm
 from nenni.evaluation.scoring import WORST
 from nenni.evaluation.suite_result import CLEAN as CLEAN_OF_SUITE
 from nenni.results.accuracy import ALL, ANY
-from nenni.results.main_columns import BASELINES, CLEAN, LATENCY, WHERE, of_accuracy, of_bitops
+from nenni.results.main_columns import (
+    BASELINES,
+    CLEAN,
+    LATENCY,
+    WHERE,
+    of_accuracy,
+    of_bitops,
+    titles_among,
+)
 from nenni.results.page.chart import Point, TradeOff
 
 NORMS: dict[Norm, str] = {"linf": "L∞", "l2": "L2"}
@@ -36,7 +44,7 @@ def trade_off(
     energy : DataFrame or None
         The cost model's energies of all experiments.
     """
-    titles = [title for title in titles_of(main) if title != CLEAN]
+    titles = [title for title in titles_among(main.columns) if title != CLEAN]
     points: list[Point] = []
     for base, rows in main.groupby("base", sort=False):
         whole, single = _of_suites(None if suites is None else suites[suites["base"] == base])
@@ -44,11 +52,6 @@ def trade_off(
         points += [*whole, *chain(*columns), *single, *_of_column(rows, CLEAN)]
     names = {_network(row): str(row.defence) for row in main.itertuples()}
     return TradeOff(points, names, _costs(main, energy))
-
-
-def titles_of(main: pd.DataFrame) -> list[str]:
-    """What the accuracies of a main table are called."""
-    return [column.removesuffix("_low") for column in main if str(column).endswith("_low")]
 
 
 def radius_of(row: Row) -> str:

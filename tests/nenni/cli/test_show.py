@@ -23,6 +23,10 @@ def test_prints_the_main_table(
     assert "topk_50" in out
     assert "figures   results/mnist5k/figures" in out
     assert out.splitlines()[-1].startswith("page      results/mnist5k/index.html")
+    head, body = (tables / "main.csv").read_text().split("\n", 1)
+    (tables / "main.csv").write_text(head.replace(",fgsm", ",eps_low") + "\n" + body)
+    assert main(["show", "--config", str(config)]) == 0
+    assert " eps_low " in capsys.readouterr().out
     written = (tables / "main.csv").read_text()
     for damaged in (written.replace("base,", "bsae,", 1), "a,b\n1,2\n", "base,defence\nx,y\n"):
         (tables / "main.csv").write_text(damaged)

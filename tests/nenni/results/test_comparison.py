@@ -112,6 +112,21 @@ def test_for_the_eye(made: Tables) -> None:
     assert shown.loc[0, "least"] == shown.loc[0, "least of"] == shown.loc[0, "training time"] == "-"
 
 
+def test_titles_and_attacks_may_end_as_columns_do(made: Tables) -> None:
+    """The radius and the suite's attacks are no titles, though they look like means of such."""
+    renamed = {c: c.replace("pgd_20", "eps_low") for c in made["main"] if c.startswith("pgd_20")}
+    main = made["main"].rename(columns=renamed)
+    suites = made["suites"].replace({"attack": {"pgd": "square_low"}})
+    names = ("crossovers", "energy")
+    table = comparison(
+        main, *(made[name] for name in names), suites, columns={"fgsm": "fgsm", "eps_low": "pgd"}
+    )
+    assert "suite_square_low" in table
+    row = display(table).set_index(["base", "defence"]).loc[TOPK]
+    assert (row["eps"], row["eps_low"]) == ("8/255", "30.0 % [25.0, 35.0; 100]")
+    assert "suite_square" not in row
+
+
 def test_autoattack_has_a_column_for_the_eye(made: Tables) -> None:
     assert "AutoAttack" not in display(compared(made).reset_index())
     asked = made["suites"].query("attack == 'pgd' and defence == 'topk_50'")

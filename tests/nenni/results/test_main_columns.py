@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from table_cases import EPS
 
-from nenni.results.main_columns import clashes, of_accuracy
+from nenni.results.main_columns import WHERE, clashes, of_accuracy, titles_among
 from nenni.results.main_table import main_table
 
 TITLES = [
@@ -33,8 +33,30 @@ def test_each_title_has_its_columns(tables: dict[str, pd.DataFrame], titles: lis
     if not any(True for _ in clashes(titles)):
         assert kept
         assert made[alone.columns].equals(alone)
+        assert titles_among(made.columns) == ["clean", *titles]
     elif not any(title.startswith(("latency_", "bitops_")) for title in titles):
         assert not kept
+
+
+@pytest.mark.parametrize(
+    ("titles", "mistaken"),
+    [
+        (["eps_low", "eps_high", "eps_n"], []),
+        (["a_low", "a_high", "a_n"], []),
+        (["a", "a_low_low", "a_low_high", "a_low_n"], ["a_low_low"]),
+        (["clean_n_low", "clean_n_high", "clean_n_n"], ["clean_n_low"]),
+    ],
+)
+def test_no_column_passes_for_a_title(titles: list[str], mistaken: list[str]) -> None:
+    assert [title for title, _ in clashes(titles)] == mistaken
+    columns = [*WHERE, *(column for title in ("clean", *titles) for column in of_accuracy(title))]
+    assert (titles_among(columns) == ["clean", *titles]) == (not mistaken)
+
+
+def test_columns_of_costs_and_suites_are_no_titles() -> None:
+    for start in ("suite_", "time_", "energy_", "latency_", "bitops_"):
+        assert titles_among([f"{start}a{end}" for end in ("", "_low", "_high", "_n")]) == []
+    assert titles_among(["least", "least_low", "least_high", "least_n", "least_eps"]) == ["least"]
 
 
 def test_two_eps_that_are_equal_in_eight_digits_keep_their_columns(

@@ -38,6 +38,14 @@ def test_a_title_is_not_what_another_makes(tmp_path: Path, ending: str, turned: 
     assert line.startswith(f"tables.columns.{titles[1]}: makes the column 'a{ending}', which '")
 
 
+def test_no_column_passes_for_a_title(tmp_path: Path) -> None:
+    titles = ["pgd_20", "pgd_20_low_low", "pgd_20_low_high", "pgd_20_low_n"]
+    columns = dict(zip(titles, ["pgd_20", "fgsm", "transfer", "pgd_20_curve"], strict=True))
+    found = refused_with(tmp_path, {"tables.columns": columns, "figures": {}})
+    why = "with 'pgd_20_low_high' and 'pgd_20_low_n' makes 'pgd_20_low' pass for a title"
+    assert f"tables.columns.pgd_20_low_low: {why}; choose another" in found
+
+
 @pytest.mark.parametrize(
     ("figure", "message"),
     [

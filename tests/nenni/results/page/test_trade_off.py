@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 
 from nenni.core.io import read_csv
+from nenni.results.main_columns import titles_among
 from nenni.results.page.chart import Point
-from nenni.results.page.trade_off import titles_of, trade_off
+from nenni.results.page.trade_off import trade_off
 
 REFERENCE = Path(__file__).parents[4] / "results" / "reference" / "mnist5k"
 FIRST = "pgd_at: all attacks of suite full, L∞ 8/255"
@@ -109,5 +110,5 @@ def test_the_committed_tables_of_the_default_run() -> None:
     first = attacks(found.points)[0]
     point = next(p for p in found.points if p.attack == first and p.network == "pgd_at/topk_50")
     assert point.accuracy == pytest.approx(100 * least, abs=0.01)
-    title = titles_of(main)[-1].removesuffix(" any")
+    title = titles_among(main.columns)[-1].removesuffix(" any")
     assert f"pgd_at: {title}, worst point tried, L∞ 76.5/255" in attacks(found.points)
