@@ -27,8 +27,12 @@ def product_contradictions(config: Config) -> Iterator[Problem]:
     for base_name in config.experiments:
         if base_name not in config.tables.eps:
             yield ("tables", "eps"), f"has no eps for base '{base_name}'"
+    read_as: dict[str, str] = {}
     for title, name in config.tables.columns.items():
         yield from unknown([name], config.evaluations, "tables", "columns", title)
+        if (other := read_as.setdefault(name, title)) != title:
+            message = f"reads evaluation '{name}', as '{other}' does; leave one of them out"
+            yield ("tables", "columns", title), message
         grids = config.evaluations[name].eps if name in config.evaluations else {}
         if grids and not grids.keys() & config.tables.eps.keys():
             yield ("tables", "columns", title), f"evaluation '{name}' attacks no base of the table"

@@ -33,9 +33,17 @@ def test_a_title_is_no_column_of_the_comparison(tmp_path: Path, start: str) -> N
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_title_is_not_what_another_makes(tmp_path: Path, ending: str, turned: bool) -> None:
     titles = ["a", f"a{ending}"][:: -1 if turned else 1]
-    columns = {"tables.columns": dict.fromkeys(titles, "pgd_20"), "figures": {}}
-    (line,) = refused_with(tmp_path, columns)
+    columns = dict(zip(titles, ["pgd_20", "fgsm"], strict=True))
+    (line,) = refused_with(tmp_path, {"tables.columns": columns, "figures": {}})
     assert line.startswith(f"tables.columns.{titles[1]}: makes the column 'a{ending}', which '")
+
+
+def test_an_evaluation_has_one_title(tmp_path: Path) -> None:
+    """The table of controls has a row for an evaluation, under its title."""
+    columns = {"fgsm": "fgsm", "pgd_20": "pgd_20", "again": "pgd_20"}
+    (line,) = refused_with(tmp_path, {"tables.columns": columns, "figures": {}})
+    why = "reads evaluation 'pgd_20', as 'pgd_20' does; leave one of them out"
+    assert line == f"tables.columns.again: {why}"
 
 
 def test_no_column_passes_for_a_title(tmp_path: Path) -> None:
