@@ -144,8 +144,12 @@ def display(table: pd.DataFrame, titles: list[str]) -> pd.DataFrame:
         )
         shown[label] = [f"{_change(without)} / {_change(full)}" for without, full in pairs]
     for column in table.columns[table.columns.str.startswith(LATENCY)]:
-        shown[column.replace(LATENCY, "time ")] = [f"{v:.2f}x" for v in table[column]]
+        shown[column.replace(LATENCY, "time ")] = [_times(ratio) for ratio in table[column]]
     return shown
+
+
+def _times(ratio: float) -> str:
+    return "-" if pd.isna(ratio) else f"{ratio:.2f}x"
 
 
 def _change(reduction: float) -> str:

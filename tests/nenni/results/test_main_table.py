@@ -36,3 +36,9 @@ def test_main_table_for_the_eye(main: pd.DataFrame) -> None:
     assert row["BitOPs vs FP32"] == "-40% / +10%"
     assert row["vs INT8*"] == "-90% / +10%"
     assert row["time cpu"] == "1.50x"
+
+
+def test_a_time_that_a_platform_cannot_tell_is_none(main: pd.DataFrame) -> None:
+    """As where it has no multipliers of the width that a layer is evaluated at."""
+    shown = display(main.assign(latency_cpu=float("nan")), list(COLUMNS))
+    assert set(shown["time cpu"]) == {"-"}
