@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from nenni.core.seeding import seeded
 from nenni.data.batches import Data, image_batches, reordered
+from nenni.method.halves import Calls, Halves, halves_of
 from nenni.method.injection import noisy_layers, on_path
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.networks.asking import answer
@@ -59,24 +60,48 @@ def visit_exact(noisy: nn.Module, batches: Iterable[Tensor], visit: Visit) -> No
 def visit_injected(noisy: nn.Module, batches: Iterable[Tensor], visit: Visit) -> None:
     """Call `visit` at each call of an injected layer with its x in the injected network.
 
-    A pass holds each batch twice: the first half goes through the exact network, the second through
+    The rows of x and z stand image by image.
+
+    Raises
+    ------
+    UserError
+        If what reaches a layer of one image hangs on others.
+    """
+    layers = [layer for _, layer in noisy_layers(noisy)]
+    calls: Calls = {}
+    with seeded("visit"):
+        for batch in batches:
+            calls = calls or halves_of(noisy, batch[:1], layers)
+            visit_in_halves(noisy, batch, visit, calls)
+
+
+@torch.no_grad()
+def visit_in_halves(noisy: nn.Module, batch: Tensor, visit: Visit, calls: Calls) -> None:
+    """:func:`visit_injected` for one batch, where it is known how rows stand.
+
+    A pass holds the batch twice: the first half goes through the exact network, the second through
     the injected one. The z is that of the first half; what the layer gives to the second is
     computed after the visit, which may change it.
     """
 
-    def hook_for(name: str) -> Callable[[NoisyLayer, tuple[Tensor, ...], Tensor], Tensor]:
+    def hook_for(
+        name: str, halves: Iterator[Halves]
+    ) -> Callable[[NoisyLayer, tuple[Tensor, ...], Tensor], Tensor]:
         def reached(layer: NoisyLayer, inputs: tuple[Tensor, ...], both: Tensor) -> Tensor:
-            z, x = both.chunk(2)[0], inputs[0].chunk(2)[1]
-            visit(name, layer, x, z)
+            here = next(halves)
+            z, x = here.apart(both)[0], here.apart(inputs[0])[1]
+            visit(name, layer, here.by_image(x), here.by_image(z))
             with on_path(layer, "injected"):
-                return torch.cat([z, layer.forward(x)])
+                return here.together(z, layer.forward(x))
 
         return reached
 
-    handles = [layer.register_forward_hook(hook_for(name)) for name, layer in noisy_layers(noisy)]
-    with hooked(handles), on_path(noisy, "exact"), evaluating(noisy), seeded("visit"):
-        for batch in batches:
-            answer(noisy, torch.cat([batch, batch]))
+    handles = [
+        layer.register_forward_hook(hook_for(name, iter(calls[layer])))
+        for name, layer in noisy_layers(noisy)
+    ]
+    with hooked(handles), on_path(noisy, "exact"), evaluating(noisy):
+        answer(noisy, torch.cat([batch, batch]))
 
 
 VISITS = {"exact": visit_exact, "injected": visit_injected}

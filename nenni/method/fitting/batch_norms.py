@@ -1,12 +1,13 @@
 """Statistics of batch norms, as the injected network gives them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from nenni.method.halves import Calls, Halves
 from nenni.networks.tracing import BatchNorm
 
 
@@ -16,12 +17,13 @@ def with_statistics(noisy: nn.Module) -> list[BatchNorm]:
     return [norm for norm in found if norm.running_mean is not None]
 
 
-def measuring(noisy: nn.Module) -> list[RemovableHandle]:
-    """Let batch norms take the statistics of the second half of what reaches them.
+def measuring(noisy: nn.Module, calls: Calls) -> list[RemovableHandle]:
+    """Let batch norms take the statistics of the second half of what reaches them, for one pass.
 
     The first half goes on by those that each has now.
     """
-    return [norm.register_forward_hook(_halves(norm)) for norm in with_statistics(noisy)]
+    norms = with_statistics(noisy)
+    return [norm.register_forward_hook(_halves(norm, iter(calls[norm]))) for norm in norms]
 
 
 def measure_statistics(norm: BatchNorm, x: Tensor) -> None:
@@ -56,14 +58,17 @@ def mean_over(sizes: list[int], of_batches: Sequence[Tensor]) -> Tensor:
     return torch.stack(weighted).double().sum(0)
 
 
-def _halves(norm: BatchNorm) -> Callable[[BatchNorm, tuple[Tensor, ...], Tensor], Tensor]:
+def _halves(
+    norm: BatchNorm, halves: Iterator[Halves]
+) -> Callable[[BatchNorm, tuple[Tensor, ...], Tensor], Tensor]:
     before = {name: buffer.clone() for name, buffer in norm.named_buffers()}
     mean, variance = before["running_mean"], before["running_var"]
 
     def reached(norm: BatchNorm, inputs: tuple[Tensor, ...], _: Tensor) -> Tensor:
-        first, second = inputs[0].chunk(2)
+        here = next(halves)
+        first, second = here.apart(inputs[0])
         measure_statistics(norm, second)
         kept = F.batch_norm(first, mean, variance, norm.weight, norm.bias, False, 0.0, norm.eps)
-        return torch.cat([kept, norm.forward(second)])
+        return here.together(kept, norm.forward(second))
 
     return reached

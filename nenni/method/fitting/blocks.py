@@ -70,7 +70,8 @@ def reconstruct(
 def blocks(noisy: nn.Module, image: Tensor) -> Iterator[str]:
     """Names of the smallest modules that hold two injected layers or more, in the order of calls.
 
-    Left out is what is called more than once in a pass, or does not take and give one tensor.
+    Left out is what is called more than once in a pass, or does not take and give one tensor with
+    one row for each image.
     """
     modules = dict(noisy.named_modules())
     holding = [n for n, module in modules.items() if len(list(noisy_layers(module))) > 1]
@@ -79,7 +80,8 @@ def blocks(noisy: nn.Module, image: Tensor) -> Iterator[str]:
 
     def hook_for(name: str) -> Callable[[nn.Module, tuple[object, ...], object], None]:
         return lambda _, inputs, output: calls.setdefault(name, []).append(
-            len(inputs) == 1 and isinstance(inputs[0], Tensor) and isinstance(output, Tensor)
+            len(inputs) == 1
+            and all(isinstance(x, Tensor) and len(x) == len(image) for x in (inputs[0], output))
         )
 
     handles = [noisy.get_submodule(n).register_forward_hook(hook_for(n)) for n in smallest]

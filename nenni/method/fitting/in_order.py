@@ -1,13 +1,13 @@
 """One layer after the other, each behind the injected ones before it."""
 
 import copy
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from nenni.core.seeding import seeded
 from nenni.method.fitting.batch_norms import (
     mean_over,
     measure_statistics,
@@ -18,9 +18,10 @@ from nenni.method.fitting.batch_norms import (
     with_statistics,
 )
 from nenni.method.fitting.thresholds import read_thresholds
+from nenni.method.halves import halves_of
 from nenni.method.injection import noisy_layers, on_path
 from nenni.method.noisy_layer import NoisyLayer
-from nenni.method.visit import Batch, Seen, Visit, visit_exact, visit_injected
+from nenni.method.visit import Batch, Seen, Visit, visit_in_halves
 from nenni.networks.hooks import hooked
 
 
@@ -52,8 +53,10 @@ def work_in_order(
         Whether batch norms take the statistics of what reaches them behind the injected layers,
         and thresholds are read from scores that go through them.
     """
-    left: Counter[str] = Counter()
-    visit_exact(noisy, [images[:1]], lambda name, *_: left.update([name]))
+    layers = dict(noisy_layers(noisy))
+    norms = with_statistics(noisy) if measured else []
+    halves = halves_of(noisy, images[:1], [*layers.values(), *norms])
+    left = {name: len(halves[layer]) for name, layer in layers.items()}
     calls: dict[str, list[tuple[Tensor, Tensor]]] = {}
 
     def visit(name: str, layer: NoisyLayer, x: Tensor, z: Tensor) -> None:
@@ -70,8 +73,8 @@ def work_in_order(
                     measure_statistics(layer.batch_norm[0], layer.forward(x))
             read_thresholds(seen)
 
-    with hooked(measuring(noisy) if measured else []):
-        visit_injected(noisy, [images], visit)
+    with hooked(measuring(noisy, halves) if measured else []), seeded("visit"):
+        visit_in_halves(noisy, images, visit, halves)
 
 
 def measure_batch_norms(noisy: nn.Module, batches: Iterable[Tensor]) -> None:

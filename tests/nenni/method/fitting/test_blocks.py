@@ -87,3 +87,19 @@ def test_thresholds_and_order_follow(make_spec: MakeSpec, trained: nn.Module) ->
     plain = inject(trained, make_spec(selection=Threshold(0.5)), x[:1])
     fit(plain, x, batch_size=10)
     assert not torch.equal(plain.state_dict()["conv3.threshold"], found[0]["conv3.threshold"])
+
+
+def test_what_holds_several_views_of_an_image_is_left_out(make_spec: MakeSpec) -> None:
+    class Views(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.once = nn.Sequential(nn.Linear(12, 12), nn.Linear(12, 12))
+            self.twice = nn.Sequential(nn.Linear(12, 12), nn.Linear(12, 12))
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.once(x.flatten(1))
+            return torch.stack(self.twice(torch.cat([x, -x])).chunk(2)).mean(0)
+
+    x = torch.rand(4, 3, 2, 2)
+    noisy = inject(Views().eval(), make_spec(min_inputs=1, layers=("*",)), x[:1])
+    assert list(blocks(noisy, x[:1])) == ["once"]
