@@ -143,8 +143,11 @@ class BaselineLayer(nn.Module):
     def original(self) -> nn.Module:
         """The module in whose place it stands, for :func:`nenni.remove`."""
 
-    def calibrate(self, x: Tensor) -> None:
-        """Set what hangs on data, by a batch of inputs (N, ...); nothing by default."""
+    def calibrate(self, *calls: Tensor) -> None:
+        """Set what hangs on data, by the inputs (N, ...) of all calls so far in a pass of a batch.
+
+        Nothing by default.
+        """
 
     @abstractmethod
     def added(self, x: Tensor, z: Tensor) -> Added:

@@ -67,10 +67,12 @@ def with_baseline(
 
 @torch.no_grad()
 def _calibrate(defended: nn.Module, images: Tensor) -> None:
-    """Let each layer see its inputs behind the calibrated ones before it."""
+    """Let each layer see its inputs behind the calibrated ones before it, at all calls so far."""
+    calls: dict[BaselineLayer, list[Tensor]] = {}
 
     def hook(layer: BaselineLayer, inputs: tuple[Tensor, ...]) -> None:
-        layer.calibrate(inputs[0])
+        calls.setdefault(layer, []).append(inputs[0].clone())
+        layer.calibrate(*calls[layer])
 
     handles = [layer.register_forward_pre_hook(hook) for _, layer in baseline_layers(defended)]
     with hooked(handles), evaluating(defended), seeded("calibrate"):

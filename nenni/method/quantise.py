@@ -5,7 +5,7 @@ are a hazard of this very step: without the straight-through estimator a network
 because its gradient is zero (Athalye, Carlini, Wagner, ICML 2018).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -97,6 +97,11 @@ def weight_scale(weight: Tensor, bits: int) -> Tensor:
     """Step of :func:`quantise_weight`, (n, 1, ...): the largest weight over the largest code."""
     scale = weight.flatten(1).abs().amax(1) / levels(bits)
     return scale.clamp_min_(torch.finfo(weight.dtype).tiny).view(-1, *(1,) * (weight.dim() - 1))
+
+
+def joined(calls: Sequence[Tensor]) -> Tensor:
+    """The values of several tensors in one; a single tensor is left as it is."""
+    return calls[0] if len(calls) == 1 else torch.cat([x.flatten() for x in calls])
 
 
 @torch.no_grad()

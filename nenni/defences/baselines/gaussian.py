@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from nenni.core.types import NonNegative
 from nenni.method.baseline import Added, Baseline, WrappedLayer, put_around
+from nenni.method.quantise import joined
 from nenni.method.ran import layers_that_run
 
 __all__ = ["GaussianActivations"]
@@ -54,9 +55,10 @@ class GaussianOutput(WrappedLayer):
         super().__init__(baseline, wrapped)
         self.register_buffer("deviation", wrapped.weight.new_zeros(()))
 
-    def calibrate(self, x: Tensor) -> None:
-        """S of a batch of inputs."""
-        self.deviation.copy_(self.wrapped(x).std(unbiased=False))
+    def calibrate(self, *calls: Tensor) -> None:
+        """S, from a batch of inputs at each call."""
+        z = joined([self.wrapped(x) for x in calls])
+        self.deviation.copy_(z.std(unbiased=False))
 
     def forward(self, x: Tensor) -> Tensor:
         """Z + sigma s eta."""

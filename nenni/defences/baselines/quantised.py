@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from nenni.method.baseline import Added, Baseline, WrappedLayer, put_around
-from nenni.method.quantise import mse_scale, on_rounded, quantise_weight
+from nenni.method.quantise import joined, mse_scale, on_rounded, quantise_weight
 from nenni.method.ran import layers_that_run
 
 __all__ = ["Quantised"]
@@ -60,8 +60,9 @@ class QuantisedLayer(WrappedLayer):
         self.register_buffer("input_scale", wrapped.weight.new_ones(()))
         self.register_buffer("largest", wrapped.weight.new_ones(()))
 
-    def calibrate(self, x: Tensor) -> None:
-        """The step, from a batch of inputs."""
+    def calibrate(self, *calls: Tensor) -> None:
+        """The step, from a batch of inputs at each call."""
+        x = joined(calls)
         self.input_scale.copy_(mse_scale(x, self.exact_bits))
         self.largest.copy_(x.abs().amax())
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from nenni.core.seeding import seeded
 from nenni.method.fitting.batch_norms import (
+    Measured,
     mean_over,
     measure_statistics,
     measuring,
@@ -58,22 +59,24 @@ def work_in_order(
     halves = halves_of(noisy, images[:1], [*layers.values(), *norms])
     left = {name: len(halves[layer]) for name, layer in layers.items()}
     calls: dict[str, list[tuple[Tensor, Tensor]]] = {}
+    of_norms: Measured = {}
 
     def visit(name: str, layer: NoisyLayer, x: Tensor, z: Tensor) -> None:
         so_far = [*calls.pop(name, []), (x, z)]
         left[name] -= 1
         if left[name]:
-            calls[name] = so_far
+            calls[name] = [*so_far[:-1], (x.clone(), z)]
         seen = SeenInInjected(name, layer, so_far, len(images), batch_size)
         work(seen)
         if measured:
             if layer.choices.normalise and layer.batch_norm:
                 # Its scores go through these statistics, which are those of z'.
                 with on_path(layer, "injected"):
-                    measure_statistics(layer.batch_norm[0], layer.forward(x))
+                    (norm,) = layer.batch_norm
+                    measure_statistics(norm, layer.forward(x), of_norms.get(norm, ()))
             read_thresholds(seen)
 
-    with hooked(measuring(noisy, halves) if measured else []), seeded("visit"):
+    with hooked(measuring(noisy, halves, of_norms) if measured else []), seeded("visit"):
         visit_in_halves(noisy, images, visit, halves)
 
 

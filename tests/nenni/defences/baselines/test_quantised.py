@@ -79,3 +79,27 @@ def test_steps_grow_with_what_is_learned(digits: Digits) -> None:
     learned(network, digits, 9)
     assert torch.isclose(steps()[0], before[0], rtol=0.2), "of the images"
     assert bool((steps()[1:] > 2 * before[1:]).all())
+
+
+class Twice(nn.Module):
+    """Applies one layer two times, first to large inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shared = nn.Linear(12, 12)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shared(self.shared(30 * x.flatten(1)) / 30)
+
+
+def test_a_layer_that_is_called_again_has_the_step_of_all_its_calls() -> None:
+    """Its second input is behind the step of the first alone, as each layer's is."""
+    x = torch.rand(20, 3, 2, 2)
+    first = 30 * x.flatten(1)
+    layer = defend(Twice().eval(), Quantised(8), x).shared
+    assert isinstance(layer, QuantisedLayer)
+    step = layer.input_scale.clone()
+    layer.calibrate(first)
+    with torch.no_grad():
+        second = layer(first) / 30
+    assert torch.equal(step, mse_scale(torch.cat([first, second]), 8))

@@ -193,3 +193,34 @@ def test_a_norm_without_statistics_is_left_alone(make_spec: MakeSpec, images: Te
     fit(noisy, images, inputs="injected", batch_norms="measured")
     assert noisy[1].running_mean is None
     assert not torch.equal(noisy[4].running_mean, model[4].running_mean)
+
+
+class Shared(nn.Module):
+    """Applies one norm two times, to values of two kinds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.norm = nn.Linear(12, 16), nn.Linear(16, 16), nn.BatchNorm1d(16)
+        self.last = nn.Linear(16, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.norm(self.a(x.flatten(1)))
+        self.norm(3 * self.b(torch.ones_like(h)) + 5 + x.mean((1, 2, 3))[:, None])
+        return self.last(h)
+
+
+@pytest.mark.parametrize("inputs", ["injected", "exact"])
+def test_a_norm_that_is_called_again_takes_the_statistics_of_all_calls(
+    make_spec: MakeSpec, inputs: str
+) -> None:
+    x = torch.rand(64, 3, 2, 2)
+    spec = make_spec(selection=TopK(1.0), min_inputs=1, layers=("a", "b"))
+    noisy = inject(Shared().eval(), spec, x[:1])
+    fit(noisy, x, inputs=inputs, batch_norms="measured")
+    reached: list[Tensor] = []
+    norm = noisy.norm
+    with hooked([norm.register_forward_pre_hook(lambda _, x: reached.append(x[0]))]):
+        noisy(x)
+    variance, mean = torch.var_mean(torch.cat(reached), 0, correction=0)
+    torch.testing.assert_close(norm.running_mean, mean, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(norm.running_var, variance, rtol=1e-4, atol=1e-5)

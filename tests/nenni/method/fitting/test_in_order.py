@@ -161,3 +161,31 @@ def test_a_layer_with_several_rows_for_an_image(make_spec: MakeSpec) -> None:
     noisy = inject(model, make_spec(min_inputs=1), x[:1])
     fit(noisy, x, inputs="injected", batch_size=8, epochs=1)
     assert all(layer.W_tilde.abs().sum() > 0 for _, layer in noisy_layers(noisy))
+
+
+def test_earlier_calls_are_seen_as_they_were(make_spec: MakeSpec) -> None:
+    """Whatever the network writes into what it gave the layer."""
+
+    class Residual(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.shared = nn.Linear(12, 12), nn.Linear(12, 12)
+            self.last = nn.Linear(12, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = torch.relu(self.first(x.flatten(1)))
+            for _ in range(2):
+                x += self.shared(x)
+            return self.last(x)
+
+    x = torch.rand(20, 3, 2, 2)
+    noisy = inject(Residual().eval(), make_spec(min_inputs=1, layers=("shared",)), x[:1])
+    first: list[Tensor] = []
+
+    def work(seen: Seen) -> None:
+        calls: list[Tensor] = []
+        visit_all(seen, lambda _, __, x, z: calls.append(x.clone()))
+        first.append(calls[0])
+
+    work_in_order(noisy, x, 20, work)
+    assert torch.equal(first[0], first[1])
