@@ -44,10 +44,10 @@ def report(
     DataFrame
         One row per injected layer: ``relative_error`` = rms(z~ - z) / rms(z); ``fraction`` of
         neurons that the mask really selects; ``recall``, the share of the truly largest neurons
-        (by z, as many as selected) that are selected; ``neurons`` per sample; ``error_bias``, the
-        mean of z~ - z over rms(z); and ``drift``, how far z itself is from that of the exact
-        path, rms of the difference over rms: 0 with exact inputs, and with the batch norms that
-        the network has now. Of a pool of approximations the mean.
+        (by z, of each row as many as selected) that are selected; ``neurons`` per sample;
+        ``error_bias``, the mean of z~ - z over rms(z); and ``drift``, how far z itself is from
+        that of the exact path, rms of the difference over rms: 0 with exact inputs, and with the
+        batch norms that the network has now. Of a pool of approximations the mean.
     """
     model = uncompiled(model)
     sums: dict[str, Tensor] = {}
@@ -60,7 +60,7 @@ def report(
             z_tilde = layer.approximate(x, i)
             mask = layer.mask(z if layer.choices.selection.judges_exact else z_tilde)
             mask = layer.geometry.channels_second(mask).flatten(1)
-            truth = largest(layer.score(z), float(mask.float().mean())).flatten(1)
+            truth = _as_many(layer.score(z), mask)
             whole, error = _wide(z), _wide(z_tilde) - _wide(z)
             values = [error.square().sum(), whole.square().sum(), error.sum()]
             values += [mask.sum(), (mask & truth).sum(), truth.sum()]
@@ -72,6 +72,13 @@ def report(
 
     VISITS[inputs](model, image_batches(data, batch_size, model), visit)
     return pd.DataFrame([_row(name, neurons[name], *sums[name].tolist()) for name in sums])
+
+
+def _as_many(score: Tensor, mask: Tensor) -> Tensor:
+    """The largest of each row of a score (N, ...), as many as are in the mask (N, n)."""
+    counts = mask.sum(1).tolist()
+    rows = [largest(row, k / mask.shape[1]) for row, k in zip(score.split(1), counts, strict=True)]
+    return torch.cat(rows).flatten(1)
 
 
 def _row(

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 
 import pytest
+import torch
 from torch import Tensor, nn
 
 from nenni.method.fit import fit
 from nenni.method.injection import inject, noisy_layers
+from nenni.method.projection.gaussian import Gaussian
 from nenni.method.report import error_histogram, report
 from nenni.method.selection.inverted import Inverted
 from nenni.method.selection.random import Random
+from nenni.method.selection.threshold import Threshold
 from nenni.method.selection.topk import TopK
 from nenni.method.spec import InjectionSpec
 from nenni.networks.hooks import hooked
@@ -75,3 +78,19 @@ def test_error_histogram_is_a_distribution(noisy: nn.Module, digits: tuple[Tenso
     spread = (table["bin"] ** 2 * table["all"]).groupby(table["layer"]).sum() ** 0.5
     errors = report(noisy, digits[0][300:400]).set_index("layer")["relative_error"]
     assert (spread / errors - 1).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 100])
+def test_recall_is_of_as_many_neurons_as_each_image_selects(
+    make_spec: MakeSpec, batch_size: int
+) -> None:
+    """An approximation that is exact finds all of them, whatever is in the batch."""
+    model = nn.Sequential(
+        nn.Flatten(), nn.Linear(12, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4)
+    ).eval()
+    x = torch.randn(100, 3, 2, 2) * torch.linspace(0.1, 4, 100)[:, None, None, None]
+    wide = {"weight_bits": 32, "input_bits": 32, "projected_bits": 32}
+    spec = make_spec(selection=Threshold(0.3), projection=Gaussian(1.0), **wide)
+    noisy = inject(model, spec, x[:1])
+    fit(noisy, x, ridge=0)
+    assert (report(noisy, x, batch_size=batch_size)["recall"] > 0.999).all()
