@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from nenni.core.types import BatchNorms, Count, Index, Inputs, NonNegative, Positive
-from nenni.data.batches import Data, check_repeatable, image_batches
+from nenni.data.batches import Data, check_repeatable, image_batches, one_image
+from nenni.method.fitting.batch_norms import with_statistics
 from nenni.method.fitting.bias import correct_bias
 from nenni.method.fitting.blocks import reconstruct
 from nenni.method.fitting.descent import adam, descend
@@ -20,7 +21,7 @@ from nenni.method.fitting.projections import learn_projections
 from nenni.method.fitting.scales import calibrate_scales
 from nenni.method.fitting.thresholds import read_thresholds
 from nenni.method.injection import noisy_layers, remove
-from nenni.method.visit import Seen, SeenInExact
+from nenni.method.visit import Seen, SeenInExact, SeenInItsPlace, visit_exact
 from nenni.networks.copying import uncompiled
 
 
@@ -168,6 +169,18 @@ def _look(
         work(SeenInExact(model, data, batch_size))
         if measured:
             measure_batch_norms(model, image_batches(data, batch_size, model))
+            if with_statistics(model):
+                _read_thresholds_in_place(model, data, batch_size)
+
+
+def _read_thresholds_in_place(model: nn.Module, data: Data, batch_size: int) -> None:
+    """Read thresholds of scores that go through the norms of all batches, layer after layer."""
+    layers = dict(noisy_layers(model))
+    order: dict[str, None] = {}
+    visit_exact(model, [one_image(data, model)], lambda name, *_: order.update({name: None}))
+    for name in order:
+        if layers[name].choices.selection.calibrated:
+            read_thresholds(SeenInItsPlace(model, data, batch_size, name))
 
 
 def _refine(seen: Seen, epochs: int, lr: float, seed: int, progress: Callable[[str], None]) -> None:

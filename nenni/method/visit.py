@@ -110,6 +110,8 @@ VISITS = {"exact": visit_exact, "injected": visit_injected}
 class SeenInExact:
     """All layers, with their inputs in the exact network."""
 
+    _look = staticmethod(visit_exact)
+
     def __init__(self, noisy: nn.Module, data: Data, batch_size: int) -> None:
         self.layers = dict(noisy_layers(noisy))
         self._noisy, self._data, self._batch_size = noisy, data, batch_size
@@ -122,4 +124,14 @@ class SeenInExact:
         """What they see of each batch."""
         data = self._data if order is None else reordered(self._data, order)
         for batch in image_batches(data, self._batch_size, self._noisy):
-            yield partial(visit_exact, self._noisy, [batch])
+            yield partial(self._look, self._noisy, [batch])
+
+
+class SeenInItsPlace(SeenInExact):
+    """One layer, with its inputs behind all injected layers as they are, batch by batch."""
+
+    _look = staticmethod(visit_injected)
+
+    def __init__(self, noisy: nn.Module, data: Data, batch_size: int, name: str) -> None:
+        super().__init__(noisy, data, batch_size)
+        self.layers = {name: self.layers[name]}

@@ -84,7 +84,7 @@ def measure_batch_norms(noisy: nn.Module, batches: Iterable[Tensor]) -> None:
     """Give batch norms the statistics of what reaches them behind the injected layers.
 
     Each batch goes through by its own, and theirs are pooled: one batch is held at a time. The
-    thresholds of calibrated selections are means over the batches.
+    thresholds of calibrated selections are means over the batches, to begin with.
 
     Parameters
     ----------

@@ -19,16 +19,17 @@ def read_thresholds(seen: Seen) -> None:
     calibrated = {name: a for name, a in layers if a.choices.selection.calibrated}
     if not calibrated:
         return
-    for layer in calibrated.values():
-        layer.threshold.zero_()
     scores: dict[str, list[Tensor]] = {name: [] for name in calibrated}
     draws = torch.Generator().manual_seed(0)
 
     def visit(name: str, layer: NoisyLayer, x: Tensor, _: Tensor) -> None:
         if name in scores:
+            before = layer.threshold.clone()
+            layer.threshold.zero_()
             for i in range(layer.pool):
                 score = layer.score(layer.approximate(x, i)).flatten()
-                scores[name].append(_sampled(score, _SAMPLED_SCORES * len(x), draws))
+                scores[name].append(sampled(score, _SAMPLED_SCORES * len(x), draws))
+            layer.threshold.copy_(before)
 
     visit_all(seen, visit)
     for name, layer in calibrated.items():
@@ -44,7 +45,7 @@ def upper_quantile(sample: Tensor, fraction: float) -> float:
     return float(sample.sort().values[below - 1])
 
 
-def _sampled(values: Tensor, count: int, draws: torch.Generator) -> Tensor:
+def sampled(values: Tensor, count: int, draws: torch.Generator) -> Tensor:
     """At most so many of the values, drawn: a stride may keep step with the rows of an image."""
     if values.numel() <= count:
         return values

@@ -224,3 +224,21 @@ def test_a_norm_that_is_called_again_takes_the_statistics_of_all_calls(
     variance, mean = torch.var_mean(torch.cat(reached), 0, correction=0)
     torch.testing.assert_close(norm.running_mean, mean, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(norm.running_var, variance, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [80, 4])
+def test_thresholds_hold_the_fraction_whatever_the_batches(
+    make_spec: MakeSpec, batch_size: int
+) -> None:
+    """Of images that differ, each batch has norms of its own."""
+    x = torch.randn(80, 3, 2, 2) * torch.linspace(0.2, 3, 80)[torch.randperm(80), None, None, None]
+    model = nn.Sequential(
+        nn.Flatten(), nn.Linear(12, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 64),
+        nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 64), nn.BatchNorm1d(64), nn.ReLU(),
+        nn.Linear(64, 3),
+    )  # fmt: skip
+    for _ in range(50):
+        model(x)
+    noisy = inject(model.eval(), make_spec(selection=Threshold(0.3), normalise=True), x[:1])
+    fit(noisy, x, batch_size=batch_size)
+    assert (report(noisy, x)["fraction"] - 0.3).abs().max() < 0.002
