@@ -4,16 +4,17 @@ Errors of single layers do not add up: noise that hardly matters in an exact net
 whose other layers are noisy too. So each layer's fraction is varied with all others in place.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nenni.core.errors import UserError
 from nenni.core.seeding import seeded
 from nenni.method.allocation import allocate
-from nenni.method.injection import set_fractions
+from nenni.method.injection import noisy_layers, set_fractions
 from nenni.networks.asking import answer
 from nenni.networks.modes import evaluating
 
@@ -56,8 +57,14 @@ def spend(
     -------
     DataFrame
         One row per layer: ``layer`` and ``fraction``.
+
+    Raises
+    ------
+    UserError
+        If a layer's selection is calibrated.
     """
     fractions = dict.fromkeys(macs, budget)
+    _check_selections(noisy, fractions)
     set_fractions(noisy, fractions)
     loss = mean_loss(noisy, images, labels, batch_size)
     progress(f"loss {loss:.4f} with {budget:g} in every layer")
@@ -90,7 +97,13 @@ def measured_rises(
     DataFrame
         Columns ``layer``, ``fraction`` and ``rise``: at the present fraction, and half and all of
         the reach away on both sides, within [0, 1]. The fractions are those given afterwards.
+
+    Raises
+    ------
+    UserError
+        If a layer's selection is calibrated.
     """
+    _check_selections(noisy, fractions)
     set_fractions(noisy, fractions)
     loss = mean_loss(noisy, images, labels, batch_size)
     rows = []
@@ -103,6 +116,15 @@ def measured_rises(
             rows.append({"layer": name, "fraction": fraction, "rise": rise})
         set_fractions(noisy, {name: present})
     return pd.DataFrame(rows)
+
+
+def _check_selections(noisy: nn.Module, names: Collection[str]) -> None:
+    for name, layer in noisy_layers(noisy):
+        if name in names and layer.choices.selection.calibrated:
+            raise UserError(
+                f"the selection of {name} has a threshold that the fit sets, so that no fraction "
+                "that is tried would change a mask: choose another, such as TopK"
+            )
 
 
 @torch.no_grad()

@@ -100,6 +100,17 @@ def _unfit_injection(shared: Ref, change: Ref, *loc: str) -> Iterator[Problem]:
         return
     if "fraction" not in selection:
         yield (*loc, "allocate"), f"selection '{selection['name']}' has no fraction to allocate"
+    selections = [
+        selection,
+        *(c["selection"] for c in own["overrides"].values() if "selection" in c),
+    ]
+    for name in {each["name"] for each in selections}:
+        if plugins.constant("selection", name, "calibrated", otherwise=False):
+            message = (
+                f"selection '{name}' has a threshold that the fit sets, so that no fraction "
+                "that is tried would change a mask"
+            )
+            yield (*loc, "allocate"), message
     for key in {"min_inputs", "layers"} & change.keys():
         message = "cannot differ where fractions are allocated: the profile has other layers"
         yield (*loc, key), message

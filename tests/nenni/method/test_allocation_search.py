@@ -5,12 +5,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from nenni.core.errors import UserError
 from nenni.core.seeding import seeded
 from nenni.method import allocation_search as working_point
 from nenni.method.allocation_search import mean_loss, measured_rises, spend
 from nenni.method.fit import fit
 from nenni.method.injection import inject, noisy_layers, set_fractions
 from nenni.method.selection.random import Random
+from nenni.method.selection.threshold import Threshold
 from nenni.method.spec import InjectionSpec
 
 MakeSpec = Callable[..., InjectionSpec]
@@ -81,3 +83,14 @@ def test_the_loss_of_a_randomised_network_repeats(
             logits = noisy.eval()(digits[0][:60])
         others.append(float(nn.functional.cross_entropy(logits, digits[1][:60])))
     assert min(others) / 1.2 < first < max(others) * 1.2
+
+
+def test_a_threshold_that_is_calibrated_is_refused(
+    trained: nn.Module, make_spec: MakeSpec, digits: tuple[Tensor, Tensor]
+) -> None:
+    x, y = digits[0][:5], digits[1][:5]
+    noisy = inject(trained, make_spec(selection=Threshold(0.5)), x[:1])
+    with pytest.raises(UserError, match="the selection of conv2 has a threshold"):
+        spend(noisy, x, y, MACS, 0.5)
+    with pytest.raises(UserError, match="the selection of conv2 has a threshold"):
+        measured_rises(noisy, x, y, dict.fromkeys(MACS, 0.5), 0.25)

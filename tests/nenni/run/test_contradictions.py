@@ -23,6 +23,7 @@ from nenni.run.config_file import load_config
         ("standard: [none, topk_50]", "standard: [none, none]", "experiments.standard: none is given 2 times"),
         ("source: {base: standard, seed: 100}\n    eps", "source: {base: standard, seed: 1}\n    eps", "evaluations.transfer.source.seed: 1 is one of the run's seeds: the source of a transfer attack should be trained independently"),
         ("eps: {pgd_at: 76.5, standard: 25.5}\n  compare", "eps: {pgd_at: 7, standard: 25.5}\n  compare", "tables.eps.pgd_at: evaluation 'fgsm' has no eps 7 for this base"),
+        ("{name: n_m, n: 2, m: 4}}", "{name: threshold, fraction: 0.5}, allocate: true}", "defences.nm_2_4.injection.allocate: selection 'threshold' has a threshold that the fit sets, so that no fraction that is tried would change a mask"),
         ("{name: n_m, n: 2, m: 4}}", "{name: n_m, n: 2, m: 4}, allocate: true}", "defences.nm_2_4.injection.allocate: selection 'n_m' has no fraction to allocate"),
         ("column: pgd_20}", "column: pgd_2o}", "figures.robustness_vs_bitops.column: unknown name 'pgd_2o'; defined are: fgsm, pgd_20, transfer"),
         ("attack_suite, suite: undefended}", "attack_suite, suite: undefendet}", "figures.undefended_suite.suite: unknown name 'undefendet'; defined are: full, undefended, randomised"),
