@@ -69,7 +69,8 @@ def solve_ridge(seen: Seen, sums: dict[str, list[Sums]], ridge: float) -> None:
 def set_moments(seen: Seen, sums: dict[str, list[Sums]]) -> None:
     """Set each layer's mean and variance of z~ per channel, and the deviation of z~ - z.
 
-    They follow from the sums for z~ = Q_w(W~) f + b~ as it is now, and the layer's own z.
+    They follow from the sums for z~ = Q_w(W~) f + b~ as it is now, and the layer's own z. Where z~
+    never changes, but for rounding, the variance is 1.
     """
     for name, of_pool in sums.items():
         layer = seen.layers[name]
@@ -77,7 +78,8 @@ def set_moments(seen: Seen, sums: dict[str, list[Sums]]) -> None:
         mean, square, error, squared_error = moments
         variance = (square - mean.square()).clamp_min(0)
         layer.score_mean.copy_(mean)
-        layer.score_variance.copy_(torch.where(variance > 0, variance, 1.0))
+        varies = variance > _rounding(layer.score_variance.dtype) * square
+        layer.score_variance.copy_(torch.where(varies, variance, 1.0))
         spread = squared_error.mean() - error.mean().square()
         layer.error_deviation.copy_(spread.clamp_min(0).sqrt())
 
@@ -107,6 +109,11 @@ def ridge_solution(gram: Tensor, moment: Tensor, ridge: float) -> tuple[Tensor, 
 def with_one(rows: Tensor) -> Tensor:
     """Rows [x, 1] from rows x, for the mean or the bias."""
     return torch.cat([rows, rows.new_ones(len(rows), 1)], 1)
+
+
+def _rounding(dtype: torch.dtype) -> float:
+    """Share of E[z~^2] that rounding alone makes a variance: of z~ itself, or of the sums."""
+    return max(torch.finfo(dtype).eps ** 2, 1000 * torch.finfo(torch.float64).eps)
 
 
 def _plus(a: Sums, b: Sums) -> Sums:

@@ -69,3 +69,20 @@ def test_the_moments_are_those_of_a_second_look(
         torch.testing.assert_close(layer.score_variance.double(), rows.var(0, correction=0), **near)
         deviation = torch.cat(errors[name]).std(correction=0)
         torch.testing.assert_close(layer.error_deviation.double(), deviation, **near)
+
+
+def test_a_channel_that_never_changes_is_not_ranked_by_rounding(make_spec: MakeSpec) -> None:
+    model = nn.Sequential(
+        nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4)
+    ).eval()
+    with torch.no_grad():
+        model[2].weight[:16] = 0
+        model[2].bias[:16] = torch.randn(16)
+    x = torch.randn(500, 32)
+    noisy = inject(model, make_spec(normalise=True, min_inputs=64), x[:1])
+    fit(noisy, x)
+    layer = dict(noisy_layers(noisy))["2"]
+    with torch.no_grad():
+        score = layer.score(layer.approximate(torch.relu(model[0](x))))
+    assert score[:, :16].abs().max() < 1e-4
+    assert (score[:, 16:].std(0) - 1).abs().max() < 0.05
