@@ -44,14 +44,20 @@ def report(
     DataFrame
         One row per injected layer: ``relative_error`` = rms(z~ - z) / rms(z); ``fraction`` of
         neurons that the mask really selects; ``recall``, the share of the truly largest neurons
-        (by z, of each row as many as selected) that are selected; ``neurons`` per sample;
-        ``error_bias``, the mean of z~ - z over rms(z); and ``drift``, how far z itself is from
-        that of the exact path, rms of the difference over rms: 0 with exact inputs, and with the
-        batch norms that the network has now. Of a pool of approximations the mean.
+        (by z, of each row as many as selected) that are selected; ``neurons`` of an image, at all
+        calls; ``error_bias``, the mean of z~ - z over rms(z); and ``drift``, how far z itself is
+        from that of the exact path, rms of the difference over rms: 0 with exact inputs, and with
+        the batch norms that the network has now. Of a pool of approximations the mean.
     """
     model = uncompiled(model)
     sums: dict[str, Tensor] = {}
-    neurons: dict[str, int] = {}
+    images = 0
+
+    def counted() -> Iterator[Tensor]:
+        nonlocal images
+        for batch in image_batches(data, batch_size, model):
+            images += len(batch)
+            yield batch
 
     def visit(name: str, layer: NoisyLayer, x: Tensor, exact: Tensor) -> None:
         z = layer.exact(x)
@@ -68,10 +74,10 @@ def report(
             total = z.new_tensor(z.numel(), dtype=torch.float64)
             parts = torch.stack([*(v.double() for v in values), total])
             sums[name] = sums.get(name, torch.zeros_like(parts)) + parts
-        neurons[name] = z[0].numel()
 
-    VISITS[inputs](model, image_batches(data, batch_size, model), visit)
-    return pd.DataFrame([_row(name, neurons[name], *sums[name].tolist()) for name in sums])
+    VISITS[inputs](model, counted(), visit)
+    pools = {name: layer.pool for name, layer in noisy_layers(model)}
+    return pd.DataFrame([_row(n, images * pools[n], *found.tolist()) for n, found in sums.items()])
 
 
 def _as_many(score: Tensor, mask: Tensor) -> Tensor:
@@ -82,12 +88,12 @@ def _as_many(score: Tensor, mask: Tensor) -> Tensor:
 
 
 def _row(
-    name: str, neurons: int, squared_error: float, squared: float, error: float, selected: float,
+    name: str, images: int, squared_error: float, squared: float, error: float, selected: float,
     hit: float, wanted: float, moved: float, in_exact: float, total: float,
 ) -> dict[str, Any]:  # fmt: skip
     return {
         "layer": name,
-        "neurons": neurons,
+        "neurons": round(total / images),
         "relative_error": (squared_error / squared) ** 0.5 if squared else float("nan"),
         "error_bias": error / total / (squared / total) ** 0.5 if squared else float("nan"),
         "fraction": selected / total,
@@ -110,18 +116,14 @@ def error_histogram(model: nn.Module, data: Data) -> pd.DataFrame:
     check_repeatable(data)
     model = uncompiled(model)
     squared = {name: 0.0 for name, _ in noisy_layers(model)}
-    sizes: list[int] = []
-
-    def counted() -> Iterator[Tensor]:
-        for batch in image_batches(data, _BATCH, model):
-            sizes.append(len(batch))
-            yield batch
+    numbers = dict.fromkeys(squared, 0)
 
     def add_squares(name: str, layer: NoisyLayer, x: Tensor, _: Tensor) -> None:
         z = layer.exact(x)
-        squared[name] += float(_wide(z).square().sum()) / z[0].numel()
+        squared[name] += float(_wide(z).square().sum())
+        numbers[name] += z.numel()
 
-    visit_injected(model, counted(), add_squares)
+    visit_injected(model, image_batches(data, _BATCH, model), add_squares)
     edges = torch.linspace(-_REACH, _REACH, _BINS + 1)
     counts = {name: torch.zeros(2, _BINS) for name in squared}
 
@@ -129,11 +131,11 @@ def error_histogram(model: nn.Module, data: Data) -> pd.DataFrame:
         z = layer.exact(x)
         for i in range(layer.pool):
             z_tilde = layer.approximate(x, i)
-            error = (_wide(z_tilde) - _wide(z)) / (squared[name] / sum(sizes)) ** 0.5
+            error = (_wide(z_tilde) - _wide(z)) / (squared[name] / numbers[name]) ** 0.5
             error = error.clamp(-_REACH, _REACH)
             mask = layer.mask(z if layer.choices.selection.judges_exact else z_tilde)
             for row, values in enumerate((error, error[~mask])):
-                counts[name][row] += torch.histogram(values.flatten().cpu(), edges).hist
+                counts[name][row] += torch.histogram(values.flatten().float().cpu(), edges).hist
 
     visit_injected(model, image_batches(data, _BATCH, model), count)
     centres = ((edges[1:] + edges[:-1]) / 2).tolist()

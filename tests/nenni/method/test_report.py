@@ -94,3 +94,32 @@ def test_recall_is_of_as_many_neurons_as_each_image_selects(
     noisy = inject(model, spec, x[:1])
     fit(noisy, x, ridge=0)
     assert (report(noisy, x, batch_size=batch_size)["recall"] > 0.999).all()
+
+
+class Windows(nn.Module):
+    """Looks at four windows of an image, all by one layer, in one call or in two."""
+
+    def __init__(self, calls: int) -> None:
+        super().__init__()
+        self.calls, self.layer, self.last = calls, nn.Linear(64, 64), nn.Linear(256, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = [
+            self.layer(part.flatten(0, 1))
+            for part in x.flatten(1).view(-1, 4, 64).chunk(self.calls, 1)
+        ]
+        return self.last(torch.cat([part.view(len(x), -1) for part in parts], 1).relu())
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_units_are_right_where_a_layer_has_several_rows_for_an_image(
+    make_spec: MakeSpec, calls: int, dtype: torch.dtype
+) -> None:
+    x = torch.randn(200, 1, 16, 16, dtype=dtype)
+    noisy = inject(Windows(calls).to(dtype).eval(), make_spec(layers=("layer",)), x[:1])
+    fit(noisy, x)
+    table, found = error_histogram(noisy, x), report(noisy, x)
+    assert found["neurons"].tolist() == [256]
+    spread = float((table["bin"] ** 2 * table["all"]).sum() ** 0.5)
+    assert spread == pytest.approx(found["relative_error"].item(), rel=0.05)
