@@ -10,9 +10,13 @@ from torch import Tensor, nn
 
 from nenni.core.seeding import generator
 from nenni.core.square_root import square_root
+from nenni.method.fitting.thresholds import sampled
 from nenni.method.ranking import largest
 from nenni.networks.asking import answer
 from nenni.networks.hooks import hooked
+
+_SAMPLED = 2_000_000
+"""Outputs of a layer from which quantiles are read."""
 
 Edit = Callable[[Tensor], Tensor]
 
@@ -32,7 +36,8 @@ def output_distribution(model: nn.Module, layers: list[str], images: Tensor) -> 
         z = _output(model, name, images)
         weight = model.get_submodule(name).weight
         assert isinstance(weight, Tensor)
-        sample = z.flatten()[:: max(1, z.numel() // 1_000_000)].float()
+        draws = generator(0, "quantiles", name)
+        sample = sampled(z.flatten(), _SAMPLED, draws).float()
         quantiles = torch.quantile(sample, torch.tensor([0.01, 0.25, 0.5, 0.75, 0.99]).to(sample))
         rows.append(
             {

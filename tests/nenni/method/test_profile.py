@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nenni.method import profile
 from nenni.method.profile import channel_importance, output_distribution, sensitivities
 
 LAYERS = ["conv2", "fc1"]
@@ -51,3 +52,15 @@ def test_sensitivity_rises_with_noise_and_falls_with_protection(
         assert rise[layer, 1, 2.0] == 0
     again = sensitivities(trained, LAYERS, x, y, [0, 0.5, 1], [0.1, 2.0], seed=0)
     assert again.equals(table)
+
+
+def test_quantiles_do_not_keep_step_with_the_channels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profile, "_SAMPLED", 10_000)
+    model = nn.Sequential(nn.Linear(8, 64)).eval()
+    with torch.no_grad():
+        model[0].bias[1::2] += 10
+    x = torch.randn(5000, 8)
+    row = output_distribution(model, ["0"], x).iloc[0]
+    assert row["q25"] < 2
+    assert row["q75"] > 8
+    assert output_distribution(model, ["0"], x).iloc[0].equals(row)
