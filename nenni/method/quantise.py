@@ -96,7 +96,7 @@ def quantise_weight(weight: Tensor, bits: int) -> Tensor:
 def weight_scale(weight: Tensor, bits: int) -> Tensor:
     """Step of :func:`quantise_weight`, (n, 1, ...): the largest weight over the largest code."""
     scale = weight.flatten(1).abs().amax(1) / levels(bits)
-    return scale.clamp_min_(torch.finfo(weight.dtype).tiny).view(-1, *(1,) * (weight.dim() - 1))
+    return scale.clamp_min_(least_step(weight.dtype)).view(-1, *(1,) * (weight.dim() - 1))
 
 
 def joined(calls: Sequence[Tensor]) -> Tensor:
@@ -109,17 +109,23 @@ def mse_scale(x: Tensor, bits: int) -> Tensor:
     """Scale for :func:`quantise` with the least squared error on a sample of values.
 
     Clipping a few large values costs less than coarse steps for all the others; the search is over
-    equal parts of the largest magnitude.
+    equal parts of the largest magnitude. Errors are in single precision at least: squares of small
+    halves are 0.
     """
     largest = x.abs().amax()
     if bits >= NOT_ROUNDED:
         return largest
-    scales = [
-        (largest * (i / _CANDIDATES) / levels(bits)).clamp_min(torch.finfo(x.dtype).tiny)
-        for i in range(_CANDIDATES // 8, _CANDIDATES + 1)
-    ]
-    errors = torch.stack([(quantise(x, scale, bits) - x).square().mean() for scale in scales])
-    return scales[int(errors.argmin())]
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    parts = [largest.to(wide) * (i / _CANDIDATES) for i in range(_CANDIDATES // 8, _CANDIDATES + 1)]
+    scales = [(part / levels(bits)).clamp_min(least_step(x.dtype)).to(x.dtype) for part in parts]
+    errors = [(quantise(wide, s.to(wide), bits) - wide).square().mean() for s in scales]
+    return scales[int(torch.stack(errors).argmin())]
+
+
+def least_step(dtype: torch.dtype) -> float:
+    """The least step of a rounding: the least normal number, of float16 the least number."""
+    info = torch.finfo(dtype)
+    return info.tiny * info.eps if dtype == torch.float16 else info.tiny
 
 
 class StraightThrough(torch.autograd.Function):

@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from nenni.method.baseline import Added, Baseline, WrappedLayer, put_around
-from nenni.method.quantise import joined, mse_scale, on_rounded, quantise_weight
+from nenni.method.quantise import joined, least_step, mse_scale, on_rounded, quantise_weight
 from nenni.method.ran import layers_that_run
 
 __all__ = ["Quantised"]
@@ -84,9 +84,9 @@ class QuantisedLayer(WrappedLayer):
     @torch.no_grad()
     def _follow(self, x: Tensor) -> None:
         """Take the step along with the largest input."""
-        tiny = torch.finfo(self.largest.dtype).tiny
+        tiny, least = torch.finfo(self.largest.dtype).tiny, least_step(self.largest.dtype)
         followed = self.largest.lerp(x.abs().amax().to(self.largest), _MOMENTUM)
-        self.input_scale.mul_(followed / self.largest.clamp_min(tiny)).clamp_min_(tiny)
+        self.input_scale.mul_(followed / self.largest.clamp_min(tiny)).clamp_min_(least)
         self.largest.copy_(followed)
 
     def added(self, x: Tensor, z: Tensor) -> Added:

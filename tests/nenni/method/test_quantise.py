@@ -1,3 +1,4 @@
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,3 +61,14 @@ def test_calibrated_scale_beats_the_largest_value_on_heavy_tails() -> None:
     best = mse_scale(x, 4)
     naive = x.abs().max() / levels(4)
     assert (quantise(x, best, 4) - x).square().mean() < (quantise(x, naive, 4) - x).square().mean()
+
+
+@pytest.mark.parametrize("size", [1e-4, 1e-2, 1.0, 1000.0])
+def test_halves_are_rounded_as_well_as_single_precision(size: float) -> None:
+    x = torch.randn(10_000, generator=torch.Generator().manual_seed(0)) * size
+    half = x.half()
+    assert mse_scale(half, 8).dtype == torch.float16
+    error = (quantise(half, mse_scale(half, 8), 8).float() - x).norm() / x.norm()
+    assert error < 1.1 * (quantise(x, mse_scale(x, 8), 8) - x).norm() / x.norm()
+    rows = half.view(10, -1)
+    assert (quantise_weight(rows, 8) - rows).float().norm() < 0.015 * x.norm()
