@@ -31,7 +31,8 @@ class Deployed(nn.Module):
     simulation : GraphModule
         The same network in torch's own numbers, with all roundings, to evaluate and to attack.
     times : dict
-        Injected layer -> what was measured; it skips where that is faster.
+        Injected layer -> what was measured; it skips where that is faster. The second call of a
+        layer ``c`` is ``c:2``.
     kernel : str
         What computes it, see :func:`nenni.deployment.compiled.kernels`.
     """
@@ -125,26 +126,27 @@ def deploy(
     there = kernels(device)
     if kernel is not None and kernel not in there:
         raise UserError(f"kernel should be one of {', '.join(there)}, got {kernel!r}")
+    if skip not in (FASTER, EVERYWHERE, NOWHERE):
+        raise UserError(f"skip should be {FASTER}, {EVERYWHERE} or {NOWHERE}, got {skip!r}")
     chosen = kernel or there[0]
     images = next(image_batches(example, _BATCH, noisy))
-    times: dict[str, Measured] = {}
+    simulated, times = simulation(noisy, images), dict[str, Measured]()
+    left = [name for name, _ in noisy_layers(simulated)] if skip == NOWHERE else []
     if skip == FASTER:
-        times = _times(noisy, images, chosen, None if choices is None else Path(choices))
+        times = _times(simulated, images, chosen, None if choices is None else Path(choices))
         left = [name for name, measured in times.items() if not measured.skips]
-    elif skip in (EVERYWHERE, NOWHERE):
-        left = [*found] if skip == NOWHERE else []
-    else:
-        raise UserError(f"skip should be {FASTER}, {EVERYWHERE} or {NOWHERE}, got {skip!r}")
-    return Deployed(simulation(noisy, images, left), times, chosen, images.shape[1:])
+    if left:
+        simulated = simulation(noisy, images, left)
+    return Deployed(simulated, times, chosen, images.shape[1:])
 
 
 def _times(
-    noisy: nn.Module, images: Tensor, kernel: str, choices: Path | None
+    simulated: GraphModule, images: Tensor, kernel: str, choices: Path | None
 ) -> dict[str, Measured]:
-    names = [name for name, layer in noisy_layers(noisy) if fits(layer)]
+    names = [name for name, layer in noisy_layers(simulated) if fits(layer)]
     if choices is not None and choices.exists():
         return choosing.read(choices, names, kernel, len(images))
-    times = choosing.measure(simulation(noisy, images), images, kernel)
+    times = choosing.measure(simulated, images, kernel)
     if choices is not None:
         choosing.write(choices, times, kernel, len(images))
     return times

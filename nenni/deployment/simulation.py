@@ -1,5 +1,6 @@
 """The network whose answers a deployed one gives: every rounding that is deployed is in it."""
 
+from collections import Counter
 from collections.abc import Collection
 
 import torch
@@ -10,12 +11,9 @@ from torch.fx.passes.shape_prop import ShapeProp
 from nenni.defences.baselines.quantised import Quantised, QuantisedLayer
 from nenni.deployment.chains import addend, chain, is_rounded, module_of, product
 from nenni.deployment.rounded import BITS, Rounded
-from nenni.method.injection import noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.networks.copying import copied
-from nenni.networks.folding import replace
 from nenni.networks.graph import traced
-from nenni.networks.standing_in import StandingIn
 
 
 @torch.no_grad()
@@ -33,23 +31,17 @@ def simulation(noisy: nn.Module, example: Tensor, dense: Collection[str] = ()) -
     example : Tensor
         Images (N, C, H, W) that set the steps.
     dense : collection of str
-        Injected layers that compute all of their neurons.
+        Injected layers that compute all of their neurons, by their names in the simulation.
 
     Raises
     ------
     UserError
         If torch.fx cannot trace the network.
     """
-    network = copied(noisy).eval()
-    for name, layer in list(noisy_layers(network)):
-        if name in dense:
-            replace(network, layer, QuantisedLayer(Quantised(8), layer.wrapped).eval())
-    wrapped = [m.wrapped for m in network.modules() if isinstance(m, StandingIn)]
-    for module in list(network.modules()):
-        if type(module) is nn.Conv2d and module not in wrapped and module.groups == 1:
-            replace(network, module, QuantisedLayer(Quantised(8), module).eval())
     purpose = "which is how a network is deployed"
-    graph = traced(network, example, purpose, (NoisyLayer, QuantisedLayer))
+    graph = traced(copied(noisy).eval(), example, purpose, (NoisyLayer, QuantisedLayer))
+    _separate_calls(graph)
+    _quantise(graph, dense)
     for node in list(graph.graph.nodes):
         if product(graph, node) is not None:
             _round_input(graph, node)
@@ -60,6 +52,32 @@ def simulation(noisy: nn.Module, example: Tensor, dense: Collection[str] = ()) -
     _Calibration(graph).run(example.clone())
     ShapeProp(graph).propagate(example.clone())
     return graph.eval()
+
+
+def _separate_calls(graph: GraphModule) -> None:
+    """Give each further call of a layer a copy of it, since its inputs have a step of their own."""
+    calls: Counter[nn.Module] = Counter()
+    for node in graph.graph.nodes:
+        module = module_of(graph, node)
+        if not isinstance(module, nn.Conv2d | NoisyLayer | QuantisedLayer):
+            continue
+        calls[module] += 1
+        if calls[module] > 1:
+            node.target = f"{node.target}:{calls[module]}"
+            graph.add_submodule(node.target, copied(module))
+
+
+def _quantise(graph: GraphModule, dense: Collection[str]) -> None:
+    """Round the weights and inputs of convolutions, and of injected layers that are to be dense."""
+    for node in graph.graph.nodes:
+        module = module_of(graph, node)
+        if type(module) is nn.Conv2d and module.groups == 1:
+            layer: nn.Conv2d | nn.Linear = module
+        elif isinstance(module, NoisyLayer) and node.target in dense:
+            layer = module.wrapped
+        else:
+            continue
+        graph.set_submodule(node.target, QuantisedLayer(Quantised(8), layer).eval())
 
 
 class _Calibration(Interpreter):
