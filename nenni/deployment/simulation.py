@@ -10,6 +10,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from nenni.defences.baselines.quantised import Quantised, QuantisedLayer
 from nenni.deployment.chains import addend, chain, is_rounded, module_of, product
+from nenni.deployment.functional import make_functional
 from nenni.deployment.rounded import BITS, Rounded
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.networks.copying import copied
@@ -36,10 +37,12 @@ def simulation(noisy: nn.Module, example: Tensor, dense: Collection[str] = ()) -
     Raises
     ------
     UserError
-        If torch.fx cannot trace the network.
+        If torch.fx cannot trace the network, or it changes values in place of which others read
+        a part.
     """
     purpose = "which is how a network is deployed"
     graph = traced(copied(noisy).eval(), example, purpose, (NoisyLayer, QuantisedLayer))
+    make_functional(graph, example[:2])
     _separate_calls(graph)
     _quantise(graph, dense)
     for node in list(graph.graph.nodes):

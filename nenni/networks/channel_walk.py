@@ -37,7 +37,7 @@ _POOL_FUNCTION = (
 """What treats each channel of images by itself, and all alike."""
 _TWO_FUNCTIONS = (
     operator.add, operator.iadd, torch.add, operator.mul, operator.imul, torch.mul,
-    operator.sub, torch.sub, operator.truediv, torch.div,
+    operator.sub, operator.isub, torch.sub, operator.truediv, operator.itruediv, torch.div,
 )  # fmt: skip
 _TWO_METHODS = ("add", "add_", "mul", "mul_", "sub", "div")
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)

@@ -1,3 +1,5 @@
+import operator
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -23,3 +25,18 @@ def test_a_leaf_is_one_operation_whatever_it_does() -> None:
 def test_what_cannot_be_traced_is_told_with_the_purpose() -> None:
     with pytest.raises(UserError, match=r"torch.fx cannot trace Sequential, why: .+"):
         traced(nn.Sequential(Own()), torch.zeros(1, 3, 4, 4), "why")
+
+
+class Added(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        half, y = x.shape[0], 2 * x
+        half //= 2
+        z = y
+        z -= x
+        return y[:half]
+
+
+def test_what_is_changed_in_place_is_so_in_the_graph() -> None:
+    graph, x = traced(Added(), torch.zeros(2, 3), "why"), torch.randn(4, 3)
+    assert any(node.target is operator.isub for node in graph.graph.nodes)
+    assert torch.equal(graph(x), x[:2])
