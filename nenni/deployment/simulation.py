@@ -12,6 +12,7 @@ from nenni.defences.baselines.quantised import Quantised, QuantisedLayer
 from nenni.deployment.chains import addend, chain, is_rounded, module_of, product
 from nenni.deployment.functional import make_functional
 from nenni.deployment.rounded import BITS, Rounded
+from nenni.method.injection import set_path
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.networks.copying import copied
 from nenni.networks.graph import traced
@@ -28,7 +29,7 @@ def simulation(noisy: nn.Module, example: Tensor, dense: Collection[str] = ()) -
     Parameters
     ----------
     noisy : Module
-        From :func:`nenni.fit`; it is not changed.
+        From :func:`nenni.fit`; it is not changed. On whatever path it is, z' is simulated.
     example : Tensor
         Images (N, C, H, W) that set the steps.
     dense : collection of str
@@ -41,7 +42,9 @@ def simulation(noisy: nn.Module, example: Tensor, dense: Collection[str] = ()) -
         a part.
     """
     purpose = "which is how a network is deployed"
-    graph = traced(copied(noisy).eval(), example, purpose, (NoisyLayer, QuantisedLayer))
+    network = copied(noisy).eval()
+    set_path(network, "injected")
+    graph = traced(network, example, purpose, (NoisyLayer, QuantisedLayer))
     make_functional(graph, example[:2])
     _separate_calls(graph)
     _quantise(graph, dense)

@@ -1,10 +1,16 @@
+from typing import get_args
+
+import pytest
 import torch
 from deployment_cases import images, small
 from torch import nn
 
+import nenni
 from nenni.deployment.rounded import Rounded
 from nenni.deployment.simulation import simulation
 from nenni.method.injection import noisy_layers
+from nenni.method.noisy_layer import LayerPath
+from nenni.method.score import TEMPERATURE
 
 
 def test_with_fine_steps_it_is_the_injected_network() -> None:
@@ -45,3 +51,16 @@ def test_dense_layers_are_those_asked_for() -> None:
     simulated = simulation(small(), images(16), dense=["3.conv1", "4.conv2"])
     assert [name for name, _ in noisy_layers(simulated)] == ["3.conv2", "4.conv1"]
     assert not any(type(m) is nn.Conv2d for m in simulated.children())
+
+
+@pytest.mark.parametrize("path", get_args(LayerPath))
+def test_a_path_that_was_set_is_none_of_the_deployed_networks(path: LayerPath) -> None:
+    noisy, x = small(), images(16)
+    nenni.set_path(noisy, path, temperature=3.0)
+    deployed = nenni.deploy(noisy, x, skip="everywhere", kernel="torch")
+    expected = simulation(small(), x)
+    with torch.no_grad():
+        assert torch.equal(deployed.simulation(x), expected(x))
+    assert {layer.path for _, layer in noisy_layers(noisy)} == {path}
+    layers = [layer for _, layer in noisy_layers(deployed.simulation)]
+    assert {layer.temperature for layer in layers} == {TEMPERATURE}
