@@ -107,7 +107,7 @@ def read(path: Path, names: list[str], kernel: str, batch: int) -> dict[str, Mea
         raise UserError(
             f"{path}: was measured on {there}, and the network is on {here}; give another file"
         )
-    if [*found] != names:
+    if found.keys() != {*names}:
         raise UserError(
             f"{path}: holds the choices of other layers ({', '.join(found)}) than the network's "
             f"({', '.join(names)}); remove it, or give another file"

@@ -79,6 +79,29 @@ def test_choices_are_measured_once_and_kept(tmp_path: Path) -> None:
     assert again.times["3.conv1"].dense == 1.0
 
 
+class Grouped(nn.Module):
+    """Layers that are registered in another order than they run in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        convolutions = (nn.Conv2d(channels, 16, 3) for channels in (3, 16, 16))
+        self.odd = nn.ModuleDict({"a": next(convolutions), "c": next(convolutions)})
+        self.even = nn.ModuleDict({"b": next(convolutions)})
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.odd["c"](self.even["b"](self.odd["a"](x))).mean((2, 3))  # type: ignore[no-any-return]
+
+
+def test_kept_choices_hold_whatever_the_order_of_the_layers(tmp_path: Path) -> None:
+    chosen: dict[str, Any] = {"exact_bits": 8, "layers": ("*",), "min_inputs": 1}
+    spec = nenni.InjectionSpec(nenni.Block(0.5), nenni.TapShared(0.5), **chosen)
+    noisy = nenni.inject(Grouped().eval(), spec, images(1))
+    nenni.fit(noisy, images(8))
+    for _ in range(2):
+        found = nenni.deploy(noisy, images(4), choices=tmp_path / "c.json", kernel="torch")
+        assert [*found.times] == ["odd.a", "even.b", "odd.c"]
+
+
 def test_choices_of_a_gpu_are_none_of_a_cpu(tmp_path: Path) -> None:
     file = tmp_path / "choices.json"
     nenni.deploy(small(), images(4), choices=file, kernel="torch")
