@@ -8,14 +8,19 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Interpreter, Node
 from torch.fx.passes.shape_prop import ShapeProp
 
+from nenni.core.errors import UserError
 from nenni.defences.baselines.quantised import Quantised, QuantisedLayer
 from nenni.deployment.chains import addend, chain, is_rounded, module_of, product
 from nenni.deployment.functional import make_functional
 from nenni.deployment.rounded import BITS, Rounded
 from nenni.method.injection import set_path
 from nenni.method.noisy_layer import NoisyLayer
+from nenni.networks.computed import has_other_hooks
 from nenni.networks.copying import copied
 from nenni.networks.graph import traced
+
+_IN_BYTES = (nn.Conv2d, NoisyLayer, QuantisedLayer, nn.BatchNorm2d, nn.ReLU, nn.ReLU6)
+"""Modules that are computed in bytes where that can be."""
 
 
 @torch.no_grad()
@@ -38,13 +43,14 @@ def simulation(noisy: nn.Module, example: Tensor, dense: Collection[str] = ()) -
     Raises
     ------
     UserError
-        If torch.fx cannot trace the network, or it changes values in place of which others read
-        a part.
+        If torch.fx cannot trace the network, it changes values in place of which others read a
+        part, or a hook runs with a layer that is computed in bytes.
     """
     purpose = "which is how a network is deployed"
     network = copied(noisy).eval()
     set_path(network, "injected")
     graph = traced(network, example, purpose, (NoisyLayer, QuantisedLayer))
+    _check_hooks(graph)
     make_functional(graph, example[:2])
     _separate_calls(graph)
     _quantise(graph, dense)
@@ -58,6 +64,17 @@ def simulation(noisy: nn.Module, example: Tensor, dense: Collection[str] = ()) -
     _Calibration(graph).run(example.clone())
     ShapeProp(graph).propagate(example.clone())
     return graph.eval()
+
+
+def _check_hooks(graph: GraphModule) -> None:
+    """Refuse hooks of modules that may become products of bytes, which run none."""
+    for node in graph.graph.nodes:
+        module = module_of(graph, node)
+        if isinstance(module, _IN_BYTES) and has_other_hooks(module):
+            raise UserError(
+                f"a hook runs with {node.target} ({type(module).__name__}), and a deployed network "
+                "would run it no more: remove the hook, or make it a module of its own"
+            )
 
 
 def _separate_calls(graph: GraphModule) -> None:

@@ -6,6 +6,7 @@ from deployment_cases import images, small
 from torch import nn
 
 import nenni
+from nenni.core.errors import UserError
 from nenni.deployment.rounded import Rounded
 from nenni.deployment.simulation import simulation
 from nenni.method.injection import noisy_layers
@@ -64,3 +65,25 @@ def test_a_path_that_was_set_is_none_of_the_deployed_networks(path: LayerPath) -
     assert {layer.path for _, layer in noisy_layers(noisy)} == {path}
     layers = [layer for _, layer in noisy_layers(deployed.simulation)]
     assert {layer.temperature for layer in layers} == {TEMPERATURE}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("0", "Conv2d"), ("1", "BatchNorm2d"), ("2", "ReLU"), ("3.conv1", "NoisyConv2d")],
+)
+@pytest.mark.parametrize("register", ["register_forward_hook", "register_forward_pre_hook"])
+def test_hooks_that_a_deployed_network_would_not_run_are_refused(
+    name: str, kind: str, register: str
+) -> None:
+    noisy = small()
+    getattr(noisy.get_submodule(name), register)(lambda *_: None)
+    with pytest.raises(UserError, match=rf"a hook runs with {name} \({kind}\)"):
+        simulation(noisy, images(4))
+
+
+def test_hooks_of_other_layers_run_in_a_deployed_network_too() -> None:
+    noisy, x = small(), images(16)
+    noisy.get_submodule("7").register_forward_hook(lambda _, __, z: 2 * z)
+    deployed = nenni.deploy(noisy, x, skip="everywhere", kernel="torch")
+    plain = nenni.deploy(small(), x, skip="everywhere", kernel="torch")
+    assert torch.equal(deployed(x), 2 * plain(x))
