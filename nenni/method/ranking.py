@@ -23,7 +23,7 @@ def largest(score: Tensor, fraction: float) -> Tensor:
         return _shaped(top_k(score.permute(order).flatten(1), fraction), score, order)
     score = fused.comparable(score)
     rows = score.permute(order).flatten(1)
-    k = round(fraction * rows.shape[1])
+    k = _rounded(fraction, rows)
     if k in (0, rows.shape[1]) or not len(rows):
         return torch.full_like(score, k > 0, dtype=torch.bool)
     parted = fused.parted(rows, k)
@@ -36,7 +36,7 @@ def largest(score: Tensor, fraction: float) -> Tensor:
 
 def top_k(rows: Tensor, fraction: float) -> Tensor:
     """Mask of the round(fraction * n) largest numbers of each row of (N, n); NaN ranks last."""
-    k = round(fraction * int(rows.shape[1]))  # which is a tensor where a pass is traced
+    k = _rounded(fraction, rows)
     if may_look(rows):
         return fused.top_k(rows, k)
     chosen: Tensor = torch.ops.nenni.top_k(rows, k)
@@ -58,6 +58,10 @@ def midpoint(score: Tensor, mask: Tensor, dim: int) -> Tensor:
     inside = score.masked_fill(~mask, math.inf).amin(dim, keepdim=True)
     outside = score.masked_fill(mask, -math.inf).amax(dim, keepdim=True)
     return (inside + outside) / 2
+
+
+def _rounded(fraction: float, rows: Tensor) -> int:
+    return round(fraction * int(rows.shape[1]))  # a tensor where torch.jit traces a pass
 
 
 def _memory_order(score: Tensor) -> list[int]:
