@@ -9,18 +9,22 @@ from torch.fx import GraphModule, Interpreter, Node
 from torch.fx.passes.shape_prop import ShapeProp
 
 from nenni.core.errors import UserError
+from nenni.core.seeding import seeded
 from nenni.defences.baselines.quantised import Quantised, QuantisedLayer
 from nenni.deployment.chains import addend, chain, is_rounded, module_of, product
 from nenni.deployment.functional import make_functional
 from nenni.deployment.rounded import BITS, Rounded
 from nenni.method.injection import set_path
 from nenni.method.noisy_layer import NoisyLayer
+from nenni.networks.asking import answer, check_answer
 from nenni.networks.computed import has_other_hooks
 from nenni.networks.copying import copied
 from nenni.networks.graph import traced
 
 _IN_BYTES = (nn.Conv2d, NoisyLayer, QuantisedLayer, nn.BatchNorm2d, nn.ReLU, nn.ReLU6)
 """Modules that are computed in bytes where that can be."""
+_SAME = 1e-3
+"""Part of the largest output that rounding may change."""
 
 
 @torch.no_grad()
@@ -43,8 +47,8 @@ def simulation(noisy: nn.Module, example: Tensor, dense: Collection[str] = ()) -
     Raises
     ------
     UserError
-        If torch.fx cannot trace the network, it changes values in place of which others read a
-        part, or a hook runs with a layer that is computed in bytes.
+        If torch.fx cannot trace the network, or finds another one, it changes values in place of
+        which others read a part, or a hook runs with a layer that is computed in bytes.
     """
     purpose = "which is how a network is deployed"
     network = copied(noisy).eval()
@@ -52,6 +56,7 @@ def simulation(noisy: nn.Module, example: Tensor, dense: Collection[str] = ()) -
     graph = traced(network, example, purpose, (NoisyLayer, QuantisedLayer))
     _check_hooks(graph)
     make_functional(graph, example[:2])
+    _check_answers(graph, network, example)
     _separate_calls(graph)
     _quantise(graph, dense)
     for node in list(graph.graph.nodes):
@@ -75,6 +80,21 @@ def _check_hooks(graph: GraphModule) -> None:
                 f"a hook runs with {node.target} ({type(module).__name__}), and a deployed network "
                 "would run it no more: remove the hook, or make it a module of its own"
             )
+
+
+def _check_answers(graph: GraphModule, network: nn.Module, example: Tensor) -> None:
+    """Refuse a graph that is not all that the network does."""
+    with seeded("deployment"):
+        expected = check_answer(answer(network, example), example)
+    with seeded("deployment"):
+        found = answer(graph, example)
+    rounding = _SAME * float(expected.abs().max())
+    if not torch.allclose(found, expected, rtol=0, atol=rounding, equal_nan=True):
+        raise UserError(
+            f"torch.fx sees not all that {type(network).__name__} does, since the graph that it "
+            "makes has other outputs: a hook of the network as a whole, numbers that are drawn "
+            "outside of its layers, or what it keeps from pass to pass cannot be deployed"
+        )
 
 
 def _separate_calls(graph: GraphModule) -> None:

@@ -3,7 +3,7 @@ from typing import get_args
 import pytest
 import torch
 from deployment_cases import images, small
-from torch import nn
+from torch import Tensor, nn
 
 import nenni
 from nenni.core.errors import UserError
@@ -87,3 +87,43 @@ def test_hooks_of_other_layers_run_in_a_deployed_network_too() -> None:
     deployed = nenni.deploy(noisy, x, skip="everywhere", kernel="torch")
     plain = nenni.deploy(small(), x, skip="everywhere", kernel="torch")
     assert torch.equal(deployed(x), 2 * plain(x))
+
+
+class Unseen(nn.Module):
+    """What torch.fx does not see."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind, self.passes, self.inside = kind, 0, small()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.kind == "draws":
+            x = x + torch.rand(3, 9, 9)
+        if self.kind == "counts":
+            self.passes += 1
+            x = x / self.passes
+        return self.inside(x)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("kind", ["draws", "counts", "hook"])
+def test_a_network_of_which_the_graph_shows_a_part_is_refused(kind: str) -> None:
+    network = Unseen(kind).eval()
+    if kind == "hook":
+        network.register_forward_hook(lambda _, __, z: 2 * z)
+    with pytest.raises(UserError, match=r"torch.fx sees not all that Unseen does"):
+        simulation(network, images(4))
+
+
+def test_dropout_that_is_always_on_is_in_the_graph() -> None:
+    network = small()
+    network.add_module("8", Dropping())
+    simulated, x = simulation(network, images(4)), images(4)
+    with torch.no_grad():
+        assert not torch.equal(simulated(x), simulated(x))
+
+
+class Dropping(nn.Module):
+    """Dropout in every mode."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.dropout(x, training=True)
