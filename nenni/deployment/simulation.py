@@ -174,7 +174,7 @@ def _round_shortcut(graph: GraphModule, node: Node) -> None:
 
 
 def _round(graph: GraphModule, source: Node) -> None:
-    name = f"rounded_{source.name}"
+    name = f"{source.name}:rounded"
     graph.add_submodule(name, Rounded())
     users = list(source.users)
     with graph.graph.inserting_after(source):

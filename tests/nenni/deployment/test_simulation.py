@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 import nenni
 from nenni.core.errors import UserError
+from nenni.defences.baselines.quantised import QuantisedLayer
 from nenni.deployment.rounded import Rounded
 from nenni.deployment.simulation import simulation
 from nenni.method.injection import noisy_layers
@@ -127,3 +128,22 @@ class Dropping(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return nn.functional.dropout(x, training=True)
+
+
+class Named(nn.Module):
+    """Its layer has the name of a rounding's node."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.rounded_x = nn.Conv2d(3, 16, 3), nn.Conv2d(16, 16, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.rounded_x(self.first(x)).mean((2, 3))  # type: ignore[no-any-return]
+
+
+def test_no_name_of_the_network_is_taken_by_a_rounding() -> None:
+    spec = nenni.InjectionSpec(
+        nenni.Block(0.5), nenni.TapShared(0.5), exact_bits=8, layers=("first",), min_inputs=1
+    )
+    simulated = simulation(nenni.inject(Named().eval(), spec, images(1)), images(4))
+    assert isinstance(simulated.rounded_x, QuantisedLayer)
