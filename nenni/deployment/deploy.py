@@ -1,6 +1,7 @@
 """A network for inference, made from an injected one."""
 
 from pathlib import Path
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +46,20 @@ class Deployed(nn.Module):
         self._size, self._device = size, device_of(simulated)
         self.steps: list[Step] = steps(simulated, kernel)
         self.eval()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Of a copy: its steps are those of its own simulation."""
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self.steps = steps(self.simulation, self.kernel)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the steps, which belong to this simulation."""
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[no-untyped-call]
+        return {name: value for name, value in state.items() if name != "steps"}
+
+    def train(self, mode: bool = True) -> Self:
+        """Stay in eval mode, whatever is asked for: nothing here can be trained."""
+        return super().train(False)
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:

@@ -64,6 +64,28 @@ def test_a_copy_answers_alike(everywhere: Deployed) -> None:
     assert torch.equal(copy.deepcopy(everywhere)(images(4)), everywhere(images(4)))
 
 
+def test_a_copy_shares_nothing_with_what_it_was_made_of() -> None:
+    first, x = nenni.deploy(small(), images(16), skip="nowhere", kernel="torch"), images(4)
+    second = copy.deepcopy(first)
+    expected = second(x)
+    with torch.no_grad():
+        first.simulation.state_dict()["7.weight"].mul_(2)
+    assert not torch.equal(first(x), expected)
+    assert torch.equal(second(x), expected)
+
+
+def test_it_stays_in_eval_mode() -> None:
+    network = small()
+    assert isinstance(network, nn.Sequential)
+    network.insert(7, nn.Dropout(0.5))
+    deployed, x = nenni.deploy(network, images(16), skip="nowhere", kernel="torch"), images(4)
+    expected = deployed(x)
+    assert deployed.train() is deployed
+    with torch.no_grad():
+        assert torch.equal(deployed.simulation(x), deployed.simulation(x))
+    assert torch.equal(deployed(x), expected)
+
+
 def test_choices_are_measured_once_and_kept(tmp_path: Path) -> None:
     file = tmp_path / "choices.json"
     first = nenni.deploy(small(), images(4), choices=file, kernel="torch")
