@@ -83,7 +83,7 @@ def chain(graph: GraphModule, node: Node) -> Chain:
         other = addend(follower, found.end)
         if isinstance(module, Rounded):
             return replace(found, rounded=follower, end=follower)
-        if isinstance(module, nn.BatchNorm2d) and found.end is node:
+        if isinstance(module, nn.BatchNorm2d) and _keeps_statistics(module) and found.end is node:
             found = replace(found, batch_norm=module, end=follower)
         elif ceiling is not None and found.ceiling is None:
             found = replace(found, ceiling=ceiling, end=follower)
@@ -119,6 +119,11 @@ def addend(node: Node, one: Node) -> Node | None:
     if not isinstance(other, Node) or other is one or shape_of(other) != shape_of(one):
         return None
     return other
+
+
+def _keeps_statistics(norm: nn.BatchNorm2d) -> bool:
+    """Whether a norm in eval mode is by statistics that it keeps, not by those of the batch."""
+    return norm.running_mean is not None
 
 
 def _followers(node: Node) -> Iterator[Node]:

@@ -243,3 +243,16 @@ def test_other_mistakes_are_told() -> None:
     )
     with pytest.raises(UserError, match=r"torch.fx cannot trace Steered"):
         nenni.deploy(nenni.inject(Steered().eval(), spec, images(1)), images(2))
+
+
+def test_a_norm_by_the_statistics_of_each_batch_is_torchs() -> None:
+    norm = nn.BatchNorm2d(16, track_running_stats=False)
+    network = nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 3), nn.ReLU())
+    network.extend([nn.Conv2d(16, 16, 3), norm, nn.AdaptiveAvgPool2d(1), nn.Flatten()])
+    chosen: dict[str, Any] = {"exact_bits": 8, "layers": ("2",)}
+    spec = nenni.InjectionSpec(nenni.Block(0.5), nenni.TapShared(0.5), **chosen)
+    noisy, x = nenni.inject(network.eval(), spec, images(1)), images(16)
+    nenni.fit(noisy, x)
+    deployed = nenni.deploy(noisy, x, skip="everywhere", kernel="torch")
+    with torch.no_grad():
+        torch.testing.assert_close(deployed(x), deployed.simulation(x), rtol=0, atol=0.05)
