@@ -114,7 +114,7 @@ def _quantise(graph: GraphModule, dense: Collection[str]) -> None:
     """Round the weights and inputs of convolutions, and of injected layers that are to be dense."""
     for node in graph.graph.nodes:
         module = module_of(graph, node)
-        if type(module) is nn.Conv2d and module.groups == 1:
+        if isinstance(module, nn.Conv2d) and module.groups == 1:
             layer: nn.Conv2d | nn.Linear = module
         elif isinstance(module, NoisyLayer) and node.target in dense:
             layer = module.wrapped

@@ -147,3 +147,12 @@ def test_no_name_of_the_network_is_taken_by_a_rounding() -> None:
     )
     simulated = simulation(nenni.inject(Named().eval(), spec, images(1)), images(4))
     assert isinstance(simulated.rounded_x, QuantisedLayer)
+
+
+def test_convolutions_with_parametrized_weights_are_rounded_too() -> None:
+    network, x = small(), images(16)
+    expected = nenni.deploy(network, x, skip="everywhere", kernel="torch")
+    torch.nn.utils.parametrizations.weight_norm(network.get_submodule("0"))
+    deployed = nenni.deploy(network, x, skip="everywhere", kernel="torch")
+    assert isinstance(deployed.simulation.get_submodule("0"), QuantisedLayer)
+    assert torch.allclose(deployed(x), expected(x), atol=1e-4)
