@@ -168,14 +168,19 @@ def _look(
     else:
         work(SeenInExact(model, data, batch_size))
         if measured:
-            measure_batch_norms(model, image_batches(data, batch_size, model))
-            if with_statistics(model):
-                _read_thresholds_in_place(model, data, batch_size)
+            measure_norms(model, data, batch_size)
 
 
-def _read_thresholds_in_place(model: nn.Module, data: Data, batch_size: int) -> None:
-    """Read thresholds of scores that go through the norms of all batches, layer after layer."""
-    layers = dict(noisy_layers(model))
+def measure_norms(model: nn.Module, data: Data, batch_size: int) -> None:
+    """Give batch norms the statistics of what reaches them in the injected network.
+
+    Thresholds are then read from scores that go through the norms of all batches, layer after
+    layer. Parameters are those of :func:`fit`, which does it too.
+    """
+    measure_batch_norms(model, image_batches(data, batch_size, model))
+    layers = dict(noisy_layers(model)) if with_statistics(model) else {}
+    if not any(layer.choices.selection.calibrated for layer in layers.values()):
+        return
     order: dict[str, None] = {}
     visit_exact(model, [one_image(data, model)], lambda name, *_: order.update({name: None}))
     for name in order:

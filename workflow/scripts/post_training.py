@@ -45,8 +45,7 @@ from nenni.core.errors import UserError
 from nenni.core.io import write_csv
 from nenni.core.seeding import seeded
 from nenni.data.split import InMemory
-from nenni.method.fit import fit, set_thresholds
-from nenni.method.fitting.in_order import measure_batch_norms
+from nenni.method.fit import fit, measure_norms, set_thresholds
 from nenni.method.injection import inject, is_randomised, noisy_layers
 from nenni.method.report import report
 from nenni.method.spec import Choices, InjectionSpec
@@ -226,7 +225,7 @@ def _finished(begun: nn.Module, setting: Setting, images: Tensor) -> nn.Module:
         layer.choices = setting.choices
     set_thresholds(noisy, images, batch_size=BATCH)
     if setting.fit == DEFAULT_FIT:
-        measure_batch_norms(noisy, images.split(BATCH))
+        measure_norms(noisy, images, BATCH)
     return noisy
 
 

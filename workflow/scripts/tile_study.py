@@ -39,8 +39,7 @@ from nenni.core.errors import UserError
 from nenni.core.io import read_csv, write_csv
 from nenni.data.batches import image_batches
 from nenni.data.split import InMemory
-from nenni.method.fit import fit
-from nenni.method.fitting.in_order import measure_batch_norms
+from nenni.method.fit import fit, measure_norms
 from nenni.method.injection import inject, noisy_layers
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.method.ranking import largest
@@ -156,7 +155,7 @@ def with_selection(noisy: nn.Module, selection: Selection, images: Tensor) -> nn
     own = copied(noisy)
     for _, layer in noisy_layers(own):
         layer.choices = replace(layer.choices, selection=selection)
-    measure_batch_norms(own, images.split(BATCH))
+    measure_norms(own, images, BATCH)
     return own
 
 
