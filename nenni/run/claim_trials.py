@@ -24,7 +24,7 @@ from nenni.run.claim_arms import (
 )
 from nenni.run.claims_config import Against, Claim, Claims
 from nenni.run.config import Config, Evaluation
-from nenni.run.experiment import all_evaluations
+from nenni.run.experiment import Experiment, all_evaluations, seeds_of
 
 _BITS = {"fp32": 32, "fp16": 16, "int8": 8}
 _ALONE = {
@@ -158,7 +158,7 @@ def _norm(claim: Claim) -> Norm:
 def _evaluation(
     config: Config, pair: tuple[tuple[str, str], ...], attack: Ref | None, eps: float
 ) -> tuple[str, float] | None:
-    """The evaluation of both of a pair with most seeds, then images, and the radius as it has it.
+    """The evaluation of a pair with most seeds that both have, then images, and its radius.
 
     Of a suite's attack too; without an attack any evaluation, for its clean images.
     """
@@ -167,9 +167,10 @@ def _evaluation(
         if attack is not None and not _attacks_by(attack, evaluation, config):
             continue
         read_at = 0.0 if attack is None else _shared_radius(evaluation, pair, eps)
-        if read_at is None or not all(_covers(evaluation, base, d) for base, d in pair):
+        shared = set.intersection(*(_seeds(config, evaluation, base, d) for base, d in pair))
+        if read_at is None or not shared:
             continue
-        size = (len(evaluation.seeds or config.seeds), evaluation.examples)
+        size = (len(shared), evaluation.examples)
         if best is None or size > best[0]:
             best = (size, name, read_at)
     return None if best is None else best[1:]
@@ -183,9 +184,10 @@ def _shared_radius(
     return next((e for e in first if e in second and math.isclose(e, eps, rel_tol=1e-6)), None)
 
 
-def _covers(evaluation: Evaluation, base: str, defence: str) -> bool:
-    defences = evaluation.defences
-    return base in evaluation.eps and (defences is None or defence in defences)
+def _seeds(config: Config, evaluation: Evaluation, base: str, defence: str) -> set[int]:
+    """The seeds of a defence that an evaluation is about."""
+    here = (Experiment(base, defence, seed) for seed in seeds_of(config, base, defence))
+    return {experiment.seed for experiment in here if experiment.covered_by(evaluation)}
 
 
 def _attacks_by(attack: Ref, evaluation: Evaluation, config: Config) -> bool:

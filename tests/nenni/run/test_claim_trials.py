@@ -31,6 +31,13 @@ def test_more_seeds_count_for_more_than_more_images() -> None:
     assert trial.evaluation == "few"
 
 
+def test_seeds_count_that_both_networks_have() -> None:
+    config = run(evaluations__many__seeds=[0], defences__plain__seeds=[0])
+    assert found(config)[0].evaluation == "many"
+    config = run(evaluations__many__seeds=[0], defences__plain__seeds=[1])
+    assert found(config)[0].evaluation == "few"
+
+
 def test_an_attack_is_known_by_its_parameters() -> None:
     assert found(attack={"name": "pgd", "steps": 3, "relative_step": 2.5})[0].evaluation == "many"
     (other,) = found(attack={"name": "pgd", "steps": 4})
