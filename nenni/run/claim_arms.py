@@ -103,7 +103,7 @@ def about_base(config: Config, base: str) -> dict[str, str]:
     model = config.models[chosen.model]
     changed = settings.chosen("model", model)
     size = [f"{key} {value}" for key, value in changed.items() if key not in _OF_MODEL]
-    name = str(model.get("model", model["name"]))
+    name = str(model.get("model") or model.get("function") or model["name"])
     return {
         "data": chosen.data,
         "dataset": config.data[chosen.data].data["name"],

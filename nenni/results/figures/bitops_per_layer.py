@@ -43,11 +43,11 @@ def bitops_per_layer(
         Inches, of the figure and of a panel.
     """
     terms = list(dict.fromkeys(operations["term"]))
-    layers = list(dict.fromkeys(operations["layer"]))
     figure, axes = grid(2 * len(defences), width, height, columns=2)
     for i, defence in enumerate(defences):
         here = operations[(operations["base"] == base) & (operations["defence"] == defence)]
-        mean = here.groupby(["layer", "term"])[["bitops", "macs"]].mean().unstack().reindex(layers)
+        mean = here.groupby(["layer", "term"])[["bitops", "macs"]].mean().unstack()
+        mean = mean.reindex(dict.fromkeys(here["layer"]))
         evaluated = mean["bitops"].reindex(columns=terms).fillna(0)
         at_int8 = evaluated.assign(exact=mean["macs"]["exact"] * INT8**2)
         dense = reductions[

@@ -172,6 +172,8 @@ def test_what_a_base_is() -> None:
     assert about_base(run(models__cnn=thin), "at")["architecture"] == "resnet18 with width 16"
     torchvision = {"name": "torchvision:resnet50"}
     assert about_base(run(models__cnn=torchvision), "at")["architecture"] == "resnet50"
+    own = {"name": "my_network:build"}
+    assert about_base(run(models__cnn=own), "at")["architecture"] == "my_network:build"
 
 
 @pytest.mark.parametrize(("datasets", "own"), [(["digits"], True), (["a", "mnist5k"], True), (["a"], False)])  # fmt: skip

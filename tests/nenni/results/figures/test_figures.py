@@ -225,3 +225,18 @@ def test_speedups_need_an_injection(tables: dict[str, pd.DataFrame]) -> None:
             speedups=tables["speedups"].query("defence != 'none'"),
             crossovers=tables["crossovers"], base="pgd_at", defence="none",
         )  # fmt: skip
+
+
+def test_bars_are_of_the_networks_own_layers(tables: dict[str, pd.DataFrame]) -> None:
+    """Not of another's, which may have other names for the same."""
+    style = {"base": "pgd_at", "defences": ["topk_50"]}
+    others = tables["operations"].replace({"defence": {"topk_50": "other"}})
+    others = others.assign(layer=others["layer"] + ".inner")
+    drawn = plugins.load("figure", "bitops_per_layer")(
+        operations=pd.concat([others, tables["operations"]]),
+        reductions=tables["reductions"],
+        **style,
+    )
+    own = tables["operations"].query("base == 'pgd_at' and defence == 'topk_50'")["layer"]
+    for axis in drawn.axes:
+        assert len(axis.get_xticks()) == own.nunique()
