@@ -20,18 +20,8 @@ def largest(score: Tensor, fraction: float) -> Tensor:
     if not may_look(score):
         if score.device.type == "cpu":
             return top_k(score.flatten(1), fraction).view(score.shape)
-        return _shaped(top_k(score.permute(order).flatten(1), fraction), score, order)
-    score = fused.comparable(score)
-    rows = score.permute(order).flatten(1)
-    k = _rounded(fraction, rows)
-    if k in (0, rows.shape[1]) or not len(rows):
-        return torch.full_like(score, k > 0, dtype=torch.bool)
-    parted = fused.parted(rows, k)
-    mask, tied = _shaped(parted.mask, score, order), parted.tied
-    if bool(tied.any()):
-        found = fused.settled(score[tied].flatten(1), parted.border[tied], k)
-        mask[tied] = found.view(-1, *score.shape[1:])
-    return mask
+        return fused.shaped(top_k(score.permute(order).flatten(1), fraction), score, order)
+    return fused.largest(score, _rounded(fraction, score), order)
 
 
 def top_k(rows: Tensor, fraction: float) -> Tensor:
@@ -60,8 +50,8 @@ def midpoint(score: Tensor, mask: Tensor, dim: int) -> Tensor:
     return (inside + outside) / 2
 
 
-def _rounded(fraction: float, rows: Tensor) -> int:
-    return round(fraction * int(rows.shape[1]))  # a tensor where torch.jit traces a pass
+def _rounded(fraction: float, score: Tensor) -> int:
+    return round(fraction * int(math.prod(score.shape[1:])))  # tensors where torch.jit traces
 
 
 def _memory_order(score: Tensor) -> list[int]:
@@ -69,9 +59,3 @@ def _memory_order(score: Tensor) -> list[int]:
     if score.dim() == 4 and score.is_contiguous(memory_format=torch.channels_last):
         return [0, 2, 3, 1]
     return list(range(score.dim()))
-
-
-def _shaped(rows: Tensor, score: Tensor, order: list[int]) -> Tensor:
-    """Rows of a score that was flattened along these dimensions, in its shape and layout."""
-    shape = [score.shape[i] for i in order]
-    return rows.view(shape).permute([order.index(i) for i in range(len(order))])

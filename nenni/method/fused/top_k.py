@@ -1,7 +1,5 @@
 """Mask of the k largest numbers of each row."""
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,14 +8,6 @@ from nenni.method.fused.operators import has_triton, register
 
 _LONG_ROW = 8192
 """From this length on equals go by place: ``torch.topk`` takes several times as long."""
-
-
-class Parted(NamedTuple):
-    """What is not below the k-th largest number of each row, and rows where that is too much."""
-
-    mask: Tensor
-    border: Tensor
-    tied: Tensor
 
 
 def numbers(rows: Tensor) -> Tensor:
@@ -40,14 +30,6 @@ def select(rows: Tensor, k: int) -> Tensor:
     return torch.full_like(rows, not few, dtype=torch.bool).scatter_(1, chosen, few)
 
 
-def parted(rows: Tensor, k: int) -> Parted:
-    """By the k-th largest of comparable numbers (N, n) on a CPU, 0 < k < n, in any order."""
-    place = rows.shape[1] - k
-    border = torch.from_numpy(np.partition(rows.detach().numpy(), place, axis=1)[:, place, None])
-    mask = rows >= border
-    return Parted(mask, border, mask.sum(1, dtype=torch.int32) != k)
-
-
 def settled(rows: Tensor, border: Tensor, k: int) -> Tensor:
     """The k largest of rows with a tie at the border: here the order of the numbers counts.
 
@@ -67,13 +49,34 @@ def top_k(rows: Tensor, k: int) -> Tensor:
     """The k largest of any rows (N, n), each row by itself; -0 is 0."""
     if rows.device.type != "cpu":
         return select(numbers(rows) + 0.0, k)
-    rows = comparable(rows)
-    if k in (0, rows.shape[1]) or not len(rows):
-        return select(rows, k)
-    mask, border, tied = parted(rows, k)
+    return largest(rows, k, [0, 1])
+
+
+def largest(score: Tensor, k: int, order: list[int]) -> Tensor:
+    """The k largest of each sample of a score (N, ...) on a CPU, in its shape and layout.
+
+    They are what is not below the k-th largest, sought along dimensions in the order in which they
+    lie in memory; where others equal that, the order of the score itself counts.
+    """
+    score = comparable(score.detach())
+    rows = score.permute(order).flatten(1)
+    n = int(rows.shape[1])
+    if k in (0, n) or not len(rows):
+        return torch.full_like(score, k > 0, dtype=torch.bool)
+    border = torch.from_numpy(np.partition(rows.numpy(), n - k, axis=1)[:, n - k, None])
+    chosen = rows >= border
+    tied = chosen.sum(1, dtype=torch.int32) != k
+    mask = shaped(chosen, score, order)
     if bool(tied.any()):
-        mask[tied] = settled(rows[tied], border[tied], k)
+        found = settled(score[tied].flatten(1), border[tied], k)
+        mask[tied] = found.view(-1, *score.shape[1:])
     return mask
+
+
+def shaped(rows: Tensor, score: Tensor, order: list[int]) -> Tensor:
+    """Rows of a score that was flattened along these dimensions, in its shape and layout."""
+    shape = [score.shape[i] for i in order]
+    return rows.view(shape).permute([order.index(i) for i in range(len(order))])
 
 
 def _kernel(rows: Tensor, k: int) -> Tensor:

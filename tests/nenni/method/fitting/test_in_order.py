@@ -166,12 +166,7 @@ def test_a_layer_with_several_rows_for_an_image(make_spec: MakeSpec) -> None:
 def test_earlier_calls_are_seen_as_they_were(make_spec: MakeSpec) -> None:
     """Whatever the network writes into what it gave the layer."""
 
-    class Residual(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.first, self.shared = nn.Linear(12, 12), nn.Linear(12, 12)
-            self.last = nn.Linear(12, 3)
-
+    class Residual(Twice):
         def forward(self, x: Tensor) -> Tensor:
             x = torch.relu(self.first(x.flatten(1)))
             for _ in range(2):

@@ -25,6 +25,10 @@ shapes = st.sampled_from([(3, 7), (2, 8, 5, 3), (1, 5, 1, 1), (4, 6, 2, 2), (0, 
 
 
 fractions = st.floats(0, 1)
+DRAWING_NOTHING = [
+    TopK(0.3), TopK(0.8), Inverted(0.5), Oracle(0.5), NM(4, 8), Block(0.3, 8, 8), Channel(0.4),
+    Threshold(0.5),
+]  # fmt: skip
 
 
 @given(shapes, seeds, fractions, st.booleans())
@@ -234,11 +238,7 @@ def test_margins_move_with_the_score(selection: Selection) -> None:
 
 @pytest.mark.parametrize("ties", [True, False])
 @pytest.mark.parametrize("last", [False, True])
-@pytest.mark.parametrize(
-    "selection",
-    [TopK(0.3), TopK(0.8), Inverted(0.5), Oracle(0.5), NM(4, 8), Block(0.3, 8, 8), Channel(0.4), Threshold(0.5)],
-    ids=str,
-)  # fmt: skip
+@pytest.mark.parametrize("selection", DRAWING_NOTHING, ids=str)
 def test_no_mask_hangs_on_what_else_is_in_the_batch(
     selection: Selection, last: bool, ties: bool
 ) -> None:
@@ -254,11 +254,7 @@ def test_no_mask_hangs_on_what_else_is_in_the_batch(
 
 
 @pytest.mark.parametrize("ties", [True, False])
-@pytest.mark.parametrize(
-    "selection",
-    [TopK(0.3), TopK(0.8), Inverted(0.5), Oracle(0.5), NM(4, 8), Block(0.3, 8, 8), Channel(0.4), Threshold(0.5)],
-    ids=str,
-)  # fmt: skip
+@pytest.mark.parametrize("selection", DRAWING_NOTHING, ids=str)
 def test_no_mask_hangs_on_the_layout_in_memory(selection: Selection, ties: bool) -> None:
     for shape in ((3, 16, 32, 32), (3, 12, 9, 7)):
         z = scores(shape, 1, ties)
