@@ -42,10 +42,9 @@ def interruptible() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def server(interruptible: None) -> Iterator[psutil.Process]:
+    others = psutil.Process().children()
     running = fork_server.Server(1, "auto")
-    (process,) = (
-        each for each in psutil.Process().children() if "nenni.cli.fork_server" in each.cmdline()
-    )
+    (process,) = (each for each in psutil.Process().children() if each not in others)
     yield process
     running.close()
     assert not process.is_running()
