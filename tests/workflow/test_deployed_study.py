@@ -77,28 +77,26 @@ def test_each_network_has_its_rows_and_a_stop_costs_one_network(
     file = tmp_path / "accuracy.csv"
     judged, script.judged = script.judged, Mock(side_effect=script.judged)
     of = {s.experiment: s for s in subjects}
-    script.accuracies([*of][:1], of.get, 6, SUITE, file)
-    script.accuracies([*of, Experiment("wide", "not_there", 0)], of.get, 6, SUITE, file)
+    attacked = script.Attacked(8, 6, SUITE)
+    script.accuracies([*of][:1], of.get, attacked, file)
+    script.accuracies([*of, Experiment("wide", "not_there", 0)], of.get, attacked, file)
     assert script.judged.call_count == 2
     script.judged = judged
     found = pd.read_csv(file)
     of = {key: [*zip(rows["network"], rows["attack"], strict=True)] for key, rows in found.groupby("defence")}  # fmt: skip
-    deployed = [("deployed", "clean"), ("deployed", "square"), ("deployed", "transfer")]
-    deployed.append(("deployed", "all attacks"))
-    assert of["int8"] == [*deployed, ("simulation", "pgd"), ("simulation", "all attacks")]
-    assert of["tiles_50"] == [
-        *of["int8"][:-1],
-        ("simulation", "bpda"),
-        ("simulation", "all attacks"),
-    ]
-    assert (found.loc[found["attack"] == "clean", "n"] == 24).all()
-    assert (found.loc[found["attack"] != "clean", "n"] == 6).all()
+    assert of["int8"] == [
+        ("deployed", "clean"), ("deployed", "square"), ("deployed", "transfer"),
+        ("deployed", "all attacks"), ("simulation", "pgd_20"), ("simulation", "all attacks"),
+    ]  # fmt: skip
+    assert of["tiles_50"] == of["int8"]
+    images = {"clean": 24, "pgd_20": 8}
+    assert [*found["n"]] == [images.get(attack, 6) for attack in found["attack"]]
     assert (found["same"] == 1).all()
     assert (found["apart"] < 1e-3).all()
     again = replace(subjects[0], weights="sha256:002")
-    script.accuracies([again.experiment], lambda _: again, 6, {"pgd": SUITE["pgd"]}, file)
+    script.accuracies([again.experiment], lambda _: again, attacked, file)
     found = pd.read_csv(file)
-    assert found.groupby("defence").size().to_dict() == {"int8": 6, "tiles_50": 7}
+    assert found.groupby("defence").size().to_dict() == {"int8": 6, "tiles_50": 6}
     assert set(found.loc[found["defence"] == "int8", "weights"]) == {"sha256:002"}
 
 

@@ -7,10 +7,15 @@ from _words import percent
 
 from nenni.results.figure_style import grid, look, prepare, save_png
 
-DENSE, WORST = "int8", "all attacks"
+DENSE, PGD, WORST = "int8", "pgd_20", "all attacks"
 DEPLOYED, SIMULATED = "deployed", "simulation"
 SETTING = {"batch": 64, "threads": 1}
 """In which times are compared."""
+ACCURACIES = {
+    "clean": (DEPLOYED, "clean"), "pgd": (SIMULATED, PGD), "least": (SIMULATED, WORST),
+}  # fmt: skip
+"""What a network is judged by: of which network, under which attack."""
+NAMED = {"clean": "clean", "pgd": "PGD-20", "least": WORST}
 AS_FAST = 1.02
 """Two times are the same up to this factor."""
 KEYS = ["base", "defence"]
@@ -20,13 +25,13 @@ def networks(accuracy: pd.DataFrame, times: pd.DataFrame) -> pd.DataFrame:
     """One row per network, the fastest first, on the first device that times were measured on.
 
     ``seconds`` of a batch by its fastest kernel in :data:`SETTING`, ``speed`` as the times of the
-    widest dense network, ``clean`` and ``least`` with their intervals, ``width`` of its base, and
+    widest dense network, each of :data:`ACCURACIES` with its interval, ``width`` of its base, and
     whether it is ``dense``.
     """
     asked = {"device": times["device"].iloc[0]} | SETTING
     here = times[(times[[*asked]] == [*asked.values()]).all(axis=1)]
     found = here.assign(seconds=here[["ours", "torch"]].min(axis=1))[[*KEYS, "seconds"]]
-    for name, network, attack in (("clean", DEPLOYED, "clean"), ("least", SIMULATED, WORST)):
+    for name, (network, attack) in ACCURACIES.items():
         of = accuracy[(accuracy["network"] == network) & (accuracy["attack"] == attack)]
         columns = {"accuracy": name, "low": f"{name}_low", "high": f"{name}_high"}
         found = found.merge(of.rename(columns=columns)[[*KEYS, *columns.values()]], on=KEYS)
@@ -40,18 +45,18 @@ def networks(accuracy: pd.DataFrame, times: pd.DataFrame) -> pd.DataFrame:
 def rivals(found: pd.DataFrame) -> pd.DataFrame:
     """Networks with tiles, each beside the smaller dense ones that take no more time.
 
-    ``beaten_by`` has the widths of those that are no less accurate, clean and under all attacks;
-    ``ahead`` says whether it is the more accurate in both than each of them, ``alone`` whether
-    there is none.
+    ``beaten_by`` has the widths of those that are no less accurate by any of :data:`ACCURACIES`;
+    ``ahead`` says whether it is the more accurate by all than each of them, ``alone`` whether there
+    is none.
     """
     dense, tiles = found[found["dense"]], found[~found["dense"]]
     rows = []
     for t in tiles.to_dict("records"):
         as_fast = dense["seconds"] <= AS_FAST * t["seconds"]
         met = dense[as_fast & (dense["width"] < t["width"])]
-        more, robust = met["clean"] - t["clean"], met["least"] - t["least"]
-        beaten = met[(more >= 0) & (robust >= 0)]["width"].sort_values()
-        ahead = len(met) > 0 and bool(((more < 0) & (robust < 0)).all())
+        more = met[[*ACCURACIES]] - [t[by] for by in ACCURACIES]
+        beaten = met[(more >= 0).all(axis=1)]["width"].sort_values()
+        ahead = len(met) > 0 and bool((more < 0).all(axis=None))
         about = {"beaten_by": [*beaten], "ahead": ahead, "alone": met.empty}
         rows.append({key: t[key] for key in KEYS} | about)
     return pd.DataFrame(rows, columns=[*KEYS, "beaten_by", "ahead", "alone"])
@@ -69,8 +74,8 @@ def sentence(found: pd.DataFrame) -> str:
         verdict = "Tiles that are skipped win"
     return (
         f"{verdict}: of {n} networks with tiles {beaten} take at least the time of a smaller dense "
-        "network of 8 bits that is no less accurate, both clean and under all attacks; "
-        f"{ahead} are more accurate in both than all smaller dense networks that are as fast; for "
+        "network of 8 bits that is no less accurate clean, under PGD-20 and under all attacks; "
+        f"{ahead} are more accurate in all three than each smaller dense network as fast; for "
         f"{alone} there is none as fast."
     )
 
@@ -90,8 +95,7 @@ def table(accuracy: pd.DataFrame, times: pd.DataFrame) -> pd.DataFrame:
             {
                 "network": _named(*key),
                 "times as fast": f"{row['speed']:.2f}",
-                "clean": _interval(row, "clean"),
-                "all attacks": _interval(row, "least"),
+                **{NAMED[by]: _interval(row, by) for by in ACCURACIES},
                 "Square and transfer on the deployed one": percent(by_scores[key]),
                 "same predictions": percent(same[key]),
                 "no better than dense of width": ", ".join(map(str, beaten)),
@@ -101,14 +105,14 @@ def table(accuracy: pd.DataFrame, times: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(accuracy: pd.DataFrame, times: pd.DataFrame, file: Path) -> None:
-    """Accuracy against time, clean and under all attacks."""
+    """Each accuracy against time."""
     prepare()
     found = networks(accuracy, times)
     width = found["base"].str.replace("_", " ")
     found["series"] = ("tiles, " + width).mask(found["dense"], "dense INT8, by width")
     styles = look(sorted(found["series"].unique()))
-    figure, axes = grid(2, 7.2, 3.0, columns=2)
-    for axis, (part, title) in zip(axes, {"clean": "clean", "least": WORST}.items(), strict=True):
+    figure, axes = grid(len(ACCURACIES), 7.2, 3.0, columns=len(ACCURACIES))
+    for axis, (part, title) in zip(axes, NAMED.items(), strict=True):
         for series, rows in found.groupby("series", sort=True):
             middle = 100 * rows[part]
             reach = [middle - 100 * rows[f"{part}_low"], 100 * rows[f"{part}_high"] - middle]

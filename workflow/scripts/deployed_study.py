@@ -11,8 +11,8 @@ experiments were a part of the config's:
 
 deployed_accuracy.csv
     Of the deployed network: clean accuracy, and under Square and examples found on its simulation.
-    Of the simulation: all attacks of a suite. How often the two predict the same, and how far their
-    logits lie apart.
+    Of the simulation: PGD-20 on many images, and the least over all attacks of a suite on few. How
+    often the two predict the same, and how far their logits lie apart.
 deployed_times.csv
     Least wall time of a batch in seconds, of all networks in turns: by this package's kernels, and
     dense networks by torch's INT8 too. A network that the run has not trained yet is timed as it
@@ -26,7 +26,7 @@ import argparse
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import chdir
 from dataclasses import dataclass
 from functools import cache, partial
@@ -36,12 +36,13 @@ from typing import Any
 
 import pandas as pd
 import torch
-from _deployed_tables import DENSE, DEPLOYED, KEYS, SIMULATED, draw, networks
+from _deployed_tables import DENSE, DEPLOYED, KEYS, PGD, SIMULATED, WORST, draw, networks
 from _post_training import told
 from _tables import keep
 from torch import Tensor, nn
 
 import nenni
+from nenni.adversary.suite_attacks import QUICK
 from nenni.core import plugins, radius, runtime
 from nenni.core.errors import UserError
 from nenni.core.io import read_csv, sha256
@@ -73,7 +74,7 @@ OURS, TORCH = "ours", "torch"
 """Kernels: this package's, and for dense networks torch's too."""
 SQUARE = {"square": {"name": "square", "queries": 1500}}
 BATCH = 500
-MEASURED = [*KEYS, "weights", "radius", "suite", "examples", "attacked"]
+MEASURED = [*KEYS, "weights", "radius", "suite", "examples", "under_pgd", "attacked"]
 """What rows hold for: others of a network are measured again."""
 OF_TIMES = ["device", "batch", "threads"]
 
@@ -103,6 +104,15 @@ class Subject:
         return Deployed(simulated, {}, kernels()[0], self.calibrating.shape[1:])
 
 
+@dataclass(frozen=True)
+class Attacked:
+    """How many images PGD-20 attacks, how many a suite, and which."""
+
+    under_pgd: int
+    by_all: int
+    suite: str | Mapping[str, dict[str, Any]]
+
+
 def main() -> None:
     """Parse the command line and run a part of the study."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -111,7 +121,8 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=config, help=f"in that folder ({config})")
     parser.add_argument("--run-in", type=Path, default=Path(), help="folder of the run (this one)")
     parser.add_argument("--clean", type=int, default=5000, help="test images without an attack")
-    parser.add_argument("--attacked", type=int, default=100, help="test images under attack")
+    parser.add_argument("--under-pgd", type=int, default=1000, help="test images under PGD-20")
+    parser.add_argument("--attacked", type=int, default=100, help="test images under all attacks")
     parser.add_argument("--suite", default="standard", help="of attacks on the simulation")
     parser.add_argument("--processes", type=int, default=1, help="that judge a network each")
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 64])
@@ -129,8 +140,8 @@ def main() -> None:
             trained = partial(subject, asked.config, asked.clean)
             # not by a fork: a process has threads by then
             with get_context("spawn").Pool(asked.processes, torch.set_num_threads, (1,)) as pool:
-                judging = trained, asked.attacked, asked.suite, out / ACCURACY, pool.imap_unordered
-                accuracies(experiments, *judging)
+                of = Attacked(asked.under_pgd, asked.attacked, asked.suite)
+                accuracies(experiments, trained, of, out / ACCURACY, pool.imap_unordered)
     if all((out / name).exists() for name in (ACCURACY, TIMES)):
         tables = [read_csv(out / name) for name in (ACCURACY, TIMES)]
         if not networks(*tables).empty:
@@ -196,61 +207,63 @@ Each = Callable[[Callable[[Experiment], Any], Iterable[Experiment]], Iterable[An
 def accuracies(
     experiments: list[Experiment],
     subject_of: Callable[[Experiment], Subject | None],
-    attacked: int,
-    suite: str,
+    attacked: Attacked,
     file: Path,
     each: Each = map,
 ) -> None:
     """Attack each network that the table has no rows of."""
     known = read_csv(file)[MEASURED].astype(str).to_dict("records") if file.exists() else []
-    for rows in each(partial(_rows, subject_of, attacked, suite, known), experiments):
+    for rows in each(partial(_rows, subject_of, attacked, known), experiments):
         if rows:
             keep(file, pd.DataFrame(rows), KEYS)
 
 
 def _rows(
     subject_of: Callable[[Experiment], Subject | None],
-    attacked: int,
-    suite: str,
+    attacked: Attacked,
     known: list[dict[str, str]],
     e: Experiment,
 ) -> list[dict[str, Any]]:
     """Rows of one network, none where there are some already."""
     if (found := subject_of(e)) is None:
         return []
-    asked: dict[str, Any] = found.key | {"weights": found.weights, "suite": str(suite)}
-    asked |= {"radius": radius.shown(found.eps, "linf")}
-    asked |= {"examples": len(found.images), "attacked": attacked}
+    asked: dict[str, Any] = found.key | {"weights": found.weights, "suite": str(attacked.suite)}
+    asked |= {"radius": radius.shown(found.eps, "linf"), "examples": len(found.images)}
+    asked |= {"under_pgd": attacked.under_pgd, "attacked": attacked.by_all}
     if {name: str(value) for name, value in asked.items()} in known:
         return []
-    return [asked | row for row in judged(found, attacked, suite)]
+    return [asked | row for row in judged(found, attacked)]
 
 
-def judged(subject: Subject, attacked: int, suite: str) -> list[dict[str, Any]]:
+def judged(subject: Subject, attacked: Attacked) -> list[dict[str, Any]]:
     """Rows of one network."""
     network = subject.deployed()
-    few = subject.images[:attacked], subject.labels[:attacked]
+    few, more = (
+        (subject.images[:n], subject.labels[:n]) for n in (attacked.by_all, attacked.under_pgd)
+    )
     with torch.no_grad():
         answers = torch.cat([network(x) for x in subject.images.split(BATCH)])
         expected = torch.cat([network.simulation(x) for x in few[0].split(BATCH)])
     wrong = int((answers.argmax(1) != subject.labels).sum())
-    apart = answers[:attacked] - expected
+    apart = answers[: len(expected)] - expected
     alike = {
-        "same": float((answers[:attacked].argmax(1) == expected.argmax(1)).double().mean()),
+        "same": float((answers.argmax(1)[: len(expected)] == expected.argmax(1)).double().mean()),
         "apart": float(apart.abs().max()),
         "apart_median": float(apart.abs().median()),
     }
     rows = [{"network": DEPLOYED, "attack": "clean", **told(wrong, len(answers))}]
-    progress = Progress()
-    for name, attacks, model, source in (
-        (DEPLOYED, SQUARE, network, network.simulation),
-        (SIMULATED, suite, network.simulation, None),
+    attack = partial(nenni.evaluate, eps=subject.eps, progress=Progress())
+    simulated = network.simulation
+    by_scores = attack(network, few, SQUARE, source=simulated)
+    by_pgd = attack(simulated, more, {PGD: QUICK[PGD]})
+    by_all = attack(simulated, few, attacked.suite, least_only=True)
+    for name, found, only in (
+        (DEPLOYED, by_scores, None),
+        (SIMULATED, by_pgd, PGD),
+        (SIMULATED, by_all, WORST),
     ):
-        found = nenni.evaluate(
-            model, few, attacks, eps=subject.eps, source=source, progress=progress
-        )
-        table = found.summary[found.summary["norm"] == "linf"]
-        for row in table[table["eps"] > 0].to_dict("records"):
+        table = found.summary[(found.summary["norm"] == "linf") & (found.summary["eps"] > 0)]
+        for row in table[(table["attack"] == only) | (only is None)].to_dict("records"):
             kept = {key: row[key] for key in ("attack", "n", "accuracy", "low", "high")}
             rows.append({"network": name, **kept})
     print(subject.key, rows[0], rows[-1], flush=True)
