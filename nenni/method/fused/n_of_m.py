@@ -4,14 +4,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nenni.core.runtime import as_bytes
+from nenni.core.runtime import as_bytes, may_look
 from nenni.method.fused.operators import has_triton, register
 
 
 def by_counting(score: Tensor, n: int, m: int) -> Tensor:
     """Of a score (N, C, positions): those that fewer than n neighbours of their group beat."""
     inf = torch.inf
-    score = score.nan_to_num(nan=-inf, posinf=inf, neginf=-inf)
+    if not may_look(score) or not bool(score.sum().isfinite()):
+        score = score.nan_to_num(nan=-inf, posinf=inf, neginf=-inf)
     groups = in_groups(score, m).contiguous()
     ranks = torch.zeros_like(groups, dtype=torch.uint8 if m < 256 else torch.int32)
     for apart in range(1, m):
@@ -23,8 +24,9 @@ def by_counting(score: Tensor, n: int, m: int) -> Tensor:
 
 def in_groups(score: Tensor, m: int) -> Tensor:
     """Neighbouring channels side by side: (N, groups, m, positions), filled up with -inf."""
-    padded = F.pad(score, (0, 0, 0, -score.shape[1] % m), value=-torch.inf)
-    groups: Tensor = padded.unflatten(1, (-1, m))
+    if missing := -score.shape[1] % m:
+        score = F.pad(score, (0, 0, 0, missing), value=-torch.inf)
+    groups: Tensor = score.unflatten(1, (-1, m))
     return groups
 
 

@@ -75,6 +75,6 @@ class Block(Selection):
         """The value of its tile for every neuron, in the shape of the score."""
         positions = score.shape[2:].numel()
         tile = min(self.channels, score.shape[1]), min(self.positions, positions)
-        wide = tiles[:, :, None, :, None].expand(-1, -1, tile[0], -1, tile[1])
-        wide = wide.flatten(1, 2).flatten(2)
-        return wide[:, : score.shape[1], :positions].reshape(score.shape)
+        rows = tiles[..., None].expand(-1, -1, -1, tile[1]).flatten(2)[..., :positions]
+        wide = rows[:, :, None].expand(-1, -1, tile[0], -1).flatten(1, 2)
+        return wide[:, : score.shape[1]].reshape(score.shape)
