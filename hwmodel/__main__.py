@@ -30,6 +30,7 @@ example:
   python -m hwmodel layers.json --projection ternary --exact-bits 8 --preset systolic_32x32
   python -m hwmodel verdict layers.json --preset edge_npu      (is it worth building?)
   python -m hwmodel export layers.json --preset edge_npu --zigzag FOLDER --timeloop FOLDER
+  python -m hwmodel levels layers.json --preset mine.toml --csv levels.csv
   python -m hwmodel technology mine.toml --zigzag hardware.yaml mapping.yaml
   python -m hwmodel calibrate mine.toml      (needs torch; a minute on an idle machine)
   python -m hwmodel layers.json --preset mine.toml

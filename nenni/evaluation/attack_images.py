@@ -130,7 +130,7 @@ def attack_images(
                 tables.append(found.table)
                 notes += [note for note in found.notes if note not in notes]
                 checkpoint.save(state)
-                progress(f"batch {left.after()}: {told(found.table, attack, eps)}")
+                progress(f"batch {left.after()}: {told(pd.DataFrame(found.table), attack, eps)}")
         by_eps = [table for i in range(len(eps_grid)) for table in tables[i :: len(eps_grid)]]
         return pd.concat([pd.DataFrame(table) for table in by_eps], ignore_index=True), notes
 
@@ -321,9 +321,9 @@ def _check_steady(subject: Subject, judge: Judge, lost: Tensor, clean: Tensor) -
         raise Unsteady
 
 
-def told(table: Table, attack: AttackChoice, eps: float) -> str:
+def told(table: pd.DataFrame, attack: AttackChoice, eps: float) -> str:
     """A batch in a few words, for the progress."""
-    return f"eps {shown(eps, attack.norm)}, {robust(pd.DataFrame(table)).mean():.1%} correct"
+    return f"eps {shown(eps, attack.norm)}, {robust(table).mean():.1%} correct"
 
 
 def _judged(

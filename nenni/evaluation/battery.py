@@ -234,7 +234,7 @@ class _Trial:
         )  # fmt: skip
         if by is None:
             self.done.keep(name, attack, eps, self.images, found.table, found.notes)
-        self.progress(f"{name}: {told(found.table, attack, eps)}")
+        self.progress(f"{name}: {told(pd.DataFrame(found.table), attack, eps)}")
         return found
 
     def run(

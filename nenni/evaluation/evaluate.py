@@ -301,15 +301,15 @@ class _Run:
             going = left if least_only else None
             do = partial(self._attack_by, choice, name, batch, going)
             (columns, said), kept = self.parts.next(f"{name} {data}", do)
-            if not kept:
-                until = batch.first + len(x)
-                self.progress(f"{name}, image {until}: {told(columns, choice, self.eps)}")
             worked |= not kept
             if going is None and name != TRANSFER:
                 self.done.keep(name, choice, self.eps, x, columns, said)
             table = pd.DataFrame(columns)
             if going is not None:
                 table.loc[~going.cpu().numpy(), FLAGS] = 0.0
+            if not kept:
+                until = batch.first + len(x)
+                self.progress(f"{name}, image {until}: {told(table, choice, self.eps)}")
             here[name] = table
             known = self.notes.setdefault(name, [])
             known += [note for note in said if note not in known]

@@ -40,11 +40,11 @@ def tables(**tiles: tuple[float, float, float]) -> tuple[pd.DataFrame, pd.DataFr
         ({"tiles_25": (0.5, 0.7, 0.35)}, "The smaller dense network wins: of 1 networks with tiles 1 take"),
         ({"tiles_25": (0.6, 0.6, 0.3), "tiles_10": (0.2, 0.5, 0.3)}, "The smaller dense network wins"),
         ({"tiles_25": (0.6, 0.75, 0.36)}, "Tiles that are skipped win"),
-        ({"tiles_25": (0.6, 0.75, 0.34)}, "Neither wins everywhere: of 1 networks with tiles 0 take"),
+        ({"tiles_25": (0.6, 0.75, 0.34)}, "Tiles that are skipped win nowhere: of 1 networks with tiles none take"),
         ({"tiles_25": (0.6, 0.75, 0.36), "tiles_10": (0.2, 0.5, 0.3)}, "Neither wins everywhere"),
         ({"tiles_10": (0.05, 0.5, 0.2), "tiles_25": (0.6, 0.6, 0.3)}, "Neither wins everywhere: of 2 networks with tiles 1 take"),
         ({"tiles_50": (1.2, 0.79, 0.39)}, "Tiles that are skipped win"),
-        ({}, "Neither wins everywhere: of 0 networks"),
+        ({}, "Tiles that are skipped win nowhere: of 0 networks"),
     ],
 )  # fmt: skip
 def test_the_first_sentence_says_who_wins(script: Any, tiles: Any, expected: str) -> None:
@@ -100,6 +100,31 @@ def test_the_table_has_a_row_for_each_network_the_fastest_first(script: Any) -> 
     assert [*table["no better than dense of width"]] == ["", "16", "", ""]
     assert table["clean"][1] == "55.0 % (53.0 % to 57.0 %)"
     assert table["Square and transfer on the deployed one"][1] == "35.0 %"
+
+
+def test_a_loss_above_the_aim_is_bold(script: Any) -> None:
+    controls = pd.DataFrame(
+        [
+            {"base": "width_32", "defence": defence, "control": control, "measure": measure}
+            | {"difference": lost, "low": lost - 0.01, "high": lost + 0.01}
+            for measure in ("clean", "fgsm", "pgd_20")
+            for defence, control, lost in (
+                ("tiles_50", "none_ft", -0.011),
+                ("tiles_25", "none_ft", -0.019),
+                ("tiles_10", "none_ft", -0.4),
+                ("tiles_50", "none", -0.5),
+                ("tiles_50", "int8", -0.5),
+            )
+        ]
+    )
+    table = script.after_training(controls)
+    assert [*table["network"]] == [f"width 32, `tiles_{n}`" for n in (50, 25, 10, 50)]
+    assert [*table["less"]] == ["`none_ft`"] * 3 + ["`int8`"]
+    assert [*table["clean"]] == [
+        "**-1.1 (-2.1 to -0.1)**", "-1.9 (-2.9 to -0.9)", "-40.0 (-41.0 to -39.0)",
+        "-50.0 (-51.0 to -49.0)",
+    ]  # fmt: skip
+    assert table["PGD-20"][0] == "-1.1 (-2.1 to -0.1)"
 
 
 def test_the_picture_is_drawn(script: Any, tmp_path: Path) -> None:

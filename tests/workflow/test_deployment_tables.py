@@ -134,6 +134,11 @@ def test_where_dense_layers_are_slower_than_torch(script: Any, found: pd.DataFra
     assert script.slower_than_torch(found.assign(torch=6.0)) == ""
 
 
+def test_what_torch_as_a_choice_of_a_layer_would_save(script: Any, found: pd.DataFrame) -> None:
+    assert script.by_torch_too(found) == "0% (width 64)"
+    assert script.by_torch_too(found.assign(torch=0.4)) == "30% (width 64)"
+
+
 def test_recall_is_the_mean_over_layers_by_order_and_score(script: Any) -> None:
     rows = [
         {"order": order, "layer": layer, "tile": "32x8", "fraction": 0.25, "mean": mean,

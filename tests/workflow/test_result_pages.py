@@ -28,7 +28,8 @@ OF_PROTOCOL = ("protocol",)
 OF_COST = ("cost/roofline_errors", "cost/scalesim", "cost/zigzag", "cost/plausibility")
 OF_DEPLOY = (
     "deployment", "deployment_predicted", "deployment_constants", "tiles", "tiles_recall",
-    "deployment_limits", "core_rates",
+    "deployment_limits", "core_rates", "deployed_accuracy", "deployed_times",
+    "deployment_cpu/controls",
 )  # fmt: skip
 OF_POST_TRAINING = (
     "post_training/resnet20", "post_training/resnet32", "post_training/efficientnet_lite0",

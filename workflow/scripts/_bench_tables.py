@@ -213,14 +213,13 @@ def _on_a_cpu(found: pd.DataFrame) -> "pd.Series[bool]":
     return found["device"].str.endswith("thread")
 
 
-def injected_parts(found: pd.DataFrame) -> pd.DataFrame:
-    """A row per part of a pass, a column per network and projection with top-k."""
-    here = found[found["setting"].isin(["top-k, shared taps", "top-k, sparse"])]
-    column = here["network"] + here["setting"].str.removeprefix("top-k")
-    named = here.assign(column=column, share=here["of_plain"].map("{:.2f}".format))
-    wide = named.pivot(index="part", columns="column", values="share")
-    order = [*dict.fromkeys(named["part"])], [*dict.fromkeys(named["column"])]
-    return wide.loc[order].reset_index()
+def injected_parts(found: pd.DataFrame, speed: pd.DataFrame) -> pd.DataFrame:
+    """One row per setting whose forward pass misses the aim on a CPU, one column per part."""
+    keys = ["network", "setting"]
+    missed = speed[_on_a_cpu(speed) & (speed["forward_of_floor"] > AIM)][keys]
+    named = missed.merge(found, on=keys).assign(share=lambda t: t["of_plain"].map("{:.2f}".format))
+    wide = named.set_index([*keys, "part"])["share"].unstack(sort=False)
+    return wide.reset_index()
 
 
 def launches(found: pd.DataFrame) -> pd.DataFrame:

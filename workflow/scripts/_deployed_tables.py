@@ -1,8 +1,11 @@
 """Networks whose tiles are skipped beside smaller dense ones: table, words and picture."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from _found_words import points
 from _words import percent
 
 from nenni.results.figure_style import grid, look, prepare, save_png
@@ -19,6 +22,28 @@ NAMED = {"clean": "clean", "pgd": "PGD-20", "least": WORST}
 AS_FAST = 1.02
 """Two times are the same up to this factor."""
 KEYS = ["base", "defence"]
+GIVEN, SAME_TRAINING = "none", "none_ft"
+"""The network before fine-tuning, and fine-tuned without tiles and without roundings."""
+LOSSES = {0.5: 0.01, 0.25: 0.02}
+"""Share of exact tiles -> how much clean accuracy may be lost against :data:`SAME_TRAINING`."""
+MEASURES = {"clean": "clean", "pgd_20": "PGD-20"}
+
+
+def told(accuracy: pd.DataFrame, times: pd.DataFrame, controls: pd.DataFrame) -> dict[str, Any]:
+    """What docs/deploy.md says of them."""
+    found = networks(accuracy, times)
+    widths = sorted(found["width"].unique(), reverse=True)
+    return {
+        "who_wins": sentence(found),
+        "networks": len(found),
+        "widths": f"{', '.join(map(str, widths[:-1]))} and {widths[-1]}",
+        "setting": SETTING,
+        "as_fast": AS_FAST,
+        "table": table(accuracy, times),
+        "losses": LOSSES,
+        "control": SAME_TRAINING,
+        "after_training": after_training(controls),
+    }
 
 
 def networks(accuracy: pd.DataFrame, times: pd.DataFrame) -> pd.DataFrame:
@@ -72,11 +97,13 @@ def sentence(found: pd.DataFrame) -> str:
         verdict = "The smaller dense network wins"
     elif n and ahead == n:
         verdict = "Tiles that are skipped win"
+    elif ahead == alone == 0:
+        verdict = "Tiles that are skipped win nowhere"
     return (
-        f"{verdict}: of {n} networks with tiles {beaten} take at least the time of a smaller dense "
-        "network of 8 bits that is no less accurate clean, under PGD-20 and under all attacks; "
-        f"{ahead} are more accurate in all three than each smaller dense network as fast; for "
-        f"{alone} there is none as fast."
+        f"{verdict}: of {n} networks with tiles {beaten or 'none'} take as long as a smaller dense "
+        "network of 8 bits or longer and are no more accurate than it clean, under PGD-20 and "
+        f"under all attacks; {ahead or 'none'} are more accurate by all three than every smaller "
+        f"dense network as fast; {alone or 'none'} are faster than every one."
     )
 
 
@@ -104,28 +131,57 @@ def table(accuracy: pd.DataFrame, times: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def after_training(controls: pd.DataFrame) -> pd.DataFrame:
+    """Networks with tiles less others of the same training, in points; bold what misses the aim.
+
+    Those of the widest base come first.
+
+    Parameters
+    ----------
+    controls : DataFrame
+        The run's table of that name.
+    """
+    rows = []
+    trained = controls[controls["control"] != GIVEN]
+    trained = trained.sort_values("base", kind="stable", ascending=False)
+    for (base, defence, control), here in trained.groupby([*KEYS, "control"], sort=False):
+        by = here.set_index("measure")
+        cells = {title: points(by.loc[measure]) for measure, title in MEASURES.items()}
+        share = int(defence.removeprefix("tiles_")[:2]) / 100
+        allowed = LOSSES.get(share, math.inf) if control == SAME_TRAINING else math.inf
+        if by.loc["clean", "difference"] < -allowed:
+            cells["clean"] = f"**{cells['clean']}**"
+        width = base.replace("_", " ")
+        rows.append({"network": f"{width}, `{defence}`", "less": f"`{control}`"} | cells)
+    return pd.DataFrame(rows)
+
+
 def draw(accuracy: pd.DataFrame, times: pd.DataFrame, file: Path) -> None:
-    """Each accuracy against time."""
+    """Each accuracy against time; tiles are named by their share of exact ones in per cent."""
     prepare()
     found = networks(accuracy, times)
-    width = found["base"].str.replace("_", " ")
-    found["series"] = ("tiles, " + width).mask(found["dense"], "dense INT8, by width")
+    kinds = found["defence"].str.extract(r"^tiles_(?P<share>\d+)(?:_(?P<how>\w+))?$")
+    how = kinds["how"].map({"as_trained": "not ordered", "alloc": "allocated"})
+    found["label"] = kinds["share"].fillna(found["width"].astype(str))
+    tiles = "tiles, width " + found["width"].astype(str) + (", " + how).fillna("")
+    found["series"] = tiles.mask(found["dense"], "dense INT8, by width")
     styles = look(sorted(found["series"].unique()))
-    figure, axes = grid(len(ACCURACIES), 7.2, 3.0, columns=len(ACCURACIES))
+    figure, axes = grid(len(ACCURACIES), 7.2, 3.6, columns=len(ACCURACIES))
     for axis, (part, title) in zip(axes, NAMED.items(), strict=True):
         for series, rows in found.groupby("series", sort=True):
             middle = 100 * rows[part]
             reach = [middle - 100 * rows[f"{part}_low"], 100 * rows[f"{part}_high"] - middle]
-            style = styles[str(series)] | ({} if rows["dense"].all() else {"linestyle": "none"})
-            axis.errorbar(1 / rows["speed"], middle, reach, label=series, elinewidth=0.8, **style)
-            for x, y, of in zip(1 / rows["speed"], middle, rows.to_dict("records"), strict=True):
-                tiles = of["defence"].removeprefix("tiles_").replace("_", " ")
-                text = str(of["width"]) if of["dense"] else tiles
-                axis.annotate(text, (x, y), (4, 4), textcoords="offset points", fontsize=7)
+            dense = bool(rows["dense"].all())
+            style = styles[str(series)] | ({} if dense else {"linestyle": "none"})
+            axis.errorbar(1 / rows["speed"], middle, reach, label=series, elinewidth=0.6, **style)
+            side = {"xytext": (-4, 3), "ha": "right"} if dense else {"xytext": (4, -3)}
+            for x, y, label in zip(1 / rows["speed"], middle, rows["label"], strict=True):
+                about: dict[str, Any] = {"textcoords": "offset points", "fontsize": 7} | side
+                axis.annotate(label, (x, y), color=style["color"], **about)
         axis.set_title(title)
-        axis.set_xlabel("time over dense INT8 of the widest")
-        axis.set_ylabel("accuracy (%)")
         axis.set_xlim(left=0)
+    axes[0].set_ylabel("accuracy (%)")
+    axes[len(axes) // 2].set_xlabel("time of a batch over that of the widest dense INT8")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
     save_png(figure, file)

@@ -155,6 +155,24 @@ def slower_than_torch(found: pd.DataFrame) -> str:
     )
 
 
+def by_torch_too(found: pd.DataFrame) -> str:
+    """How much less time networks would take if torch computed the layers that it is faster in.
+
+    At the most over batches, threads and shares, for each width: what moves codes between the
+    layouts of the two would come on top.
+    """
+    here = _here(found)
+    layers, whole = (here[(here["layer"] == WHOLE) == is_whole] for is_whole in (False, True))
+    of = [*_SETTING, "fraction"]
+    now, best = (
+        layers[kernels].min(axis=1).groupby([layers[key] for key in of], sort=False).sum()
+        for kernels in (["dense", "skipping"], ["dense", "skipping", "torch"])
+    )
+    saved = (now - best) / whole.set_index(of)["where_faster"]
+    most = saved.groupby("width", sort=False).max()
+    return " and ".join(f"{share:.0%} (width {width})" for width, share in most.items())
+
+
 def held(found: pd.DataFrame) -> pd.DataFrame:
     """One row per tile and share: the mean recall over layers, by the order and by the score."""
     mean = found.groupby(["tile", "fraction", "order"], sort=False)[[*SCORES]].mean()

@@ -17,6 +17,7 @@ import _bench_tables
 import _claim_tables
 import _constant_tables
 import _cost_tables
+import _deployed_tables
 import _deployment_tables
 import _elsewhere_tables
 import _machine_tables
@@ -60,7 +61,8 @@ READ = (
     "deployment_predicted", "deployment_constants", "run_sizes", "post_training/resnet20",
     "post_training/resnet32", "post_training/efficientnet_lite0", "fit_choices", "allocation",
     "fit_methods", "tiles", "tiles_recall", "defences_elsewhere",
-    "deployment_limits", "core_rates",
+    "deployment_limits", "core_rates", "deployed_accuracy", "deployed_times",
+    "deployment_cpu/controls",
 )  # fmt: skip
 """Tables that the template reads, without their suffix."""
 Tables = dict[str, pd.DataFrame]
@@ -155,9 +157,13 @@ def environment(tables: Tables) -> Environment:
             tables["defences_elsewhere"], tables["cifar10_cpu/suites"]
         ),
         "bound_by_bytes": int(tables["deployment_limits"].eval("bytes_s > products_s").sum()),
+        "deployed": _deployed_tables.told(
+            *(tables[f] for f in ("deployed_accuracy", "deployed_times", "deployment_cpu/controls"))
+        ),
         "deployed_aims": _deployment_tables.AIMS,
         "no_loss": _deployment_tables.NO_LOSS,
         "slower": _deployment_tables.slower_than_torch(tables["deployment"]),
+        "by_torch_too": _deployment_tables.by_torch_too(tables["deployment"]),
         "recall_gained": partial(_deployment_tables.gained, tables["tiles_recall"]),
         "accuracy_gained": _deployment_tables.accuracy_gained(tables["tiles"]),
         "protocol": lambda table: markdown(getattr(_protocol_tables, table)(tables["protocol"])),

@@ -136,7 +136,7 @@ def main() -> None:
         return
     if asked.parts:
         spent = [row for n in asked.networks for s in asked.settings for row in parts(n, s, asked)]
-        write_csv(asked.out or TABLES / "speed_parts.csv", pd.DataFrame(spent))
+        keep(asked.out or TABLES / "speed_parts.csv", pd.DataFrame(spent), OF[-2:])
         return
     for network in asked.networks:
         plain = _in_own_process(network, "plain", asked.batch) if device.type == "cpu" else None

@@ -173,6 +173,17 @@ def test_only_the_least_costs_less_and_says_the_same(trained: nn.Module, held_ou
     assert (falling[1:] <= falling[:-1]).all()
 
 
+def test_of_the_least_alone_progress_tells_what_is_left(
+    trained: nn.Module, held_out: Digits
+) -> None:
+    lines: list[str] = []
+    data = held_out[0][:24], held_out[1][:24]
+    nenni.evaluate(trained, data, "quick", eps=0.1, least_only=True, progress=lines.append)
+    told = [float(line.split()[-2].rstrip("%")) for line in lines if line.endswith("correct")]
+    assert len(told) == 2
+    assert told[1] <= told[0] < 100
+
+
 def test_a_network_that_is_never_right_has_nothing_to_attack(
     trained: nn.Module, held_out: Digits
 ) -> None:
