@@ -84,6 +84,8 @@ def test_other_numbers_in_a_table_are_noticed(
         changed["images_a_second"] += 1
     elif name == "cost/scalesim":
         changed["equal"] += 1
+    elif name == "deployed_times":  # the page has their ratios
+        changed.loc[changed["defence"] != "int8", "ours"] *= 0.9
     else:
         columns = changed.columns.difference(["eps", "ratio", "fraction", "exact"])
         numbers = changed[columns].select_dtypes("float").columns
