@@ -100,6 +100,17 @@ def test_other_numbers_in_a_table_are_noticed(
     assert told == {page} | also | ({DOCS / too[name]} if name in too else set())
 
 
+def test_of_every_setting_above_the_aim_the_page_says_where_its_time_goes(
+    tables: dict[str, pd.DataFrame],
+) -> None:
+    bench, speed = script_named("_bench_tables"), tables["speed"]
+    missed = (speed["forward_of_floor"] > bench.AIM) & speed["device"].str.endswith("thread")
+    told = bench.injected_parts(tables["speed_parts"], speed)
+    keys = ["network", "setting"]
+    assert told[keys].to_numpy().tolist() == speed.loc[missed, keys].to_numpy().tolist()
+    assert told.notna().all(axis=None)
+
+
 def test_one_number_is_noticed(script: Any, tables: dict[str, pd.DataFrame]) -> None:
     claims = tables["mnist5k/claims"]
     here = (claims["claim"] == "pgd_20") & (claims["control"] == "none_ft")

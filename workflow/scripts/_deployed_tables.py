@@ -1,6 +1,7 @@
 """Networks whose tiles are skipped beside smaller dense ones: table, words and picture."""
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ NAMED = {"clean": "clean", "pgd": "PGD-20", "least": WORST}
 AS_FAST = 1.02
 """Two times are the same up to this factor."""
 KEYS = ["base", "defence"]
+TILES = re.compile(r"^tiles_(?P<share>\d+)(?:_(?P<how>\w+))?$")
+"""Name of a defence: its share of exact tiles in per cent, and what else it is."""
 GIVEN, SAME_TRAINING = "none", "none_ft"
 """The network before fine-tuning, and fine-tuned without tiles and without roundings."""
 LOSSES = {0.5: 0.01, 0.25: 0.02}
@@ -147,7 +150,7 @@ def after_training(controls: pd.DataFrame) -> pd.DataFrame:
     for (base, defence, control), here in trained.groupby([*KEYS, "control"], sort=False):
         by = here.set_index("measure")
         cells = {title: points(by.loc[measure]) for measure, title in MEASURES.items()}
-        share = int(defence.removeprefix("tiles_")[:2]) / 100
+        share = int(TILES.sub(r"\g<share>", defence)) / 100
         allowed = LOSSES.get(share, math.inf) if control == SAME_TRAINING else math.inf
         if by.loc["clean", "difference"] < -allowed:
             cells["clean"] = f"**{cells['clean']}**"
@@ -160,7 +163,7 @@ def draw(accuracy: pd.DataFrame, times: pd.DataFrame, file: Path) -> None:
     """Each accuracy against time; tiles are named by their share of exact ones in per cent."""
     prepare()
     found = networks(accuracy, times)
-    kinds = found["defence"].str.extract(r"^tiles_(?P<share>\d+)(?:_(?P<how>\w+))?$")
+    kinds = found["defence"].str.extract(TILES)
     how = kinds["how"].map({"as_trained": "not ordered", "alloc": "allocated"})
     found["label"] = kinds["share"].fillna(found["width"].astype(str))
     tiles = "tiles, width " + found["width"].astype(str) + (", " + how).fillna("")

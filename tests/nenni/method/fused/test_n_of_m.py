@@ -6,6 +6,8 @@ from fused_cases import DEVICES, KINDS, awkward, interpreted
 
 from nenni.method.fused.n_of_m import by_counting
 
+NAN, INF = float("nan"), float("inf")
+
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("kind", KINDS)
@@ -17,6 +19,24 @@ def test_the_operator_is_its_formula(device: str, kind: str, dtype: torch.dtype)
             for n, m in ((2, 4), (1, 1), (3, 5), (1, 300)):
                 found = torch.ops.nenni.n_of_m(each, n, m)
                 assert torch.equal(found, by_counting(each, n, m)), (shape, n, m)
+
+
+@pytest.mark.parametrize(
+    ("group", "chosen"),
+    [
+        ((NAN, 1, -INF, 0), (1, 3)),
+        ((NAN, NAN, -INF, 5), (0, 3)),
+        ((-INF, NAN, NAN, NAN), (0, 1)),
+        ((INF, 2, INF, INF), (0, 2)),
+        ((3e38, 3e38, 2e38, 3.1e38), (0, 3)),
+    ],
+)
+def test_a_nan_ranks_last_as_minus_infinity_and_of_equals_the_first(
+    group: tuple[float, ...], chosen: tuple[int, ...]
+) -> None:
+    score = torch.tensor([*group, 0.0, 1.0]).view(1, 6, 1)  # the last group is smaller
+    mask = by_counting(score, 2, 4).flatten()
+    assert mask.nonzero().flatten().tolist() == [*chosen, 4, 5]
 
 
 @pytest.mark.slow
