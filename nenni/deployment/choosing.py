@@ -3,7 +3,7 @@
 import math
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from torch.fx import GraphModule
 from nenni.core.errors import UserError
 from nenni.core.io import read_json, write_json
 from nenni.core.machine import gpu, processor
-from nenni.deployment.compiled import TRITON
+from nenni.deployment.compiled import AMX, TRITON
 from nenni.deployment.convolution import Dense, Skipping
 from nenni.deployment.program import on, run, steps
 
@@ -66,6 +66,49 @@ def measure(graph: GraphModule, example: Tensor, kernel: str) -> dict[str, Measu
 
     run(graph, steps(graph, kernel), example, time_both)
     return found
+
+
+def fastest_kernel(graph: GraphModule, example: Tensor, there: Sequence[str]) -> str:
+    """The first of some kernels; AMX only where it is faster than the next, with the same codes.
+
+    Parameters
+    ----------
+    graph : GraphModule
+        The simulation.
+    example : Tensor
+        Images (N, C, H, W).
+    there : sequence of str
+        From :func:`nenni.deployment.compiled.kernels`.
+    """
+    first, *others = there
+    if first != AMX:
+        return first
+    rival, other = others[0], set[str]()
+
+    def compare(name: str, layer: Dense | Skipping, codes: Tensor, added: Tensor | None) -> None:
+        dense = layer.exact if isinstance(layer, Skipping) else layer
+        if not torch.equal(on(AMX, dense, codes, added), on(rival, dense, codes, added)):
+            other.add(name)
+
+    run(graph, steps(graph, rival), example, compare)
+    if other:
+        warnings.warn(
+            f"the kernel {AMX} gives other codes than {rival} on this machine, for layers "
+            f"{', '.join(sorted(other))}: it is left out; please report it",
+            stacklevel=3,
+        )
+        return rival
+    calls = {kernel: partial(run, graph, steps(graph, kernel), example) for kernel in (AMX, rival)}
+    times = fastest(calls)
+    return min(times, key=lambda kernel: times[kernel])
+
+
+def kept_kernel(path: Path) -> str | None:
+    """The kernel of a file of choices, if it tells one."""
+    try:
+        return str(read_json(path)["kernel"])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def write(path: Path, found: Mapping[str, Measured], kernel: str, batch: int) -> None:

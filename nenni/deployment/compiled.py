@@ -12,8 +12,13 @@ import torch
 from nenni.core.errors import UserError
 from nenni.method.fused.operators import has_triton
 
-_SOURCES = ("layer.cpp", "avx2.cpp", "avx512_vnni.cpp")
+_NAME = "nenni_deployment"
+_SOURCES = ("layer.cpp", "avx2.cpp", "avx512_vnni.cpp", "amx.cpp", "amx_permission.cpp")
+_FLAGS = ("-O3", "-std=c++20", "-fopenmp")
+"""Its threads are those of torch."""
 _FOLDER = Path(__file__).parent / "kernels"
+AMX = "amx"
+"""That of Intel's tiles, which was tested by a model of them and met no such processor yet."""
 TORCH = "torch"
 """The path that needs no compiler."""
 TRITON = "triton"
@@ -24,6 +29,8 @@ _LEAST_CAPABILITY = (8, 0)
 
 def kernels(device: torch.device | str = "cpu") -> tuple[str, ...]:
     """Names of the kernels of a device: of a CPU the fastest first and ``"torch"`` last.
+
+    Before them ``"amx"`` where the processor has it, faster or not.
 
     The first call of a machine builds them, which takes about a minute. Where that cannot be, a
     warning says why. On a GPU there is ``"triton"`` alone.
@@ -59,9 +66,9 @@ def _built() -> tuple[str, ...]:
 
     try:
         cpp_extension.load(
-            "nenni_deployment",
+            _NAME,
             [str(_FOLDER / source) for source in _SOURCES],
-            extra_cflags=["-O3", "-std=c++20", "-fopenmp"],  # its threads are those of torch
+            extra_cflags=[*_FLAGS],
             is_python_module=False,
         )
     except (RuntimeError, OSError, ImportError) as error:

@@ -1,5 +1,6 @@
 """A network for inference, made from an injected one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -112,7 +113,8 @@ def deploy(
     skip : "where faster", "everywhere" or "nowhere"
         Which injected layers skip.
     kernel : str, optional
-        One of :func:`nenni.deployment.compiled.kernels`; the fastest where nobody says.
+        One of :func:`nenni.deployment.compiled.kernels`. Where nobody says, that of ``choices`` or
+        the fastest.
 
     Raises
     ------
@@ -143,16 +145,27 @@ def deploy(
         raise UserError(f"kernel should be one of {', '.join(there)}, got {kernel!r}")
     if skip not in (FASTER, EVERYWHERE, NOWHERE):
         raise UserError(f"skip should be {FASTER}, {EVERYWHERE} or {NOWHERE}, got {skip!r}")
-    chosen = kernel or there[0]
+    file = None if choices is None else Path(choices)
     images = next(image_batches(example, _BATCH, noisy))
     simulated, times = simulation(noisy, images), dict[str, Measured]()
+    chosen = kernel or _kernel(simulated, images, there, file)
     left = [name for name, _ in noisy_layers(simulated)] if skip == NOWHERE else []
     if skip == FASTER:
-        times = _times(simulated, images, chosen, None if choices is None else Path(choices))
+        times = _times(simulated, images, chosen, file)
         left = [name for name, measured in times.items() if not measured.skips]
     if left:
         simulated = simulation(noisy, images, left)
     return Deployed(simulated, times, chosen, images.shape[1:])
+
+
+def _kernel(
+    simulated: GraphModule, images: Tensor, there: Sequence[str], choices: Path | None
+) -> str:
+    if choices is not None and choices.exists():
+        kept = choosing.kept_kernel(choices)
+        if kept is not None and kept in there:
+            return kept
+    return choosing.fastest_kernel(simulated, images, there)
 
 
 def _times(

@@ -52,7 +52,7 @@ from nenni.core.seeding import seeded
 from nenni.cost.dense_variants import quantised
 from nenni.data.data_file import load_data
 from nenni.data.split import Images, first
-from nenni.deployment.choosing import fastest
+from nenni.deployment.choosing import fastest, fastest_kernel
 from nenni.deployment.compiled import kernels
 from nenni.deployment.deploy import EVERYWHERE, Deployed, deploy
 from nenni.deployment.simulation import simulation
@@ -101,7 +101,8 @@ class Subject:
         if any(noisy_layers(self.network)):
             return deploy(self.network, self.calibrating, skip=EVERYWHERE)
         simulated = simulation(self.network, self.calibrating)
-        return Deployed(simulated, {}, kernels()[0], self.calibrating.shape[1:])
+        kernel = fastest_kernel(simulated, self.calibrating, kernels())
+        return Deployed(simulated, {}, kernel, self.calibrating.shape[1:])
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from nenni.core import runtime
 from nenni.core.errors import UserError
 from nenni.core.machine import gpu, processor
 from nenni.cost.dense_variants import quantised
-from nenni.deployment.choosing import fastest
+from nenni.deployment.choosing import fastest, fastest_kernel
 from nenni.deployment.compiled import TORCH, kernels
 from nenni.deployment.convolution import Dense, Skipping
 from nenni.deployment.deploy import EVERYWHERE, FASTER, NOWHERE, deploy
@@ -84,11 +84,13 @@ def main() -> None:
 def measure(width: int, batch: int, device: str = "cpu") -> Iterator[dict[str, Any]]:
     """Rows of one network and batch: its injected layers, and the whole, at each fraction."""
     images = torch.rand(batch, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
-    kernel, plain = kernels(device)[0], _network(width).to(device)
+    plain = _network(width).to(device)
     by_torch, whole_by_torch = _layers_by_torch(plain, images), _whole_by_torch(plain, images)
     for fraction in FRACTIONS:
         noisy = _injected(plain, deployed_spec(fraction, TILES[device]), images)
-        for name, layer, codes, added in _calls(simulation(noisy, images), images, kernel):
+        simulated = simulation(noisy, images)
+        kernel = fastest_kernel(simulated, images, kernels(device))
+        for name, layer, codes, added in _calls(simulated, images, kernel):
             ways = {"dense": layer.exact, "skipping": layer}
             calls = by_torch[name] | {
                 way: partial(on, kernel, chosen, codes, added) for way, chosen in ways.items()

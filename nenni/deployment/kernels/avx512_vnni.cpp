@@ -1,67 +1,12 @@
-// Tiles of 8 positions x 32 channels by vpdpbusd, which adds four products to each sum.
+// Tiles of 8 positions x 32 channels by vpdpbusd.
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"))), apply_to = function)
 #elif defined(__GNUC__)
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 #endif
-#include <immintrin.h>
-
-#include "tiles.h"
+#include "avx512_vnni.h"
 
 namespace nenni {
-namespace {
-
-struct Avx512Vnni {
-  static constexpr int POSITIONS = 8, BLOCKS = 2; // 16 sums hide the instruction's latency
-  using Acc = __m512i;
-  using Weights = __m512i;
-  using Codes = __m512i;
-  using Numbers = __m512;
-  struct Affine {
-    __m512 factor, offset;
-  };
-
-  static Acc zero() { return _mm512_setzero_si512(); }
-  static Acc start(const int32_t* at) { return _mm512_loadu_si512(at); }
-  static Weights load(const int8_t* at) { return _mm512_loadu_si512(at); }
-  static Codes broadcast(const uint8_t* at) {
-    int32_t four;
-    __builtin_memcpy(&four, at, sizeof four);
-    return _mm512_set1_epi32(four);
-  }
-  static void add_products(Acc& acc, Codes u, Weights w) { acc = _mm512_dpbusd_epi32(acc, u, w); }
-  static void add(Acc& total, Acc acc) { total = _mm512_add_epi32(total, acc); }
-  static Affine affine(const float* factor, const float* offset) {
-    return {_mm512_loadu_ps(factor), _mm512_loadu_ps(offset)};
-  }
-  static Numbers apply(Acc acc, const Affine& a) {
-    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(acc), a.factor, a.offset);
-  }
-  static float sum(Acc total, const float* factor, const float* offset, int n, int lanes) {
-    const __m512 times = _mm512_mul_ps(_mm512_set1_ps(float(n)), _mm512_loadu_ps(offset));
-    const __m512 y = _mm512_fmadd_ps(_mm512_cvtepi32_ps(total), _mm512_loadu_ps(factor), times);
-    return _mm512_mask_reduce_add_ps(mask(lanes), y);
-  }
-  static float sum_of_magnitudes(Acc acc, const float* factor, const float* offset, int lanes) {
-    return _mm512_mask_reduce_add_ps(mask(lanes), _mm512_abs_ps(apply(acc, affine(factor, offset))));
-  }
-  static void add_residual(Numbers& y, const uint8_t* at, float factor, int lanes) {
-    const __m512i codes = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask(lanes), at));
-    y = _mm512_fmadd_ps(_mm512_cvtepi32_ps(codes), _mm512_set1_ps(factor), y);
-  }
-  static void store_codes(Numbers y, float low, float high, int zero, uint8_t* at, int lanes) {
-    y = _mm512_min_ps(_mm512_max_ps(y, _mm512_set1_ps(low)), _mm512_set1_ps(high));
-    const __m512i code = _mm512_add_epi32(_mm512_cvtps_epi32(y), _mm512_set1_epi32(zero));
-    _mm_mask_storeu_epi8(at, mask(lanes), _mm512_cvtepi32_epi8(code));
-  }
-  static void store_numbers(Numbers y, float low, float high, float* at, int lanes) {
-    y = _mm512_min_ps(_mm512_max_ps(y, _mm512_set1_ps(low)), _mm512_set1_ps(high));
-    _mm512_mask_storeu_ps(at, mask(lanes), y);
-  }
-  static __mmask16 mask(int lanes) { return __mmask16((1u << lanes) - 1); }
-};
-
-} // namespace
 
 void run_avx512_vnni(const Product& w, const Output& out, const Score* score, int64_t image,
                      int32_t p0, int32_t p1, int32_t c0, int32_t c1) {

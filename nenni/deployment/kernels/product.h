@@ -2,6 +2,10 @@
 #pragma once
 #include <cstdint>
 
+#if defined(__x86_64__) && defined(__linux__) && __has_include(<amxint8intrin.h>)
+#define NENNI_AMX // the compiler knows tiles, and the system saves them
+#endif
+
 namespace nenni {
 
 constexpr int LANES = 16; // channels in a block of packed weights
@@ -56,5 +60,10 @@ void run_avx2(const Product&, const Output&, const Score*, int64_t, int32_t, int
               int32_t);
 void run_avx512_vnni(const Product&, const Output&, const Score*, int64_t, int32_t, int32_t,
                      int32_t, int32_t);
+#ifdef NENNI_AMX
+void run_amx(const Product&, const Output&, const Score*, int64_t, int32_t, int32_t, int32_t,
+             int32_t);
+bool may_use_amx();
+#endif
 
 } // namespace nenni

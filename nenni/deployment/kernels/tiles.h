@@ -58,19 +58,10 @@ inline void multiply(const Product& w, const uint8_t* const (&rows)[P], int64_t 
     for (int b = 0; b < B; ++b) acc[p][b] = sums[p][b];
 }
 
+// Scores the sums of `count` positions from p0 on, and writes what becomes of them.
 template <class V, int P, int B>
-inline void tile(const Product& w, const Output& out, const Score* score, int64_t image, int32_t p0,
-                 int32_t count, int32_t block) {
-  const uint8_t* const first = w.codes + image * w.image_stride;
-  const uint8_t* rows[P];
-  int64_t taps = 0;
-  for (int p = 0; p < P; ++p) {
-    const int32_t place = p0 + (p < count ? p : count - 1);
-    rows[p] = first + w.position[place];
-    taps |= w.inside[place];
-  }
-  typename V::Acc acc[P][B];
-  multiply<V, P, B>(w, rows, taps, block, acc);
+inline void finish(const Product& w, const Output& out, const Score* score, int64_t image,
+                   int32_t p0, int32_t count, int32_t block, const typename V::Acc (&acc)[P][B]) {
   for (int b = 0; b < B; ++b) {
     const int32_t c = (block + b) * LANES;
     const int32_t lanes = w.channels - c < LANES ? w.channels - c : LANES;
@@ -104,6 +95,22 @@ inline void tile(const Product& w, const Output& out, const Score* score, int64_
         V::store_numbers(y, out.low, out.high, out.numbers + place, lanes);
     }
   }
+}
+
+template <class V, int P, int B>
+inline void tile(const Product& w, const Output& out, const Score* score, int64_t image, int32_t p0,
+                 int32_t count, int32_t block) {
+  const uint8_t* const first = w.codes + image * w.image_stride;
+  const uint8_t* rows[P];
+  int64_t taps = 0;
+  for (int p = 0; p < P; ++p) {
+    const int32_t place = p0 + (p < count ? p : count - 1);
+    rows[p] = first + w.position[place];
+    taps |= w.inside[place];
+  }
+  typename V::Acc acc[P][B];
+  multiply<V, P, B>(w, rows, taps, block, acc);
+  finish<V, P, B>(w, out, score, image, p0, count, block, acc);
 }
 
 template <class V, int P, int B>

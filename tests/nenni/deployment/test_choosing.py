@@ -1,12 +1,15 @@
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from deployment_cases import images, small
 
 from nenni.core.errors import UserError
 from nenni.core.io import read_json, write_json
-from nenni.deployment.choosing import Measured, measure, read, write
+from nenni.deployment import choosing
+from nenni.deployment.choosing import Measured, fastest_kernel, kept_kernel, measure, read, write
 from nenni.deployment.simulation import simulation
 
 NAMES = ["3.conv1", "3.conv2", "4.conv1", "4.conv2"]
@@ -59,3 +62,58 @@ def test_another_file_is_refused(tmp_path: Path, content: object, told: str) -> 
     write_json(tmp_path / "x.json", content)
     with pytest.raises(UserError, match=f"x.json: {re.escape(told)}"):
         read(tmp_path / "x.json", NAMES, "torch", 4)
+
+
+def test_without_tiles_the_first_kernel_is_taken_unmeasured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choosing, "fastest", None)
+    x = images(2)
+    assert fastest_kernel(simulation(small(), x), x, ("avx2", "torch")) == "avx2"
+    assert fastest_kernel(simulation(small(), x), x, ("torch",)) == "torch"
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(1.0, "tiles"), (3.0, "torch")])
+def test_tiles_are_taken_where_they_are_faster(
+    seconds: float, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = images(2)
+    _pretend_tiles(monkeypatch, lambda codes: codes)
+    monkeypatch.setattr(
+        choosing, "fastest", lambda calls: dict(zip(calls, (seconds, 2.0), strict=True))
+    )
+    assert fastest_kernel(simulation(small(), x), x, ("tiles", "torch")) == expected
+
+
+def test_tiles_that_give_other_codes_are_left_out_with_a_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x = images(2)
+    _pretend_tiles(monkeypatch, lambda codes: codes + (codes.shape[3] == 40))
+    monkeypatch.setattr(choosing, "fastest", lambda calls: dict.fromkeys(calls, 0.0))
+    told = re.escape(
+        "tiles gives other codes than torch on this machine, for layers 4.conv1, 4.conv2"
+    )
+    with pytest.warns(UserWarning, match=told):
+        assert fastest_kernel(simulation(small(), x), x, ("tiles", "torch")) == "torch"
+
+
+def _pretend_tiles(monkeypatch: pytest.MonkeyPatch, change: Any) -> None:
+    by = choosing.on
+
+    def on(kernel: str, layer: Any, *codes: Any) -> torch.Tensor:
+        found = by("torch", layer, *codes)
+        return change(found) if kernel == "tiles" else found  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(choosing, "AMX", "tiles")
+    monkeypatch.setattr(choosing, "on", on)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"), [({"kernel": "avx2"}, "avx2"), ({}, None), ([], None), ("x", None)]
+)
+def test_the_kernel_of_a_file_is_kept(
+    tmp_path: Path, content: object, expected: str | None
+) -> None:
+    write_json(tmp_path / "x.json", content)
+    assert kept_kernel(tmp_path / "x.json") == expected
