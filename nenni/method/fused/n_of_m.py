@@ -1,10 +1,12 @@
 """Mask of the n largest of every m neighbouring channels; among equals, the first."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from nenni.core.runtime import as_bytes, may_look
+from nenni.method.fused.comparing import numpy_knows
 from nenni.method.fused.operators import has_triton, register
 
 
@@ -14,12 +16,28 @@ def by_counting(score: Tensor, n: int, m: int) -> Tensor:
     if not may_look(score) or not bool(score.sum().isfinite()):
         score = score.nan_to_num(nan=-inf, posinf=inf, neginf=-inf)
     groups = in_groups(score, m).contiguous()
+    chosen = _by_numpy(groups, n) if numpy_knows(groups) else _by_torch(groups, n)
+    return chosen.flatten(1, 2)[:, : score.shape[1]]
+
+
+def _by_torch(groups: Tensor, n: int) -> Tensor:
+    m = groups.shape[2]
     ranks = torch.zeros_like(groups, dtype=torch.uint8 if m < 256 else torch.int32)
     for apart in range(1, m):
         beaten = groups[:, :, apart:] > groups[:, :, :-apart]
         ranks[:, :, :-apart] += as_bytes(beaten)
         ranks[:, :, apart:] += as_bytes(beaten.logical_not_())
-    return (ranks < n).flatten(1, 2)[:, : score.shape[1]]
+    return ranks < n
+
+
+def _by_numpy(groups: Tensor, n: int) -> Tensor:
+    values, m = groups.numpy(), groups.shape[2]
+    ranks = np.zeros(values.shape, np.uint8 if m < 256 else np.int32)
+    for apart in range(1, m):
+        beaten = values[:, :, apart:] > values[:, :, :-apart]
+        ranks[:, :, :-apart] += beaten.view(np.uint8)
+        ranks[:, :, apart:] += np.logical_not(beaten, out=beaten).view(np.uint8)
+    return torch.from_numpy(ranks < n)
 
 
 def in_groups(score: Tensor, m: int) -> Tensor:

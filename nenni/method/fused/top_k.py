@@ -63,12 +63,14 @@ def largest(score: Tensor, k: int, order: list[int]) -> Tensor:
     n = int(rows.shape[1])
     if k in (0, n) or not len(rows):
         return torch.full_like(score, k > 0, dtype=torch.bool)
-    border = torch.from_numpy(np.partition(rows.numpy(), n - k, axis=1)[:, n - k, None])
-    chosen = rows >= border
-    tied = chosen.sum(1, dtype=torch.int32) != k
-    mask = shaped(chosen, score, order)
+    values = rows.numpy()
+    parted = np.partition(values, n - k, axis=1)
+    least = parted[:, n - k, None]
+    mask = shaped(torch.from_numpy(values >= least), score, order)
+    tied = torch.from_numpy(parted[:, : n - k].max(1, keepdims=True) == least)[:, 0]
     if bool(tied.any()):
-        found = settled(score[tied].flatten(1), border[tied], k)
+        border = torch.from_numpy(least)[tied]
+        found = settled(score[tied].flatten(1), border, k)
         mask[tied] = found.view(-1, *score.shape[1:])
     return mask
 

@@ -6,6 +6,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from nenni.core.types import Fraction
+from nenni.method.fused.comparing import positive
 from nenni.method.selection_base import Selection
 
 __all__ = ["Threshold"]
@@ -30,7 +31,7 @@ class Threshold(Selection):
 
     def mask(self, score: Tensor) -> Tensor:
         """Essential neurons of a score (N, C, ...) less the threshold."""
-        return score.detach() > 0
+        return positive(score)
 
     def margin(self, score: Tensor, mask: Tensor) -> Tensor:
         """The score itself, which comes less the threshold."""

@@ -1,9 +1,12 @@
 """The n largest of every m neighbouring channels, by torch's operators and by the kernel."""
 
+from unittest import mock
+
 import pytest
 import torch
 from fused_cases import DEVICES, KINDS, awkward, interpreted
 
+from nenni.method.fused import n_of_m
 from nenni.method.fused.n_of_m import by_counting
 
 NAN, INF = float("nan"), float("inf")
@@ -19,6 +22,18 @@ def test_the_operator_is_its_formula(device: str, kind: str, dtype: torch.dtype)
             for n, m in ((2, 4), (1, 1), (3, 5), (1, 300)):
                 found = torch.ops.nenni.n_of_m(each, n, m)
                 assert torch.equal(found, by_counting(each, n, m)), (shape, n, m)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_numpy_counts_as_torch_does(kind: str, dtype: torch.dtype) -> None:
+    for shape in ((2, 16, 49), (3, 10, 1), (1, 7, 1100)):
+        score = awkward(kind, *shape, dtype=dtype)
+        for each in (score, score.mT.contiguous().mT, score[:, ::2]):
+            for n, m in ((2, 4), (1, 1), (3, 5), (1, 300)):
+                with mock.patch.object(n_of_m, "numpy_knows", return_value=False):
+                    expected = by_counting(each, n, m)
+                assert torch.equal(by_counting(each, n, m), expected), (shape, n, m)
 
 
 @pytest.mark.parametrize(
