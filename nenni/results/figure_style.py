@@ -1,5 +1,6 @@
 """What the figures share: colours that survive grey print and colour blindness, and saving."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,15 @@ def grid(panels: int, width: float, height: float, columns: int = 3) -> tuple[Fi
     for spare in axes[panels:]:
         spare.set_visible(False)
     return figure, axes[:panels]
+
+
+def named(axes: Iterable[Any]) -> tuple[list[Any], list[str]]:
+    """Handles and labels of what panels show, for the legend of a figure: each label once."""
+    known: dict[str, Any] = {}
+    for axis in axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            known.setdefault(label, handle)
+    return [*known.values()], [*known]
 
 
 def say(axis: Any, text: str) -> None:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from nenni.core.types import Inches, Name
 from nenni.results.accuracy import ALL
-from nenni.results.figure_style import LINF_AXIS, grid, look
+from nenni.results.figure_style import LINF_AXIS, grid, look, named
 
 __all__ = ["accuracy_vs_eps"]
 
@@ -42,17 +42,7 @@ def accuracy_vs_eps(
         axis.set_ylabel("accuracy (%)")
         axis.set_ylim(-2, 102)
         axis.set_xlim(left=0)
-    entries: dict[str, Any] = {}
-    for axis in axes:
-        handles, labels = axis.get_legend_handles_labels()
-        entries |= dict(zip(labels, handles, strict=True))
-    figure.legend(
-        list(entries.values()),
-        list(entries),
-        loc="outside right upper",
-        title="defence",
-        handlelength=3,
-    )
+    figure.legend(*named(axes), loc="outside right upper", title="defence", handlelength=3)
     return figure
 
 

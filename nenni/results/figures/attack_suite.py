@@ -7,7 +7,7 @@ from nenni.core.radius import shown
 from nenni.core.types import Inches, Name
 from nenni.evaluation.scoring import WORST
 from nenni.results.accuracy import ALL
-from nenni.results.figure_style import grid, look
+from nenni.results.figure_style import grid, look, named
 
 __all__ = ["attack_suite"]
 
@@ -66,7 +66,5 @@ def attack_suite(
         eps = rows["eps"].max()
         radius = f"{'L∞' if norm == 'linf' else 'L2'}, eps {shown(eps, norm)}"
         axis.set_title(f"base {base}\n{radius} (n = {most})")
-    handles, labels = axes[0].get_legend_handles_labels()
-    kept = dict(zip(labels, handles, strict=True))
-    figure.legend(list(kept.values()), list(kept), loc="outside lower center", ncols=4)
+    figure.legend(*named(axes), loc="outside lower center", ncols=4)
     return figure

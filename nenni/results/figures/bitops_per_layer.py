@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from nenni.core.types import Inches, Name, Several
-from nenni.results.figure_style import bar_style, grid, name_bars
+from nenni.results.figure_style import bar_style, grid, name_bars, named
 
 __all__ = ["bitops_per_layer"]
 
@@ -60,7 +60,7 @@ def bitops_per_layer(
         _bars(axes[2 * i + 1], at_int8, dense_bits, ("int8",))
         axes[2 * i].set_title(f"{defence} on {base}, as evaluated")
         axes[2 * i + 1].set_title(f"{defence}, exact in INT8 (not evaluated)")
-    handles, labels = axes[0].get_legend_handles_labels()
+    handles, labels = named(axes)
     for baseline, style in _DENSE.items():
         handles.append(Line2D([], [], color=_DENSE_COLOUR, ls=style))
         labels.append(f"dense {baseline.upper()}")

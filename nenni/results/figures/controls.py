@@ -1,13 +1,11 @@
 """Methods beside their controls: paired differences, a panel per measure."""
 
-from typing import Any
-
 import pandas as pd
 from matplotlib.figure import Figure
 
 from nenni.core.radius import shown
 from nenni.core.types import Inches, Name
-from nenni.results.figure_style import grid, look
+from nenni.results.figure_style import grid, look, named
 
 __all__ = ["controls"]
 
@@ -62,13 +60,7 @@ def controls(
         axis.set_ylabel("control" if first else " ")
         axis.set_xlabel("points above the control")
         axis.set_title(_title(measure, rows.iloc[0]))
-    known: dict[str, Any] = {}
-    for axis in axes:
-        handles, labels = axis.get_legend_handles_labels()
-        known |= dict(zip(labels, handles, strict=True))
-    figure.legend(
-        list(known.values()), list(known), loc="outside lower center", ncols=4, title=f"base {base}"
-    )
+    figure.legend(*named(axes), loc="outside lower center", ncols=4, title=f"base {base}")
     return figure
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nenni.core.types import Inches, Name
-from nenni.results.figure_style import LINF_AXIS, grid, look
+from nenni.results.figure_style import LINF_AXIS, grid, look, named
 
 __all__ = ["diagnostic_curves"]
 
@@ -49,7 +49,5 @@ def diagnostic_curves(
         if y_factor == 100:
             axis.set_ylim(-2, 102)
     axes[1].set_xscale("log")
-    handles, labels = axes[0].get_legend_handles_labels()
-    kept = dict(zip(labels, handles, strict=True))
-    figure.legend(list(kept.values()), list(kept), loc="outside lower center", ncols=4)
+    figure.legend(*named(axes), loc="outside lower center", ncols=4)
     return figure

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nenni.core.types import Inches, Name
-from nenni.results.figure_style import bar_style, grid, name_bars
+from nenni.results.figure_style import bar_style, grid, name_bars, named
 
 __all__ = ["latency_per_layer"]
 
@@ -58,6 +58,5 @@ def latency_per_layer(
         axis.set_title(f"{preset}: {defence} on {base}")
         axis.set_ylabel("modelled time per image (µs)")
         axis.grid(visible=False, axis="x")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    figure.legend(*named(axes), loc="outside lower center", ncols=4)
     return figure

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from nenni.core.types import Inches, Name
 from nenni.results.accuracy import ALL
-from nenni.results.figure_style import grid, look, say
+from nenni.results.figure_style import grid, look, named, say
 
 __all__ = ["persistent_attacker"]
 
@@ -44,6 +44,5 @@ def persistent_attacker(
         axis.set_ylabel("accuracy (%)")
         bound = "L∞" if norm == "linf" else "L2"
         axis.set_title(f"base {base}, {bound} (n = {rows['n'].max()})")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    figure.legend(*named(axes), loc="outside lower center", ncols=4)
     return figure

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nenni.core.types import Inches, Name
-from nenni.results.figure_style import COLOURS, MARKERS, grid, say
+from nenni.results.figure_style import COLOURS, MARKERS, grid, named, say
 
 __all__ = ["roofline"]
 
@@ -57,6 +57,5 @@ def roofline(
         axis.set_title(f"{preset}: {defence} on {base}")
         axis.set_xlabel("multiply-accumulates per byte")
         axis.set_ylabel("10$^9$ multiply-accumulates per s")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    figure.legend(*named(axes), loc="outside lower center", ncols=4)
     return figure

@@ -70,6 +70,23 @@ def test_figures_draw_all_there_is_in_the_same_bytes(
     assert len(legend.get_texts()) >= 2
 
 
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [("attack_suite", "suites"), ("persistent_attacker", "persistence"), ("accuracy_vs_eps", "accuracy")],
+)  # fmt: skip
+def test_a_legend_names_what_only_one_panel_has(
+    name: str, table: str, tables: dict[str, pd.DataFrame]
+) -> None:
+    rows = tables[table]
+    another = rows.assign(base="another", defence=rows["defence"] + "_elsewhere")
+    drawn = plugins.load("figure", name)(pd.concat([rows, another]), **STYLE[name])
+    (legend,) = drawn.legends
+    named = {text.get_text() for text in legend.get_texts()}
+    shown = {label for axis in drawn.axes for label in axis.get_legend_handles_labels()[1]}
+    assert named == shown
+    assert any(name.endswith("_elsewhere") for name in named)
+
+
 def texts(figure: Figure) -> list[str]:
     return [text.get_text() for axis in figure.axes for text in axis.texts]
 
