@@ -114,10 +114,13 @@ def _under_suite(run: Run, table: pd.DataFrame, row: Any) -> SimpleNamespace:
 
 
 def survival(runs: Iterable[Run]) -> pd.DataFrame:
-    """One row per method and suite of all runs: what is lost beyond the plain attack."""
+    """What is lost beyond the plain attack, of all runs: the first method of each base and suite."""
     rows = []
     for run in runs:
+        first: dict[tuple[str, str], SimpleNamespace] = {}
         for of in suites(run):
+            first.setdefault((of.base, of.suite), of)
+        for of in first.values():
             several = len(of.table) > 1  # of one attack nothing is lost beyond the plain one
             lost = [
                 percent(least) + f" (lost {100 * max(plain - least, 0):.1f})" * several
