@@ -114,7 +114,7 @@ def _under_suite(run: Run, table: pd.DataFrame, row: Any) -> SimpleNamespace:
 
 
 def survival(runs: Iterable[Run]) -> pd.DataFrame:
-    """What is lost beyond the plain attack, of all runs: the first method of each base and suite."""
+    """What is lost beyond the plain attack: the first method of each base and suite."""
     rows = []
     for run in runs:
         first: dict[tuple[str, str], SimpleNamespace] = {}
