@@ -5,13 +5,14 @@
     python workflow/scripts/speed.py --parts               # where a forward pass goes, on a CPU
     python workflow/scripts/speed.py --count               # launches and bytes, of no device
 
-Random images and weights. Passes are eager, by CUDA graphs (--passes graphs) or by torch.compile,
-on a GPU with graphs too (--passes compiled). Each setting's plain and injected passes alternate in
-one process, the fastest of each counts: CPU time of one thread, or on a GPU the time until it has
-finished. The floor is 1 + extra multiply-accumulates / dense ones, as hwmodel counts them where
-zeros of P are not skipped. Peak memory is that of a training step less what is there before it, on
-a CPU in a process of its own each, on a GPU of eager passes. Rows of another device, network or
-setting in the table stay. Run it with nothing else running.
+Random images and weights, channels last, as trainings and attacks have them. Passes are eager, by
+CUDA graphs (--passes graphs) or by torch.compile, on a GPU with graphs too (--passes compiled).
+Each setting's plain and injected passes alternate in one process, the fastest of each counts: CPU
+time of one thread, or on a GPU the time until it has finished. The floor is 1 + extra
+multiply-accumulates / dense ones, as hwmodel counts them where zeros of P are not skipped. Peak
+memory is that of a training step less what is there before it, on a CPU in a process of its own
+each, on a GPU of eager passes. Rows of another device, network or setting in the table stay. Run it
+with nothing else running.
 
 ``--count`` runs the steps on torch's meta device, which computes nothing, and counts what an eager
 GPU would be asked for: operations that touch memory, and the bytes that they read and write.
@@ -196,7 +197,9 @@ def networks(
     for _, layer in noisy_layers(noisy):
         nn.init.normal_(layer.W_tilde, std=0.05)
         nn.init.normal_(layer.b_tilde)
-    return model, noisy, images, labels
+    last = torch.channels_last
+    model, noisy = (network.to(memory_format=last) for network in (model, noisy))
+    return model, noisy, images.contiguous(memory_format=last), labels
 
 
 def floor(name: str, noisy: nn.Module, images: Tensor) -> float:

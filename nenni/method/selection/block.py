@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+import torch
 import torch.nn.functional as F
 from pydantic.dataclasses import dataclass
 from torch import Tensor
@@ -72,9 +73,16 @@ class Block(Selection):
         return means
 
     def _spread(self, tiles: Tensor, score: Tensor) -> Tensor:
-        """The value of its tile for every neuron, in the shape of the score."""
-        positions = score.shape[2:].numel()
-        tile = min(self.channels, score.shape[1]), min(self.positions, positions)
-        rows = tiles[..., None].expand(-1, -1, -1, tile[1]).flatten(2)[..., :positions]
-        wide = rows[:, :, None].expand(-1, -1, tile[0], -1).flatten(1, 2)
-        return wide[:, : score.shape[1]].reshape(score.shape)
+        """The value of its tile for every neuron, in the shape and the layout of the score."""
+        size = score.shape[1], score.shape[2:].numel()
+        tile = min(self.channels, size[0]), min(self.positions, size[1])
+        if score.dim() == 4 and score.is_contiguous(memory_format=torch.channels_last):
+            tiles, size, tile = tiles.transpose(1, 2), size[::-1], tile[::-1]
+            return _grown(tiles, tile, size).transpose(1, 2).reshape(score.shape)
+        return _grown(tiles, tile, size).reshape(score.shape)
+
+
+def _grown(tiles: Tensor, tile: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """Tiles (N, rows, columns) of this many rows and columns each, cut to a size."""
+    wide = tiles[..., None].expand(-1, -1, -1, tile[1]).flatten(2)[..., : size[1]]
+    return wide[:, :, None].expand(-1, -1, tile[0], -1).flatten(1, 2)[:, : size[0]]

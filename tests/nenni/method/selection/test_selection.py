@@ -262,6 +262,16 @@ def test_no_mask_hangs_on_the_layout_in_memory(selection: Selection, ties: bool)
         assert torch.equal(mask, selection.mask(z))
 
 
+@pytest.mark.parametrize(
+    "selection", [TopK(0.3), Inverted(0.6), Threshold(0.5), NM(2, 4), NM(4, 8), Block(0.5, 8, 7)], ids=str
+)
+def test_a_mask_lies_in_memory_as_its_score(selection: Selection) -> None:
+    """It need not be transposed where it is mixed with."""
+    z = scores((3, 16, 9, 7), 1, ties=False)
+    for score in (z, z.to(memory_format=torch.channels_last)):
+        assert selection.mask(score).stride()[1:] == score.stride()[1:]
+
+
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("selection", [TopK(0.3), Inverted(0.6), Channel(0.4)], ids=str)
 def test_a_traced_mask_is_the_same_though_scores_tie(selection: Selection, last: bool) -> None:
