@@ -263,7 +263,9 @@ def test_no_mask_hangs_on_the_layout_in_memory(selection: Selection, ties: bool)
 
 
 @pytest.mark.parametrize(
-    "selection", [TopK(0.3), Inverted(0.6), Threshold(0.5), NM(2, 4), NM(4, 8), Block(0.5, 8, 7)], ids=str
+    "selection",
+    [TopK(0.3), Inverted(0.6), Threshold(0.5), NM(2, 4), NM(4, 8), Block(0.5, 8, 7)],
+    ids=str,
 )
 def test_a_mask_lies_in_memory_as_its_score(selection: Selection) -> None:
     """It need not be transposed where it is mixed with."""
