@@ -1,5 +1,7 @@
 """Mask of the n largest of every m neighbouring channels; among equals, the first."""
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -34,7 +36,8 @@ def _by_numpy(groups: Tensor, n: int, m: int, step: int) -> Tensor:
     sets two right: of equals the first is chosen.
     """
     score = groups.numpy().reshape(-1)
-    places = np.arange(m, dtype=np.uint8 if m < 256 else np.int32).repeat(step)
+    kind: type[np.integer[Any]] = np.uint8 if m < 256 else np.int32
+    places = np.arange(m, dtype=kind).repeat(step)
     place = np.tile(places, len(score) // len(places)) if len(score) else places[:0]
     ranks = place.copy()
     for apart in range(1, m):
