@@ -15,7 +15,7 @@ from nenni.deployment.deploy import Deployed
 from nenni.deployment.program import Codes
 from nenni.networks.residual import BasicBlock
 
-KERNELS = ["torch", "avx2", "avx512_vnni", "amx"]
+KERNELS = ["torch", "avx2", "avx512_vnni"]
 
 
 def kernel_or_skip(name: str) -> str:

@@ -26,7 +26,7 @@ def test_by_a_model_of_the_unit_they_give_what_is_asked_for() -> None:
     if "amx" in kernels():
         pytest.skip("this processor has tiles: the tests below see them as they are")
     here, cases = Path(__file__).parent, Path(__file__).parents[2] / "cases"
-    tests = [str(here / name) for name in ("test_amx.py", "test_program.py")]
+    tests = [str(here / name) for name in ("test_compiled_amx.py", "test_program.py")]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "amx_model", "-k", "amx", *tests],
         env=os.environ | {"PYTHONPATH": str(cases)},
