@@ -18,6 +18,7 @@ RUNS = {
     "given_weights": "given_weights",
     "photos": "photos",
     "medical": "medical",
+    "imagenet": "imagenet",
     "cifar10_gpu": "cifar10_gpu",
     "ablations": "ablations",
     "paper_cifar10": "paper_cifar10",
