@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from found_cases import HONEST, committed, controls, persistence, repair, suites
 from scripts import script_named
@@ -95,13 +96,20 @@ def test_words_follow_the_interval(script: Any, tmp_path: Path, case: str) -> No
 
 def test_in_short_is_of_all_comparisons_and_the_first(script: Any, tmp_path: Path) -> None:
     (first, *_) = script.pages(committed(tmp_path)).values()
-    assert "better than the same training without noise in none of one comparisons, worse in one" in first  # fmt: skip
-    assert "`pgd_at/topk_50` under `strong` at eps 76.5/255 **is worse than**" in first
+    assert "- [`mnist5k`](found_runs.md#run-mnist5k): `pgd_at/topk_50` under all attacks of `strong` at eps 76.5/255 **is worse than**" in first  # fmt: skip
+    assert "comparisons" not in first
     assert "`pgd_at/topk_50`: clean worse than `none_ft`, `random_50`; PGD-20 worse than" in first
+    for name in ("controls", "suites"):  # a second base, of the same numbers
+        file = tmp_path / "mnist5k" / f"{name}.csv"
+        table = pd.read_csv(file)
+        pd.concat([table, table.assign(base="standard")]).to_csv(file, index=False)
+    (first, *_) = script.pages(tmp_path).values()
+    assert "better than the same training without noise in none of two comparisons, worse in two, and cannot be told apart in none. `pgd_at/topk_50` under" in first  # fmt: skip
     (tmp_path / "mnist5k" / "controls.csv").write_text(
         controls().query("control != 'none_ft'").to_csv(index=False)
     )
     (first, *_) = script.pages(tmp_path).values()
+    assert "(found_runs.md#run-mnist5k): `pgd_at" not in first
     assert "under all attacks of a suite a method" not in first
 
 

@@ -109,11 +109,16 @@ def in_short(run: Run) -> str:
     )
     first = found[0]
     seeds = f"{count(first.seeds)} seed{'s' * (first.seeds > 1)}"
+    told = (
+        f"`{first.base}/{first.method}` under all attacks of `{first.suite}` at eps {first.eps} "
+        f"{beside(first.paired, first.other)}, {first.paired.n} images, {seeds}"
+    )
+    if len(found) == 1:
+        return told
     return (
         f"under all attacks of a suite a method is better than {first.other} in {better} of "
         f"{count(len(found))} comparisons, worse in {worse}, and cannot be told apart in {apart}. "
-        f"`{first.base}/{first.method}` under `{first.suite}` at eps {first.eps} "
-        f"{beside(first.paired, first.other)}, {first.paired.n} images, {seeds}"
+        f"{told}"
     )
 
 
