@@ -95,7 +95,7 @@ def fastest_kernel(graph: GraphModule, example: Tensor, there: Sequence[str]) ->
         warnings.warn(
             f"the kernel {AMX} gives other codes than {rival} on this machine, for layers "
             f"{', '.join(sorted(other))}: it is left out; please report it",
-            stacklevel=3,
+            stacklevel=4,
         )
         return rival
     calls = {kernel: partial(run, graph, steps(graph, kernel), example) for kernel in (AMX, rival)}

@@ -55,6 +55,19 @@ def small(fraction: float = 0.4, width: int = 24, size: int = 9, **choices: Any)
     return noisy
 
 
+def around(layer: nn.Conv2d, size: int) -> nn.Module:
+    """A fitted network of images of a size, in which this layer alone is injected."""
+    first, last = nn.Conv2d(3, layer.in_channels, 3, padding=1), nn.Linear(layer.out_channels, 4)
+    pool = [nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    network = nn.Sequential(first, nn.ReLU(), layer, *pool, last).eval()
+    spec = nenni.InjectionSpec(
+        nenni.Block(0.5, 16, 4), nenni.TapShared(0.5), exact_bits=8, layers=("2",), min_inputs=1
+    )
+    noisy = nenni.inject(network, spec, images(8, size))
+    nenni.fit(noisy, images(8, size))
+    return noisy
+
+
 def images(n: int, size: int = 9) -> Tensor:
     """Images (n, 3, size, size), always the same."""
     return torch.rand(n, 3, size, size, generator=torch.Generator().manual_seed(1))

@@ -46,6 +46,17 @@ def test_a_method_is_told_under_each_suite_of_it_and_its_control(tmp_path: Path)
     assert made.suites(run) == []
 
 
+def test_the_first_method_of_each_base_and_suite_is_told_in_short(tmp_path: Path) -> None:
+    second, other = {"defence": {"topk_50": "nm_4_8"}}, {"base": {"pgd_at": "standard"}}
+    each = controls(), suites(BROKEN, HONEST)
+    tables = [pd.concat([t, t.replace(second), t.replace(second).replace(other)]) for t in each]
+    tables[1] = tables[1].drop_duplicates()
+    (run,) = found.runs(committed(tmp_path, controls=tables[0], suites=tables[1]))
+    assert len(made.suites(run)) == 3
+    told = made.survival([run])["network"]
+    assert list(told) == ["`pgd_at/topk_50`", "`standard/nm_4_8`"]
+
+
 def test_where_nothing_was_trained_a_method_is_beside_the_network_as_it_was_given(
     tmp_path: Path,
 ) -> None:

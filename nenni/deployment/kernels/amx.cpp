@@ -3,14 +3,15 @@
 // A tile register has 16 rows of 64 bytes: the codes of 16 positions at 16 steps, the weights of 16
 // channels at those steps, just as they are packed, or sums. Taps in the padding are not left out:
 // their codes are those of 0, so that the start of all taps holds.
+#include "product.h"
+
+#ifdef NENNI_AMX // older compilers know not even the name of the target
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("amx-tile,amx-int8,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"))), apply_to = function)
 #elif defined(__GNUC__)
 #pragma GCC target("amx-tile,amx-int8,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 #endif
 #include "avx512_vnni.h"
-
-#ifdef NENNI_AMX
 
 namespace nenni {
 namespace {
@@ -177,8 +178,7 @@ void run_amx(const Product& w, const Output& out, const Score* score, int64_t im
 }
 
 } // namespace nenni
-
-#endif
 #if defined(__clang__)
 #pragma clang attribute pop
+#endif
 #endif

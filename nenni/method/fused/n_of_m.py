@@ -17,15 +17,11 @@ def by_counting(score: Tensor, n: int, m: int) -> Tensor:
     inf = torch.inf
     if not may_look(score) or not bool(score.sum().isfinite()):
         score = score.nan_to_num(nan=-inf, posinf=inf, neginf=-inf)
-    last = score.transpose(1, 2)
-    if numpy_knows(score) and score.shape[1] % m == 0 and last.is_contiguous():
-        chosen = _by_numpy(last, n, m, 1)
-        return chosen.transpose(1, 2)
+    by_numpy, last = numpy_knows(score), score.transpose(1, 2)
+    if by_numpy and score.shape[1] % m == 0 and last.is_contiguous():
+        return _by_numpy(last, n, m, 1).transpose(1, 2)
     groups = in_groups(score, m).contiguous()
-    if numpy_knows(groups):
-        chosen = _by_numpy(groups, n, m, groups.shape[3])
-    else:
-        chosen = _by_torch(groups, n)
+    chosen = _by_numpy(groups, n, m, groups.shape[3]) if by_numpy else _by_torch(groups, n)
     return chosen.flatten(1, 2)[:, : score.shape[1]]
 
 

@@ -99,6 +99,7 @@ def test_choices_are_measured_once_and_kept(tmp_path: Path) -> None:
     again = nenni.deploy(small(), images(4), choices=str(file), kernel="torch")
     assert [name for name, _ in noisy_layers(again.simulation)] == NAMES[1:]
     assert again.times["3.conv1"].dense == 1.0
+    assert nenni.deploy(small(), images(4), choices=file).kernel == "torch", "the kernel of a file"
 
 
 class Grouped(nn.Module):

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 import torch
-from deployment_cases import KERNELS, images, kernel_or_skip, small, steps_beside_simulation
+from deployment_cases import KERNELS, around, images, kernel_or_skip, small, steps_beside_simulation
 from torch import Tensor, nn
 
 import nenni
@@ -58,15 +58,8 @@ def test_taps_in_the_padding_are_left_out_for_any_geometry(
     """Rows of 12 positions, which are taken in fours; of 81 taps all are taken."""
     torch.manual_seed(0)
     layer = nn.Conv2d(16, 24, kernel_size, stride, padding, dilation)
-    first, last = nn.Conv2d(3, 16, 3, padding=1), nn.Linear(24, 4)
-    pool = [nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-    network = nn.Sequential(first, nn.ReLU(), layer, *pool, last).eval()
     x = images(8, 12)
-    spec = nenni.InjectionSpec(
-        nenni.Block(0.5, 16, 4), nenni.TapShared(0.5), exact_bits=8, layers=("2",), min_inputs=1
-    )
-    noisy = nenni.inject(network, spec, x)
-    nenni.fit(noisy, x)
+    noisy = around(layer, 12)
     deployed = deploy(noisy, x, skip="everywhere", kernel=kernel_or_skip(kernel))
     for name, steps in steps_beside_simulation(deployed, x):
         assert (steps > 0.5).float().mean() < FEW, name
