@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from nenni.core.runtime import as_one_kernel
+from nenni.method.fused.bits import bits_of
 from nenni.method.fused.mixing import as_numbers, mixed
 
 
@@ -49,7 +50,8 @@ class _GradientOf(torch.autograd.Function):
 class _Mix(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor, noise: Tensor, mask: Tensor) -> Tensor:
-        ctx.save_for_backward(mask)
+        ctx.bits = bits_of(mask) if any(ctx.needs_input_grad) else None
+        ctx.save_for_backward(mask if ctx.bits is None else None)
         if as_one_kernel(z):
             z_mixed: Tensor = torch.ops.nenni.mixed(z, noise, mask)
             return z_mixed
@@ -57,7 +59,7 @@ class _Mix(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        (mask,) = ctx.saved_tensors
+        mask = ctx.saved_tensors[0] if ctx.bits is None else ctx.bits.mask()
         (gradient,) = gradients
         if as_one_kernel(gradient):
             to_z = gradient * mask

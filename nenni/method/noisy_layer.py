@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from nenni.core.runtime import may_look
 from nenni.method.geometry import Geometry
 from nenni.method.mixing import mix, with_gradient_of
-from nenni.method.quantise import NOT_ROUNDED, on_rounded, quantise, quantise_weight
+from nenni.method.quantise import NOT_ROUNDED, on_codes, on_rounded, quantise, quantise_weight
 from nenni.method.score import TEMPERATURE, soft_step, standardised, through_batch_norm
 from nenni.method.spec import Choices
 from nenni.networks.computed import compute_anew
@@ -153,7 +153,10 @@ class NoisyLayer(StandingIn):
             return self.geometry.combine(rounded, weight, bias)
 
         p, scale = self.projected(x, index), self.projected_scale[index]
-        return on_rounded(combine, p, scale, self.choices.projected_bits, learns)
+        bits = self.choices.projected_bits
+        if learns:
+            return on_codes(combine, p, scale, bits)
+        return on_rounded(combine, p, scale, bits, values=False)
 
     def exact_weight(self) -> Tensor:
         """Q(W), of an exact path that is rounded."""

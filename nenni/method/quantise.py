@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from nenni.core.runtime import as_one_kernel
+from nenni.core.runtime import as_one_kernel, may_look
 from nenni.method.fused.rounding import round_to_codes, unclipped
 
 NOT_ROUNDED = 32
 """At this number of bits values are left as they are."""
+_CODE = torch.int16
 _CANDIDATES = 40
 """Parts of the largest magnitude among which a scale is searched."""
 
@@ -64,22 +65,53 @@ def on_rounded(
     rounded = quantise(x, scale, bits)
     if rounded is x or not torch.is_grad_enabled() or torch.compiler.is_compiling():
         return operation(rounded)  # a compiled graph itself chooses what it keeps
-    place, size, kept = rounded.data_ptr(), rounded.numel(), x.detach()
+    kept = x.detach()
     version = kept._version
+
+    def again() -> Tensor:
+        if not values:
+            return kept
+        if kept._version != version:
+            raise RuntimeError(
+                "the input of a layer was modified in place before its backward pass"
+            )
+        return quantise(kept, scale, bits)
+
+    return _without_keeping(operation, rounded, again)
+
+
+def on_codes(operation: Callable[[Tensor], Tensor], x: Tensor, scale: Tensor, bits: int) -> Tensor:
+    """As :func:`on_rounded`, of values that the layer does not keep: it keeps codes of 16 bits.
+
+    For a gradient of the weights. Where codes need more than 16 bits, or values have no more, or on
+    a GPU, whose kernels round and clip at once, `x` is kept.
+    """
+    q = levels(bits)
+    spared = x.element_size() > _CODE.itemsize and q < torch.iinfo(_CODE).max
+    if not (spared and torch.is_grad_enabled() and may_look(x)):
+        return on_rounded(operation, x, scale, bits, values=True)
+    rounded, codes = _Coded.apply(x, scale, q)
+    dtype = x.dtype  # a reference to x itself would keep it
+
+    def again() -> Tensor:
+        values: Tensor = codes.to(dtype).clamp_(-q, q).mul_(scale)
+        return values
+
+    return _without_keeping(operation, rounded, again)
+
+
+def _without_keeping(
+    operation: Callable[[Tensor], Tensor], rounded: Tensor, again: Callable[[], Tensor]
+) -> Tensor:
+    """Apply an operation that finds its input again in its backward pass, and does not keep it."""
+    place, size = rounded.data_ptr(), rounded.numel()
 
     def pack(tensor: Tensor) -> Tensor | torch.Size:
         saved = tensor.data_ptr() == place and tensor.numel() == size
         return tensor.shape if saved else tensor
 
     def unpack(packed: Tensor | torch.Size) -> Tensor:
-        if isinstance(packed, Tensor):
-            return packed
-        if values and kept._version != version:
-            raise RuntimeError(
-                "the input of a layer was modified in place before its backward pass"
-            )
-        again = quantise(kept, scale, bits) if values else kept
-        return again.view(packed)
+        return packed if isinstance(packed, Tensor) else again().view(packed)
 
     with saved_tensors_hooks(pack, unpack):
         return operation(rounded)
@@ -155,6 +187,25 @@ class StraightThrough(torch.autograd.Function):
             inside = torch.ops.nenni.unclipped(gradient, x, scale, limit)
         else:
             inside = unclipped(gradient, x, scale, limit)
+        return inside, None, None
+
+
+class _Coded(torch.autograd.Function):
+    """What :class:`StraightThrough` gives, and its codes, q + 1 where one was clipped."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor, q: int) -> tuple[Tensor, Tensor]:
+        ratio = (x / scale).round_().clamp_(-q - 1, q + 1)
+        codes = ratio.to(_CODE)
+        ctx.save_for_backward(codes)
+        ctx.mark_non_differentiable(codes)
+        ctx.limit = q + 0.5
+        return ratio.clamp_(-q, q).mul_(scale), codes
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (codes,), limit, gradient = ctx.saved_tensors, ctx.limit, gradients[0]
+        inside = torch.ops.aten.hardtanh_backward(gradient, codes.to(gradient.dtype), -limit, limit)
         return inside, None, None
 
 

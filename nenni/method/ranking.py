@@ -7,6 +7,7 @@ from torch import Tensor
 
 from nenni.core.runtime import may_look
 from nenni.method.fused import top_k as fused
+from nenni.method.fused.bits import shaped
 
 
 def largest(score: Tensor, fraction: float) -> Tensor:
@@ -20,7 +21,7 @@ def largest(score: Tensor, fraction: float) -> Tensor:
     if not may_look(score):
         if score.device.type == "cpu":
             return top_k(score.flatten(1), fraction).view(score.shape)
-        return fused.shaped(top_k(score.permute(order).flatten(1), fraction), score, order)
+        return shaped(top_k(score.permute(order).flatten(1), fraction), score.shape, order)
     return fused.largest(score, _rounded(fraction, score), order)
 
 

@@ -168,6 +168,8 @@ AIM = 1.25
 """A step should take at most so many times its floor."""
 AIM_RANKED, AIM_OTHERS, FLOOR_OF_AIMS = 2.5, 2.0, 1.14
 """On a GPU, times the plain network: where neurons are ranked and elsewhere, at this floor."""
+AIM_MEMORY = 1.5
+"""A training step should add at most so many times what it adds in the plain network."""
 _RANKED = ("top-k", "random", "inverted", "oracle")
 _STEPS = {"forward": "forward", "training_step": "training step", "pgd_step": "PGD step"}
 
@@ -179,8 +181,7 @@ def injected_speed(found: pd.DataFrame) -> pd.DataFrame:
     shown = found[what].map(lambda x: f"**{x:.2f}**" if x > AIM else f"{x:.2f}")
     shown = shown.set_axis([f"{title} / floor" for title in _STEPS.values()], axis=1)
     head = found[["device", "network", "setting"]].assign(floor=found["floor"].map("{:.2f}".format))
-    memory = found["memory"].map("{:.1f}".format).rename("memory")
-    return pd.concat([head, shown, memory], axis=1)
+    return pd.concat([head, shown, _memory(found)], axis=1)
 
 
 def gpu_speed(found: pd.DataFrame) -> pd.DataFrame:
@@ -196,7 +197,11 @@ def gpu_speed(found: pd.DataFrame) -> pd.DataFrame:
         shown = found[step].map("{:.2f}".format)
         table[title] = shown.where(~above, "**" + shown + "**")
         table[f"plain {title}, ms"] = found[f"plain_{step}_ms"].map("{:.1f}".format)
-    return table.assign(memory=found["memory"].map("{:.1f}".format))
+    return table.assign(memory=_memory(found))
+
+
+def _memory(found: pd.DataFrame) -> "pd.Series[str]":
+    return found["memory"].map(lambda x: f"**{x:.2f}**" if x > AIM_MEMORY else f"{x:.2f}")
 
 
 def fgsm_rs_speed(found: pd.DataFrame) -> pd.DataFrame:

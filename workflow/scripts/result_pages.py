@@ -141,6 +141,7 @@ def environment(tables: Tables) -> Environment:
         "large": verdict.LARGE,
         "claims": lambda table, name: markdown(getattr(_claim_tables, table)(tables[name])),
         "aim": _bench_tables.AIM,
+        "aim_memory": _bench_tables.AIM_MEMORY,
         "aim_ranked": _bench_tables.AIM_RANKED,
         "aim_others": _bench_tables.AIM_OTHERS,
         "floor_of_aims": _bench_tables.FLOOR_OF_AIMS,

@@ -10,9 +10,9 @@ CUDA graphs (--passes graphs) or by torch.compile, on a GPU with graphs too (--p
 Each setting's plain and injected passes alternate in one process, the fastest of each counts: CPU
 time of one thread, or on a GPU the time until it has finished. The floor is 1 + extra
 multiply-accumulates / dense ones, as hwmodel counts them where zeros of P are not skipped. Peak
-memory is that of a training step less what is there before it, on a CPU in a process of its own
-each, on a GPU of eager passes. Rows of another device, network or setting in the table stay. Run it
-with nothing else running.
+memory is that of a training step less what is there before it: on a CPU of a process of its own,
+which gives back at once what it frees, on a GPU of eager passes. Rows of another device, network
+or setting in the table stay. Run it with nothing else running.
 
 ``--count`` runs the steps on torch's meta device, which computes nothing, and counts what an eager
 GPU would be asked for: operations that touch memory, and the bytes that they read and write.
@@ -20,6 +20,7 @@ GPU would be asked for: operations that touch memory, and the bytes that they re
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -127,7 +128,7 @@ def main() -> None:
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.memory_of is not None:
-        torch.set_num_threads(1)  # and freed memory goes back, unlike where time is measured
+        torch.set_num_threads(1)
         print(json.dumps(cpu_memory(asked.networks[0], asked.memory_of, asked.batch)))
         return
     device = runtime.prepare({"threads": 1, "device": asked.device})
@@ -140,7 +141,9 @@ def main() -> None:
         keep(asked.out or TABLES / "speed_parts.csv", pd.DataFrame(spent), OF[-2:])
         return
     for network in asked.networks:
-        plain = _in_own_process(network, "plain", asked.batch) if device.type == "cpu" else None
+        plain = (
+            memory_in_own_process(network, "plain", asked.batch) if device.type == "cpu" else None
+        )
         for setting in asked.settings:
             row = measured(network, setting, asked, device, plain)
             print(row, flush=True)
@@ -176,7 +179,7 @@ def measured(
         row[f"{step.__name__}_of_floor"] = round(seconds[1] / seconds[0] / least, 3)
         row[f"plain_{step.__name__}_ms"] = round(1000 * seconds[0], 2)
     if plain is not None:
-        row["memory"] = round(_in_own_process(network, setting, asked.batch) / plain, 2)
+        row["memory"] = round(memory_in_own_process(network, setting, asked.batch) / plain, 2)
     else:
         peaks = [gpu_memory(m, images, labels) for m in (model, noisy)]
         row["memory"] = round(peaks[1] / peaks[0], 2)
@@ -298,10 +301,13 @@ def _peak_kib() -> int:
     raise RuntimeError("/proc/self/status has no VmHWM: memory is measured on Linux alone")
 
 
-def _in_own_process(network: str, setting: str, batch: int | None) -> float:
+def memory_in_own_process(network: str, setting: str, batch: int | None) -> float:
+    """:func:`cpu_memory` of a process in which no other memory comes and goes."""
     words = ["--networks", network, "--memory-of", setting]
     words += [] if batch is None else ["--batch", str(batch)]
-    done = subprocess.run([sys.executable, __file__, *words], check=True, capture_output=True)
+    own = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}  # what is freed is resident no more
+    command = [sys.executable, __file__, *words]
+    done = subprocess.run(command, check=True, capture_output=True, env=own)
     return float(json.loads(done.stdout))
 
 

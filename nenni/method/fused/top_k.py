@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nenni.method.fused.bits import shaped
 from nenni.method.fused.operators import has_triton, register
 
 _LONG_ROW = 8192
@@ -66,19 +67,13 @@ def largest(score: Tensor, k: int, order: list[int]) -> Tensor:
     values = rows.numpy()
     parted = np.partition(values, n - k, axis=1)
     least = parted[:, n - k, None]
-    mask = shaped(torch.from_numpy(values >= least), score, order)
+    mask = shaped(torch.from_numpy(values >= least), score.shape, order)
     tied = torch.from_numpy(parted[:, : n - k].max(1, keepdims=True) == least)[:, 0]
     if bool(tied.any()):
         border = torch.from_numpy(least)[tied]
         found = settled(score[tied].flatten(1), border, k)
         mask[tied] = found.view(-1, *score.shape[1:])
     return mask
-
-
-def shaped(rows: Tensor, score: Tensor, order: list[int]) -> Tensor:
-    """Rows of a score that was flattened along these dimensions, in its shape and layout."""
-    shape = [score.shape[i] for i in order]
-    return rows.view(shape).permute([order.index(i) for i in range(len(order))])
 
 
 def _kernel(rows: Tensor, k: int) -> Tensor:

@@ -1,9 +1,18 @@
+import weakref
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nenni.method.quantise import levels, mse_scale, quantise, quantise_weight
+from nenni.method.quantise import (
+    levels,
+    mse_scale,
+    on_codes,
+    on_rounded,
+    quantise,
+    quantise_weight,
+)
 
 
 @given(st.integers(2, 8), st.integers(0, 2**31 - 1))
@@ -72,3 +81,41 @@ def test_halves_are_rounded_as_well_as_single_precision(size: float) -> None:
     assert error < 1.1 * (quantise(x, mse_scale(x, 8), 8) - x).norm() / x.norm()
     rows = half.view(10, -1)
     assert (quantise_weight(rows, 8) - rows).float().norm() < 0.015 * x.norm()
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("bits", [2, 3, 4, 8, 15, 16, 32])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_codes_give_the_bits_that_the_values_themselves_give(
+    dtype: torch.dtype, bits: int, layout: torch.memory_format
+) -> None:
+    """Output and gradients, of numbers on every border of a code, far beyond, and infinite."""
+    scale, q = torch.tensor(0.5, dtype=dtype), levels(bits)
+    borders = torch.tensor([q - 0.5, q, q + 0.5, q + 1, 1e30, torch.inf, 0.0, 0.5, 1.5, 2.5])
+    values = torch.cat([borders, -borders, torch.randn(172) * q]).view(3, 4, 4, 4)
+    values = (values * 0.5).to(dtype).contiguous(memory_format=layout)
+    weight = torch.randn(5, 4, 1, 1, dtype=dtype).requires_grad_()
+    found = []
+    for kept in (on_codes, lambda *each: on_rounded(*each, values=True)):
+        x = values.clone(memory_format=torch.preserve_format).requires_grad_()
+        z = kept(lambda p: torch.nn.functional.conv2d(p, weight), x, scale, bits)
+        found.append([z, *torch.autograd.grad(z.nan_to_num(0, 1, -1).sin().sum(), [x, weight])])
+    for code, value in zip(*found, strict=True):
+        assert torch.equal(code.nan_to_num(), value.nan_to_num())
+        assert code.stride() == value.stride()
+
+
+@pytest.mark.parametrize(("bits", "spared"), [(8, True), (15, True), (16, False)])
+def test_values_that_nobody_keeps_are_freed(bits: int, spared: bool) -> None:
+    """Codes of two bytes stay in their place, where two bytes hold one beyond the largest."""
+    weight = torch.randn(4, 4, 1, 1, requires_grad=True)
+
+    def passed() -> tuple[torch.Tensor, weakref.ref[torch.Tensor]]:
+        p = torch.randn(2, 4, 3, 3, requires_grad=True) * 1
+        z = on_codes(lambda x: torch.nn.functional.conv2d(x, weight), p, torch.tensor(0.1), bits)
+        return z, weakref.ref(p)
+
+    z, p = passed()
+    assert (p() is None) == spared
+    z.sum().backward()
+    assert weight.grad is not None

@@ -2,7 +2,7 @@
 
 import copy
 import warnings
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from unittest import mock
 
 import pytest
@@ -16,7 +16,7 @@ from torchvision.transforms import RandomErasing
 
 from nenni.core.seeding import seeded
 from nenni.method import ranking
-from nenni.method.fused import comparing
+from nenni.method.fused import bits, comparing
 from nenni.method.injection import set_path
 from nenni.method.noisy_layer import LayerPath
 from nenni.networks.replayed import _Replayed, replayed
@@ -87,9 +87,11 @@ def test_training_and_gradients_are_the_same_bits(name: str, device: str) -> Non
     """On a CPU a capture is simulated, and cannot hold what looks at values."""
     torch.use_deterministic_algorithms(True)
     model, where = plain() if name == "plain" else network(name, "injected"), torch.device(device)
-    looking = [mock.patch.object(m, "may_look", return_value=False) for m in (ranking, comparing)]
     try:
-        with simulated() if device == "cpu" else nullcontext(), looking[0], looking[1]:
+        with ExitStack() as within:
+            within.enter_context(simulated() if device == "cpu" else nullcontext())
+            for module in (ranking, comparing, bits):
+                within.enter_context(mock.patch.object(module, "may_look", return_value=False))
             expected = trained(copy.deepcopy(model), captured=False, device=where)
             found = trained(model, captured=True, device=where)
         assert found.keys() == expected.keys()
