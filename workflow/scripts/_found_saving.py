@@ -6,9 +6,12 @@ from types import SimpleNamespace
 import pandas as pd
 
 from nenni.core.io import read_csv
+from nenni.run.config_file import read_yaml
 
 NETWORK, WAY = "ResNet-18", "this method, 4:8"
+PROJECTIONS = {"ternary": "a sparse P", "ternary:shared": "the same P at every tap"}
 HALF, TENTH = 0.5, 0.1
+CONFIG = Path(__file__).parents[2] / "config" / "saving.yaml"
 _WORDS = {"speedup": ("faster than", "slower than"), "saved": ("less", "more")}
 
 
@@ -18,26 +21,23 @@ def saving(folder: Path) -> SimpleNamespace | None:
     Returns
     -------
     SimpleNamespace
-        ``by_precision``, saved by a dense INT8 network against FP32, and ``with_precision``, by
-        the method at INT8 on top; ``half`` and ``tenth``, saved by the method INT8 to INT8, and
-        the same ``_without`` overheads; ``platforms``, what is said of time and energy on each.
+        ``network``, ``ratio`` k/d; ``by_precision``, saved by a dense INT8 network against FP32;
+        ``by``, for each projection its ``P`` in words, ``with_precision``, what the method at
+        INT8 saves against FP32, ``half`` and ``tenth``, what it saves INT8 to INT8, and the same
+        ``_without`` overheads; ``platforms``, what is said of time and energy on each.
     """
     files = [folder / name for name in ("saving.csv", "saving_verdict.csv")]
     if not all(file.exists() for file in files):
         return None
     table, verdicts = map(read_csv, files)
-    at = {
-        (baseline, fraction): _row(table, baseline, fraction)
-        for baseline in ("fp32", "int8") for fraction in (HALF, TENTH)
-    }  # fmt: skip
-    half, tenth = at["int8", HALF], at["int8", TENTH]
     here = verdicts[(verdicts["network"] == NETWORK) & (verdicts["way"] == WAY)]
     here = here[here["own_schedule"] & here["speedup_value"].notna()]
+    by = [_of(table, projection) for projection in PROJECTIONS]
     return SimpleNamespace(
-        by_precision=at["fp32", HALF].by_precision,
-        with_precision=at["fp32", HALF].with_overheads,
-        half=half.with_overheads, tenth=tenth.with_overheads,
-        half_without=half.without_overheads, tenth_without=tenth.without_overheads,
+        network=NETWORK,
+        ratio=read_yaml(CONFIG)["ratio"],
+        by=by,
+        by_precision=by[0].by_precision,
         platforms=[
             SimpleNamespace(
                 preset=row.preset,
@@ -46,6 +46,19 @@ def saving(folder: Path) -> SimpleNamespace | None:
             )
             for row in here.itertuples()
         ],
+    )
+
+
+def _of(table: pd.DataFrame, projection: str) -> SimpleNamespace:
+    table = table[table["projection"] == projection]
+    against_fp32 = _row(table, "fp32", HALF)
+    half, tenth = (_row(table, "int8", fraction) for fraction in (HALF, TENTH))
+    return SimpleNamespace(
+        P=PROJECTIONS[projection],
+        by_precision=against_fp32.by_precision,
+        with_precision=against_fp32.with_overheads,
+        half=half.with_overheads, tenth=tenth.with_overheads,
+        half_without=half.without_overheads, tenth_without=tenth.without_overheads,
     )  # fmt: skip
 
 
@@ -54,8 +67,8 @@ def _row(table: pd.DataFrame, baseline: str, fraction: float) -> SimpleNamespace
         "network": NETWORK, "exact_bits": 8, "baseline": baseline, "metric": "product",
         "fraction": fraction,
     }  # fmt: skip
-    found = table[(table[list(where)] == list(where.values())).all(axis=1)]
-    return SimpleNamespace(**found.iloc[0].to_dict())
+    ((_, found),) = table[(table[list(where)] == list(where.values())).all(axis=1)].iterrows()
+    return SimpleNamespace(**found.to_dict())
 
 
 def told(what: str, low: float, high: float, border: float) -> str:

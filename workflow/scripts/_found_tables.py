@@ -210,10 +210,9 @@ def nearest(found: pd.DataFrame) -> "pd.Series[Any]":
 
 
 def names(settings: pd.DataFrame, answer: str) -> str:
-    """The settings that are a repair, or that are undecided, listed."""
-    return ", ".join(
-        f"`{name}`" for name in settings.loc[settings["repaired"] == answer, "setting"]
-    )
+    """The settings that are a repair, or that are undecided, with their difference in points."""
+    found = settings[settings["repaired"] == answer]
+    return ", ".join(f"`{row.setting}`, {points(row)}" for row in found.itertuples())
 
 
 def repair_table(found: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import _found
+import _found_answers
 import _found_tables
 from _found import Run
 from _found_saving import saving
@@ -63,11 +64,15 @@ def pages(tables: Path) -> dict[Path, str]:
         _found_tables.repair_table, _found_tables.by_data, _found_tables.tried,
         _found_tables.nearest, _found_tables.names,
     )  # fmt: skip
+    answers = (
+        _found_answers.tally, _found_answers.won, _found_answers.tries,
+        _found_answers.gives_way, _found_answers.furthest, _found_answers.savings,
+    )  # fmt: skip
     words = (
         beside, beyond, count, factor, fewer, in_points, percent, verdict, markdown, tallied,
         data_of, network_of, in_short, lost, points_of, source_of,
     )  # fmt: skip
-    made.globals |= {function.__name__: function for function in (*tables_of, *words)}
+    made.globals |= {function.__name__: function for function in (*tables_of, *answers, *words)}
     return {file: made.get_template(f"{file.name}.jinja").render() for file in PAGES}
 
 
@@ -134,7 +139,7 @@ def lost(plain: float, least: float) -> str:
 
 def source_of(found: SimpleNamespace) -> str:
     """Where more than half of what is saved against FP32 comes from."""
-    mostly = found.by_precision > found.with_precision / 2
+    mostly = found.by_precision > max(each.with_precision for each in found.by) / 2
     return "mostly from fewer bits" if mostly else "mostly from skipped neurons"
 
 
