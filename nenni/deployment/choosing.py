@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
-from nenni.core.errors import UserError
+from nenni.core.errors import UserError, in_a_line
 from nenni.core.io import read_json, write_json
 from nenni.core.machine import gpu, processor
 from nenni.deployment.compiled import AMX, TRITON
@@ -107,14 +107,34 @@ def kept_kernel(path: Path) -> str | None:
     """The kernel of a file of choices, if it tells one."""
     try:
         return str(read_json(path)["kernel"])
-    except (KeyError, TypeError, ValueError):
+    except (UserError, KeyError, TypeError, ValueError):
         return None
 
 
-def write(path: Path, found: Mapping[str, Measured], kernel: str, batch: int) -> None:
-    """Keep what was measured, and on what."""
-    layers = {name: asdict(times) for name, times in found.items()}
-    write_json(path, _measured_on(kernel, batch) | {"seconds": layers})
+def write(
+    path: Path,
+    layers: Mapping[str, str],
+    found: Mapping[str, Measured],
+    kernel: str,
+    batch: int,
+) -> None:
+    """Keep what was measured, and on what; `layers` from :func:`described`."""
+    seconds = {name: asdict(times) for name, times in found.items()}
+    write_json(path, _measured_on(kernel, batch) | {"layers": {**layers}, "seconds": seconds})
+
+
+def described(graph: GraphModule, kernel: str) -> dict[str, str]:
+    """Each layer that skips -> what its times hang on."""
+    skipping = {s.name: s.layer for s in steps(graph, kernel) if isinstance(s.layer, Skipping)}
+    return {name: _work(layer) for name, layer in skipping.items()}
+
+
+def _work(layer: Skipping) -> str:
+    product, (wide, high) = layer.exact.product, layer.tile
+    return (
+        f"{product.channels} channels at {len(product.position)} positions, "
+        f"{product.codes[0].numel()} products each, {layer.kept} tiles of {wide}x{high} exact"
+    )
 
 
 def _measured_on(kernel: str, batch: int) -> dict[str, Any]:
@@ -124,7 +144,7 @@ def _measured_on(kernel: str, batch: int) -> dict[str, Any]:
     return {"processor": device, "threads": threads, "kernel": kernel, "batch": batch}
 
 
-def read(path: Path, names: list[str], kernel: str, batch: int) -> dict[str, Measured]:
+def read(path: Path, layers: Mapping[str, str], kernel: str, batch: int) -> dict[str, Measured]:
     """What was measured of the injected layers of a network.
 
     Where it was measured on something else than would be now, it holds all the same, with a
@@ -140,31 +160,43 @@ def read(path: Path, names: list[str], kernel: str, batch: int) -> dict[str, Mea
         kept = read_json(path)
         seconds, on_gpu = kept["seconds"], kept["kernel"] == TRITON
         found = {
-            name: Measured(float(times["dense"]), float(times["skipping"]))
+            name: Measured(_seconds(times["dense"]), _seconds(times["skipping"]))
             for name, times in seconds.items()
         }
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{path}: is no file of nenni.deploy's choices ({error!r})") from error
+        known = dict(kept.get("layers", layers))  # which older files do not tell
+    except (UserError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(
+            f"{path}: is no file of nenni.deploy's choices ({in_a_line(error)}); remove it, and "
+            "they are measured again"
+        ) from error
     if on_gpu != (kernel == TRITON):
         here, there = ("the CPU", "a GPU") if on_gpu else ("a GPU", "the CPU")
         raise UserError(
             f"{path}: was measured on {there}, and the network is on {here}; give another file"
         )
-    if found.keys() != {*names}:
+    if found.keys() != layers.keys():
         raise UserError(
             f"{path}: holds the choices of other layers ({', '.join(found)}) than the network's "
-            f"({', '.join(names)}); remove it, or give another file"
+            f"({', '.join(layers)}); remove it, or give another file"
         )
     now = _measured_on(kernel, batch)
     then = {key: kept[key] for key in now if key in kept and kept[key] != now[key]}
+    then |= {name: told for name, told in known.items() if layers.get(name) != told}
+    now |= layers
     if then:
-        told = ", ".join(f"{key} {value} (now {now[key]})" for key, value in then.items())
+        told = ", ".join(f"{key} {value} (now {now.get(key)})" for key, value in then.items())
         warnings.warn(
             f"{path}: was measured on {told}; other layers may be faster now: remove it and they "
             "are measured again",
             stacklevel=4,
         )
     return found
+
+
+def _seconds(time: Any) -> float:
+    if not 0 < float(time) < math.inf:
+        raise ValueError(f"{time} is no time")
+    return float(time)
 
 
 @torch.no_grad()

@@ -1,17 +1,17 @@
 """A network for inference, made from an injected one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
+from torch.fx.passes.shape_prop import ShapeProp
 
 from nenni.core.errors import UserError
 from nenni.data.batches import Data, device_of, image_batches
 from nenni.deployment import choosing
-from nenni.deployment.chains import fits
 from nenni.deployment.choosing import Measured
 from nenni.deployment.compiled import kernels
 from nenni.deployment.folding import check
@@ -51,12 +51,30 @@ class Deployed(nn.Module):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Of a copy: its steps are those of its own simulation."""
         super().__setstate__(state)  # type: ignore[no-untyped-call]
+        images = torch.zeros(2, *self._size, device=self._device)
+        ShapeProp(self.simulation).propagate(images)  # which a file does not keep
         self.steps = steps(self.simulation, self.kernel)
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the steps, which belong to this simulation."""
         state: dict[str, Any] = super().__getstate__()  # type: ignore[no-untyped-call]
         return {name: value for name, value in state.items() if name != "steps"}
+
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """Take weights, also into the bytes of the steps."""
+        found = super().load_state_dict(*args, **kwargs)
+        self.steps = steps(self.simulation, self.kernel)
+        return found
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        for tensor in self.state_dict().values():
+            changed = fn(tensor)
+            if changed.dtype != tensor.dtype or changed.device != tensor.device:
+                raise UserError(
+                    f"a deployed network stays {tensor.dtype} on {tensor.device}: convert or move "
+                    "the injected one, and deploy that"
+                )
+        return self
 
     def train(self, mode: bool = True) -> Self:
         """Stay in eval mode, whatever is asked for: nothing here can be trained."""
@@ -69,8 +87,11 @@ class Deployed(nn.Module):
         Raises
         ------
         UserError
-            For images of another size, or on another device.
+            For images of another size or type, or on another device.
         """
+        if not isinstance(x, Tensor) or x.dtype != torch.float32:
+            kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+            raise UserError(f"images should be a tensor of float32 in [0, 1], got {kind}")
         if x.device != self._device:
             raise UserError(
                 f"the network was deployed on {self._device}, and the images are on {x.device}: "
@@ -108,8 +129,8 @@ def deploy(
         is taken, see :data:`nenni.data.batches.Data`.
     choices : path, optional
         File of what was measured. Where it exists it is read, so that the same layers skip again,
-        with a warning where processor, threads, kernel or batch are others; where not it is
-        written.
+        with a warning where processor, threads, kernel, batch or the layers are others; where not
+        it is written. Of no use where `skip` says which layers do.
     skip : "where faster", "everywhere" or "nowhere"
         Which injected layers skip.
     kernel : str, optional
@@ -122,7 +143,7 @@ def deploy(
         If the network is not injected, not float32 on one device, cannot be traced, or makes
         choices that no kernel has; or on a GPU without Triton.
     """
-    found = dict(noisy_layers(noisy))
+    found = dict(noisy_layers(noisy)) if isinstance(noisy, nn.Module) else {}
     if not found:
         raise UserError("the network has no injected layers: nenni.inject and nenni.fit it first")
     for name, layer in found.items():
@@ -171,10 +192,10 @@ def _kernel(
 def _times(
     simulated: GraphModule, images: Tensor, kernel: str, choices: Path | None
 ) -> dict[str, Measured]:
-    names = [name for name, layer in noisy_layers(simulated) if fits(layer)]
+    layers = choosing.described(simulated, kernel)
     if choices is not None and choices.exists():
-        return choosing.read(choices, names, kernel, len(images))
+        return choosing.read(choices, layers, kernel, len(images))
     times = choosing.measure(simulated, images, kernel)
     if choices is not None:
-        choosing.write(choices, times, kernel, len(images))
+        choosing.write(choices, layers, times, kernel, len(images))
     return times

@@ -113,6 +113,8 @@ def check(layer: NoisyLayer, name: str) -> None:
         wrong = f"its approximation has more than {BITS} bits; choose 4 or {BITS}"
     elif not isinstance(choices.noise, Approximation):
         wrong = f"its noise is {choices.noise}; choose nenni.Approximation()"
+    elif layer.wrapped.weight.any() and not layer.W_tilde.any():
+        wrong = "its approximation is all zeros; nenni.fit the network first"
     if wrong:
         raise UserError(f"layer {name} cannot be deployed: {wrong}")
 

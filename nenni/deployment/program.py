@@ -29,6 +29,8 @@ from nenni.deployment.rounded import Rounded
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.networks.graph import shape_of
 
+_LANES = 16
+"""Channels that a compiled kernel computes at once."""
 _LARGEST_TILE = 16_384
 """Neurons of a tile on a GPU."""
 
@@ -186,6 +188,8 @@ def _convolution(graph: GraphModule, found: Chain, planes: dict[Node, Plane], ke
         built = skipping(layer, name, planes[source], found.batch_norm, written)
         if kernel == TRITON:
             _check_tile(name, *built.tile)
+        elif kernel != TORCH:
+            _check_lanes(name, built)
     else:
         assert layer is not None
         built = dense(layer, planes[source], found.batch_norm, written)
@@ -207,6 +211,16 @@ def _check_tile(name: str, channels: int, positions: int) -> None:
         raise UserError(
             f"layer {name} cannot be deployed on a GPU: its tiles of {channels} channels x "
             f"{positions} positions are too large; choose {_LARGEST_TILE} neurons at most, as 64x64"
+        )
+
+
+def _check_lanes(name: str, layer: Skipping) -> None:
+    """Refuse tiles between whose channels a vector would lie."""
+    channels = layer.tile[0]
+    if channels % _LANES and channels < layer.exact.product.channels:
+        raise UserError(
+            f"layer {name} cannot be deployed by a compiled kernel: its tiles have {channels} "
+            f'channels; choose nenni.Block with a multiple of {_LANES}, or kernel="{TORCH}"'
         )
 
 
@@ -263,12 +277,19 @@ def _other(graph: GraphModule, node: Node, planes: dict[Node, Plane], kernel: st
 def _call(graph: GraphModule, node: Node) -> Callable[..., Any]:
     if node.op == "call_module":
         return graph.get_submodule(str(node.target))
+    if node.op == "call_method" and node.target == "view":
+        return _reshaped
     if node.op == "call_method":
         return lambda x, *args, **kwargs: getattr(x, str(node.target))(*args, **kwargs)
     if node.op == "get_attr":
         return partial(_attribute, graph, str(node.target))
     assert callable(node.target)
     return node.target
+
+
+def _reshaped(x: Tensor, *shape: Any) -> Tensor:
+    """``x.view``, of values that lie in memory otherwise than those of the simulation."""
+    return x.view(*shape) if isinstance(shape[0], torch.dtype) else x.reshape(*shape)
 
 
 def _attribute(graph: nn.Module, path: str) -> Any:

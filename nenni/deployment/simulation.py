@@ -53,10 +53,13 @@ def simulation(noisy: nn.Module, example: Tensor, dense: Collection[str] = ()) -
     purpose = "which is how a network is deployed"
     network = copied(noisy).eval()
     set_path(network, "injected")
+    with seeded("deployment"):
+        expected = check_answer(answer(network, example), example)
     graph = traced(network, example, purpose, (NoisyLayer, QuantisedLayer))
+    _check_inputs(graph, network)
     _check_hooks(graph)
     make_functional(graph, example[:2])
-    _check_answers(graph, network, example)
+    _check_answers(graph, type(network).__name__, example, expected)
     _separate_calls(graph)
     _quantise(graph, dense)
     for node in list(graph.graph.nodes):
@@ -71,6 +74,16 @@ def simulation(noisy: nn.Module, example: Tensor, dense: Collection[str] = ()) -
     return graph.eval()
 
 
+def _check_inputs(graph: GraphModule, network: nn.Module) -> None:
+    """Refuse a network that takes more than images: what it did without them is not known."""
+    _, *more = (str(node.target) for node in graph.graph.nodes if node.op == "placeholder")
+    if more:
+        raise UserError(
+            f"{type(network).__name__} takes {', '.join(more)} beside images, and a deployed "
+            "network takes images alone: deploy a module whose forward has x as its one argument"
+        )
+
+
 def _check_hooks(graph: GraphModule) -> None:
     """Refuse hooks of modules that may become products of bytes, which run none."""
     for node in graph.graph.nodes:
@@ -82,16 +95,14 @@ def _check_hooks(graph: GraphModule) -> None:
             )
 
 
-def _check_answers(graph: GraphModule, network: nn.Module, example: Tensor) -> None:
+def _check_answers(graph: GraphModule, network: str, example: Tensor, expected: Tensor) -> None:
     """Refuse a graph that is not all that the network does."""
-    with seeded("deployment"):
-        expected = check_answer(answer(network, example), example)
     with seeded("deployment"):
         found = answer(graph, example)
     rounding = _SAME * float(expected.abs().max())
     if not torch.allclose(found, expected, rtol=0, atol=rounding, equal_nan=True):
         raise UserError(
-            f"torch.fx sees not all that {type(network).__name__} does, since the graph that it "
+            f"torch.fx sees not all that {network} does, since the graph that it "
             "makes has other outputs: a hook of the network as a whole, numbers that are drawn "
             "outside of its layers, or what it keeps from pass to pass cannot be deployed"
         )

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from nenni.deployment.convolution import Dense, Product, Skipping
 from nenni.deployment.plane import Plane
-from nenni.method.ranking import top_k
+from nenni.method.ranking import first_top_k
 from nenni.method.selection.block import Block
 
 
@@ -29,7 +29,7 @@ def skipping(layer: Skipping, codes: Tensor, residual: Tensor | None) -> Tensor:
     block = Block(0.0, *layer.tile)
     means = block.tile_means(score)
     tiles = means.shape[1] * means.shape[2]
-    chosen = top_k(means.flatten(1), layer.kept / tiles).view_as(means)
+    chosen = first_top_k(means.flatten(1), layer.kept / tiles).view_as(means)
     values = _values(layer.approximate, sums, residual).unflatten(0, (n, positions))
     patches = _patches(exact.product, codes).unflatten(0, (n, positions))
     wide, high = layer.tile

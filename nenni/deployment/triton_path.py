@@ -8,7 +8,7 @@ import triton.language as tl
 from torch import Tensor
 
 from nenni.deployment.convolution import Dense, Skipping, Written
-from nenni.method.ranking import top_k
+from nenni.method.ranking import first_top_k
 
 _DENSE_TILE = (64, 64)
 """Channels and positions of a program where nothing is chosen."""
@@ -120,7 +120,7 @@ def skipping(layer: Skipping, codes: Tensor, residual: Tensor | None) -> Tensor:
     means = codes.new_empty(len(codes), across * along, dtype=torch.float32)
     _launch(layer.approximate, projected, residual, result, layer.tile, means=means, scores=layer)
     if layer.kept:
-        mask = top_k(means, layer.kept / (across * along))
+        mask = first_top_k(means, layer.kept / (across * along))
         order = mask.to(torch.uint8).argsort(dim=1, descending=True, stable=True)
         chosen = order[:, : layer.kept].int().contiguous()
         _launch(layer.exact, codes, residual, result, layer.tile, chosen=chosen)

@@ -34,6 +34,15 @@ def top_k(rows: Tensor, fraction: float) -> Tensor:
     return chosen
 
 
+def first_top_k(rows: Tensor, fraction: float) -> Tensor:
+    """As :func:`top_k`, and of equals the first are chosen, as kernels that skip tiles do."""
+    k = _rounded(fraction, rows)
+    if may_look(rows):
+        return fused.largest(rows, k, [0, 1], fused.first_of_equals)
+    order = fused.numbers(rows.detach()).argsort(dim=1, descending=True, stable=True)
+    return torch.zeros_like(rows, dtype=torch.bool).scatter_(1, order[:, :k], True)
+
+
 def distance(score: Tensor, mask: Tensor) -> Tensor:
     """A score (N, ...) less the value that parts the masked neurons of a sample from the others."""
     rows = score.flatten(1)

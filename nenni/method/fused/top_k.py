@@ -1,5 +1,7 @@
 """Mask of the k largest numbers of each row."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -39,11 +41,16 @@ def settled(rows: Tensor, border: Tensor, k: int) -> Tensor:
     """
     if rows.shape[1] < _LONG_ROW:
         return select(rows, k)
-    few = 2 * k <= rows.shape[1]
-    beyond, equal = (rows > border if few else rows < border), rows == border
-    room = (k if few else rows.shape[1] - k) - beyond.sum(1, keepdim=True, dtype=torch.int32)
-    first = beyond | equal & (equal.cumsum(1, dtype=torch.int32) <= room)
-    return first if few else ~first
+    n = int(rows.shape[1])
+    few = 2 * k <= n
+    return first_of_equals(rows, border, k) if few else ~first_of_equals(-rows, -border, n - k)
+
+
+def first_of_equals(rows: Tensor, border: Tensor, k: int) -> Tensor:
+    """The k largest of rows with a tie at the border: the first of those that equal it."""
+    beyond, equal = rows > border, rows == border
+    room = k - beyond.sum(1, keepdim=True, dtype=torch.int32)
+    return beyond | equal & (equal.cumsum(1, dtype=torch.int32) <= room)
 
 
 def top_k(rows: Tensor, k: int) -> Tensor:
@@ -53,11 +60,16 @@ def top_k(rows: Tensor, k: int) -> Tensor:
     return largest(rows, k, [0, 1])
 
 
-def largest(score: Tensor, k: int, order: list[int]) -> Tensor:
+def largest(
+    score: Tensor,
+    k: int,
+    order: list[int],
+    settle: Callable[[Tensor, Tensor, int], Tensor] = settled,
+) -> Tensor:
     """The k largest of each sample of a score (N, ...) on a CPU, in its shape and layout.
 
     They are what is not below the k-th largest, sought along dimensions in the order in which they
-    lie in memory; where others equal that, the order of the score itself counts.
+    lie in memory; where others equal that, `settle` says which, in the order of the score itself.
     """
     score = comparable(score.detach())
     rows = score.permute(order).flatten(1)
@@ -71,7 +83,7 @@ def largest(score: Tensor, k: int, order: list[int]) -> Tensor:
     tied = torch.from_numpy(parted[:, : n - k].max(1, keepdims=True) == least)[:, 0]
     if bool(tied.any()):
         border = torch.from_numpy(least)[tied]
-        found = settled(score[tied].flatten(1), border, k)
+        found = settle(score[tied].flatten(1), border, k)
         mask[tied] = found.view(-1, *score.shape[1:])
     return mask
 

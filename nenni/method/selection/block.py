@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from nenni.core.types import Count, Fraction
-from nenni.method.ranking import midpoint, top_k
+from nenni.method.ranking import first_top_k, midpoint
 from nenni.method.selection_base import Selection
 
 __all__ = ["Block"]
@@ -19,7 +19,8 @@ class Block(Selection):
     """m = 1 on the fraction of tiles with the largest mean score, tile by tile.
 
     A tile holds neighbouring channels at neighbouring positions, counted row by row; those at the
-    border are smaller. Such a selection leaves whole tiles of a matrix unit idle.
+    border are smaller, and of equal ones the first are essential. Such a selection leaves whole
+    tiles of a matrix unit idle.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ class Block(Selection):
     def mask(self, score: Tensor) -> Tensor:
         """Essential neurons of a score (N, C, ...)."""
         means = self.tile_means(score.detach())
-        chosen = top_k(means.flatten(1), self.fraction)
+        chosen = first_top_k(means.flatten(1), self.fraction)
         return self._spread(chosen.view_as(means), score)
 
     def margin(self, score: Tensor, mask: Tensor) -> Tensor:

@@ -9,10 +9,19 @@ from deployment_cases import images, small
 from nenni.core.errors import UserError
 from nenni.core.io import read_json, write_json
 from nenni.deployment import choosing
-from nenni.deployment.choosing import Measured, fastest_kernel, kept_kernel, measure, read, write
+from nenni.deployment.choosing import (
+    Measured,
+    described,
+    fastest_kernel,
+    kept_kernel,
+    measure,
+    read,
+    write,
+)
 from nenni.deployment.simulation import simulation
 
 NAMES = ["3.conv1", "3.conv2", "4.conv1", "4.conv2"]
+LAYERS = dict.fromkeys(NAMES, "8 channels at 9 positions")
 
 
 def test_each_injected_layer_is_timed_both_ways() -> None:
@@ -23,10 +32,22 @@ def test_each_injected_layer_is_timed_both_ways() -> None:
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    found = {name: Measured(0.1 * i, 0.2) for i, name in enumerate(NAMES)}
-    write(tmp_path / "x.json", found, "torch", 4)
-    assert read(tmp_path / "x.json", NAMES, "torch", 4) == found
-    assert [name for name in NAMES if found[name].skips] == ["4.conv2"]
+    found = {name: Measured(0.1 * i, 0.2) for i, name in enumerate(NAMES, 1)}
+    write(tmp_path / "x.json", LAYERS, found, "torch", 4)
+    assert read(tmp_path / "x.json", LAYERS, "torch", 4) == found
+    assert [name for name in NAMES if found[name].skips] == ["4.conv1", "4.conv2"]
+
+
+def test_what_times_hang_on_is_told_of_each_layer() -> None:
+    """Sizes, tiles and share: times of other ones would choose other layers."""
+    x = images(2)
+    found = described(simulation(small(), x), "torch")
+    assert [*found] == NAMES
+    assert found["3.conv1"] == "24 channels at 81 positions, 216 products each, 17 tiles of 16x4 exact"  # fmt: skip
+    for changed in ({"fraction": 0.1}, {"tile": (16, 8)}, {"width": 20}):
+        assert described(simulation(small(**changed), x), "torch") != found
+    larger = images(2, 12)
+    assert described(simulation(small(), larger), "torch") != found
 
 
 @pytest.mark.parametrize(
@@ -36,16 +57,17 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         ("threads", 99, "threads 99 (now "),
         ("processor", "an abacus", "processor an abacus (now "),
         ("kernel", "avx2", "kernel avx2 (now torch)"),
+        ("layers", LAYERS | {"3.conv2": "large"}, "3.conv2 large (now 8 channels at 9 positions)"),
     ],
 )
 def test_what_was_measured_otherwise_holds_with_a_word(
     key: str, value: object, told: str, tmp_path: Path
 ) -> None:
     found = {name: Measured(0.1, 0.2) for name in NAMES}
-    write(tmp_path / "x.json", found, "torch", 4)
+    write(tmp_path / "x.json", LAYERS, found, "torch", 4)
     write_json(tmp_path / "x.json", read_json(tmp_path / "x.json") | {key: value})
     with pytest.warns(UserWarning, match=re.escape(f"x.json: was measured on {told}")):
-        assert read(tmp_path / "x.json", NAMES, "torch", 4) == found
+        assert read(tmp_path / "x.json", LAYERS, "torch", 4) == found
 
 
 @pytest.mark.parametrize(
@@ -54,6 +76,8 @@ def test_what_was_measured_otherwise_holds_with_a_word(
         ({"kernel": "torch", "seconds": {"a": {"dense": 1, "skipping": 1}}}, "holds the choices of other layers (a) than the network's"),
         ({"seconds": {"3.conv1": {"dense": 1}}}, "is no file of nenni.deploy's choices"),
         ({"seconds": {"3.conv1": {"dense": 1, "skipping": "fast"}}}, "is no file of nenni.deploy's choices"),
+        ({"kernel": "torch", "seconds": {"3.conv1": {"dense": 1, "skipping": -1}}}, "is no file of nenni.deploy's choices (-1 is no time)"),
+        ({"kernel": "torch", "seconds": {"3.conv1": {"dense": "nan", "skipping": 1}}}, "is no file of nenni.deploy's choices"),
         ([], "is no file of nenni.deploy's choices"),
         ({}, "is no file of nenni.deploy's choices"),
     ],
@@ -61,7 +85,22 @@ def test_what_was_measured_otherwise_holds_with_a_word(
 def test_another_file_is_refused(tmp_path: Path, content: object, told: str) -> None:
     write_json(tmp_path / "x.json", content)
     with pytest.raises(UserError, match=f"x.json: {re.escape(told)}"):
-        read(tmp_path / "x.json", NAMES, "torch", 4)
+        read(tmp_path / "x.json", LAYERS, "torch", 4)
+
+
+def test_a_damaged_file_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("{")
+    assert kept_kernel(tmp_path / "x.json") is None
+    with pytest.raises(UserError, match=r"choices .*; remove it, and they are measured again"):
+        read(tmp_path / "x.json", LAYERS, "torch", 4)
+
+
+def test_a_file_of_before_does_not_tell_its_layers(tmp_path: Path) -> None:
+    found = {name: Measured(0.1, 0.2) for name in NAMES}
+    write(tmp_path / "x.json", LAYERS, found, "torch", 4)
+    older = {key: value for key, value in read_json(tmp_path / "x.json").items() if key != "layers"}
+    write_json(tmp_path / "x.json", older)
+    assert read(tmp_path / "x.json", LAYERS, "torch", 4) == found
 
 
 def test_without_tiles_the_first_kernel_is_taken_unmeasured(

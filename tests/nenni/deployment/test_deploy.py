@@ -242,8 +242,10 @@ def test_other_mistakes_are_told() -> None:
     spec = nenni.InjectionSpec(
         nenni.Block(0.5), nenni.TapShared(0.5), exact_bits=8, layers=("conv",)
     )
+    noisy = nenni.inject(Steered().eval(), spec, images(1))
+    nenni.fit(noisy, images(8))
     with pytest.raises(UserError, match=r"torch.fx cannot trace Steered"):
-        nenni.deploy(nenni.inject(Steered().eval(), spec, images(1)), images(2))
+        nenni.deploy(noisy, images(2))
 
 
 def test_a_norm_by_the_statistics_of_each_batch_is_torchs() -> None:

@@ -1,5 +1,7 @@
 """Exact top-k masks of long rows, whatever the numbers."""
 
+from unittest import mock
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,8 +9,9 @@ from hypothesis import strategies as st
 from selection_cases import scores, seeds
 from torch import Tensor
 
+from nenni.method import ranking
 from nenni.method.fused.top_k import numbers
-from nenni.method.ranking import top_k
+from nenni.method.ranking import first_top_k, top_k
 from nenni.method.selection.random import Random
 from nenni.method.selection.topk import TopK
 
@@ -118,3 +121,17 @@ def test_short_rows_resolve_ties_as_topk_does(kind: str) -> None:
         chosen = known.topk(k if few else n - k, largest=few, sorted=False).indices
         expected = torch.full_like(rows, not few, dtype=torch.bool).scatter(1, chosen, few)
         assert torch.equal(top_k(rows, k / n), expected), (n, k, seed)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("fraction", [0.0, 0.2, 0.5, 0.8, 1.0])
+def test_the_first_of_equals_are_the_same_where_nobody_looks(kind: str, fraction: float) -> None:
+    """As on a GPU and in a graph; a stable sort is the reference."""
+    rows = long_rows(kind, 5, 40, seed=1)
+    found = first_top_k(rows, fraction)
+    values = rows.nan_to_num(nan=torch.finfo(rows.dtype).min).tolist()
+    for row, mask in zip(values, found, strict=True):
+        best = sorted(range(40), key=lambda i: -row[i])[: round(fraction * 40)]
+        assert mask.nonzero()[:, 0].tolist() == sorted(best)
+    with mock.patch.object(ranking, "may_look", return_value=False):
+        assert torch.equal(first_top_k(rows, fraction), found)

@@ -74,6 +74,19 @@ def test_ties_of_n_m_go_to_the_lower_channel() -> None:
     assert mask.flatten().tolist() == [True, True, False, False]
 
 
+@pytest.mark.parametrize("fraction", [0.25, 0.5, 0.75])
+@pytest.mark.parametrize("length", [4, 400, 9000])
+def test_of_equal_tiles_the_first_are_essential(fraction: float, length: int) -> None:
+    """However many there are, and whichever are the fewer; -0 is 0."""
+    z = torch.zeros(2, 1, length)
+    z[0, 0, 1::2] = -0.0
+    z[1, 0, -1] = 1
+    mask = Block(fraction, 1, 1).mask(z)[:, 0]
+    k = round(fraction * length)
+    assert mask[0].nonzero()[:, 0].tolist() == [*range(k)]
+    assert mask[1].nonzero()[:, 0].tolist() == [*range(k - 1), length - 1]
+
+
 @pytest.mark.parametrize(
     "selection",
     [
