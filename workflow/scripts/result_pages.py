@@ -50,7 +50,7 @@ TEMPLATE = ROOT / "docs" / "results.md.jinja"
 READ = (
     "mnist5k/claims", "mnist5k/main", "mnist5k/suites", "mnist5k/persistence",
     "mnist5k/diagnostics", "mnist5k/energy", "mnist_claims/claims", "mnist_claims/main",
-    "mnist_claims/suites",
+    "mnist_claims/suites", "baselines/suites",
     "cifar10_cpu/claims", "cifar10_cpu/main", "cifar10_cpu/suites", "cifar10_cpu/persistence",
     "medical/main", "medical/suites",
     "cost/bench", "autoattack/summary", "autoattack/images", "optimality", "diagnostics",
@@ -155,7 +155,8 @@ def environment(tables: Tables) -> Environment:
             getattr(_deployment_tables, table)(tables[name])
         ),
         "elsewhere": _elsewhere_tables.elsewhere(
-            tables["defences_elsewhere"], tables["cifar10_cpu/suites"]
+            tables["defences_elsewhere"],
+            {run: tables[f"{run}/suites"] for run in _elsewhere_tables.HERE},
         ),
         "bound_by_bytes": int(tables["deployment_limits"].eval("bytes_s > products_s").sum()),
         "deployed": _deployed_tables.told(
