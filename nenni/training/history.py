@@ -24,7 +24,8 @@ class Trained:
         images without augmentation, as many as are validated; ``val_clean`` and ``val_robust``
         (under the recipe's attack).
     seconds : list of float
-        Time of each epoch's training steps that this process ran from its start.
+        Time of each epoch's training steps that this process ran from its start: on a CPU the time
+        that it computed, whatever else the machine does, on a GPU that of the clock.
     best : dict
         Weights after the epoch with the highest validation accuracy, robust if there is an attack.
     best_epoch : int

@@ -91,22 +91,24 @@ def train(
         inside = kept["inside"]
         at = "" if inside is None else f", step {inside['step']}/{task.epoch_steps} of the next"
         progress(f"resumed after epoch {len(state.history)}/{recipe.epochs}{at}")
-    left, seconds = Left(recipe.epochs, done=len(state.history)), []
+    left, seconds, speed = Left(recipe.epochs, done=len(state.history)), [], None
+    clock = time.process_time if task.device.type == "cpu" else time.perf_counter
     once = not getattr(recipe.method, "differentiates_twice", False)
     replaying = replayed(model, task.device) if once else nullcontext()
     with compiled(model, task.device, wanted=recipe.compile), replaying:
         for number in range(len(state.history), recipe.epochs):
-            started, epoch = time.perf_counter(), Epoch.start(task, number)
+            started, worked = time.perf_counter(), clock()
+            epoch = Epoch.start(task, number)
             if inside is not None:
                 epoch.restore(inside)
             sums = run_epoch(task, state, epoch, checkpoint, progress)
             if inside is None:
-                seconds.append(time.perf_counter() - started)
+                seconds.append(clock() - worked)
+                speed = len(data["train"]) / (time.perf_counter() - started)
             inside = None
             finish_epoch(task, state, number, *sums.tolist())
             if rank() == 0:
                 checkpoint.save(state.kept(None))
-                speed = len(data["train"]) / seconds[-1] if seconds else None
                 progress(epoch_line(state.history[-1], left.after(), speed))
     if state.average is not None:
         model.load_state_dict(state.weights())
