@@ -70,7 +70,7 @@ def trained_longer(config: Config, base: str, control: str) -> str:
 
 
 def lacking_arms(claim: Claim) -> str:
-    """What a run without arms of a claim lacks."""
+    """What a run without arms of a claim lacks; what is not said of a network's weights counts."""
     selections = [told(arm.selection, plugins.arguments(arm.selection)) for arm in claim.arms]
     training = " or ".join(claim.training)
     return f"a defence that selects by {' or '.join(selections)} on a base of {training} training"
@@ -117,8 +117,9 @@ def training_of(config: Config, base: str) -> str | None:
     recipe = _recipe(config, base)
     if recipe is not None:
         return _training(recipe)
-    weights = config.bases[base].weights or ""
-    return "standard" if weights.startswith(TORCHVISION) else None
+    chosen = config.bases[base]
+    published = (chosen.weights or "").startswith(TORCHVISION)
+    return "standard" if published else chosen.trained_by
 
 
 def _training(recipe: Ref) -> str:
@@ -192,7 +193,7 @@ def _beside(config: Config, base: str) -> list[str]:
 
 def _is_adversarial(config: Config, base: str) -> bool:
     recipe = _recipe(config, base)
-    method = recipe and recipe["method"]["name"]
+    method = recipe["method"]["name"] if recipe else config.bases[base].trained_by
     return bool(method and plugins.constant("method", method, "adversarial", otherwise=True))
 
 

@@ -133,6 +133,9 @@ class Base(_Strict):
     weights
         A file to start from (safetensors, or tensors alone as torch.save writes them), or
         ``torchvision:DEFAULT`` and the like.
+    trained_by
+        The method of training that gave weights of a file, for claims on networks that were
+        trained so; without it nothing is claimed of them.
     keep
         The last epoch; the one with the highest validation accuracy, under the recipe's attack if
         it has one; or the weights before the first, so that defences are trained from there. Bases
@@ -145,6 +148,7 @@ class Base(_Strict):
     model: Name
     recipe: Name | None = None
     weights: Place | None = None
+    trained_by: Name | None = None
     keep: Literal["last", "best", "initial"] = "last"
     seeds: Several[Index] | None = None
 

@@ -12,7 +12,7 @@ from nenni.core.types import Norm
 from nenni.networks.architecture import TORCHVISION
 from nenni.networks.torchvision_names import weights_of
 from nenni.results.main_columns import CLEAN
-from nenni.run.config import Config, Diagnose, Evaluation, Suite
+from nenni.run.config import Base, Config, Diagnose, Evaluation, Suite
 from nenni.run.data_contradictions import data_contradictions
 from nenni.run.defence_contradictions import defence_contradictions
 from nenni.run.problems import Problem, unknown
@@ -59,6 +59,7 @@ def _of_bases(config: Config) -> Iterator[Problem]:
             yield from unknown([base.recipe], config.recipes, "bases", name, "recipe")
         elif base.weights is None:
             yield ("bases", name, "recipe"), "is missing, and so are weights: one of them is needed"
+        yield from _of_its_training(name, base)
         model = config.models.get(base.model, {"name": ""})
         published = base.weights is not None and base.weights.startswith(TORCHVISION)
         if published and model["name"] not in ("torchvision", ""):
@@ -69,6 +70,16 @@ def _of_bases(config: Config) -> Iterator[Problem]:
             if known and which not in known:
                 message = f"torchvision has no weights '{which}' of {model['model']}; it has: "
                 yield ("bases", name, "weights"), message + ", ".join(known)
+
+
+def _of_its_training(name: str, base: Base) -> Iterator[Problem]:
+    if base.trained_by is None:
+        return
+    at = ("bases", name, "trained_by")
+    yield from unknown([base.trained_by], plugins.names("method"), *at)
+    of_file = base.weights is not None and not base.weights.startswith(TORCHVISION)
+    if base.recipe is not None or not of_file:
+        yield at, "is of weights of a file without a recipe; leave it out"
 
 
 def _of_processes(config: Config) -> Iterator[Problem]:

@@ -52,7 +52,7 @@ READ = (
     "mnist5k/diagnostics", "mnist5k/energy", "mnist_claims/claims", "mnist_claims/main",
     "mnist_claims/suites", "baselines/suites",
     "cifar10_cpu/claims", "cifar10_cpu/main", "cifar10_cpu/suites", "cifar10_cpu/persistence",
-    "medical/main", "medical/suites",
+    "full_width/claims", "full_width/main", "full_width/suites", "medical/main", "medical/suites",
     "cost/bench", "autoattack/summary", "autoattack/images", "optimality", "diagnostics",
     "invariance", "evaluation_speed", "attack_speed", "attacks", "published", "speed",
     "speed_parts", "launches", "run_times", "run_times_by_rule", "fgsm_rs_speed", "training_speed",

@@ -158,6 +158,8 @@ def test_how_a_base_was_trained() -> None:
     )  # fmt: skip
     weights = {"data": "digits", "model": "cnn", "weights": "w.safetensors"}
     assert training_of(run(bases__theirs=weights), "theirs") is None
+    known = run(bases__theirs=weights | {"trained_by": "fgsm_rs"})
+    assert training_of(known, "theirs") == "fgsm_rs"
     published = weights | {"weights": "torchvision:DEFAULT"}
     assert training_of(run(bases__theirs=published), "theirs") == "standard"
 

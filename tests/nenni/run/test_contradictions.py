@@ -92,6 +92,8 @@ TOPK = "defences.topk_50.injection"
         ({TOPK: {"selection": {"name": "block", "fraction": 0.5}, "order_channels": True, "overrides": {"fc*": {"score": "magnitude"}}}}, f"{TOPK}.overrides.fc*.score: cannot differ between layers where channels are ordered"),
         ({"fit.attacked": True, "experiments": {"standard": ["none", "topk_50"]}, "bases.standard": {"data": "mnist5k", "model": "small_cnn", "weights": "w.pt"}}, "fit.attacked: the base 'standard' has no recipe that would attack the images of a fit"),
         ({"bases.standard": {"data": "mnist5k", "model": "small_cnn", "weights": "w.pt"}}, "evaluations.transfer.source.base: 'standard' has the same weights for every seed"),
+        ({"bases.standard.trained_by": "standard"}, "bases.standard.trained_by: is of weights of a file without a recipe; leave it out"),
+        ({"bases.standard": {"data": "mnist5k", "model": "small_cnn", "weights": "w.pt", "trained_by": "fgsmrs"}}, "bases.standard.trained_by: unknown name 'fgsmrs'"),
         ({"bases.standard.weights": "torchvision:DEFAULT"}, "bases.standard.weights: torchvision:DEFAULT is for the model torchvision, not 'small_cnn'"),
         ({"evaluations.fgsm.eps.pgd_at": [76.5, 8, math.nextafter(8, 0)]}, "evaluations.fgsm.eps.pgd_at: 8.0 and 7.999999999999999 are the same radius"),
         ({"models.small_cnn": {"name": "torchvision:resnet5o"}}, "models.small_cnn.name: torchvision has no classifier 'resnet5o'; it has: resnet50"),
