@@ -16,7 +16,7 @@ OF_RESULTS = (
     "mnist5k/diagnostics", "mnist5k/energy", "mnist_claims/claims", "mnist_claims/main",
     "mnist_claims/suites",
     "cifar10_cpu/claims", "cifar10_cpu/main", "cifar10_cpu/suites", "cifar10_cpu/persistence",
-    "medical/main", "medical/suites", "cost/bench",
+    "full_width/claims", "full_width/main", "full_width/suites", "medical/main", "medical/suites", "cost/bench",
 )  # fmt: skip
 OF_BENCH = (
     "autoattack/summary", "autoattack/images", "optimality", "diagnostics", "invariance",
@@ -38,7 +38,7 @@ OF_POST_TRAINING = (
 OF_SPEED = ("speed", "speed_parts", "launches", "run_times", "run_times_by_rule", "fgsm_rs_speed")
 OF_SIZES = ("run_sizes",)
 OF_TRAIN = ("training_speed",)
-OF_BASELINES = ("defences_elsewhere",)
+OF_BASELINES = ("defences_elsewhere", "baselines/suites")
 OF = {
     "results": OF_RESULTS, "claims": OF_CLAIMS, "protocol": OF_PROTOCOL, "bench": OF_BENCH,
     "speed": OF_SPEED, "machines": OF_MACHINES, "cost": OF_COST,
