@@ -65,9 +65,7 @@ def test_every_claim_of_the_texts_is_there_and_says_whence() -> None:
     assert certainty == {"paper": "abstract", "first_draft": "review", "later_draft": "second-hand"}
 
 
-OF_NO_CLAIM = (
-    "deployment.yaml", "deployment_cpu.yaml", "full_width.yaml", "given_weights.yaml", "photos.yaml",
-)  # fmt: skip
+OF_NO_CLAIM = ("deployment.yaml", "deployment_cpu.yaml", "given_weights.yaml", "photos.yaml")
 """Tiles alone, of which the paper says nothing; and networks whose training nobody says."""
 
 
