@@ -24,13 +24,12 @@ from nenni.deployment.chains import (
 from nenni.deployment.compiled import TORCH, TRITON
 from nenni.deployment.convolution import Dense, Skipping, Written
 from nenni.deployment.folding import dense, skipping
+from nenni.deployment.packing import LANES
 from nenni.deployment.plane import Plane
 from nenni.deployment.rounded import Rounded
 from nenni.method.noisy_layer import NoisyLayer
 from nenni.networks.graph import shape_of
 
-_LANES = 16
-"""Channels that a compiled kernel computes at once."""
 _LARGEST_TILE = 16_384
 """Neurons of a tile on a GPU."""
 
@@ -217,10 +216,10 @@ def _check_tile(name: str, channels: int, positions: int) -> None:
 def _check_lanes(name: str, layer: Skipping) -> None:
     """Refuse tiles between whose channels a vector would lie."""
     channels = layer.tile[0]
-    if channels % _LANES and channels < layer.exact.product.channels:
+    if channels % LANES and channels < layer.exact.product.channels:
         raise UserError(
             f"layer {name} cannot be deployed by a compiled kernel: its tiles have {channels} "
-            f'channels; choose nenni.Block with a multiple of {_LANES}, or kernel="{TORCH}"'
+            f'channels; choose nenni.Block with a multiple of {LANES}, or kernel="{TORCH}"'
         )
 
 
@@ -278,7 +277,7 @@ def _call(graph: GraphModule, node: Node) -> Callable[..., Any]:
     if node.op == "call_module":
         return graph.get_submodule(str(node.target))
     if node.op == "call_method" and node.target == "view":
-        return _reshaped
+        return _viewed
     if node.op == "call_method":
         return lambda x, *args, **kwargs: getattr(x, str(node.target))(*args, **kwargs)
     if node.op == "get_attr":
@@ -287,9 +286,9 @@ def _call(graph: GraphModule, node: Node) -> Callable[..., Any]:
     return node.target
 
 
-def _reshaped(x: Tensor, *shape: Any) -> Tensor:
+def _viewed(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """``x.view``, of values that lie in memory otherwise than those of the simulation."""
-    return x.view(*shape) if isinstance(shape[0], torch.dtype) else x.reshape(*shape)
+    return x.contiguous().view(*args, **kwargs)
 
 
 def _attribute(graph: nn.Module, path: str) -> Any:

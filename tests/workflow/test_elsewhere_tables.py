@@ -20,10 +20,10 @@ def suites(script: Any, apart: float = 0.05) -> dict[str, pd.DataFrame]:
     for run, defences in script.HERE.items():
         asked = [row for both in defences.values() for row in both]
         rows = [
-            {"base": base, "suite": suite, "defence": defence, "attack": attack, "seed": "all",
+            {"base": script.BASES[run], "suite": suite, "defence": defence, "attack": attack, "seed": "all",
              "n": n, "accuracy": (left := 0.9 - 0.1 * i - (n < 60)),
              "low": left - apart / 2, "high": left + apart / 2}
-            for i, (base, suite, defence, attack) in enumerate(asked) for n in (20, 60)
+            for i, (suite, defence, attack) in enumerate(asked) for n in (20, 60)
         ]  # fmt: skip
         found[run] = pd.DataFrame(rows)
     return found

@@ -24,7 +24,7 @@ def test_verdicts_are_counted_by_kind_of_control(tmp_path: Path) -> None:
     assert list(rows.columns) == ["clean", "PGD-20", "all attacks of a suite"]
     same = "no noise, the same training"
     assert (rows.loc[same] == "1 better, 1 worse, 1 apart").all()
-    assert rows.loc[RANDOM, "all attacks of a suite"] == ""
+    assert rows.loc[f"{RANDOM} (draws)", "all attacks of a suite"] == ""
 
 
 def test_without_a_run_there_is_nothing_to_count() -> None:
@@ -32,6 +32,14 @@ def test_without_a_run_there_is_nothing_to_count() -> None:
     assert made.tries([]).empty
     assert made.savings([]).empty
     assert made.won([]).all == 0
+
+
+def test_what_draws_is_told_by_the_config() -> None:
+    config = script_named("_found").load_config(found.CONFIGS / "mnist_claims.yaml")
+    words = script_named("_found_words")
+    told = {name: words.draws(config, name) for name in config.defences}
+    assert {name for name in told if told[name]} >= {"random_50", "gaussian_50", "uniform_50"}
+    assert not {name for name in told if told[name]} & {"none_ft", "nm_4_8", "zero_50", "inverted_50"}  # fmt: skip
 
 
 def test_controls_that_draw_are_told_apart(tmp_path: Path) -> None:

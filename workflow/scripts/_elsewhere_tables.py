@@ -9,36 +9,20 @@ from _words import percent
 from nenni.evaluation.scoring import WORST
 from nenni.results.accuracy import ALL
 
-Asked = tuple[str, str, str, str]
-"""Base, suite, defence and attack."""
+BASES = {"cifar10_cpu": "fgsm_rs", "baselines": "pgd_at"}
+"""Run whose rows stand beside -> the base of its networks."""
+Asked = tuple[str, str, str]
+"""Suite, defence and attack."""
 HERE: dict[str, dict[str, tuple[Asked, Asked]]] = {
     "cifar10_cpu": {
-        "pni": (
-            ("fgsm_rs", "randomised", "pni", "pgd_20"),
-            ("fgsm_rs", "randomised", "pni_off", "pgd_20"),
-        ),
-        "rpf": (
-            ("fgsm_rs", "one_draw", "rpf", "pgd_one_draw"),
-            ("fgsm_rs", "randomised", "rpf", "pgd_eot"),
-        ),
-        "k_wta": (
-            ("fgsm_rs", "strong", "k_wta", "pgd_20"),
-            ("fgsm_rs", "strong", "k_wta", WORST),
-        ),
+        "pni": (("randomised", "pni", "pgd_20"), ("randomised", "pni_off", "pgd_20")),
+        "rpf": (("one_draw", "rpf", "pgd_one_draw"), ("randomised", "rpf", "pgd_eot")),
+        "k_wta": (("strong", "k_wta", "pgd_20"), ("strong", "k_wta", WORST)),
     },
     "baselines": {
-        "pni": (
-            ("pgd_at", "strong", "pni", "pgd_20"),
-            ("pgd_at", "strong", "pni_off", "pgd_20"),
-        ),
-        "rpf": (
-            ("pgd_at", "one_draw", "rpf", "pgd_one_draw"),
-            ("pgd_at", "strong", "rpf", "pgd_eot"),
-        ),
-        "k_wta": (
-            ("pgd_at", "strong", "k_wta_20", "pgd_20"),
-            ("pgd_at", "strong", "k_wta_20", WORST),
-        ),
+        "pni": (("strong", "pni", "pgd_20"), ("strong", "pni_off", "pgd_20")),
+        "rpf": (("one_draw", "rpf", "pgd_one_draw"), ("strong", "rpf", "pgd_eot")),
+        "k_wta": (("strong", "k_wta_20", "pgd_20"), ("strong", "k_wta_20", WORST)),
     },
 }
 """Run -> defence -> where both numbers that are compared stand."""
@@ -59,7 +43,11 @@ def elsewhere(found: pd.DataFrame, suites: Mapping[str, pd.DataFrame]) -> pd.Dat
     rows = []
     for report in found.itertuples():
         there = "no number" if pd.isna(report.first) else _both(report.first, report.second)
-        here = {f"here, `{run}`": _here(suites[run], *HERE[run][report.defence]) for run in HERE}
+        here = {}
+        for run, base in BASES.items():
+            table = suites[run]
+            table = table[(table["base"] == base) & (table["seed"] == ALL)]
+            here[f"here, `{run}`"] = _here(table, *HERE[run][str(report.defence)])
         rows.append(
             {
                 "defence": f"`{report.defence}`",
@@ -78,10 +66,8 @@ def _here(suites: pd.DataFrame, first: Asked, second: Asked) -> str:
     return f"**{shows}**: {_both(one['accuracy'], two['accuracy'])}, n = {one['n']}"
 
 
-def _row(
-    suites: pd.DataFrame, base: str, suite: str, defence: str, attack: str
-) -> "pd.Series[Any]":
-    asked = {"suite": suite, "base": base, "defence": defence, "attack": attack, "seed": ALL}
+def _row(suites: pd.DataFrame, suite: str, defence: str, attack: str) -> "pd.Series[Any]":
+    asked = {"suite": suite, "defence": defence, "attack": attack}
     here = suites[(suites[[*asked]] == [*asked.values()]).all(axis=1)]
     return here.sort_values("n").iloc[-1]
 

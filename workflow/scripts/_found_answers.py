@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pandas as pd
 from _found import Run
 from _found_tables import LEAST, suites
-from _found_words import APART, WAYS, stands_for, verdict
+from _found_words import APART, WAYS, draws, stands_for, verdict
 from _words import count, percent
 
 from nenni.results.accuracy import ALL
@@ -30,9 +30,9 @@ def tally(runs: Iterable[Run]) -> pd.DataFrame:
             kind = stands_for(run.config, row.control)
             measure = LEAST if row.measure.startswith(LEAST) else row.measure
             if measure in MEASURES and kind != OTHER:
-                draws = row.control in _draw(run)
+                told = f"{kind} (draws)" if draws(run.config, row.control) else kind
                 rows.append(
-                    {"beside": f"{kind} (draws)" if draws else kind, "measure": MEASURES[measure],
+                    {"beside": told, "measure": MEASURES[measure],
                      "verdict": verdict(row.low, row.high)}
                 )  # fmt: skip
     if not rows:
@@ -61,9 +61,9 @@ def won(runs: Iterable[Run]) -> SimpleNamespace:
     kinds = []
     for run in runs:
         table = run.tables["controls"]
-        fixed = ~table["control"].isin(_draw(run))
-        for row in table[table["measure"].str.startswith(LEAST) & fixed].itertuples():
-            kinds.append((verdict(row.low, row.high), stands_for(run.config, row.control)))
+        for row in table[table["measure"].str.startswith(LEAST)].itertuples():
+            if not draws(run.config, row.control):
+                kinds.append((verdict(row.low, row.high), stands_for(run.config, row.control)))
     found = [(kind, beside) for kind, beside in kinds if beside != OTHER]
     better = [beside for kind, beside in found if kind == "better"]
     return SimpleNamespace(
@@ -91,7 +91,7 @@ def tries(runs: Iterable[Run]) -> pd.DataFrame:
         for row in paired[paired["measure"].str.startswith(LEAST)].itertuples():
             suite = row.measure.removeprefix(LEAST)
             key = row.base, row.control, suite
-            if (*key, TRIES) not in left.index or row.defence in _draw(run):
+            if (*key, TRIES) not in left.index or draws(run.config, row.defence):
                 continue
             more, kind = left[(*key, TRIES)], stands_for(run.config, row.control)
             rows.append(
@@ -165,8 +165,3 @@ def savings(runs: Iterable[Run]) -> pd.DataFrame:
 def _range(saved: "pd.Series[float]") -> str:
     least, most = percent(saved.min()), percent(saved.max())
     return least if least == most else f"{least} to {most}"
-
-
-def _draw(run: Run) -> set[str]:
-    """The defences of a run that draw anew in each pass."""
-    return set(run.tables["persistence"]["defence"]) if "persistence" in run.tables else set()

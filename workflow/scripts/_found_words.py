@@ -4,7 +4,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from nenni.core import plugins
 from nenni.core.plugins import Ref
+from nenni.run.claim_arms import injection_of
 from nenni.run.config import Config
 
 Verdict = Literal["better", "worse", "cannot be told apart"]
@@ -103,6 +105,22 @@ def stands_for(config: Config, defence: str) -> str:
     noise = asked.injection.get("noise", config.injection["noise"])["name"]
     known = _SELECTIONS.get(selection) or _NOISES.get(noise)
     return known or "another setting of the method"
+
+
+def draws(config: Config, defence: str) -> bool:
+    """Whether a defence draws anew in each pass."""
+    asked = config.defences[defence]
+    if asked.baseline is not None:
+        chosen = [("baseline", asked.baseline)]
+    elif asked.injection is not None:
+        whole = injection_of(config, defence)
+        chosen = [(kind, whole[kind]) for kind in ("selection", "noise")]
+    else:
+        chosen = []
+    return any(
+        plugins.constant(kind, plugin["name"], "randomised", otherwise=False)
+        for kind, plugin in chosen
+    )
 
 
 def way(attack: Ref) -> str:

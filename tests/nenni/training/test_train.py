@@ -1,4 +1,5 @@
 import copy
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,25 @@ def test_learns_real_digits(data: dict[str, Any]) -> None:
     _, history = run(data, Recipe(epochs=12, batch_size=10, lr=5e-3, method=Standard(), shift=1))
     assert history["val_clean"].iloc[-1] > 0.85
     assert "val_robust" not in history
+
+
+def test_an_epoch_takes_the_time_that_it_computes(
+    data: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the time in which the processor does something else."""
+    inner = nenni.training.train.run_epoch
+
+    def waiting(*args: Any) -> Any:
+        time.sleep(3)
+        return inner(*args)
+
+    monkeypatch.setattr(nenni.training.train, "run_epoch", waiting)
+    model = fresh()
+    found = train(
+        model, data, Recipe(1, 100, 1e-2, Standard()), PURPOSE,
+        parameters=list(model.parameters()), checkpoint=Checkpoint(None),
+    )  # fmt: skip
+    assert 0 < found.seconds[0] < 3
 
 
 def test_damaged_checkpoint_counts_as_none(data: dict[str, Any], tmp_path: Path) -> None:
