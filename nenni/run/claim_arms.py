@@ -70,7 +70,7 @@ def trained_longer(config: Config, base: str, control: str) -> str:
 
 
 def lacking_arms(claim: Claim) -> str:
-    """What a run without arms of a claim lacks; what is not said of a network's weights counts."""
+    """What a run without arms of a claim lacks."""
     selections = [told(arm.selection, plugins.arguments(arm.selection)) for arm in claim.arms]
     training = " or ".join(claim.training)
     return f"a defence that selects by {' or '.join(selections)} on a base of {training} training"
