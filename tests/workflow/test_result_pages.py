@@ -178,6 +178,19 @@ def test_the_readme_tells_the_abstracts_claims_by_the_first_arm(
     assert not short.duplicated(["the paper claims", "against"]).any()
 
 
+def test_the_readme_tells_the_first_drafts_claim_once_for_each_control(
+    script: Any, tables: dict[str, pd.DataFrame]
+) -> None:
+    files = ["cifar10_cpu/claims", "full_width/claims"]
+    told = script._claim_tables.of_draft(*(tables[file] for file in files))
+    pairs = ["network", "by", "against"]
+    assert not told.duplicated(pairs).any()
+    assert set(told["network"]) == {"resnet18 with width 16", "resnet18"}
+    assert set(told["by"]) == {"`nm_4_8`", "`nm_4_8_at_8`"}
+    alone = script._claim_tables.of_draft(tables[files[1]])
+    assert alone["measured"].tolist() == told["measured"].tolist()[-len(alone) :]
+
+
 def test_every_claim_is_told_with_its_text_its_measurement_or_why_there_is_none(
     script: Any, tables: dict[str, pd.DataFrame]
 ) -> None:

@@ -8,6 +8,8 @@ from nenni.results.verdict import NOT_TESTED
 
 FIRST = "abstract"
 """Certainty of the claims that the README shows."""
+OF_DRAFT = "over_adversarial_training"
+"""The claim of the first draft's reviews that the README shows beside them."""
 _CITED = {
     "abstract": "its own abstract",
     "review": "reviews of it",
@@ -29,6 +31,24 @@ def short(table: pd.DataFrame) -> pd.DataFrame:
             "the paper claims": _unquoted(here["text"]),
             "by": "`" + here["defence"] + "`",
             "against": here["comparator"],
+            "measured": [measured(row) for _, row in here.iterrows()],
+            "verdict": here["verdict"],
+        }
+    )
+
+
+def of_draft(*tables: pd.DataFrame) -> pd.DataFrame:
+    """What the first draft claims of adversarially trained networks, by each arm of some runs."""
+    here = pd.concat([tested(table) for table in tables], ignore_index=True)
+    here = here[here["claim"] == OF_DRAFT]
+    same = ["architecture", "base", "defence", "control_base", "control"]
+    here = here.drop_duplicates(same)
+    return pd.DataFrame(
+        {
+            "network": here["architecture"],
+            "by": "`" + here["defence"] + "`",
+            "against": "`" + here["control"] + "`",
+            "seeds": here["seeds"].astype(int),
             "measured": [measured(row) for _, row in here.iterrows()],
             "verdict": here["verdict"],
         }

@@ -139,7 +139,9 @@ def environment(tables: Tables) -> Environment:
         "seeds_needed": verdict.SEEDS_NEEDED,
         "some": verdict.SOME,
         "large": verdict.LARGE,
-        "claims": lambda table, name: markdown(getattr(_claim_tables, table)(tables[name])),
+        "claims": lambda table, *names: markdown(
+            getattr(_claim_tables, table)(*(tables[name] for name in names))
+        ),
         "aim": _bench_tables.AIM,
         "aim_memory": _bench_tables.AIM_MEMORY,
         "aim_ranked": _bench_tables.AIM_RANKED,
