@@ -1,10 +1,12 @@
 """Clean and robust accuracy against the noise intensity, swept after training on one base."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from nenni.core.radius import shown
 from nenni.core.types import Inches
+from nenni.evaluation.statistics import wilson
 from nenni.results.figure_style import grid, look
 
 __all__ = ["noise_intensity"]
@@ -12,6 +14,9 @@ __all__ = ["noise_intensity"]
 
 def noise_intensity(sweep: pd.DataFrame, *, width: Inches = 7.2, height: Inches = 3.0) -> Figure:
     """Draw accuracy against the fraction of essential neurons, a line per projection ratio.
+
+    Bars are 95 % intervals over images (Wilson): all points share the images, so that the
+    differences of two are surer than the bars.
 
     Parameters
     ----------
@@ -28,7 +33,10 @@ def noise_intensity(sweep: pd.DataFrame, *, width: Inches = 7.2, height: Inches 
     for axis, (column, title) in zip(axes, titles.items(), strict=True):
         for ratio, rows in sweep.groupby("ratio"):
             label = labels[ratio]
-            axis.plot(rows["fraction"], 100 * rows[column], label=label, **styles[label])
+            y, correct = 100 * rows[column], rows[column] * rows["n"]
+            low, high = zip(*map(wilson, correct, rows["n"]), strict=True)
+            sides = (y - 100 * np.array(low), 100 * np.array(high) - y)
+            axis.errorbar(rows["fraction"], y, yerr=sides, label=label, **styles[label])
         axis.set_title(f"{title} (n = {sweep['n'].iloc[0]})")
         axis.set_xlabel("fraction of essential neurons")
         axis.set_ylabel("accuracy (%)")
