@@ -13,7 +13,7 @@ from nenni.core.errors import UserError
 ROOT = Path(__file__).parents[2]
 OF_RESULTS = (
     "mnist5k/claims", "mnist5k/main", "mnist5k/suites", "mnist5k/persistence",
-    "mnist5k/diagnostics", "mnist5k/energy", "mnist_claims/claims", "mnist_claims/main",
+    "mnist5k/diagnostics", "mnist5k/energy", "mnist5k/sweep", "mnist_claims/claims", "mnist_claims/main",
     "mnist_claims/suites",
     "cifar10_cpu/claims", "cifar10_cpu/main", "cifar10_cpu/suites", "cifar10_cpu/persistence",
     "full_width/claims", "full_width/main", "full_width/suites", "medical/main", "medical/suites", "cost/bench",

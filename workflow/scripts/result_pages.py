@@ -21,6 +21,7 @@ import _deployed_tables
 import _deployment_tables
 import _elsewhere_tables
 import _machine_tables
+import _noise_tables
 import _post_training
 import _post_training_tables
 import _protocol_tables
@@ -49,8 +50,8 @@ NAMES = (
 TEMPLATE = ROOT / "docs" / "results.md.jinja"
 READ = (
     "mnist5k/claims", "mnist5k/main", "mnist5k/suites", "mnist5k/persistence",
-    "mnist5k/diagnostics", "mnist5k/energy", "mnist_claims/claims", "mnist_claims/main",
-    "mnist_claims/suites", "baselines/suites",
+    "mnist5k/diagnostics", "mnist5k/energy", "mnist5k/sweep", "mnist_claims/claims",
+    "mnist_claims/main", "mnist_claims/suites", "baselines/suites",
     "cifar10_cpu/claims", "cifar10_cpu/main", "cifar10_cpu/suites", "cifar10_cpu/persistence",
     "full_width/claims", "full_width/main", "full_width/suites", "medical/main", "medical/suites",
     "cost/bench", "autoattack/summary", "autoattack/images", "optimality", "diagnostics",
@@ -142,6 +143,7 @@ def environment(tables: Tables) -> Environment:
         "claims": lambda table, *names: markdown(
             getattr(_claim_tables, table)(*(tables[name] for name in names))
         ),
+        "swept": lambda name: markdown(_noise_tables.swept(tables[name])),
         "aim": _bench_tables.AIM,
         "aim_memory": _bench_tables.AIM_MEMORY,
         "aim_ranked": _bench_tables.AIM_RANKED,
