@@ -5,7 +5,8 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
@@ -15,28 +16,43 @@ from nenni.cli import arguments
 from nenni.core.errors import USER_MISTAKE, UserError
 from nenni.core.progress import Left, Progress
 
+PRESET = "deployed_core"
+"""The platform of the predictions."""
 TEACHES = f"""example:
-  nenni bench noisy.safetensors --threads 1 2 --out bench.csv
+  nenni bench noisy.safetensors --out bench.csv
 
 Seconds of a batch are those of the processor, over all threads, and on the clock (wall_seconds,
-whose ratios are over_dense); peak_mib is what a pass adds to memory.
-Nothing else should run meanwhile. Ratios within one table are what to compare: times hang on the
-machine. Dense networks have their batch norms folded and the weights of layers packed ahead;
-INT8 is torch's post-training quantisation, whose accuracy is not measured here. A network with
-block selection, tap-shared projections and an exact path of 8 bits is also measured as nenni.deploy
-makes it: all neurons by its kernels (deployed_dense), and with tiles skipped where that is faster
-(deployed); so are its layers, each alone. What the cost model says beside measured times of layers
-is in docs/deploy.md. The images are random; --data gives their size where the file does not say it.
+whose ratios are over_dense, to FP32, and over_int8, to the faster of torch's and our dense INT8);
+peak_mib is what a pass adds to memory. Nothing else should run meanwhile. Ratios within one table
+are what to compare: times hang on the machine. Dense networks have their batch norms folded and
+the weights of layers packed ahead; INT8 is torch's post-training quantisation, whose accuracy is
+not measured here.
+
+A network with block selection, tap-shared projections and an exact path of 8 bits is also measured
+as nenni.deploy makes it: all neurons by its kernels (deployed_dense), and with tiles skipped where
+that is faster (deployed). So are its layers, each alone, beside the convolution by torch. crossover
+is the share of exact tiles up to which a layer that skips is faster than deployed_dense, by a line
+through its times at three shares. predicted is what the cost model says of over_deployed_dense, and
+predicted_crossover of the share, by hwmodel's preset {PRESET}: one core of one kind. How near such
+predictions come is in docs/deploy.md. The images are random; --data gives their size where the file
+does not say it.
 
 {arguments.NETWORK}
 
 {arguments.DATA}"""
 
+_BYTE = 8
 _NOTHING = {"seconds": math.nan, "wall_seconds": math.nan, "peak_mib": math.nan}
-_LAYERS = "deployed_layers"
+_LAYERS, _PREDICTED = "deployed_layers", "predicted"
 _WHOLE = "whole network"
 _SETTING = ["batch", "threads", "layer"]
 """In which variants are compared."""
+_OF_BOTH = ["over_int8", "over_deployed_dense", "predicted"]
+_OF_WHOLE = [
+    "batch", "threads", "variant", "seconds", "wall_seconds", "peak_mib", "images_per_second",
+    "over_dense", *_OF_BOTH,
+]  # fmt: skip
+_OF_LAYER = [*_OF_BOTH, "crossover", "predicted_crossover"]
 
 
 def add(commands: Any) -> None:
@@ -50,8 +66,8 @@ def add(commands: Any) -> None:
         help="images at once (1 64)",
     )  # fmt: skip
     parser.add_argument(
-        "--threads", type=arguments.count, nargs="+", default=[1], metavar="N",
-        help="threads (1)",
+        "--threads", type=arguments.count, nargs="+", default=[1, 2], metavar="N",
+        help="threads (1 2)",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, help="CSV")
     parser.add_argument("--only", help=argparse.SUPPRESS)
@@ -70,43 +86,80 @@ def run(parsed: argparse.Namespace) -> None:
 
     file = _file(parsed)
     settings = list(product(dict.fromkeys(parsed.threads), dict.fromkeys(parsed.batch)))
-    variants = (*FORWARD, *DEPLOYED, _LAYERS, *TRAINING)
+    variants = (*FORWARD, *DEPLOYED, _LAYERS, _PREDICTED, *TRAINING)
     jobs = [(variant, *setting) for setting in settings for variant in variants]
     progress, left = Progress(), Left(len(jobs))
     rows: list[dict[str, Any]] = []
+    predicted: list[dict[str, Any]] = []
     for variant, threads, batch in jobs:
         told = f"{variant}, batch {batch}, {threads} thread{'s' * (threads != 1)}"
         try:
             found = _in_own_process(parsed, variant, threads, batch)
         except UserError as error:
-            if variant not in (*DEPLOYED, _LAYERS):
+            if variant not in (*DEPLOYED, _LAYERS, _PREDICTED):
                 raise
             progress(f"{told}: {left.after()}; {error}")
             continue
         about = {"batch": batch, "threads": threads}
         if variant == _LAYERS:
-            rows += [about | _NOTHING | row for row in _of_layers(found or {}, DEPLOYED)]
+            rows += [about | _NOTHING | row for row in _of_layers(found or {})]
+        elif variant == _PREDICTED:
+            predicted += [about | {"layer": n, **r} for n, r in (found or {}).items()]
         else:
             rows.append(about | {"variant": variant, "layer": _WHOLE} | _NOTHING | (found or {}))
         progress(f"{told}: {left.after()}{'; it failed' if found is None else ''}")
     table = pd.DataFrame(rows)
     if table["wall_seconds"].isna().all():
         raise UserError(f"{file}: nothing could be measured (see above)")
-    alone, training = table["layer"] != _WHOLE, table["variant"].isin(TRAINING)
-    table["images_per_second"] = (table["batch"] / table["wall_seconds"]).where(~alone)
-    plain = _of(table, "fp32").where(~training, _of(table, "train_plain"))
-    plain = plain.where(~alone, _of(table, DEPLOYED[0]))
-    table["over_dense"] = table["wall_seconds"] / plain
-    print(table.to_string(index=False, float_format=lambda x: f"{x:.4g}"))  # noqa: T201
+    table = _compared(table, pd.DataFrame(predicted))
+    for part in _shown(table):
+        print(part.to_string(index=False, na_rep="", float_format=lambda x: f"{x:.4g}"))  # noqa: T201
     if parsed.out is not None:
         write_csv(parsed.out, table)
 
 
-def _of_layers(found: dict[str, Any], variants: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Rows of each layer: with all neurons, and with tiles skipped."""
+def _compared(table: Any, predicted: Any) -> Any:
+    """The table with its ratios, and what the cost model says beside what skips."""
+    import pandas as pd
+
+    from nenni.cost.bench import DEPLOYED, TRAINING
+
+    alone, training = table["layer"] != _WHOLE, table["variant"].isin(TRAINING)
+    table["images_per_second"] = (table["batch"] / table["wall_seconds"]).where(~alone)
+    plain = _of(table, "fp32").where(~training, _of(table, "train_plain"))
+    table["over_dense"] = table["wall_seconds"] / plain
+    int8 = pd.concat([_of(table, "int8"), own := _of(table, DEPLOYED[0])], axis=1).min(axis=1)
+    table["over_int8"] = (table["wall_seconds"] / int8).where(~training)
+    skipping = table["variant"] == DEPLOYED[1]
+    table["over_deployed_dense"] = (table["wall_seconds"] / own).where(skipping)
+    if predicted.empty:
+        predicted = pd.DataFrame(columns=[*_SETTING, "predicted", "predicted_crossover"])
+    table = table.merge(predicted.assign(variant=DEPLOYED[1]), "left", [*_SETTING, "variant"])
+    return table if "crossover" in table else table.assign(crossover=math.nan)
+
+
+def _shown(table: Any) -> Iterator[Any]:
+    """Whole networks, and the layers with a line each: seconds of each way, ratios of skipping."""
+    from nenni.cost.bench import DEPLOYED
+
+    whole = table["layer"] == _WHOLE
+    yield table.loc[whole, [c for c in _OF_WHOLE if table.loc[whole, c].notna().any()]]
+    if (layers := table[~whole]).empty:
+        return
+    seconds = layers.pivot(index=_SETTING, columns="variant", values="wall_seconds")
+    skipping = layers[layers["variant"] == DEPLOYED[1]].set_index(_SETTING)
+    wide = seconds[[*dict.fromkeys(layers["variant"])]].join(skipping[_OF_LAYER])
+    yield wide.loc[skipping.index].reset_index()
+
+
+def _of_layers(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Rows of each layer and way; its crossover stands with the time that it is of."""
+    from nenni.cost.bench import DEPLOYED
+
     for layer, times in found.items():
-        for variant, seconds in zip(variants, (times["dense"], times["skipping"]), strict=True):
-            yield {"variant": variant, "layer": layer, "wall_seconds": seconds}
+        for variant, seconds in times["seconds"].items():
+            row = {"variant": variant, "layer": layer, "wall_seconds": seconds}
+            yield row | ({"crossover": times["crossover"]} if variant == DEPLOYED[1] else {})
 
 
 def _of(table: Any, variant: str) -> Any:
@@ -136,9 +189,41 @@ def _measure(parsed: argparse.Namespace) -> dict[str, Any]:
     batch = parsed.batch[0]
     data = torch.rand(batch, *shape, generator=torch.Generator().manual_seed(0))
     how = {"batch_size": batch, "threads": parsed.threads[0]}
+    if parsed.only == _PREDICTED:
+        return _predictions(network, data)
     if parsed.only == _LAYERS:
         return {name: asdict(times) for name, times in measure_layers(network, data, **how).items()}
     return measure(network, data, parsed.only, **how)
+
+
+def _predictions(network: Any, images: Any) -> dict[str, dict[str, float]]:
+    """What the cost model says of skipping over dense INT8, of each layer and of the network.
+
+    The model is asked as a program: a file of layers is all that it shares with this package.
+    """
+    from nenni.core.io import read_csv, write_json
+    from nenni.cost.describe import describe
+    from nenni.deployment.deploy import NOWHERE, deploy
+
+    deploy(network, images, skip=NOWHERE)  # or it says why not
+    with tempfile.TemporaryDirectory(prefix="nenni_bench_") as folder:
+        layers, out = Path(folder) / "layers.json", Path(folder) / "crossover.csv"
+        write_json(layers, describe(network, images))
+        command = [sys.executable, "-m", "hwmodel", str(layers), "--preset", PRESET]
+        command += ["--batch", str(len(images)), "--crossover", str(out)]
+        subprocess.run(command, check=True, capture_output=True)
+        table = read_csv(out)
+    at_8 = table[table["bits"] == _BYTE].set_index("layer")
+    total, layers_alone = at_8.loc["total"], at_8.drop(index="total")
+    saved = (layers_alone["dense_s"] - layers_alone["injected_s"]).clip(lower=0).sum()
+    found = {
+        str(name).replace("#", ":"): {
+            "predicted": row["injected_s"] / row["dense_s"],
+            "predicted_crossover": 0.0 if math.isnan(row["fraction"]) else row["fraction"],
+        }
+        for name, row in layers_alone.iterrows()
+    }
+    return found | {_WHOLE: {"predicted": 1 - saved / total["dense_s"]}}
 
 
 def _in_own_process(

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from nenni.core import runtime
 from nenni.core.errors import UserError
 from nenni.cost.dense_variants import packed, quantised
+from nenni.cost.layer_bench import LayerTimes, layer_times
 from nenni.data.batches import Data, device_of, image_batches
-from nenni.deployment.choosing import Measured
 from nenni.deployment.deploy import FASTER, deploy
 from nenni.method.injection import remove
 from nenni.networks.asking import answer
@@ -141,8 +141,8 @@ def measure(
 
 def measure_layers(
     model: nn.Module, data: Data, *, batch_size: int = 1, threads: int = 1
-) -> dict[str, Measured]:
-    """Each layer of a deployed network on the clock, with all neurons and with tiles skipped.
+) -> dict[str, LayerTimes]:
+    """Each layer of a deployed network that skips tiles, on the clock beside dense ones.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def measure_layers(
     UserError
         As :func:`measure`, or if the network cannot be deployed.
     """
-    return deploy(model, _first(model, data, batch_size, threads)).times
+    return layer_times(model, _first(model, data, batch_size, threads))
 
 
 def _first(model: nn.Module, data: Data, batch_size: int, threads: int) -> Tensor:

@@ -5,6 +5,9 @@ layers look up to 1.6 times slower than they are, linear ones twice. CPU only.
 """
 
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +17,11 @@ from nenni.networks.asking import answer
 from nenni.networks.copying import copied
 from nenni.networks.folding import folded
 from nenni.networks.hooks import hooked
+
+ENGINES = ("x86", "onednn")
+"""What torch computes convolutions of bytes with."""
+_LEAST_STEP = 1e-9
+"""Where all weights of a channel, or all inputs, are 0."""
 
 
 class PackedConv2d(nn.Module):
@@ -129,13 +137,48 @@ def quantised(model: nn.Module, images: Tensor) -> nn.Module:
         from torch.ao.quantization import get_default_qconfig_mapping
         from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
 
-        engine = torch.backends.quantized.engine
-        torch.backends.quantized.engine = "x86"
-        try:
-            mapping = get_default_qconfig_mapping("x86")
+        with _computed_by(engine := ENGINES[0]):
+            mapping = get_default_qconfig_mapping(engine)
             prepared = prepare_fx(copied(model), mapping, (images,))
             answer(prepared, images)
             result: nn.Module = convert_fx(prepared)
-        finally:
-            torch.backends.quantized.engine = engine
         return result
+
+
+def convolution_of_bytes(layer: nn.Conv2d, x: Tensor, engine: str) -> Callable[[], Tensor]:
+    """A call of torch's INT8 kernel for a convolution and ReLU, of bytes to bytes, packed ahead.
+
+    It is there to be timed: the step of its outputs is made up.
+
+    Parameters
+    ----------
+    layer : Conv2d
+        With zero padding.
+    x : Tensor
+        Input (N, C, H, W), at least 0.
+    engine : str
+        One of `ENGINES`.
+    """
+    weight = layer.weight.detach()
+    scales = weight.flatten(1).abs().amax(1).double().clamp_min(_LEAST_STEP) / 127
+    zeros = torch.zeros(len(scales), dtype=torch.long)
+    sizes = [list(size) for size in (layer.stride, layer.padding, layer.dilation)]
+    channels_last = x.contiguous(memory_format=torch.channels_last)
+    step = float(x.max().clamp_min(_LEAST_STEP)) / 127
+    with warnings.catch_warnings(), _computed_by(engine):
+        warnings.simplefilter("ignore")  # deprecated, as the whole of torch.ao
+        codes = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
+        ready = torch.ops.quantized.conv2d_prepack(codes, layer.bias, *sizes, layer.groups)
+        inputs = torch.quantize_per_tensor(channels_last, step, 0, torch.quint8)
+    return partial(torch.ops.quantized.conv2d_relu, inputs, ready, 0.05, 0)
+
+
+@contextmanager
+def _computed_by(engine: str) -> Iterator[None]:
+    """With torch's kernels of bytes from an engine, which packed weights stay with."""
+    before = torch.backends.quantized.engine
+    torch.backends.quantized.engine = engine
+    try:
+        yield
+    finally:
+        torch.backends.quantized.engine = before

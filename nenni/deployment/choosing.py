@@ -57,14 +57,30 @@ def measure(graph: GraphModule, example: Tensor, kernel: str) -> dict[str, Measu
         One of :func:`nenni.deployment.compiled.kernels`.
     """
     found: dict[str, Measured] = {}
+    for name, layer, codes, added in skipping_calls(graph, example, kernel):
+        both: dict[str, Dense | Skipping] = {"dense": layer.exact, "skipping": layer}
+        calls = {way: partial(on, kernel, chosen, codes, added) for way, chosen in both.items()}
+        found[name] = Measured(**fastest(calls, example.device))
+    return found
 
-    def time_both(name: str, layer: Dense | Skipping, codes: Tensor, added: Tensor | None) -> None:
+
+def skipping_calls(
+    graph: GraphModule, example: Tensor, kernel: str
+) -> list[tuple[str, Skipping, Tensor, Tensor | None]]:
+    """Each layer that skips, with the codes that it gets of a batch and what is added to them.
+
+    Parameters
+    ----------
+    graph, example, kernel
+        As for :func:`measure`.
+    """
+    found: list[tuple[str, Skipping, Tensor, Tensor | None]] = []
+
+    def keep(name: str, layer: Dense | Skipping, codes: Tensor, added: Tensor | None) -> None:
         if isinstance(layer, Skipping):
-            both: dict[str, Dense | Skipping] = {"dense": layer.exact, "skipping": layer}
-            calls = {way: partial(on, kernel, chosen, codes, added) for way, chosen in both.items()}
-            found[name] = Measured(**fastest(calls, example.device))
+            found.append((name, layer, codes, added))
 
-    run(graph, steps(graph, kernel), example, time_both)
+    run(graph, steps(graph, kernel), example, keep)
     return found
 
 

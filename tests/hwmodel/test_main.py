@@ -153,7 +153,7 @@ def test_one_preset_alone(layers: Path, capsys: Any) -> None:
     [
         (
             ["{layers}", "--preset", "gpu"],
-            "unknown preset 'gpu'; known: a100, edge_npu, h100, server_cpu",
+            "unknown preset 'gpu'; known: a100, deployed_core, edge_npu, h100, server_cpu",
         ),
         (["{folder}/none.json"], "none.json: cannot be read: No such file or directory"),
         (

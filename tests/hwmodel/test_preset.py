@@ -11,7 +11,7 @@ from hwmodel.preset_files import PRESET_FOLDER
 
 def test_names() -> None:
     assert hwmodel.preset_names() == (
-        "a100", "edge_npu", "h100", "server_cpu", "skipping_elements", "systolic_128x64",
+        "a100", "deployed_core", "edge_npu", "h100", "server_cpu", "skipping_elements", "systolic_128x64",
         "systolic_32x32",
     )  # fmt: skip
 
@@ -64,7 +64,8 @@ def test_tiles_may_be_single_outputs(make_preset: Any) -> None:
 
 def test_unknown_preset_lists_the_known_ones() -> None:
     with pytest.raises(
-        PresetError, match=r"^unknown preset 'gpu'; known: a100, edge_npu, h100, server_cpu"
+        PresetError,
+        match=r"^unknown preset 'gpu'; known: a100, deployed_core, edge_npu, h100, server_cpu",
     ):
         hwmodel.load_preset("gpu")
 

@@ -8,6 +8,9 @@ import pandas as pd
 import pytest
 from scripts import script_named
 
+import hwmodel
+
+CONSTANTS = Path(__file__).parents[2] / "results" / "reference" / "deployment_constants.csv"
 FRACTIONS = (0.5, 0.25)
 TRUE = np.array([100.0, 2.0, 20.0, 5e-6])
 
@@ -64,9 +67,30 @@ def test_the_committed_tables_are_of_the_committed_times(script: Any) -> None:
     assert np.allclose(found["measured"], times["dense"] / times["skipping"], rtol=1e-6)
     found.index = times.index
     known = script.networks(times)
-    for row, others in zip(constants.to_dict("records"), script.FOLDS[::-1], strict=True):
+    *halves, _ = constants.to_dict("records")
+    for row, others in zip(halves, script.FOLDS[::-1], strict=True):
         there = times[times["layer"].str[5].isin(others)]
         by = script.preset(np.array([row[name] for name in script.CONSTANTS]))
         again = script.predictions(there, known, by)
         ratio = again["dense"] / again["skipping"]
         assert np.allclose(found.loc[there.index, "predicted"], ratio, rtol=1e-5)
+
+
+def test_the_preset_has_the_constants_of_all_stages(script: Any) -> None:
+    """And between those of the halves, where it says a span."""
+    preset, rows = hwmodel.load_preset("deployed_core"), pd.read_csv(CONSTANTS)
+    constants = {
+        "macs_per_ns": preset.mac_per_cycle["8"],
+        "outputs_per_ns": preset.outputs_per_cycle["8"],
+        "elementwise_per_ns": preset.elementwise_per_cycle,
+        "overhead_s": preset.overhead_s,
+    }
+    assert [*constants] == [*script.CONSTANTS]
+    together = rows.set_index("stages").loc[script.ALL]
+    assert {name: c.value for name, c in constants.items()} == together.to_dict()
+    halves = rows[rows["stages"] != script.ALL]
+    for name in script.CONSTANTS[1:]:
+        assert [constants[name].low, constants[name].high] == sorted(halves[name])
+    made = script.preset(together.to_numpy(dtype=float))
+    free = ("schedule", "tile_outputs", "mixes_groups", "skips_zeros", "bandwidth_bytes_per_s")
+    assert all(getattr(preset, key).value == getattr(made, key).value for key in free)

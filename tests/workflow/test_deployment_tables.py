@@ -95,17 +95,6 @@ def test_crossings_are_where_a_line_of_times_meets_that_of_dense(script: Any) ->
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("over_dense", "told"),
-    [((1.25, 1.27, 1.28), 0), ((0.73, 0.72, 0.70), 1), ((0.8, 0.8, 0.8), 1), ((1.1, 1.1, 1.1), 0)],
-)
-def test_a_layer_that_is_no_slower_with_more_tiles_has_no_crossing(
-    over_dense: tuple[float, ...], told: float, script: Any
-) -> None:
-    here = pd.DataFrame({"fraction": [0.5, 0.25, 0.1], "measured": [1 / r for r in over_dense]})
-    assert script._crossing(here, "measured") == told
-
-
 def test_limits_are_of_layers_and_speeds_of_all_together(script: Any) -> None:
     columns = [
         "width",

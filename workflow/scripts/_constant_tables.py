@@ -7,7 +7,7 @@ from hwmodel.sourced import Sourced, constants
 from hwmodel.validation import StrictModel
 
 _NO = "no"
-_TAGS = ("data sheet", "assumed", "chosen")
+_TAGS = ("measured", "data sheet", "assumed", "chosen")
 _NOTHING = {"chosen", "measured"}
 """Tags that need no document."""
 

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from nenni.cost.layer_bench import crossing
+
 CLOSE = 0.25
 """Of the ratio that was measured: how far off a prediction may be."""
 AS_TRAINED, LEARNED, SINGLE = "as trained", "learned", "single neurons"
@@ -79,8 +81,7 @@ def predicted(found: pd.DataFrame) -> pd.DataFrame:
 def crossings(found: pd.DataFrame) -> pd.DataFrame:
     """One row per network and batch: up to which share of exact tiles skipping wins, by layers.
 
-    Time over that of dense is a straight line through the shares that were tried; where it meets 1
-    beyond them the line goes on, and 0 and 1 stand for never and always.
+    By :func:`nenni.cost.layer_bench.crossing`.
     """
     rows = []
     for (width, batch), of_network in found.groupby(["width", "batch"], sort=False):
@@ -110,11 +111,7 @@ def crossings(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _crossing(here: pd.DataFrame, by: str) -> float:
-    over_dense = 1 / here[by]
-    slope, start = np.polyfit(here["fraction"], over_dense, 1)
-    if slope <= 0:  # no slower with more tiles: the same side at every share
-        return float(over_dense.mean() < 1)
-    return float(np.clip((1 - start) / slope, 0, 1))
+    return crossing(here["fraction"], 1 / here[by])
 
 
 def limits(found: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,8 @@ kernels: multiply-accumulates, finished outputs and elementwise operations a nan
 time of starting a phase; bytes come from caches and cost nothing. The constants are those of least
 squared logarithm of predicted over measured time, dense and skipping, on the layers of two stages
 of ResNet-18. They predict the layers of the other two, whose shapes are others: stages 1 and 3 by
-2 and 4, and the reverse. One thread; phases one after the other. Of several processors the first.
+2 and 4, and the reverse. The constants of all stages together are those of the preset
+``deployed_core``. One thread; phases one after the other. Of several processors the first.
 """
 
 import argparse
@@ -30,6 +31,8 @@ from nenni.networks.models.resnet18 import resnet18
 
 FOLDS = (("1", "3"), ("2", "4"))
 """Stages whose layers predict those of the others."""
+ALL = "all"
+"""In their place, for the constants of the preset."""
 CONSTANTS = ("macs_per_ns", "outputs_per_ns", "elementwise_per_ns", "overhead_s")
 START = (200.0, 5.0, 10.0, 2e-6)
 """Where the search begins: of the order of a core with AVX-512."""
@@ -74,6 +77,8 @@ def study(measured: pd.DataFrame, known: Networks) -> tuple[pd.DataFrame, pd.Dat
         )
         tables.append(row)
         constants.append({"stages": " and ".join(own)} | dict(zip(CONSTANTS, found, strict=True)))
+    together = calibrated(measured, known)
+    constants.append({"stages": ALL} | dict(zip(CONSTANTS, together, strict=True)))
     return pd.concat(tables).loc[measured.index], pd.DataFrame(constants)
 
 

@@ -25,18 +25,16 @@ import pandas as pd
 import torch
 from _tables import keep
 from torch import Tensor, nn
-from torch.fx import GraphModule
 
 import nenni
 from nenni.core import runtime
 from nenni.core.errors import UserError
 from nenni.core.machine import gpu, processor
-from nenni.cost.dense_variants import quantised
-from nenni.deployment.choosing import fastest, fastest_kernel
+from nenni.cost.dense_variants import ENGINES, convolution_of_bytes, quantised
+from nenni.deployment.choosing import fastest, fastest_kernel, skipping_calls
 from nenni.deployment.compiled import TORCH, kernels
-from nenni.deployment.convolution import Dense, Skipping
 from nenni.deployment.deploy import EVERYWHERE, FASTER, NOWHERE, deploy
-from nenni.deployment.program import on, run, steps
+from nenni.deployment.program import on
 from nenni.deployment.simulation import simulation
 from nenni.method.injection import remove
 from nenni.networks.copying import copied
@@ -48,8 +46,8 @@ FRACTIONS = (0.5, 0.25, 0.1)
 TILES, RATIO = {"cpu": (32, 8), "cuda": (64, 64)}, 1 / 8
 """Channels and positions of a tile, by the kind of device."""
 FILES = {"cpu": "deployment.csv", "cuda": "deployment_gpu.csv"}
-ENGINES, ON_A_GPU = ("x86", "onednn"), "bfloat16"
-"""What torch computes dense layers with: two of bytes, and what a GPU has in their place."""
+ON_A_GPU = "bfloat16"
+"""What torch computes dense layers with on a GPU, which has no engine of bytes."""
 WHOLE = "whole network"
 SETTING = ["device", "width", "batch", "threads"]
 COLUMNS = [*SETTING, "layer", "macs", "fraction", "torch", "dense", "skipping", "where_faster"]
@@ -90,7 +88,7 @@ def measure(width: int, batch: int, device: str = "cpu") -> Iterator[dict[str, A
         noisy = _injected(plain, deployed_spec(fraction, TILES[device]), images)
         simulated = simulation(noisy, images)
         kernel = fastest_kernel(simulated, images, kernels(device))
-        for name, layer, codes, added in _calls(simulated, images, kernel):
+        for name, layer, codes, added in skipping_calls(simulated, images, kernel):
             ways = {"dense": layer.exact, "skipping": layer}
             calls = by_torch[name] | {
                 way: partial(on, kernel, chosen, codes, added) for way, chosen in ways.items()
@@ -143,20 +141,6 @@ def _injected(plain: nn.Module, spec: nenni.InjectionSpec, images: Tensor) -> nn
     return noisy
 
 
-Call = tuple[str, Skipping, Tensor, Tensor | None]
-
-
-def _calls(graph: GraphModule, images: Tensor, kernel: str) -> list[Call]:
-    found: list[Call] = []
-
-    def watch(name: str, layer: Dense | Skipping, codes: Tensor, added: Tensor | None) -> None:
-        if isinstance(layer, Skipping):
-            found.append((name, layer, codes, added))
-
-    run(graph, steps(graph, kernel), images, watch)
-    return found
-
-
 def _whole_by_torch(plain: nn.Module, images: Tensor) -> Callable[[], Any]:
     channels_last = images.contiguous(memory_format=torch.channels_last)
     if images.is_cuda:
@@ -191,16 +175,7 @@ def _by_torch(layer: nn.Conv2d, x: Tensor, engine: str) -> Callable[[], Any]:
             torch.bfloat16, memory_format=torch.channels_last
         )
         return partial(quick, x.to(torch.bfloat16, memory_format=torch.channels_last))
-    torch.backends.quantized.engine = engine
-    weight = layer.weight.detach()
-    scales = weight.flatten(1).abs().amax(1).double() / 127
-    zeros = torch.zeros(len(scales), dtype=torch.long)
-    codes = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
-    sizes = [list(size) for size in (layer.stride, layer.padding, layer.dilation)]
-    packed = torch.ops.quantized.conv2d_prepack(codes, None, *sizes, layer.groups)
-    channels_last = x.contiguous(memory_format=torch.channels_last)
-    inputs = torch.quantize_per_tensor(channels_last, float(x.max()) / 127, 0, torch.quint8)
-    return partial(torch.ops.quantized.conv2d_relu, inputs, packed, 0.05, 0)
+    return convolution_of_bytes(layer, x, engine)
 
 
 if __name__ == "__main__":

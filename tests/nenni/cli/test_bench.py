@@ -67,20 +67,33 @@ def test_settings_and_layers_have_rows_of_their_own(
     def measured(_: object, variant: str, threads: int, batch: int) -> dict[str, object]:
         calls.append((variant, threads, batch))
         if variant == "deployed_layers":
-            return {"conv2": {"dense": 4.0, "skipping": 1.0}}
+            ways = {"fp32": 8.0, "int8": 5.0, "deployed_dense": 4.0, "deployed": 1.0}
+            return {"conv2": {"seconds": ways, "crossover": 0.75}}
+        if variant == "predicted":
+            layer = {"predicted": 0.5, "predicted_crossover": 0.8}
+            return {"conv2": layer, "whole network": {"predicted": 0.9}}
         at = {"fp32": 8.0, "injected": 16.0}.get(variant, 2.0) / threads
         return {"seconds": at * threads, "wall_seconds": at, "peak_mib": 1.0}
 
     monkeypatch.setattr("nenni.cli.bench._in_own_process", measured)
     words = ["bench", "own.safetensors", "--batch", "2", "--threads", "1", "2"]
     assert main([*words, "--out", "bench.csv"]) == 0
-    assert len(calls) == len(set(calls)) == 2 * 9
+    assert len(calls) == len(set(calls)) == 2 * 10
     table = pd.read_csv(folder / "bench.csv").set_index(["threads", "layer", "variant"])
     assert table.loc[(2, "whole network", "injected"), "over_dense"] == 2
     assert table.loc[(2, "whole network", "injected"), "images_per_second"] == 2 / 8
     assert table.loc[(1, "whole network", "train_injected"), "over_dense"] == 1
-    assert table.loc[(1, "conv2", "deployed"), "over_dense"] == 0.25
-    assert "own.safetensors" not in capsys.readouterr().out
+    layer = table.loc[(1, "conv2", "deployed")]
+    assert layer["over_dense"] == 1 / 8
+    assert layer["over_int8"] == layer["over_deployed_dense"] == 1 / 4
+    assert list(layer[["predicted", "crossover", "predicted_crossover"]]) == [0.5, 0.75, 0.8]
+    assert table.loc[(2, "whole network", "deployed"), "predicted"] == 0.9
+    others = table.drop(index="deployed", level="variant")
+    assert others[["over_deployed_dense", "predicted", "crossover"]].isna().all(axis=None)
+    shown = capsys.readouterr().out
+    assert "own.safetensors" not in shown
+    (line,) = (x.split() for x in shown.splitlines() if x.split()[:3] == ["2", "1", "conv2"])
+    assert list(map(float, line[3:])) == [8, 5, 4, 1, 0.25, 0.25, 0.5, 0.75, 0.8]
 
 
 @pytest.mark.parametrize(

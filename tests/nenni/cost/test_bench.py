@@ -12,6 +12,8 @@ from torch import nn
 import nenni
 from nenni.core.errors import UserError
 from nenni.cost.bench import FORWARD, TRAINING, measure, measure_layers, prepare, seconds
+from nenni.cost.layer_bench import WAYS, crossing
+from nenni.method.injection import noisy_layers
 
 
 @pytest.mark.long
@@ -75,19 +77,50 @@ def test_processor_time_is_that_of_all_threads(monkeypatch: pytest.MonkeyPatch) 
     assert cpu < 0.5 * clock
 
 
-def test_layers_of_a_deployed_network_are_timed_both_ways() -> None:
-    model = nn.Sequential(nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1), nn.Flatten(), nn.Linear(2048, 3)).eval()  # fmt: skip
+def test_layers_of_a_deployed_network_are_timed_in_every_way() -> None:
+    """A layer that is called twice has a row for each call."""
+
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.again = nn.Conv2d(3, 32, 3, padding=1), nn.Conv2d(32, 32, 3, padding=1)
+            self.head = nn.Linear(2048, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.first(x).relu()
+            x = self.again(self.again(x).relu()).relu()
+            return self.head(x.flatten(1))
+
     images = torch.rand(4, 3, 8, 8)
     spec = nenni.InjectionSpec(
-        nenni.Block(0.5, channels=32, positions=8), nenni.TapShared(0.25), layers=("2",), exact_bits=8, input_bits=8,
+        nenni.Block(0.5, channels=32, positions=8), nenni.TapShared(0.25), layers=("again",), exact_bits=8, input_bits=8,
         projected_bits=8,
     )  # fmt: skip
-    noisy = nenni.inject(model, spec, images)
+    noisy = nenni.inject(Twice().eval(), spec, images)
     nenni.fit(noisy, images)
     before = torch.get_num_threads()
+    engine = torch.backends.quantized.engine
     found = measure_layers(noisy, images, batch_size=2, threads=before)
-    assert [*found] == ["2"]
-    assert min(found["2"].dense, found["2"].skipping) > 0
+    assert torch.backends.quantized.engine == engine
+    assert [*found] == ["again", "again:2"]
+    for layer in found.values():
+        assert [*layer.seconds] == [*WAYS]
+        assert min(layer.seconds.values()) > 0
+        assert 0 <= layer.crossover <= 1
+    assert [layer.choices.selection.fraction for _, layer in noisy_layers(noisy)] == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("over_dense", "told"),
+    [
+        ((0.6, 0.7, 0.9), 0.5), ((1.1, 1.2, 1.4), 0.0), ((0.2, 0.3, 0.5), 0.9), ((0.1, 0.15, 0.25), 1.0),
+        ((1.25, 1.27, 1.24), 0.0), ((0.73, 0.72, 0.70), 1.0), ((0.8, 0.8, 0.8), 1.0),
+    ],
+)  # fmt: skip
+def test_skipping_pays_up_to_where_its_line_of_times_meets_that_of_dense(
+    over_dense: tuple[float, ...], told: float
+) -> None:
+    assert crossing((0.1, 0.2, 0.4), over_dense) == pytest.approx(told, abs=1e-6)
 
 
 def test_a_network_that_fails_is_told_before_it_is_measured(noisy: nn.Module) -> None:
