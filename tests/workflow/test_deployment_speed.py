@@ -12,7 +12,7 @@ from torch import nn
 @pytest.fixture(scope="module")
 def script() -> Any:
     found = script_named("deployment_speed")
-    found.FRACTIONS = (0.5,)
+    found.FRACTIONS = (found.EVERY_TILE, 0.5)
     return found
 
 
@@ -24,7 +24,9 @@ def test_every_injected_layer_has_a_row_and_the_network_the_last(script: Any) ->
         table = pd.DataFrame(script.measure(8, 1))
     finally:
         torch.set_num_threads(before)
-    layers, (whole,) = table[:-1], table[-1:].to_dict("records")
+    (every,) = table[:1].to_dict("records")
+    assert (every["layer"], every["fraction"]) == (script.WHOLE, 1)
+    layers, (whole,) = table[1:-1], table[-1:].to_dict("records")
     assert len(layers) == len(set(layers["layer"])) > 10
     assert whole["layer"] == script.WHOLE
     best = layers[["torch", "dense"]].min(axis=1)

@@ -95,6 +95,16 @@ def test_crossings_are_where_a_line_of_times_meets_that_of_dense(script: Any) ->
     }  # fmt: skip
 
 
+def test_touched_tiles_are_told_from_the_least_mean_over_layers_to_the_most(script: Any) -> None:
+    rows = [
+        ["as trained", "a", "32x8", 0.5, 1.0], ["as trained", "b", "32x8", 0.5, 0.98],
+        ["learned", "a", "32x8", 0.5, 0.9], ["learned", "a", "1x8", 0.5, 0.6],
+    ]  # fmt: skip
+    found = pd.DataFrame(rows, columns=["order", "layer", "tile", "fraction", "touched"])
+    assert script.touched(found, "32x8") == "90.0 % to 99.0 %"
+    assert script.touched(found, "1x8") == "60.0 %"
+
+
 def test_limits_are_of_layers_and_speeds_of_all_together(script: Any) -> None:
     columns = [
         "width",

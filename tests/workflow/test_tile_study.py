@@ -13,13 +13,14 @@ import nenni
 from nenni.core.io import write_csv
 from nenni.networks.models.resnet_cifar import resnet_cifar
 
-ACCURACIES, RECALL = "tiles.csv", "tiles_recall.csv"
+ACCURACIES, RECALL, ATTACKED = "tiles.csv", "tiles_recall.csv", "tiles_pgd_20.csv"
 
 
 @pytest.fixture(scope="module")
 def script() -> Any:
     found = script_named("tile_study")
     found.ORDERING = nenni.Block(0.25, 4, 4)
+    found.DEPLOYED, found.ATTACKED = "8x4", 12
     found.TILES, found.BATCH, found.LOOKED_AT, found.FIT_IMAGES = ((8, 4), (4, 4)), 20, 20, 30
     return found
 
@@ -60,6 +61,19 @@ def test_each_setting_has_a_row_and_the_plain_network_the_first(script: Any, out
     expected = [setting.key for setting in script.settings()]
     assert list(table[script.KEYS][1:].itertuples(index=False, name=None)) == expected
     assert len(expected) == 2 * (3 + 2)
+    attacked = pd.read_csv(out / ATTACKED)
+    rows = [row for row in expected if row[1] in ("single neurons", "8x4")]
+    assert list(attacked[script.KEYS][1:].itertuples(index=False, name=None)) == rows
+    assert (attacked["n"] == 12).all()
+    assert attacked["accuracy"].iloc[0] < 1
+
+
+def test_a_tile_is_touched_by_any_of_its_neurons(script: Any) -> None:
+    neurons = torch.zeros(2, 4, 1, 4, dtype=torch.bool)
+    neurons[0, 1, 0, 3] = neurons[1, 0, 0, 0] = neurons[1, 1, 0, 1] = True
+    found = script.any_in_tiles(nenni.Block(0.5, 2, 2), neurons)
+    assert found.flatten(1).tolist() == [[False, True, False, False], [True, False, False, False]]
+    assert script.any_in_tiles(nenni.TopK(0.5), neurons) is neurons
 
 
 @pytest.mark.long
@@ -67,6 +81,8 @@ def test_no_score_finds_more_than_is_there(out: Path) -> None:
     table = pd.read_csv(out / RECALL)
     single = table["tile"] == "single neurons"
     assert (table.loc[single, "known"] == 1).all()
+    assert (table.loc[single, "touched"] - table.loc[single, "fraction"]).abs().max() < 0.02
+    assert (table.loc[~single, "touched"] > table.loc[~single, "fraction"]).all()
     for score in ("mean", "calibrated"):
         assert table[score].between(0, 1).all()
         # Tiles at the border are smaller, and a count of neurons may hold fewer of them.
@@ -82,6 +98,7 @@ def test_it_goes_on_where_it_was(
     write_csv(tmp_path / ACCURACIES, pd.read_csv(out / ACCURACIES)[:8])
     recall = pd.read_csv(out / RECALL)
     write_csv(tmp_path / RECALL, recall[recall["order"] == "as trained"])
+    write_csv(tmp_path / ATTACKED, pd.read_csv(out / ATTACKED)[:2])
     script.study(model, images, images, labels, tmp_path)
-    for name in (ACCURACIES, RECALL):
+    for name in (ACCURACIES, RECALL, ATTACKED):
         assert (tmp_path / name).read_bytes() == (out / name).read_bytes()

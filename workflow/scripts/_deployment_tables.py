@@ -193,6 +193,12 @@ def gained(found: pd.DataFrame, by: str) -> str:
     return f"{100 * more.min():.1f} to {100 * more.max():.1f}"
 
 
+def touched(found: pd.DataFrame, tile: str) -> str:
+    """Share of tiles that hold any of so many single neurons, mean over layers, least to most."""
+    here = found[found["tile"] == tile].groupby(["order", "fraction"])["touched"].mean()
+    return " to ".join(dict.fromkeys(f"{100 * share:.1f} %" for share in (here.min(), here.max())))
+
+
 def accuracy_gained(found: pd.DataFrame) -> str:
     """Points of accuracy that tiles gain by the order, and whether intervals lie apart."""
     keys = ["tile", "fraction"]

@@ -42,7 +42,9 @@ from nenni.networks.folding import folded
 from nenni.networks.hooks import hooked
 from nenni.networks.models.resnet18 import resnet18
 
-FRACTIONS = (0.5, 0.25, 0.1)
+EVERY_TILE = 1.0
+"""A share at which whole networks alone are timed: what neurons take that leave no tile to skip."""
+FRACTIONS = (EVERY_TILE, 0.5, 0.25, 0.1)
 TILES, RATIO = {"cpu": (32, 8), "cuda": (64, 64)}, 1 / 8
 """Channels and positions of a tile, by the kind of device."""
 FILES = {"cpu": "deployment.csv", "cuda": "deployment_gpu.csv"}
@@ -88,7 +90,8 @@ def measure(width: int, batch: int, device: str = "cpu") -> Iterator[dict[str, A
         noisy = _injected(plain, deployed_spec(fraction, TILES[device]), images)
         simulated = simulation(noisy, images)
         kernel = fastest_kernel(simulated, images, kernels(device))
-        for name, layer, codes, added in skipping_calls(simulated, images, kernel):
+        layers = [] if fraction == EVERY_TILE else skipping_calls(simulated, images, kernel)
+        for name, layer, codes, added in layers:
             ways = {"dense": layer.exact, "skipping": layer}
             calls = by_torch[name] | {
                 way: partial(on, kernel, chosen, codes, added) for way, chosen in ways.items()

@@ -4,7 +4,7 @@
 
 DIR of weights holds resnet18_fgsmrs_cifar10.safetensors, a ResNet-18 of width 64 that this project
 trained by FGSM-RS; DIR of data holds cifar10/train.npz and cifar10/test.npz. All layers but the
-first and the last are injected after training, TapShared at 1/8, 8 bits. Two tables:
+first and the last are injected after training, TapShared at 1/8, 8 bits. Three tables:
 tiles.csv has clean accuracy, by the order of the channels, the tile and the share of essential
 tiles; tiles_recall.csv has, for each layer on the inputs of the exact network, the share of the
 truly largest neurons that its tiles hold, as many as are chosen, when tiles are chosen by
@@ -15,7 +15,11 @@ calibrated
     the expected number of largest neurons in it: sum of Phi((z~ + b - t) / s), with the mean b and
     deviation s of z - z~ in each channel and the border t of the largest, on training images,
 known
-    the number of largest neurons in it, which no score beats where tiles are of one size.
+    the number of largest neurons in it, which no score beats where tiles are of one size;
+
+and ``touched``, the share of tiles that hold any neuron of as many single ones, the largest z~:
+what a kernel of tiles would have to compute for them. A third, tiles_pgd_20.csv, has what PGD-20
+leaves at eps 8/255, with any of its iterates, of the tiles that are deployed and of single neurons.
 
 A study that was stopped goes on where it was.
 """  # noqa: E501
@@ -25,6 +29,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -58,6 +63,9 @@ ORDERING = nenni.Block(0.25, 32, 8)
 LOOKED_AT, BATCH = 200, 100
 """Images of the table of recall, as many to calibrate; images of a pass."""
 KEYS = ["order", "tile", "fraction"]
+ATTACKED, NONE, DEPLOYED = 200, "none", "32x8"
+"""Images of PGD-20; no tiles, and those of the kernels."""
+PGD_20, EPS = {"pgd_20": {"name": "pgd", "steps": 20}}, 8 / 255
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,11 @@ class Setting:
     def key(self) -> tuple[str, str, float]:
         """What names the row."""
         return self.order, self.tile, self.fraction
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The start of the row."""
+        return dict(zip(KEYS, self.key, strict=True))
 
 
 def selections(fraction: float) -> dict[str, Selection]:
@@ -107,18 +120,20 @@ def main() -> None:
 
 def study(model: nn.Module, trained: Tensor, images: Tensor, labels: Tensor, out: Path) -> None:
     """Both tables; the plain network is the first row of that of accuracies."""
-    file, of_recall = out / "tiles.csv", out / "tiles_recall.csv"
-    rows = read_csv(file).to_dict("records") if file.exists() else []
-    held = read_csv(of_recall).to_dict("records") if of_recall.exists() else []
+    file, of_recall, of_attack = (out / f"tiles{end}.csv" for end in ("", "_recall", "_pgd_20"))
+    rows, held, left = map(_so_far, (file, of_recall, of_attack))
+    plain = Setting(AS_TRAINED, NONE, 1.0)
     if not rows:
-        plain = dict(zip(KEYS, (AS_TRAINED, "none", 1.0), strict=True))
-        rows = [plain | _judged(model, images, labels)]
+        rows = [plain.told | _judged(model, images, labels)]
+    if not left:
+        left = [plain.told | _attacked(model, images, labels)]
     started = time.monotonic()
     for order in ORDERS:
-        waiting = [s for s in settings() if s.order == order]
-        waiting = [s for s in waiting if s.key not in {tuple(row[k] for k in KEYS) for row in rows}]
+        own = [s for s in settings() if s.order == order]
+        waiting = [s for s in own if s.key not in _keys(rows)]
+        unbroken = [s for s in own if s.tile in (SINGLE, DEPLOYED) and s.key not in _keys(left)]
         looked_at = any(row["order"] == order for row in held)
-        if not waiting and looked_at:
+        if not waiting and not unbroken and looked_at:
             continue
         ordered = nenni.order_channels(model, trained, ORDERING) if order == LEARNED else model
         noisy = fitted(ordered, trained[:FIT_IMAGES])
@@ -126,13 +141,17 @@ def study(model: nn.Module, trained: Tensor, images: Tensor, labels: Tensor, out
             found = recall(noisy, trained[:LOOKED_AT], images[:LOOKED_AT])
             held += [{"order": order} | row for row in found]
             write_csv(of_recall, pd.DataFrame(held))
-        for setting in waiting:
+        for setting in (s for s in own if s in waiting or s in unbroken):
             selection = selections(setting.fraction)[setting.tile]
-            own = with_selection(noisy, selection, trained[:FIT_IMAGES])
-            rows.append(dict(zip(KEYS, setting.key, strict=True)) | _judged(own, images, labels))
-            write_csv(file, pd.DataFrame(rows))
+            chosen = with_selection(noisy, selection, trained[:FIT_IMAGES])
+            if setting in waiting:
+                rows.append(setting.told | _judged(chosen, images, labels))
+                write_csv(file, pd.DataFrame(rows))
+            if setting in unbroken:
+                left.append(setting.told | _attacked(chosen, images, labels))
+                write_csv(of_attack, pd.DataFrame(left))
             minutes = (time.monotonic() - started) / 60
-            print(f"{setting.key}: {rows[-1]['accuracy']:.1%} after {minutes:.0f} min", flush=True)
+            print(f"{setting.key} after {minutes:.0f} min", flush=True)
 
 
 def fitted(model: nn.Module, images: Tensor) -> nn.Module:
@@ -184,7 +203,9 @@ def recall(noisy: nn.Module, seen: Tensor, images: Tensor) -> list[dict[str, obj
             scores = z_tilde, expected, wanted.to(z.dtype)
             for tile, selection in selections(fraction).items():
                 found = [(selection.mask(score) & wanted).sum() for score in scores]
-                counts = torch.stack([*found, wanted.sum()]).double()
+                touched = any_in_tiles(selection, largest(z_tilde, fraction))
+                sums = [*found, wanted.sum(), touched.sum(), torch.tensor(touched.numel())]
+                counts = torch.stack(sums).double()
                 key = name, tile, fraction
                 hits[key] = hits.get(key, torch.zeros_like(counts)) + counts
 
@@ -193,8 +214,33 @@ def recall(noisy: nn.Module, seen: Tensor, images: Tensor) -> list[dict[str, obj
     return [
         dict(zip(("layer", "tile", "fraction"), key, strict=True))
         | dict(zip(("mean", "calibrated", "known"), (sums[:3] / sums[3]).tolist(), strict=True))
+        | {"touched": float(sums[4] / sums[5])}
         for key, sums in hits.items()
     ]
+
+
+def any_in_tiles(selection: Selection, neurons: Tensor) -> Tensor:
+    """Which tiles of a selection hold any of some neurons; those themselves if it has no tiles."""
+    if isinstance(selection, nenni.Block):
+        touched: Tensor = selection.tile_means(neurons.float()) > 0
+        return touched
+    return neurons
+
+
+def _so_far(file: Path) -> list[dict[str, Any]]:
+    """Rows of a study that was stopped."""
+    return read_csv(file).to_dict("records") if file.exists() else []
+
+
+def _keys(rows: list[dict[str, Any]]) -> set[tuple[str, str, float]]:
+    return {(row["order"], row["tile"], row["fraction"]) for row in rows}
+
+
+def _attacked(model: nn.Module, images: Tensor, labels: Tensor) -> dict[str, float]:
+    data = images[:ATTACKED], labels[:ATTACKED]
+    found = nenni.evaluate(model, data, PGD_20, eps=EPS, batch_size=BATCH)
+    n = len(data[0])
+    return told(round((1 - found.robust_accuracy) * n), n)
 
 
 def _judged(model: nn.Module, images: Tensor, labels: Tensor) -> dict[str, float]:
