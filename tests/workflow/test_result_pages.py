@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 OF_RESULTS = (
     "mnist5k/claims", "mnist5k/main", "mnist5k/suites", "mnist5k/persistence",
     "mnist5k/diagnostics", "mnist5k/energy", "mnist5k/sweep", "mnist_claims/claims", "mnist_claims/main",
-    "mnist_claims/suites",
+    "mnist_claims/suites", "choices/main", "choices/controls", "choices/suites",
     "cifar10_cpu/claims", "cifar10_cpu/main", "cifar10_cpu/suites", "cifar10_cpu/persistence",
     "full_width/claims", "full_width/main", "full_width/suites", "given_weights/claims", "given_weights/main",
     "photos/claims", "photos/main", "medical/main", "medical/suites", "cost/bench",
@@ -29,6 +29,7 @@ OF_PROTOCOL = ("protocol",)
 OF_COST = ("cost/roofline_errors", "cost/scalesim", "cost/zigzag", "cost/plausibility")
 OF_DEPLOY = (
     "deployment", "deployment_predicted", "deployment_constants", "tiles", "tiles_recall",
+    "tiles_pgd_20",
     "deployment_limits", "core_rates", "deployed_accuracy", "deployed_times",
     "deployment_cpu/controls",
 )  # fmt: skip

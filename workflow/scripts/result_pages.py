@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import _bench_tables
+import _choice_tables
 import _claim_tables
 import _constant_tables
 import _cost_tables
@@ -51,7 +52,8 @@ TEMPLATE = ROOT / "docs" / "results.md.jinja"
 READ = (
     "mnist5k/claims", "mnist5k/main", "mnist5k/suites", "mnist5k/persistence",
     "mnist5k/diagnostics", "mnist5k/energy", "mnist5k/sweep", "mnist_claims/claims",
-    "mnist_claims/main", "mnist_claims/suites", "baselines/suites",
+    "mnist_claims/main", "mnist_claims/suites", "choices/main", "choices/controls",
+    "choices/suites", "baselines/suites",
     "cifar10_cpu/claims", "cifar10_cpu/main", "cifar10_cpu/suites", "cifar10_cpu/persistence",
     "full_width/claims", "full_width/main", "full_width/suites", "given_weights/claims",
     "given_weights/main", "photos/claims", "photos/main", "medical/main", "medical/suites",
@@ -62,7 +64,7 @@ READ = (
     "cost/roofline_errors", "cost/scalesim", "cost/zigzag", "cost/plausibility", "deployment",
     "deployment_predicted", "deployment_constants", "run_sizes", "post_training/resnet20",
     "post_training/resnet32", "post_training/efficientnet_lite0", "fit_choices", "allocation",
-    "fit_methods", "tiles", "tiles_recall", "defences_elsewhere",
+    "fit_methods", "tiles", "tiles_recall", "tiles_pgd_20", "defences_elsewhere",
     "deployment_limits", "core_rates", "deployed_accuracy", "deployed_times",
     "deployment_cpu/controls",
 )  # fmt: skip
@@ -144,6 +146,12 @@ def environment(tables: Tables) -> Environment:
         "claims": lambda table, *names: markdown(
             getattr(_claim_tables, table)(*(tables[name] for name in names))
         ),
+        "choices": lambda: markdown(
+            _choice_tables.exchanged(
+                *(tables[f"choices/{name}"] for name in ("main", "suites", "controls"))
+            )
+        ),
+        "choices_tally": _choice_tables.tally(tables["choices/controls"]),
         "swept": lambda name: markdown(_noise_tables.swept(tables[name])),
         "aim": _bench_tables.AIM,
         "aim_memory": _bench_tables.AIM_MEMORY,
@@ -173,7 +181,7 @@ def environment(tables: Tables) -> Environment:
         "by_torch_too": _deployment_tables.by_torch_too(tables["deployment"]),
         "recall_gained": partial(_deployment_tables.gained, tables["tiles_recall"]),
         "touched": partial(_deployment_tables.touched, tables["tiles_recall"]),
-        "accuracy_gained": _deployment_tables.accuracy_gained(tables["tiles"]),
+        "accuracy_gained": lambda name: _deployment_tables.accuracy_gained(tables[name]),
         "protocol": lambda table: markdown(getattr(_protocol_tables, table)(tables["protocol"])),
         "chosen": (protocol := _protocol_tables.chosen()),
         "moved": partial(_protocol_tables.moved, tables["protocol"], protocol),
