@@ -47,7 +47,7 @@ def verdict(
         f"{_microjoules(compared.reference.pj)} uJ",
         "\n".join(sentences(compared)),
         _table(compared.rows, accuracies or {}),
-        "In brackets the range over constants that are assumed: "
+        "In brackets the range over constants that have one, assumed or fitted: "
         + (_listed([each.name for each in compared.assumptions]) or "none has a range"),
     ]
     if compared.deciding:

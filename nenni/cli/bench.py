@@ -5,7 +5,6 @@ import json
 import math
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import product
@@ -16,8 +15,6 @@ from nenni.cli import arguments
 from nenni.core.errors import USER_MISTAKE, UserError
 from nenni.core.progress import Left, Progress
 
-PRESET = "deployed_core"
-"""The platform of the predictions."""
 TEACHES = f"""example:
   nenni bench noisy.safetensors --out bench.csv
 
@@ -33,15 +30,14 @@ as nenni.deploy makes it: all neurons by its kernels (deployed_dense), and with 
 that is faster (deployed). So are its layers, each alone, beside the convolution by torch. crossover
 is the share of exact tiles up to which a layer that skips is faster than deployed_dense, by a line
 through its times at three shares. predicted is what the cost model says of over_deployed_dense, and
-predicted_crossover of the share, by hwmodel's preset {PRESET}: one core of one kind. How near such
-predictions come is in docs/deploy.md. The images are random; --data gives their size where the file
-does not say it.
+predicted_crossover of the share, by hwmodel's preset deployed_core: one core of one kind, so that
+rows of more threads have none. How near such predictions come is in docs/deploy.md. The images are
+random; --data gives their size where the file does not say it.
 
 {arguments.NETWORK}
 
 {arguments.DATA}"""
 
-_BYTE = 8
 _NOTHING = {"seconds": math.nan, "wall_seconds": math.nan, "peak_mib": math.nan}
 _LAYERS, _PREDICTED = "deployed_layers", "predicted"
 _WHOLE = "whole network"
@@ -87,7 +83,7 @@ def run(parsed: argparse.Namespace) -> None:
     file = _file(parsed)
     settings = list(product(dict.fromkeys(parsed.threads), dict.fromkeys(parsed.batch)))
     variants = (*FORWARD, *DEPLOYED, _LAYERS, _PREDICTED, *TRAINING)
-    jobs = [(variant, *setting) for setting in settings for variant in variants]
+    jobs = [(v, *setting) for setting in settings for v in variants if _applies(v, *setting)]
     progress, left = Progress(), Left(len(jobs))
     rows: list[dict[str, Any]] = []
     predicted: list[dict[str, Any]] = []
@@ -104,7 +100,7 @@ def run(parsed: argparse.Namespace) -> None:
         if variant == _LAYERS:
             rows += [about | _NOTHING | row for row in _of_layers(found or {})]
         elif variant == _PREDICTED:
-            predicted += [about | {"layer": n, **r} for n, r in (found or {}).items()]
+            predicted += [about | row for row in _of_model(found or {})]
         else:
             rows.append(about | {"variant": variant, "layer": _WHOLE} | _NOTHING | (found or {}))
         progress(f"{told}: {left.after()}{'; it failed' if found is None else ''}")
@@ -116,6 +112,11 @@ def run(parsed: argparse.Namespace) -> None:
         print(part.to_string(index=False, na_rep="", float_format=lambda x: f"{x:.4g}"))  # noqa: T201
     if parsed.out is not None:
         write_csv(parsed.out, table)
+
+
+def _applies(variant: str, threads: int, _batch: int) -> bool:
+    """Predictions are of one core."""
+    return variant != _PREDICTED or threads == 1
 
 
 def _compared(table: Any, predicted: Any) -> Any:
@@ -162,6 +163,14 @@ def _of_layers(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield row | ({"crossover": times["crossover"]} if variant == DEPLOYED[1] else {})
 
 
+def _of_model(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Rows of what the cost model says."""
+    from nenni.cost.predicted import TOTAL
+
+    for layer, told in found.items():
+        yield {"layer": _WHOLE if layer == TOTAL else layer} | told
+
+
 def _of(table: Any, variant: str) -> Any:
     """The seconds on the clock of one variant, for each row's setting."""
     import pandas as pd
@@ -175,6 +184,7 @@ def _measure(parsed: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     from nenni.cost.bench import measure, measure_layers
+    from nenni.cost.predicted import predictions
     from nenni.method.injection import noisy_layers
     from nenni.networks.build import architecture_of
 
@@ -190,40 +200,10 @@ def _measure(parsed: argparse.Namespace) -> dict[str, Any]:
     data = torch.rand(batch, *shape, generator=torch.Generator().manual_seed(0))
     how = {"batch_size": batch, "threads": parsed.threads[0]}
     if parsed.only == _PREDICTED:
-        return _predictions(network, data)
+        return predictions(network, data)
     if parsed.only == _LAYERS:
         return {name: asdict(times) for name, times in measure_layers(network, data, **how).items()}
     return measure(network, data, parsed.only, **how)
-
-
-def _predictions(network: Any, images: Any) -> dict[str, dict[str, float]]:
-    """What the cost model says of skipping over dense INT8, of each layer and of the network.
-
-    The model is asked as a program: a file of layers is all that it shares with this package.
-    """
-    from nenni.core.io import read_csv, write_json
-    from nenni.cost.describe import describe
-    from nenni.deployment.deploy import NOWHERE, deploy
-
-    deploy(network, images, skip=NOWHERE)  # or it says why not
-    with tempfile.TemporaryDirectory(prefix="nenni_bench_") as folder:
-        layers, out = Path(folder) / "layers.json", Path(folder) / "crossover.csv"
-        write_json(layers, describe(network, images))
-        command = [sys.executable, "-m", "hwmodel", str(layers), "--preset", PRESET]
-        command += ["--batch", str(len(images)), "--crossover", str(out)]
-        subprocess.run(command, check=True, capture_output=True)
-        table = read_csv(out)
-    at_8 = table[table["bits"] == _BYTE].set_index("layer")
-    total, layers_alone = at_8.loc["total"], at_8.drop(index="total")
-    saved = (layers_alone["dense_s"] - layers_alone["injected_s"]).clip(lower=0).sum()
-    found = {
-        str(name).replace("#", ":"): {
-            "predicted": row["injected_s"] / row["dense_s"],
-            "predicted_crossover": 0.0 if math.isnan(row["fraction"]) else row["fraction"],
-        }
-        for name, row in layers_alone.iterrows()
-    }
-    return found | {_WHOLE: {"predicted": 1 - saved / total["dense_s"]}}
 
 
 def _in_own_process(

@@ -155,7 +155,7 @@ def convolution_of_bytes(layer: nn.Conv2d, x: Tensor, engine: str) -> Callable[[
     layer : Conv2d
         With zero padding.
     x : Tensor
-        Input (N, C, H, W), at least 0.
+        Input (N, C, H, W), whose negative values are clipped: its time hangs on no value.
     engine : str
         One of `ENGINES`.
     """

@@ -217,9 +217,14 @@ def _seconds(time: Any) -> float:
 
 @torch.no_grad()
 def fastest(
-    calls: Mapping[str, Callable[[], Any]], device: torch.device | str = "cpu"
+    calls: Mapping[str, Callable[[], Any]],
+    device: torch.device | str = "cpu",
+    seconds: float = _LEAST_SECONDS,
 ) -> dict[str, float]:
     """Least time of each of some calls, in seconds; they take turns, so that they meet the same.
+
+    Each is called as often before it is timed as while it is: the call before has taken the caches,
+    and what comes first after a large one would look up to a fifth slower than it is.
 
     Parameters
     ----------
@@ -227,27 +232,34 @@ def fastest(
         Name -> what is timed.
     device : torch.device or str
         On a GPU each is a CUDA graph, so that what a program takes to ask for it is left out.
+    seconds : float
+        Least time of one measurement, and of the calls before it.
     """
     if torch.device(device).type == "cuda":
         calls = {name: _captured(call) for name, call in calls.items()}
-    counts = {name: _count(call) for name, call in calls.items()}
+    counts = {name: _count(call, seconds) for name, call in calls.items()}
     least = dict.fromkeys(calls, math.inf)
     for _ in range(_REPEATS):
         for name, call in calls.items():
-            start = time.perf_counter()
-            for _ in range(counts[name]):
-                call()
-            _wait()
-            least[name] = min(least[name], (time.perf_counter() - start) / counts[name])
+            _seconds_of(call, counts[name])
+            least[name] = min(least[name], _seconds_of(call, counts[name]) / counts[name])
     return least
 
 
-def _count(call: Callable[[], Any]) -> int:
-    """How often a call fits into the least time of a measurement, once it is warm."""
+def _seconds_of(call: Callable[[], Any], count: int) -> float:
+    start = time.perf_counter()
+    for _ in range(count):
+        call()
+    _wait()
+    return time.perf_counter() - start
+
+
+def _count(call: Callable[[], Any], seconds: float) -> int:
+    """How often a call fits into some seconds, once it is warm."""
     call()
     _wait()
     count, start = 0, time.perf_counter()
-    while time.perf_counter() - start < _LEAST_SECONDS:
+    while time.perf_counter() - start < seconds:
         call()
         _wait()
         count += 1

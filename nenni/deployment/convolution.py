@@ -155,3 +155,10 @@ class Skipping:
     tile: tuple[int, int]
     kept: int
     table: Tensor | None
+
+    @property
+    def tiles(self) -> int:
+        """Of an image, those at the border with the others."""
+        wide, high = self.tile
+        product = self.exact.product
+        return -(-len(product.codes) // wide) * -(-len(product.position) // high)

@@ -95,6 +95,15 @@ def test_crossings_are_where_a_line_of_times_meets_that_of_dense(script: Any) ->
     }  # fmt: skip
 
 
+def test_what_a_repeat_moves_is_of_the_network_that_is_the_same(script: Any) -> None:
+    rows = [
+        ["a", script.WHOLE, 1, 1.0, 0.9], ["a", script.WHOLE, 1, 2.0, 2.2], ["a", "conv", 1, 1.0, 9.0],
+        ["a", script.WHOLE, 0.5, 1.0, 0.5], ["b", script.WHOLE, 1, 1.0, 3.0],
+    ]  # fmt: skip
+    columns = ["device", "layer", "fraction", "dense", "where_faster"]
+    assert script.repeated(pd.DataFrame(rows, columns=columns)) == "0.90 to 1.10"
+
+
 def test_touched_tiles_are_told_from_the_least_mean_over_layers_to_the_most(script: Any) -> None:
     rows = [
         ["as trained", "a", "32x8", 0.5, 1.0], ["as trained", "b", "32x8", 0.5, 0.98],

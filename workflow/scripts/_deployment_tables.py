@@ -45,6 +45,13 @@ def whole(found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).fillna("")
 
 
+def repeated(found: pd.DataFrame) -> str:
+    """Time of the network in which no layer skips over that of the same network, least to most."""
+    here = _here(found)
+    same = here[(here["layer"] == WHOLE) & (here["fraction"] == 1)]
+    return _span(same["where_faster"] / same["dense"])
+
+
 def layers(found: pd.DataFrame, width: int) -> pd.DataFrame:
     """One row per layer of a network on one thread: how many times as fast, by batch and share."""
     here = _here(found)

@@ -39,6 +39,7 @@ import torch
 from _deployed_tables import DENSE, DEPLOYED, KEYS, PGD, SIMULATED, WORST, draw, networks
 from _post_training import told
 from _tables import keep
+from deployment_speed import OF_A_NETWORK
 from torch import Tensor, nn
 
 import nenni
@@ -287,7 +288,7 @@ def times(subjects: list[Subject], batches: list[int], threads: list[int], file:
                 if subject.experiment.defence == DENSE:
                     plain = nenni.remove(subject.network)
                     calls[f"{i} {TORCH}"] = partial(quantised(plain, images), images)
-            found = fastest(calls)
+            found = fastest(calls, seconds=OF_A_NETWORK)
             rows = [
                 setting
                 | subject.key

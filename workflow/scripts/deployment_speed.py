@@ -8,10 +8,10 @@ are timed by torch's kernels (onednn and x86, packed ahead) and by this package'
 counts. Whole networks are torch's post-training quantisation, this package's dense network, and
 networks whose layers skip everywhere or where that is faster, on a CPU also by torch's products on
 gathered patches, which is what skipping costs without kernels of its own. Wall time, the least of
-several, taken in turns. On a GPU, whose table is deployment_gpu.csv, tiles are larger, the rival is
-torch's bfloat16, since torch has no convolutions of bytes there, and all that is timed is a CUDA
-graph. Run it with nothing else running; rows of another processor, width, batch or number of
-threads stay.
+several, taken in turns, each with caches that it has filled itself. On a GPU, whose table is
+deployment_gpu.csv, tiles are larger, the rival is torch's bfloat16, since torch has no convolutions
+of bytes there, and all that is timed is a CUDA graph. Run it with nothing else running; rows of
+another processor, width, batch or number of threads stay.
 """
 
 import argparse
@@ -50,6 +50,8 @@ TILES, RATIO = {"cpu": (32, 8), "cuda": (64, 64)}, 1 / 8
 FILES = {"cpu": "deployment.csv", "cuda": "deployment_gpu.csv"}
 ON_A_GPU = "bfloat16"
 """What torch computes dense layers with on a GPU, which has no engine of bytes."""
+_OF_A_LAYER, OF_A_NETWORK = 0.005, 0.02
+"""Seconds of one measurement: weights of a wide network take a while to be in the caches."""
 WHOLE = "whole network"
 SETTING = ["device", "width", "batch", "threads"]
 COLUMNS = [*SETTING, "layer", "macs", "fraction", "torch", "dense", "skipping", "where_faster"]
@@ -98,7 +100,7 @@ def measure(width: int, batch: int, device: str = "cpu") -> Iterator[dict[str, A
             }
             product = layer.exact.product
             macs = product.codes.numel() * len(product.position) * batch
-            yield _row(name, fraction, fastest(calls, device)) | {"macs": macs}
+            yield _row(name, fraction, fastest(calls, device, _OF_A_LAYER)) | {"macs": macs}
         skips = {"dense": NOWHERE, "skipping": EVERYWHERE, "where_faster": FASTER}
         calls = {"torch": whole_by_torch} | {
             way: partial(deploy(noisy, images, skip=skip, kernel=kernel), images)
@@ -107,7 +109,7 @@ def measure(width: int, batch: int, device: str = "cpu") -> Iterator[dict[str, A
         if device == "cpu":
             by_torch_path = deploy(noisy, images, skip=EVERYWHERE, kernel=TORCH)
             calls["torch_path"] = partial(by_torch_path, images)
-        yield _row(WHOLE, fraction, fastest(calls, device))
+        yield _row(WHOLE, fraction, fastest(calls, device, OF_A_NETWORK))
 
 
 def _row(layer: str, fraction: float, found: dict[str, float]) -> dict[str, Any]:

@@ -32,6 +32,8 @@ from nenni.results.figure_style import COLOURS, MARKERS, grid, prepare, save
 BITS = {32: "fp32", 16: "bf16", 8: "int8"}
 WHOLE = "whole network"
 """What `nenni bench` calls it, beside its layers."""
+MEASURED = ["batch", "variant", "wall_seconds", "peak_mib", "images_per_second", "over_dense"]
+"""Its columns that are kept."""
 LABELS = {"injected": "injected,\nmodelled as skipping"}
 
 
@@ -128,10 +130,11 @@ def compare_network(
 
     The injected network's model skips what is not essential; today's code does not.
     """
-    command = [sys.executable, "-m", "nenni", "bench", str(weights), "--batch", *map(str, batches)]
-    subprocess.run([*command, "--out", str(out / "bench.csv")], check=True)
+    command = [sys.executable, "-m", "nenni", "bench", str(weights), "--threads", "1"]
+    command += ["--batch", *map(str, batches), "--out", str(out / "bench.csv")]
+    subprocess.run(command, check=True)
     measured = read_csv(out / "bench.csv")
-    measured = measured[measured["layer"] == WHOLE].drop(columns=["seconds", "layer", "threads"])
+    measured = measured.loc[measured["layer"] == WHOLE, MEASURED]
     measured = measured.rename(columns={"wall_seconds": "seconds"})
     for batch in batches:
         total = hwmodel.latency(network, preset, batch)[-1]

@@ -180,6 +180,7 @@ def environment(tables: Tables) -> Environment:
         "slower": _deployment_tables.slower_than_torch(tables["deployment"]),
         "by_torch_too": _deployment_tables.by_torch_too(tables["deployment"]),
         "recall_gained": partial(_deployment_tables.gained, tables["tiles_recall"]),
+        "repeated": _deployment_tables.repeated(tables["deployment"]),
         "touched": partial(_deployment_tables.touched, tables["tiles_recall"]),
         "accuracy_gained": lambda name: _deployment_tables.accuracy_gained(tables[name]),
         "protocol": lambda table: markdown(getattr(_protocol_tables, table)(tables["protocol"])),

@@ -119,7 +119,7 @@ def main() -> None:
 
 
 def study(model: nn.Module, trained: Tensor, images: Tensor, labels: Tensor, out: Path) -> None:
-    """Both tables; the plain network is the first row of that of accuracies."""
+    """The three tables; the plain network is the first row of those of accuracies."""
     file, of_recall, of_attack = (out / f"tiles{end}.csv" for end in ("", "_recall", "_pgd_20"))
     rows, held, left = map(_so_far, (file, of_recall, of_attack))
     plain = Setting(AS_TRAINED, NONE, 1.0)

@@ -1,5 +1,6 @@
 """Dense variants answer as the network does, and the bench measures each."""
 
+import math
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from torch import nn
 import nenni
 from nenni.core.errors import UserError
 from nenni.cost.bench import FORWARD, TRAINING, measure, measure_layers, prepare, seconds
+from nenni.cost.dense_variants import ENGINES, convolution_of_bytes
 from nenni.cost.layer_bench import WAYS, crossing
 from nenni.method.injection import noisy_layers
 
@@ -108,6 +110,42 @@ def test_layers_of_a_deployed_network_are_timed_in_every_way() -> None:
         assert min(layer.seconds.values()) > 0
         assert 0 <= layer.crossover <= 1
     assert [layer.choices.selection.fraction for _, layer in noisy_layers(noisy)] == [0.5]
+
+
+def test_what_torch_has_no_kernel_for_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a processor without AVX-512, or a torch without one of its engines."""
+
+    def none(*_: object) -> None:
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr("nenni.cost.layer_bench.convolution_of_bytes", none)
+    model = nn.Sequential(nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1), nn.Flatten(), nn.Linear(2048, 3)).eval()  # fmt: skip
+    images = torch.rand(2, 3, 8, 8)
+    spec = nenni.InjectionSpec(
+        nenni.Block(0.5, channels=32, positions=8), nenni.TapShared(0.25), layers=("2",), exact_bits=8, input_bits=8,
+        projected_bits=8,
+    )  # fmt: skip
+    noisy = nenni.inject(model, spec, images)
+    nenni.fit(noisy, images)
+    found = measure_layers(noisy.train(), images, threads=torch.get_num_threads())["2"]
+    assert math.isnan(found.seconds["int8"])
+    assert min(found.seconds[way] for way in WAYS if way != "int8") > 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_convolution_of_bytes_is_the_layer_and_relu(engine: str) -> None:
+    torch.manual_seed(0)
+    layer, x = nn.Conv2d(8, 16, 3, stride=2, padding=1, dilation=2), torch.rand(2, 8, 9, 9)
+    with torch.no_grad():
+        layer.weight[3] = 0
+        before = torch.backends.quantized.engine
+        found = convolution_of_bytes(layer, x, engine)().dequantize()
+        assert torch.backends.quantized.engine == before
+        torch.testing.assert_close(found, layer(x).relu(), rtol=0, atol=0.06)
+
+
+def test_one_share_of_tiles_is_no_line() -> None:
+    assert math.isnan(crossing((0.5, 0.5, 0.5), (0.7, 0.8, 0.9)))
 
 
 @pytest.mark.parametrize(

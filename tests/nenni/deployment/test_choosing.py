@@ -1,4 +1,5 @@
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,23 @@ from nenni.deployment.simulation import simulation
 
 NAMES = ["3.conv1", "3.conv2", "4.conv1", "4.conv2"]
 LAYERS = dict.fromkeys(NAMES, "8 channels at 9 positions")
+
+
+def test_a_turn_begins_with_the_caches_that_it_fills_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A clock that only calls move: whoever comes after another takes ten times as long."""
+    now, last = 0.0, ""
+
+    def called(name: str, seconds: float) -> None:
+        nonlocal now, last
+        now, last = now + seconds * (1 if last == name else 10), name
+
+    monkeypatch.setattr(choosing.time, "perf_counter", lambda: now)
+    for slow in (0.001, 0.03, 7.0):
+        calls = {name: partial(called, name, s) for name, s in (("a", slow), ("b", 0.0005))}
+        found = choosing.fastest(calls, seconds=0.02)
+        assert found == pytest.approx({"a": slow, "b": 0.0005}, rel=1e-6)
 
 
 def test_each_injected_layer_is_timed_both_ways() -> None:
