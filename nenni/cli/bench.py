@@ -83,7 +83,12 @@ def run(parsed: argparse.Namespace) -> None:
     file = _file(parsed)
     settings = list(product(dict.fromkeys(parsed.threads), dict.fromkeys(parsed.batch)))
     variants = (*FORWARD, *DEPLOYED, _LAYERS, _PREDICTED, *TRAINING)
-    jobs = [(v, *setting) for setting in settings for v in variants if _applies(v, *setting)]
+    jobs = [
+        (variant, threads, batch)
+        for threads, batch in settings
+        for variant in variants
+        if variant != _PREDICTED or threads == 1  # predictions are of one core
+    ]
     progress, left = Progress(), Left(len(jobs))
     rows: list[dict[str, Any]] = []
     predicted: list[dict[str, Any]] = []
@@ -112,11 +117,6 @@ def run(parsed: argparse.Namespace) -> None:
         print(part.to_string(index=False, na_rep="", float_format=lambda x: f"{x:.4g}"))  # noqa: T201
     if parsed.out is not None:
         write_csv(parsed.out, table)
-
-
-def _applies(variant: str, threads: int, _batch: int) -> bool:
-    """Predictions are of one core."""
-    return variant != _PREDICTED or threads == 1
 
 
 def _compared(table: Any, predicted: Any) -> Any:

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -34,6 +35,19 @@ def passes() -> Any:
 @pytest.fixture(scope="module")
 def rates() -> Any:
     return script_named("_step_rates")
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"), [((5, 40, 30, 3), (3, 40, 30)), ((5, 28, 20), (1, 28, 20))]
+)
+def test_images_of_a_file_have_the_shape_that_it_says(
+    size: tuple[int, ...], shape: tuple[int, ...], script: Any, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "a.npz", x=np.zeros(size, np.uint8))
+    assert script._shape({"name": "npz", "train": str(tmp_path / "a.npz")}) == shape
+    assert script._shape({"name": "cifar10"}) == (3, 32, 32)
+    assert script._shape({"name": "medmnist", "size": 64}) == (1, 64, 64)
+    assert script._shape({"name": "image_folder", "size": 224}) == (3, 224, 224)
 
 
 def recipe(method: dict[str, Any], attack: dict[str, Any] | None = None) -> dict[str, Any]:

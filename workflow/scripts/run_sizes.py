@@ -25,6 +25,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from _machine import device_name
@@ -36,6 +37,7 @@ from _tables import keep
 from nenni.core import plugins, runtime
 from nenni.core.errors import UserError
 from nenni.core.io import read_csv, write_csv
+from nenni.core.plugins import Ref
 from nenni.data.sizes import known_sizes, split_sizes
 from nenni.run.config import Config
 from nenni.run.config_file import load_claims, load_config
@@ -186,11 +188,19 @@ def _attack(rule: str, config: Config, base: str, part: Slice) -> Iterator[_Part
 
 def _network(config: Config, base: str, defended: dict[str, Any]) -> Network:
     of = config.bases[base]
-    data = config.data[of.data].data
+    return Network(config.models[of.model], _shape(config.data[of.data].data), defended)
+
+
+def _shape(data: Ref) -> tuple[int, ...]:
+    """Of an image (C, H, W), as the plugin, its file or its settings have it."""
+    if data["name"] == "npz":
+        with np.load(data["train"]) as arrays:
+            _, height, width, *channels = arrays["x"].shape
+        return *(channels or (1,)), height, width
     side = data.get("size", 28)
     grey = 1 if data["name"] == "medmnist" else 3
-    shape = plugins.constant("data", data["name"], "SHAPE", (grey, side, side))
-    return Network(config.models[of.model], tuple(shape), defended)
+    shape: tuple[int, ...] = plugins.constant("data", data["name"], "SHAPE", (grey, side, side))
+    return tuple(shape)
 
 
 def split(config: Config, base: str) -> dict[str, int]:
