@@ -95,13 +95,13 @@ def test_crossings_are_where_a_line_of_times_meets_that_of_dense(script: Any) ->
     }  # fmt: skip
 
 
-def test_what_a_repeat_moves_is_of_the_network_that_is_the_same(script: Any) -> None:
+def test_what_a_repeat_moves_is_told_of_the_setting_where_it_is_most(script: Any) -> None:
     rows = [
-        ["a", script.WHOLE, 1, 1.0, 0.9], ["a", script.WHOLE, 1, 2.0, 2.2], ["a", "conv", 1, 1.0, 9.0],
-        ["a", script.WHOLE, 0.5, 1.0, 0.5], ["b", script.WHOLE, 1, 1.0, 3.0],
+        ["a", script.WHOLE, 64, 1, 1, 1.0], ["a", script.WHOLE, 64, 1, 1, 1.1], ["a", "conv", 64, 1, 1, 9.0],
+        ["a", script.WHOLE, 16, 1, 1, 0.5], ["a", script.WHOLE, 16, 1, 1, 0.4], ["b", script.WHOLE, 64, 1, 1, 3.0],
     ]  # fmt: skip
-    columns = ["device", "layer", "fraction", "dense", "where_faster"]
-    assert script.repeated(pd.DataFrame(rows, columns=columns)) == "0.90 to 1.10"
+    columns = ["device", "layer", "width", "batch", "threads", "dense"]
+    assert script.repeated(pd.DataFrame(rows, columns=columns)) == "1.25"
 
 
 def test_touched_tiles_are_told_from_the_least_mean_over_layers_to_the_most(script: Any) -> None:

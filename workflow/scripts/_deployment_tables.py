@@ -46,10 +46,10 @@ def whole(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def repeated(found: pd.DataFrame) -> str:
-    """Time of the network in which no layer skips over that of the same network, least to most."""
+    """The longest time of the dense network over its shortest, where that is furthest apart."""
     here = _here(found)
-    same = here[(here["layer"] == WHOLE) & (here["fraction"] == 1)]
-    return _span(same["where_faster"] / same["dense"])
+    same = here[here["layer"] == WHOLE].groupby(_SETTING)["dense"]
+    return f"{(same.max() / same.min()).max():.2f}"
 
 
 def layers(found: pd.DataFrame, width: int) -> pd.DataFrame:
