@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,9 +15,8 @@ from nenni.cost.dense_variants import ENGINES, PackedConv2d, convolution_of_byte
 from nenni.deployment.choosing import fastest, skipping_calls
 from nenni.deployment.deploy import EVERYWHERE, deploy
 from nenni.deployment.program import on
-from nenni.method.injection import noisy_layers, remove, set_fractions
+from nenni.method.injection import remove
 from nenni.networks.asking import answer
-from nenni.networks.copying import copied
 from nenni.networks.hooks import hooked
 
 SHARES = (1 / 8, 1 / 4, 1 / 2)
@@ -66,15 +65,14 @@ def layer_times(model: nn.Module, images: Tensor) -> dict[str, LayerTimes]:
     kernel = deployed.kernel
     skipping = skipping_calls(deployed.simulation, images, kernel)
     ways = _by_torch(remove(model).eval(), [name for name, *_ in skipping], images)
+    exact: dict[str, dict[str, float]] = {name: {} for name in ways}
     for name, layer, codes, added in skipping:
         ways[name]["deployed_dense"] = partial(on, kernel, layer.exact, codes, added)
         ways[name]["deployed"] = partial(on, kernel, layer, codes, added)
-    exact: dict[str, dict[str, float]] = {name: {} for name in ways}
-    for share in SHARES:
-        graph = deploy(_at(model, share), images, skip=EVERYWHERE, kernel=kernel).simulation
-        for name, layer, codes, added in skipping_calls(graph, images, kernel):
-            ways[name][f"{share}"] = partial(on, kernel, layer, codes, added)
-            exact[name][f"{share}"] = layer.kept / layer.tiles
+        for share in SHARES:
+            other = replace(layer, share=share)
+            ways[name][f"{share}"] = partial(on, kernel, other, codes, added)
+            exact[name][f"{share}"] = other.kept / other.tiles
     return {name: _times(fastest(calls), exact[name]) for name, calls in ways.items()}
 
 
@@ -105,13 +103,6 @@ def _times(found: dict[str, float], exact: dict[str, float]) -> LayerTimes:
     seconds = found | {"int8": min(engines, default=math.nan)}
     ways = {way: seconds.get(way, math.nan) for way in WAYS}
     return LayerTimes(ways, crossing([*exact.values()], over))
-
-
-def _at(model: nn.Module, share: float) -> nn.Module:
-    """A copy with another share of exact tiles in each layer."""
-    other = copied(model)
-    set_fractions(other, dict.fromkeys((name for name, _ in noisy_layers(other)), share))
-    return other
 
 
 def _by_torch(plain: nn.Module, names: Sequence[str], images: Tensor) -> dict[str, Calls]:

@@ -140,8 +140,8 @@ class Skipping:
         Whether its magnitude is.
     tile : tuple of int
         Channels and positions.
-    kept : int
-        Tiles of an image that are exact.
+    share : float
+        Of the tiles of an image, those that are exact.
     table : Tensor or None
         Codes of Q_a(x) for those of x, where they have fewer bits.
     """
@@ -153,12 +153,17 @@ class Skipping:
     score_offset: Tensor
     magnitude: bool
     tile: tuple[int, int]
-    kept: int
+    share: float
     table: Tensor | None
 
-    @property
+    @cached_property
     def tiles(self) -> int:
         """Of an image, those at the border with the others."""
         wide, high = self.tile
         product = self.exact.product
         return -(-len(product.codes) // wide) * -(-len(product.position) // high)
+
+    @cached_property
+    def kept(self) -> int:
+        """Tiles of an image that are exact."""
+        return round(self.share * self.tiles)

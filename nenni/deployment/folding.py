@@ -87,10 +87,8 @@ def skipping(
     score = _score(layer, *raw)
     height, width = written.plane.height, written.plane.width
     tile = _tile(selection, combined.channels, height * width)
-    tiles = -(-combined.channels // tile[0]) * -(-height * width // tile[1])
-    kept = round(selection.nominal() * tiles)
-    magnitude = choices.score == "magnitude"
-    return Skipping(exact, projection, approximate, *score, magnitude, tile, kept, table)
+    magnitude, share = choices.score == "magnitude", selection.nominal()
+    return Skipping(exact, projection, approximate, *score, magnitude, tile, share, table)
 
 
 def check(layer: NoisyLayer, name: str) -> None:

@@ -9,6 +9,7 @@ from _words import change, fewer, percent
 
 from nenni.evaluation.scoring import WORST
 from nenni.results.accuracy import ALL
+from nenni.run.claim_arms import told
 from nenni.run.config_file import load_config
 
 CONFIG = Path(__file__).parents[2] / "config" / "choices.yaml"
@@ -69,8 +70,6 @@ def differs(injection: Mapping[str, Any], usual: Mapping[str, Any]) -> str:
 
 def _told(value: Any) -> str:
     if isinstance(value, dict):
-        parts = dict(value)
-        name = parts.pop("name", "")
-        inner = ", ".join(f"{key} {_told(part)}" for key, part in parts.items())
-        return f"{name} ({inner})".strip() if inner else str(name)
+        inner = {key: _told(part) for key, part in value.items() if key != "name"}
+        return told({"name": value.get("name", "")}, inner).strip()
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
