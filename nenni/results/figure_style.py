@@ -68,9 +68,10 @@ def look(names: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def bar_style(i: int) -> dict[str, Any]:
-    """Colour and hatch of the i-th kind of bar."""
+    """Colour and hatch of the i-th kind of bar; once all are taken, colours with other hatches."""
     colours = ("#4D4D4D", *COLOURS[1:])
-    look = {"color": colours[i % len(colours)], "hatch": HATCHES[i % len(HATCHES)]}
+    again, place = divmod(i, len(colours))
+    look = {"color": colours[place], "hatch": HATCHES[(place + again) % len(HATCHES)]}
     return {**look, "edgecolor": "black", "linewidth": 0.4}
 
 

@@ -47,5 +47,5 @@ def selection_recall(
     handles, labels = axis.get_legend_handles_labels()
     handles.append(Line2D([], [], color="black", lw=2))
     labels.append("by chance")
-    figure.legend(handles, labels, loc="outside right upper", title="defence")
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, title="defence")
     return figure

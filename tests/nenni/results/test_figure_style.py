@@ -1,7 +1,7 @@
 import pytest
 
 from nenni.core.errors import UserError
-from nenni.results.figure_style import COLOURS, grid, look
+from nenni.results.figure_style import COLOURS, HATCHES, bar_style, grid, look
 
 
 def test_a_figure_that_no_picture_can_be_is_refused() -> None:
@@ -17,3 +17,9 @@ def test_more_names_than_colours_can_still_be_told_apart() -> None:
     assert [colour for colour, _ in looks[:8]] == list(COLOURS)
     lines = [(style["color"], str(style["linestyle"])) for style in look(names).values()]
     assert len(set(lines)) == len(names)
+
+
+def test_more_bars_than_colours_can_still_be_told_apart() -> None:
+    found = [(style["color"], style["hatch"]) for style in map(bar_style, range(20))]
+    assert len(set(found)) == 20
+    assert [hatch for _, hatch in found[:8]] == [*HATCHES]
