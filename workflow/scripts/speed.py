@@ -118,7 +118,7 @@ def main() -> None:
         help="such as '2:4, sparse' (all)",
     )
     parser.add_argument("--batch", type=int, help="images at once (512 small, 16 at 32 x 32)")
-    parser.add_argument("--seconds", type=float, default=4, help="at least, of a pair of steps")
+    parser.add_argument("--seconds", type=float, default=4, help="at least, of pairs of steps")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of training")
     parser.add_argument("--passes", choices=PASSES, default="eager", help="of both networks")
@@ -253,11 +253,16 @@ def alternate(
     labels: Tensor,
     seconds: float,
 ) -> list[float]:
-    """Fastest time of a step of each network, of three or more after four that do not count."""
+    """Fastest time of a step of each network, of three or more after four that do not count.
+
+    Each step is timed after one of the same network, as in a training or an attack: the other
+    network's step before it would have taken the caches.
+    """
     times: list[list[float]] = [[] for _ in models]
     clock = time.perf_counter if images.is_cuda else time.thread_time
     while len(times[-1]) < _FIRST + 3 or sum(map(sum, times)) < seconds:
         for model, found in zip(models, times, strict=True):
+            step(model, images, labels)
             _wait(images)
             started = clock()
             step(model, images, labels)

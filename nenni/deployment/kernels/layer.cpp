@@ -20,6 +20,7 @@ using at::TensorList;
 constexpr int64_t CACHE = 1 << 19; // bytes that a group of images may take of a core's own cache
 constexpr int32_t TAPS = 62;       // at most that a position tells apart
 constexpr int32_t SPAN = 256;      // positions of one unit of work, about
+constexpr int64_t UNITS = 4;       // of work at least for each thread
 
 struct Kernel {
   const char* name;
@@ -127,26 +128,33 @@ void blank(const Output& out, int64_t image) {
   if (out.codes) std::memset(out.codes + image * out.image_stride, out.zero, out.image_stride);
 }
 
-// Calls f for groups of images that fit a core's cache; in parallel where there are several.
+// Calls f for groups of images that fit a core's cache, as many and as large for each thread.
 template <class F>
 void by_group(int64_t images, int64_t bytes, const F& f) {
   const int64_t threads = at::get_num_threads();
-  int64_t size = std::max<int64_t>(1, CACHE / std::max<int64_t>(1, bytes));
-  size = std::min(size, (images + threads - 1) / threads);
-  const int64_t groups = images ? (images + size - 1) / size : 0;
+  const int64_t size = std::max<int64_t>(1, CACHE / std::max<int64_t>(1, bytes));
+  const int64_t rounds = (images + threads * size - 1) / (threads * size);
+  const int64_t groups = std::min(images, threads * rounds);
   if (groups == 1) return f(0, images);
   at::parallel_for(0, groups, 1, [&](int64_t first, int64_t last) {
-    for (int64_t g = first; g < last; ++g) f(g * size, std::min(images, (g + 1) * size));
+    for (int64_t g = first; g < last; ++g) f(g * images / groups, (g + 1) * images / groups);
   });
+}
+
+// Positions of one unit of work, in multiples of `step`: fewer than SPAN where threads would wait.
+int32_t span_of(int32_t positions, int64_t rows, int32_t step) {
+  const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
+  const int64_t wanted = threads == 1 ? 1 : UNITS * threads;
+  const int64_t along = std::max<int64_t>((wanted + rows - 1) / rows, (positions + SPAN - 1) / SPAN);
+  return int32_t((positions + along * step - 1) / (along * step)) * step;
 }
 
 // Runs all neurons of some images: channels outside, so that their weights stay in the cache.
 void run_all(Run run, const Product& w, const Output& out, const Score* score, int64_t scores,
              int64_t i0, int64_t i1) {
   const int32_t wide = score ? score->tile_channels : 2 * LANES;
-  int32_t span = SPAN;
-  if (score) span = (SPAN + score->tile_positions - 1) / score->tile_positions * score->tile_positions;
   const int64_t along_c = (w.channels + wide - 1) / wide;
+  const int32_t span = span_of(w.positions, along_c * (i1 - i0), score ? score->tile_positions : 8);
   const int64_t along_p = (w.positions + span - 1) / span;
   at::parallel_for(0, along_c * (i1 - i0) * along_p, 1, [&](int64_t first, int64_t last) {
     for (int64_t unit = first; unit < last; ++unit) {
@@ -184,8 +192,8 @@ struct Place {
   int64_t image;
 };
 
-// The k tiles of an image with the largest mean score, of equal ones the first; NaN ranks last.
-void choose(const float* mean, int64_t tiles, int64_t k, std::vector<int32_t>& order) {
+// Marks the k tiles with the largest mean score, of equal ones the first; NaN ranks last.
+void choose(const float* mean, int64_t tiles, int64_t k, std::vector<int32_t>& order, char* chosen) {
   order.resize(tiles);
   std::iota(order.begin(), order.end(), 0);
   const auto before = [mean](int32_t a, int32_t b) {
@@ -195,7 +203,7 @@ void choose(const float* mean, int64_t tiles, int64_t k, std::vector<int32_t>& o
     return a < b;
   };
   if (k < tiles) std::nth_element(order.begin(), order.begin() + k, order.end(), before);
-  order.resize(k);
+  for (int64_t i = 0; i < k; ++i) chosen[order[i]] = 1;
 }
 
 // z' of a layer: P Q(x) as codes, z~ everywhere, and z where tiles of z~ have the largest means.
@@ -241,8 +249,8 @@ Tensor skipping(const Tensor& codes, const Tensor& approximated, bool is_signed,
     }
     run_all(run, p_of_x, p_out, nullptr, 0, i0, i1);
     run_all(run, of_p, approximate_out, &score, tiles, i0, i1);
-    std::vector<Place> places;
     std::vector<int32_t> order;
+    std::vector<char> chosen((i1 - i0) * tiles, 0);
     for (int64_t i = i0; i < i1; ++i) {
       float* const mean = sums.data() + i * tiles;
       for (int32_t c = 0; c < along_c; ++c)
@@ -251,14 +259,13 @@ Tensor skipping(const Tensor& codes, const Tensor& approximated, bool is_signed,
           const int32_t high = std::min(score.tile_positions, of_x.positions - p * score.tile_positions);
           mean[c * along_p + p] /= float(wide * high);
         }
-      choose(mean, tiles, kept, order);
-      for (const int32_t t : order) places.push_back({t / along_p, t % along_p, i});
+      choose(mean, tiles, kept, order, chosen.data() + (i - i0) * tiles);
     }
-    std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
-      if (a.along_channels != b.along_channels) return a.along_channels < b.along_channels;
-      if (a.image != b.image) return a.image < b.image;
-      return a.along_positions < b.along_positions;
-    });
+    std::vector<Place> places; // channels outside, so that their weights stay in the cache
+    for (int32_t c = 0; c < along_c; ++c)
+      for (int64_t i = i0; i < i1; ++i)
+        for (int32_t p = 0; p < along_p; ++p)
+          if (chosen[(i - i0) * tiles + c * along_p + p]) places.push_back({c, p, i});
     at::parallel_for(0, int64_t(places.size()), 4, [&](int64_t first, int64_t last) {
       for (int64_t at = first; at < last; ++at) {
         const Place& place = places[at];
