@@ -4,7 +4,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,15 +33,13 @@ class Measured:
     ----------
     dense, skipping : float
         Of all neurons, and with tiles skipped.
+    skips : bool
+        Whether it does in the network that is deployed.
     """
 
     dense: float
     skipping: float
-
-    @property
-    def skips(self) -> bool:
-        """Whether it is faster so."""
-        return self.skipping < self.dense
+    skips: bool
 
 
 def measure(graph: GraphModule, example: Tensor, kernel: str) -> dict[str, Measured]:
@@ -60,8 +58,42 @@ def measure(graph: GraphModule, example: Tensor, kernel: str) -> dict[str, Measu
     for name, layer, codes, added in skipping_calls(graph, example, kernel):
         both: dict[str, Dense | Skipping] = {"dense": layer.exact, "skipping": layer}
         calls = {way: partial(on, kernel, chosen, codes, added) for way, chosen in both.items()}
-        found[name] = Measured(**fastest(calls, example.device))
+        times = fastest(calls, example.device)
+        found[name] = Measured(**times, skips=times["skipping"] < times["dense"])
     return found
+
+
+def in_a_network(
+    times: Mapping[str, Measured],
+    network: Callable[[tuple[str, ...]], GraphModule],
+    example: Tensor,
+    kernel: str,
+) -> dict[str, Measured]:
+    """The same, all of them dense or all skipping where the whole network is faster so.
+
+    Alone a layer has the caches for itself, and what it leaves to the next one costs nothing.
+
+    Parameters
+    ----------
+    times : mapping
+        From :func:`measure`.
+    network : callable
+        Layers that stay dense -> the simulation.
+    example, kernel
+        As for :func:`measure`.
+    """
+    ways = {
+        "as timed alone": {name: measured.skips for name, measured in times.items()},
+        "nowhere": dict.fromkeys(times, False),
+        "everywhere": dict.fromkeys(times, True),
+    }
+    calls = {}
+    for way, skips in ways.items():
+        graph = network(tuple(name for name in times if not skips[name]))
+        calls[way] = partial(run, graph, steps(graph, kernel), example)
+    found = fastest(calls, example.device)
+    best = ways[min(found, key=lambda way: found[way])]
+    return {name: replace(measured, skips=best[name]) for name, measured in times.items()}
 
 
 def skipping_calls(
@@ -175,10 +207,7 @@ def read(path: Path, layers: Mapping[str, str], kernel: str, batch: int) -> dict
     try:
         kept = read_json(path)
         seconds, on_gpu = kept["seconds"], kept["kernel"] == TRITON
-        found = {
-            name: Measured(_seconds(times["dense"]), _seconds(times["skipping"]))
-            for name, times in seconds.items()
-        }
+        found = {name: _measured(times) for name, times in seconds.items()}
         known = dict(kept.get("layers", layers))  # which older files do not tell
     except (UserError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
@@ -207,6 +236,14 @@ def read(path: Path, layers: Mapping[str, str], kernel: str, batch: int) -> dict
             stacklevel=4,
         )
     return found
+
+
+def _measured(times: Mapping[str, Any]) -> Measured:
+    dense, skipping = _seconds(times["dense"]), _seconds(times["skipping"])
+    skips = times.get("skips", skipping < dense)  # which older files do not tell
+    if not isinstance(skips, bool):
+        raise TypeError(f"skips should be true or false, got {skips}")
+    return Measured(dense, skipping, skips)
 
 
 def _seconds(time: Any) -> float:

@@ -1,6 +1,7 @@
 """A network for inference, made from an injected one."""
 
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,8 +34,7 @@ class Deployed(nn.Module):
     simulation : GraphModule
         The same network in torch's own numbers, with all roundings, to evaluate and to attack.
     times : dict
-        Injected layer -> what was measured; it skips where that is faster. The second call of a
-        layer ``c`` is ``c:2``.
+        Injected layer -> what was measured. The second call of a layer ``c`` is ``c:2``.
     kernel : str
         What computes it, see :func:`nenni.deployment.compiled.kernels`.
     """
@@ -132,7 +132,8 @@ def deploy(
         with a warning where processor, threads, kernel, batch or the layers are others; where not
         it is written. Of no use where `skip` says which layers do.
     skip : "where faster", "everywhere" or "nowhere"
-        Which injected layers skip.
+        Which injected layers skip: those that are faster so alone, or all or none where the whole
+        network is.
     kernel : str, optional
         One of :func:`nenni.deployment.compiled.kernels`. Where nobody says, that of ``choices`` or
         the fastest.
@@ -168,15 +169,15 @@ def deploy(
         raise UserError(f"skip should be {FASTER}, {EVERYWHERE} or {NOWHERE}, got {skip!r}")
     file = None if choices is None else Path(choices)
     images = next(image_batches(example, _BATCH, noisy))
-    simulated, times = simulation(noisy, images), dict[str, Measured]()
+    network = cache(partial(simulation, noisy, images))
+    simulated, times, left = network(()), dict[str, Measured](), tuple[str, ...]()
     chosen = kernel or _kernel(simulated, images, there, file)
-    left = [name for name, _ in noisy_layers(simulated)] if skip == NOWHERE else []
+    if skip == NOWHERE:
+        left = tuple(name for name, _ in noisy_layers(simulated))
     if skip == FASTER:
-        times = _times(simulated, images, chosen, file)
-        left = [name for name, measured in times.items() if not measured.skips]
-    if left:
-        simulated = simulation(noisy, images, left)
-    return Deployed(simulated, times, chosen, images.shape[1:])
+        times = _times(network, images, chosen, file)
+        left = tuple(name for name, measured in times.items() if not measured.skips)
+    return Deployed(network(left), times, chosen, images.shape[1:])
 
 
 def _kernel(
@@ -190,12 +191,17 @@ def _kernel(
 
 
 def _times(
-    simulated: GraphModule, images: Tensor, kernel: str, choices: Path | None
+    network: Callable[[tuple[str, ...]], GraphModule],
+    images: Tensor,
+    kernel: str,
+    choices: Path | None,
 ) -> dict[str, Measured]:
+    simulated = network(())
     layers = choosing.described(simulated, kernel)
     if choices is not None and choices.exists():
         return choosing.read(choices, layers, kernel, len(images))
-    times = choosing.measure(simulated, images, kernel)
+    alone = choosing.measure(simulated, images, kernel)
+    times = choosing.in_a_network(alone, network, images, kernel)
     if choices is not None:
         choosing.write(choices, layers, times, kernel, len(images))
     return times

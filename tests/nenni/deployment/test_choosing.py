@@ -50,10 +50,42 @@ def test_each_injected_layer_is_timed_both_ways() -> None:
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    found = {name: Measured(0.1 * i, 0.2) for i, name in enumerate(NAMES, 1)}
+    found = {name: Measured(0.1 * i, 0.2, i % 2 == 0) for i, name in enumerate(NAMES, 1)}
     write(tmp_path / "x.json", LAYERS, found, "torch", 4)
     assert read(tmp_path / "x.json", LAYERS, "torch", 4) == found
-    assert [name for name in NAMES if found[name].skips] == ["4.conv1", "4.conv2"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "skipping"),
+    [
+        ((2.0, 3.0, 3.0), NAMES[2:]),
+        ((2.0, 1.0, 3.0), []),
+        ((2.0, 3.0, 1.0), NAMES),
+        ((2.0, 2.0, 2.0), NAMES[2:]),
+    ],
+)
+def test_a_network_that_is_faster_as_a_whole_overrules_what_layers_do_alone(
+    seconds: tuple[float, ...], skipping: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = {name: Measured(0.1 * i, 0.25, 0.1 * i > 0.25) for i, name in enumerate(NAMES, 1)}
+    x, left, timed = images(2), [], []
+
+    def network(dense: tuple[str, ...]) -> Any:
+        left.append(dense)
+        return simulation(small(), x, dense)
+
+    def fastest(calls: Any, device: Any) -> dict[str, float]:
+        timed.append([call().shape for call in calls.values()])
+        return dict(zip(calls, seconds, strict=True))
+
+    monkeypatch.setattr(choosing, "fastest", fastest)
+    found = choosing.in_a_network(alone, network, x, "torch")
+    assert left == [(*NAMES[:2],), (*NAMES,), ()]
+    assert timed == [[(2, 5)] * 3]
+    assert [name for name in NAMES if found[name].skips] == skipping
+    assert {name: (m.dense, m.skipping) for name, m in found.items()} == {
+        name: (m.dense, m.skipping) for name, m in alone.items()
+    }
 
 
 def test_what_times_hang_on_is_told_of_each_layer() -> None:
@@ -81,7 +113,7 @@ def test_what_times_hang_on_is_told_of_each_layer() -> None:
 def test_what_was_measured_otherwise_holds_with_a_word(
     key: str, value: object, told: str, tmp_path: Path
 ) -> None:
-    found = {name: Measured(0.1, 0.2) for name in NAMES}
+    found = {name: Measured(0.1, 0.2, False) for name in NAMES}
     write(tmp_path / "x.json", LAYERS, found, "torch", 4)
     write_json(tmp_path / "x.json", read_json(tmp_path / "x.json") | {key: value})
     with pytest.warns(UserWarning, match=re.escape(f"x.json: was measured on {told}")):
@@ -96,6 +128,7 @@ def test_what_was_measured_otherwise_holds_with_a_word(
         ({"seconds": {"3.conv1": {"dense": 1, "skipping": "fast"}}}, "is no file of nenni.deploy's choices"),
         ({"kernel": "torch", "seconds": {"3.conv1": {"dense": 1, "skipping": -1}}}, "is no file of nenni.deploy's choices (-1 is no time)"),
         ({"kernel": "torch", "seconds": {"3.conv1": {"dense": "nan", "skipping": 1}}}, "is no file of nenni.deploy's choices"),
+        ({"seconds": {"3.conv1": {"dense": 1, "skipping": 1, "skips": "no"}}, "kernel": "torch"}, "is no file of nenni.deploy's choices (skips should be true or false, got no)"),
         ([], "is no file of nenni.deploy's choices"),
         ({}, "is no file of nenni.deploy's choices"),
     ],
@@ -113,10 +146,12 @@ def test_a_damaged_file_says_what_to_do(tmp_path: Path) -> None:
         read(tmp_path / "x.json", LAYERS, "torch", 4)
 
 
-def test_a_file_of_before_does_not_tell_its_layers(tmp_path: Path) -> None:
-    found = {name: Measured(0.1, 0.2) for name in NAMES}
+def test_a_file_of_before_does_not_tell_its_layers_nor_which_skip(tmp_path: Path) -> None:
+    found = {name: Measured(0.1, 0.2, False) for name in NAMES}
     write(tmp_path / "x.json", LAYERS, found, "torch", 4)
     older = {key: value for key, value in read_json(tmp_path / "x.json").items() if key != "layers"}
+    for times in older["seconds"].values():
+        del times["skips"]
     write_json(tmp_path / "x.json", older)
     assert read(tmp_path / "x.json", LAYERS, "torch", 4) == found
 
