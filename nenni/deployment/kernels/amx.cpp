@@ -144,7 +144,7 @@ inline void finish_all(const Product& w, const Output& out, const Score* score, 
         acc[i][b] = _mm512_add_epi32(
             _mm512_load_si512(sums.of[(p + i) / ROWS][b][(p + i) % ROWS]),
             _mm512_loadu_si512(w.start + (w.taps * blocks + block + b) * LANES));
-    finish<Avx512Vnni, P, B>(w, out, score, image, p0 + p, count - p < P ? count - p : P, block, acc);
+    finish<Avx512Vnni, B>(w, out, score, image, p0 + p, count - p < P ? count - p : P, block, acc);
   }
 }
 
@@ -165,15 +165,17 @@ inline void along_positions(const Product& w, const Output& out, const Score* sc
 
 } // namespace
 
-void run_amx(const Product& w, const Output& out, const Score* score, int64_t image, int32_t p0,
-             int32_t p1, int32_t c0, int32_t c1) {
+void run_amx(const Product& w, const Output& out, const Score* score, int64_t i0, int64_t i1,
+             int32_t p0, int32_t p1, int32_t c0, int32_t c1) {
   settle();
   _tile_loadconfig(&EIGHT_TILES);
   const int32_t end = (c1 + LANES - 1) / LANES;
-  int32_t block = c0 / LANES;
-  for (; block + BLOCKS <= end; block += BLOCKS)
-    along_positions<BLOCKS>(w, out, score, image, p0, p1, block);
-  if (block < end) along_positions<1>(w, out, score, image, p0, p1, block);
+  for (int64_t image = i0; image < i1; ++image) {
+    int32_t block = c0 / LANES;
+    for (; block + BLOCKS <= end; block += BLOCKS)
+      along_positions<BLOCKS>(w, out, score, image, p0, p1, block);
+    if (block < end) along_positions<1>(w, out, score, image, p0, p1, block);
+  }
   _tile_release(); // other libraries may use tiles too
 }
 

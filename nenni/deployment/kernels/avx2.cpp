@@ -118,12 +118,12 @@ struct Avx2 {
 
 } // namespace
 
-void run_avx2(const Product& w, const Output& out, const Score* score, int64_t image, int32_t p0,
-              int32_t p1, int32_t c0, int32_t c1) {
+void run_avx2(const Product& w, const Output& out, const Score* score, int64_t i0, int64_t i1,
+              int32_t p0, int32_t p1, int32_t c0, int32_t c1) {
   if (w.is_signed)
-    run<Avx2<true>>(w, out, score, image, p0, p1, c0, c1);
+    run<Avx2<true>>(w, out, score, i0, i1, p0, p1, c0, c1);
   else
-    run<Avx2<false>>(w, out, score, image, p0, p1, c0, c1);
+    run<Avx2<false>>(w, out, score, i0, i1, p0, p1, c0, c1);
 }
 
 } // namespace nenni

@@ -17,10 +17,11 @@ namespace {
 using at::Tensor;
 using at::TensorList;
 
-constexpr int64_t CACHE = 1 << 19; // bytes that a group of images may take of a core's own cache
+constexpr int64_t CACHE = 1 << 20; // bytes that a group of images may take: a core's own cache, about
 constexpr int32_t TAPS = 62;       // at most that a position tells apart
 constexpr int32_t SPAN = 256;      // positions of one unit of work, about
 constexpr int64_t UNITS = 4;       // of work at least for each thread
+constexpr int64_t TOGETHER = 2;    // images of one unit where rows are short
 
 struct Kernel {
   const char* name;
@@ -150,24 +151,20 @@ int32_t span_of(int32_t positions, int64_t rows, int32_t step) {
 }
 
 // Runs all neurons of some images: channels outside, so that their weights stay in the cache.
-void run_all(Run run, const Product& w, const Output& out, const Score* score, int64_t scores,
-             int64_t i0, int64_t i1) {
+void run_all(Run run, const Product& w, const Output& out, const Score* score, int64_t i0,
+             int64_t i1) {
   const int32_t wide = score ? score->tile_channels : 2 * LANES;
   const int64_t along_c = (w.channels + wide - 1) / wide;
-  const int32_t span = span_of(w.positions, along_c * (i1 - i0), score ? score->tile_positions : 8);
+  const int64_t together = w.narrow ? TOGETHER : 1, along_i = (i1 - i0 + together - 1) / together;
+  const int32_t span = span_of(w.positions, along_c * along_i, score ? score->tile_positions : 8);
   const int64_t along_p = (w.positions + span - 1) / span;
-  at::parallel_for(0, along_c * (i1 - i0) * along_p, 1, [&](int64_t first, int64_t last) {
+  at::parallel_for(0, along_c * along_i * along_p, 1, [&](int64_t first, int64_t last) {
     for (int64_t unit = first; unit < last; ++unit) {
       const int32_t p0 = int32_t(unit % along_p) * span;
-      const int64_t image = i0 + unit / along_p % (i1 - i0);
-      const int32_t c0 = int32_t(unit / along_p / (i1 - i0)) * wide;
-      Score own{};
-      if (score) {
-        own = *score;
-        own.sums += image * scores;
-      }
-      run(w, out, score ? &own : nullptr, image, p0, std::min(p0 + span, w.positions), c0,
-          std::min(c0 + wide, w.channels));
+      const int64_t image = i0 + unit / along_p % along_i * together;
+      const int32_t c0 = int32_t(unit / along_p / along_i) * wide;
+      run(w, out, score, image, std::min(image + together, i1), p0,
+          std::min(p0 + span, w.positions), c0, std::min(c0 + wide, w.channels));
     }
   });
 }
@@ -182,7 +179,7 @@ Tensor dense(const Tensor& codes, TensorList layer, int64_t channels, bool is_si
   const Output out = output(into, out_parts, residual, bounds);
   by_group(codes.size(0), w.image_stride + out.image_stride, [&](int64_t i0, int64_t i1) {
     for (int64_t i = i0; i < i1; ++i) blank(out, i);
-    run_all(run, w, out, nullptr, 0, i0, i1);
+    run_all(run, w, out, nullptr, i0, i1);
   });
   return into;
 }
@@ -240,6 +237,7 @@ Tensor skipping(const Tensor& codes, const Tensor& approximated, bool is_signed,
               "channels of a tile should be a multiple of ", LANES);
   std::vector<float> sums(codes.size(0) * tiles, 0.0f);
   score.sums = sums.data();
+  score.image_stride = tiles;
 
   const int64_t bytes = of_x.image_stride + of_p.image_stride + exact_out.image_stride;
   by_group(codes.size(0), bytes, [&](int64_t i0, int64_t i1) {
@@ -247,8 +245,8 @@ Tensor skipping(const Tensor& codes, const Tensor& approximated, bool is_signed,
       blank(p_out, i);
       blank(exact_out, i);
     }
-    run_all(run, p_of_x, p_out, nullptr, 0, i0, i1);
-    run_all(run, of_p, approximate_out, &score, tiles, i0, i1);
+    run_all(run, p_of_x, p_out, nullptr, i0, i1);
+    run_all(run, of_p, approximate_out, &score, i0, i1);
     std::vector<int32_t> order;
     std::vector<char> chosen((i1 - i0) * tiles, 0);
     for (int64_t i = i0; i < i1; ++i) {
@@ -271,7 +269,7 @@ Tensor skipping(const Tensor& codes, const Tensor& approximated, bool is_signed,
         const Place& place = places[at];
         const int32_t p0 = place.along_positions * score.tile_positions;
         const int32_t c0 = place.along_channels * score.tile_channels;
-        run(of_x, exact_out, nullptr, place.image, p0,
+        run(of_x, exact_out, nullptr, place.image, place.image + 1, p0,
             std::min(p0 + score.tile_positions, of_x.positions), c0,
             std::min(c0 + score.tile_channels, of_x.channels));
       }

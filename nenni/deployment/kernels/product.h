@@ -10,6 +10,7 @@ namespace nenni {
 
 constexpr int LANES = 16; // channels in a block of packed weights
 constexpr int QUAD = 4;   // input channels whose products one instruction adds
+constexpr int NARROW = 4; // positions of a register tile where rows are short
 
 // Inputs (N, H, W, C) of bytes with their padding, and weights [block][step][LANES][QUAD]. A step is
 // QUAD input channels at a tap. Taps that lie in the padding for all positions of a register tile
@@ -49,20 +50,21 @@ struct Score {
   const float* offset;
   bool magnitude;
   int32_t tile_positions, tile_channels, tiles_along_positions;
-  float* sums; // [tile along channels][tile along positions] of one image
+  float* sums; // [image][tile along channels][tile along positions]
+  int64_t image_stride; // elements
 };
 
-// Neurons of one image: positions [p0, p1) of channels [c0, c1), c0 a multiple of LANES.
-using Run = void (*)(const Product&, const Output&, const Score*, int64_t image, int32_t p0,
-                     int32_t p1, int32_t c0, int32_t c1);
+// Neurons of images [i0, i1): positions [p0, p1) of channels [c0, c1), c0 a multiple of LANES.
+using Run = void (*)(const Product&, const Output&, const Score*, int64_t i0, int64_t i1,
+                     int32_t p0, int32_t p1, int32_t c0, int32_t c1);
 
-void run_avx2(const Product&, const Output&, const Score*, int64_t, int32_t, int32_t, int32_t,
-              int32_t);
-void run_avx512_vnni(const Product&, const Output&, const Score*, int64_t, int32_t, int32_t,
-                     int32_t, int32_t);
+void run_avx2(const Product&, const Output&, const Score*, int64_t, int64_t, int32_t, int32_t,
+              int32_t, int32_t);
+void run_avx512_vnni(const Product&, const Output&, const Score*, int64_t, int64_t, int32_t,
+                     int32_t, int32_t, int32_t);
 #ifdef NENNI_AMX
-void run_amx(const Product&, const Output&, const Score*, int64_t, int32_t, int32_t, int32_t,
-             int32_t);
+void run_amx(const Product&, const Output&, const Score*, int64_t, int64_t, int32_t, int32_t,
+             int32_t, int32_t);
 bool may_use_amx();
 #endif
 

@@ -58,10 +58,12 @@ inline void multiply(const Product& w, const uint8_t* const (&rows)[P], int64_t 
     for (int b = 0; b < B; ++b) acc[p][b] = sums[p][b];
 }
 
-// Scores the sums of `count` positions from p0 on, and writes what becomes of them.
-template <class V, int P, int B>
-inline void finish(const Product& w, const Output& out, const Score* score, int64_t image,
-                   int32_t p0, int32_t count, int32_t block, const typename V::Acc (&acc)[P][B]) {
+// Scores the sums of `count` positions of an image from p0 on, and writes what becomes of them.
+//
+// `out` is a copy: what is written to its codes cannot change it, which the compiler has to know.
+template <class V, int B>
+inline void finish(const Product& w, const Output out, const Score* score, int64_t image,
+                   int32_t p0, int32_t count, int32_t block, const typename V::Acc (*acc)[B]) {
   for (int b = 0; b < B; ++b) {
     const int32_t c = (block + b) * LANES;
     const int32_t lanes = w.channels - c < LANES ? w.channels - c : LANES;
@@ -71,7 +73,7 @@ inline void finish(const Product& w, const Output& out, const Score* score, int6
         const int32_t place = (p0 + p) / score->tile_positions;
         int stop = (place + 1) * score->tile_positions - p0;
         if (stop > count) stop = count;
-        float& sum = score->sums[row + place];
+        float& sum = score->sums[image * score->image_stride + row + place];
         if (score->magnitude)
           for (; p < stop; ++p) sum += V::sum_of_magnitudes(acc[p][b], score->factor + c, score->offset + c, lanes);
         else {
@@ -97,46 +99,53 @@ inline void finish(const Product& w, const Output& out, const Score* score, int6
   }
 }
 
-template <class V, int P, int B>
+// `count` of P positions from p0 on, in each of I images.
+template <class V, int I, int P, int B>
 inline void tile(const Product& w, const Output& out, const Score* score, int64_t image, int32_t p0,
                  int32_t count, int32_t block) {
-  const uint8_t* const first = w.codes + image * w.image_stride;
-  const uint8_t* rows[P];
+  const uint8_t* rows[I * P];
   int64_t taps = 0;
-  for (int p = 0; p < P; ++p) {
-    const int32_t place = p0 + (p < count ? p : count - 1);
-    rows[p] = first + w.position[place];
-    taps |= w.inside[place];
-  }
-  typename V::Acc acc[P][B];
-  multiply<V, P, B>(w, rows, taps, block, acc);
-  finish<V, P, B>(w, out, score, image, p0, count, block, acc);
+  for (int i = 0; i < I; ++i)
+    for (int p = 0; p < P; ++p) {
+      const int32_t place = p0 + (p < count ? p : count - 1);
+      rows[i * P + p] = w.codes + (image + i) * w.image_stride + w.position[place];
+      taps |= w.inside[place];
+      if (out.residual) // which is read after the products, all at once
+        __builtin_prefetch(out.residual + (image + i) * out.residual_stride +
+                           out.residual_position[place] + block * LANES);
+    }
+  typename V::Acc acc[I * P][B];
+  multiply<V, I * P, B>(w, rows, taps, block, acc);
+  for (int i = 0; i < I; ++i)
+    finish<V, B>(w, out, score, image + i, p0, count, block, acc + i * P);
 }
 
-template <class V, int P, int B>
+template <class V, int I, int P, int B>
 inline void along_positions(const Product& w, const Output& out, const Score* score, int64_t image,
                             int32_t p0, int32_t p1, int32_t block) {
   for (int32_t p = p0; p < p1; p += P)
-    tile<V, P, B>(w, out, score, image, p, p1 - p < P ? p1 - p : P, block);
+    tile<V, I, P, B>(w, out, score, image, p, p1 - p < P ? p1 - p : P, block);
 }
 
-template <class V, int P>
+template <class V, int I, int P>
 inline void by_tiles(const Product& w, const Output& out, const Score* score, int64_t image,
                      int32_t p0, int32_t p1, int32_t c0, int32_t c1) {
   const int32_t end = (c1 + LANES - 1) / LANES;
   int32_t block = c0 / LANES;
   for (; block + V::BLOCKS <= end; block += V::BLOCKS)
-    along_positions<V, P, V::BLOCKS>(w, out, score, image, p0, p1, block);
-  for (; block < end; ++block) along_positions<V, P, 1>(w, out, score, image, p0, p1, block);
+    along_positions<V, I, P, V::BLOCKS>(w, out, score, image, p0, p1, block);
+  for (; block < end; ++block) along_positions<V, I, P, 1>(w, out, score, image, p0, p1, block);
 }
 
 template <class V>
-inline void run(const Product& w, const Output& out, const Score* score, int64_t image, int32_t p0,
-                int32_t p1, int32_t c0, int32_t c1) {
-  if (w.narrow)
-    by_tiles<V, 4>(w, out, score, image, p0, p1, c0, c1);
-  else
-    by_tiles<V, V::POSITIONS>(w, out, score, image, p0, p1, c0, c1);
+inline void run(const Product& w, const Output& out, const Score* score, int64_t i0, int64_t i1,
+                int32_t p0, int32_t p1, int32_t c0, int32_t c1) {
+  constexpr int TOGETHER = V::POSITIONS / NARROW; // images whose rows fill a register tile
+  int64_t i = i0;
+  for (; w.narrow && i + TOGETHER <= i1; i += TOGETHER)
+    by_tiles<V, TOGETHER, NARROW>(w, out, score, i, p0, p1, c0, c1);
+  for (; w.narrow && i < i1; ++i) by_tiles<V, 1, NARROW>(w, out, score, i, p0, p1, c0, c1);
+  for (; i < i1; ++i) by_tiles<V, 1, V::POSITIONS>(w, out, score, i, p0, p1, c0, c1);
 }
 
 } // namespace
