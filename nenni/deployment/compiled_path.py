@@ -9,54 +9,16 @@ from nenni.deployment.plane import Plane
 
 def dense(layer: Dense, codes: Tensor, residual: Tensor | None, kernel: str) -> Tensor:
     """Codes, or numbers (N, H, W, C), of a layer that computes all neurons."""
-    written, product = layer.written, layer.product
-    result: Tensor = torch.ops.nenni_deployment.dense(
-        codes,
-        product.parts,
-        product.channels,
-        product.signed,
-        product.narrow,
-        layer.parts,
-        residual,
-        written.bounds,
-        written.plane.shape,
-        written.as_numbers,
-        kernel,
-    )
+    result: Tensor = layer.compiled.run(codes, residual, kernel)
     return result
 
 
 def skipping(layer: Skipping, codes: Tensor, residual: Tensor | None, kernel: str) -> Tensor:
     """Codes, or numbers (N, H, W, C), of a layer that skips tiles."""
-    exact, projection, approximate = layer.exact, layer.projection, layer.approximate
     fewer = codes
     if layer.table is not None:
         fewer = torch.ops.nenni_deployment.translated(codes, layer.table)
-    result: Tensor = torch.ops.nenni_deployment.skipping(
-        codes,
-        fewer,
-        exact.product.signed,
-        exact.product.narrow,
-        projection.product.parts,
-        projection.product.channels,
-        projection.parts,
-        projection.written.bounds,
-        projection.written.plane.shape,
-        approximate.product.parts,
-        approximate.parts,
-        [layer.score_factor, layer.score_offset],
-        layer.magnitude,
-        exact.product.parts,
-        exact.product.channels,
-        exact.parts,
-        residual,
-        exact.written.bounds,
-        exact.written.plane.shape,
-        exact.written.as_numbers,
-        layer.tile,
-        layer.kept,
-        kernel,
-    )
+    result: Tensor = layer.compiled.run(codes, fewer, residual, kernel)
     return result
 
 

@@ -11,7 +11,9 @@ the tiles where that is largest (NENNI, section 3).
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -121,6 +123,21 @@ class Dense:
         """Tensors of a kernel's call: how sums are written."""
         return self.written.parts(self.factor, self.offset)
 
+    @cached_property
+    def compiled(self) -> Any:
+        """The same in C++, where a call need not read it again: kernels/layer.cpp."""
+        product, written = self.product, self.written
+        return torch.classes.nenni_deployment.Dense(
+            product.parts,
+            product.channels,
+            product.signed,
+            product.narrow,
+            self.parts,
+            written.bounds,
+            written.plane.shape,
+            written.as_numbers,
+        )
+
 
 @dataclass(frozen=True)
 class Skipping:
@@ -167,3 +184,16 @@ class Skipping:
     def kept(self) -> int:
         """Tiles of an image that are exact."""
         return round(self.share * self.tiles)
+
+    @cached_property
+    def compiled(self) -> Any:
+        """The same in C++."""
+        return torch.classes.nenni_deployment.Skipping(
+            self.projection.compiled,
+            self.approximate.compiled,
+            self.exact.compiled,
+            [self.score_factor, self.score_offset],
+            self.magnitude,
+            self.tile,
+            self.kept,
+        )

@@ -1,6 +1,7 @@
 // Layers of a deployed network: a dense product, and one that skips what is not essential.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <torch/custom_class.h>
 #include <torch/library.h>
 
 #include <algorithm>
@@ -15,7 +16,6 @@ namespace nenni {
 namespace {
 
 using at::Tensor;
-using at::TensorList;
 
 constexpr int64_t CACHE = 1 << 20; // bytes that a group of images may take: a core's own cache, about
 constexpr int32_t TAPS = 62;       // at most that a position tells apart
@@ -64,65 +64,91 @@ void check_codes(const Tensor& codes) {
               "codes should be contiguous bytes (N, H, W, C)");
 }
 
-// `parts`: weights (blocks, steps, 16, 4), start (taps + 1, channels), position, step, inside.
-Product product(const Tensor& codes, TensorList parts, int64_t channels, bool is_signed,
-                bool narrow) {
-  check_codes(codes);
-  const Tensor& weights = parts[0];
-  TORCH_CHECK(weights.dim() == 4 && weights.size(2) == LANES && weights.size(3) == QUAD &&
-                  weights.size(0) * LANES >= channels && parts[1].dim() == 2 &&
-                  parts[1].size(1) == weights.size(0) * LANES &&
-                  parts[1].size(0) > 1 && weights.size(1) % (parts[1].size(0) - 1) == 0 &&
-                  parts[3].numel() == weights.size(1) && parts[4].numel() == parts[2].numel(),
-              "weights do not fit their tables");
-  Product w;
-  w.codes = codes.const_data_ptr<uint8_t>();
-  w.image_stride = codes.stride(0);
-  w.position = numbers<int32_t>(parts[2]);
-  w.step = numbers<int32_t>(parts[3]);
-  w.positions = int32_t(parts[2].numel());
-  w.inside = numbers<int64_t>(parts[4]);
-  w.steps = int32_t(weights.size(1));
-  w.taps = int32_t(parts[1].size(0) - 1);
-  w.all_taps = w.taps <= TAPS ? (int64_t(1) << w.taps) - 1 : -1;
-  w.channels = int32_t(channels);
-  w.weights = numbers<int8_t>(weights);
-  w.start = numbers<int32_t>(parts[1]);
-  w.is_signed = is_signed;
-  w.narrow = narrow;
-  return w;
-}
-
-// `parts`: factor, offset, position and, with a residual, its position; `bounds`: low, high, zero,
-// residual_factor. Numbers instead of codes are written where `as_numbers`.
-Output output(const Tensor& into, TensorList parts, const c10::optional<Tensor>& residual,
-              at::ArrayRef<double> bounds) {
-  Output out{};
-  out.factor = numbers<float>(parts[0]);
-  out.offset = numbers<float>(parts[1]);
-  out.position = numbers<int32_t>(parts[2]);
-  out.low = float(bounds[0]);
-  out.high = float(bounds[1]);
-  out.zero = int32_t(bounds[2]);
-  if (residual) {
-    check_codes(*residual);
-    out.residual = residual->const_data_ptr<uint8_t>();
-    out.residual_stride = residual->stride(0);
-    out.residual_position = numbers<int32_t>(parts[3]);
-    out.residual_factor = float(bounds[3]);
+// What a layer multiplies, and what becomes of its sums; nenni/deployment/convolution.py names the
+// parts.
+class Dense : public torch::CustomClassHolder {
+ public:
+  // `layer`: weights (blocks, steps, 16, 4), start (taps + 1, channels), position, step, inside.
+  // `written`: factor, offset, position and, with a residual, its position; `bounds`: low, high,
+  // zero, residual_factor. Numbers instead of codes are written where `as_numbers`.
+  Dense(std::vector<Tensor> layer, int64_t channels, bool is_signed, bool narrow,
+        std::vector<Tensor> written, std::vector<double> bounds, std::vector<int64_t> shape,
+        bool as_numbers)
+      : layer_(std::move(layer)), written_(std::move(written)), bounds_(std::move(bounds)),
+        shape_(std::move(shape)), as_numbers_(as_numbers) {
+    const Tensor& weights = layer_.at(0);
+    const Tensor& start = layer_.at(1);
+    TORCH_CHECK(weights.dim() == 4 && weights.size(2) == LANES && weights.size(3) == QUAD &&
+                    weights.size(0) * LANES >= channels && start.dim() == 2 &&
+                    start.size(1) == weights.size(0) * LANES && start.size(0) > 1 &&
+                    weights.size(1) % (start.size(0) - 1) == 0 &&
+                    layer_.at(3).numel() == weights.size(1) &&
+                    layer_.at(4).numel() == layer_.at(2).numel(),
+                "weights do not fit their tables");
+    w_.position = numbers<int32_t>(layer_[2]);
+    w_.step = numbers<int32_t>(layer_[3]);
+    w_.positions = int32_t(layer_[2].numel());
+    w_.inside = numbers<int64_t>(layer_[4]);
+    w_.steps = int32_t(weights.size(1));
+    w_.taps = int32_t(start.size(0) - 1);
+    w_.all_taps = w_.taps <= TAPS ? (int64_t(1) << w_.taps) - 1 : -1;
+    w_.channels = int32_t(channels);
+    w_.weights = numbers<int8_t>(weights);
+    w_.start = numbers<int32_t>(start);
+    w_.is_signed = is_signed;
+    w_.narrow = narrow;
+    out_.factor = numbers<float>(written_.at(0));
+    out_.offset = numbers<float>(written_.at(1));
+    out_.position = numbers<int32_t>(written_.at(2));
+    out_.low = float(bounds_.at(0));
+    out_.high = float(bounds_.at(1));
+    out_.zero = int32_t(bounds_.at(2));
+    out_.residual_factor = float(bounds_.at(3));
   }
-  out.image_stride = into.stride(0);
-  if (into.scalar_type() == at::kByte)
-    out.codes = into.data_ptr<uint8_t>();
-  else
-    out.numbers = into.data_ptr<float>();
-  return out;
-}
 
-Tensor room(const Tensor& codes, at::IntArrayRef shape, bool as_numbers) {
-  return at::empty({codes.size(0), shape[0], shape[1], shape[2]},
-                   codes.options().dtype(as_numbers ? at::kFloat : at::kByte));
-}
+  int32_t channels() const { return w_.channels; }
+
+  Product product(const Tensor& codes) const {
+    check_codes(codes);
+    Product w = w_;
+    w.codes = codes.const_data_ptr<uint8_t>();
+    w.image_stride = codes.stride(0);
+    return w;
+  }
+
+  Output output(const Tensor& into, const c10::optional<Tensor>& residual) const {
+    Output out = out_;
+    if (residual) {
+      check_codes(*residual);
+      out.residual = residual->const_data_ptr<uint8_t>();
+      out.residual_stride = residual->stride(0);
+      out.residual_position = numbers<int32_t>(written_.at(3));
+    }
+    out.image_stride = into.stride(0);
+    if (as_numbers_)
+      out.numbers = into.data_ptr<float>();
+    else
+      out.codes = into.data_ptr<uint8_t>();
+    return out;
+  }
+
+  // Of some images, (N, H, W, C).
+  Tensor room(const Tensor& codes) const {
+    return at::empty({codes.size(0), shape_.at(0), shape_.at(1), shape_.at(2)},
+                     codes.options().dtype(as_numbers_ ? at::kFloat : at::kByte));
+  }
+
+  Tensor run(const Tensor& codes, const c10::optional<Tensor>& residual,
+             const std::string& kernel) const;
+
+ private:
+  const std::vector<Tensor> layer_, written_;
+  const std::vector<double> bounds_;
+  const std::vector<int64_t> shape_;
+  const bool as_numbers_;
+  Product w_{};
+  Output out_{};
+};
 
 // What no position writes, the padding, is the code of 0.
 void blank(const Output& out, int64_t image) {
@@ -169,14 +195,12 @@ void run_all(Run run, const Product& w, const Output& out, const Score* score, i
   });
 }
 
-Tensor dense(const Tensor& codes, TensorList layer, int64_t channels, bool is_signed, bool narrow,
-             TensorList out_parts, const c10::optional<Tensor>& residual,
-             at::ArrayRef<double> bounds, at::IntArrayRef shape, bool as_numbers,
-             c10::string_view kernel) {
+Tensor Dense::run(const Tensor& codes, const c10::optional<Tensor>& residual,
+                  const std::string& kernel) const {
   const Run run = chosen_kernel(kernel);
-  const Tensor into = room(codes, shape, as_numbers);
-  const Product w = product(codes, layer, channels, is_signed, narrow);
-  const Output out = output(into, out_parts, residual, bounds);
+  const Product w = product(codes);
+  const Tensor into = room(codes);
+  const Output out = output(into, residual);
   by_group(codes.size(0), w.image_stride + out.image_stride, [&](int64_t i0, int64_t i1) {
     for (int64_t i = i0; i < i1; ++i) blank(out, i);
     run_all(run, w, out, nullptr, i0, i1);
@@ -204,37 +228,49 @@ void choose(const float* mean, int64_t tiles, int64_t k, std::vector<int32_t>& o
 }
 
 // z' of a layer: P Q(x) as codes, z~ everywhere, and z where tiles of z~ have the largest means.
-Tensor skipping(const Tensor& codes, const Tensor& approximated, bool is_signed, bool narrow,
-                TensorList projection, int64_t projected_channels, TensorList projected_parts,
-                at::ArrayRef<double> projected_bounds, at::IntArrayRef projected_shape,
-                TensorList approximation, TensorList approximate_parts, TensorList score_parts,
-                bool magnitude, TensorList exact, int64_t channels, TensorList exact_parts,
-                const c10::optional<Tensor>& residual, at::ArrayRef<double> bounds,
-                at::IntArrayRef shape, bool as_numbers, at::IntArrayRef tile, int64_t kept,
-                c10::string_view kernel) {
-  const Run run = chosen_kernel(kernel);
-  const Tensor into = room(codes, shape, as_numbers);
-  const Tensor projected = room(codes, projected_shape, false);
-  const Product p_of_x = product(approximated, projection, projected_channels, is_signed, false);
-  const Output p_out = output(projected, projected_parts, {}, projected_bounds);
-  const Product of_p = product(projected, approximation, channels, true, narrow);
-  const Product of_x = product(codes, exact, channels, is_signed, narrow);
-  const Output approximate_out = output(into, approximate_parts, residual, bounds);
-  const Output exact_out = output(into, exact_parts, residual, bounds);
+class Skipping : public torch::CustomClassHolder {
+ public:
+  // `score`: factor and offset of what is ranked; `tile`: channels and positions.
+  Skipping(c10::intrusive_ptr<Dense> projection, c10::intrusive_ptr<Dense> approximate,
+           c10::intrusive_ptr<Dense> exact, std::vector<Tensor> score, bool magnitude,
+           std::vector<int64_t> tile, int64_t kept)
+      : projection_(std::move(projection)), approximate_(std::move(approximate)),
+        exact_(std::move(exact)), tables_(std::move(score)), kept_(kept) {
+    score_.factor = numbers<float>(tables_.at(0));
+    score_.offset = numbers<float>(tables_.at(1));
+    score_.magnitude = magnitude;
+    score_.tile_channels = int32_t(tile.at(0));
+    score_.tile_positions = int32_t(tile.at(1));
+    TORCH_CHECK(score_.tile_channels % LANES == 0 || exact_->channels() <= score_.tile_channels,
+                "channels of a tile should be a multiple of ", LANES);
+  }
 
-  Score score{};
-  score.factor = numbers<float>(score_parts[0]);
-  score.offset = numbers<float>(score_parts[1]);
-  score.magnitude = magnitude;
-  score.tile_channels = int32_t(tile[0]);
-  score.tile_positions = int32_t(tile[1]);
+  Tensor run(const Tensor& codes, const Tensor& approximated,
+             const c10::optional<Tensor>& residual, const std::string& kernel) const;
+
+ private:
+  const c10::intrusive_ptr<Dense> projection_, approximate_, exact_;
+  const std::vector<Tensor> tables_;
+  const int64_t kept_;
+  Score score_{};
+};
+
+Tensor Skipping::run(const Tensor& codes, const Tensor& approximated,
+                     const c10::optional<Tensor>& residual, const std::string& kernel) const {
+  const Run run = chosen_kernel(kernel);
+  const Tensor into = exact_->room(codes), projected = projection_->room(codes);
+  const Product p_of_x = projection_->product(approximated), of_p = approximate_->product(projected);
+  const Product of_x = exact_->product(codes);
+  const Output p_out = projection_->output(projected, {});
+  const Output approximate_out = approximate_->output(into, residual);
+  const Output exact_out = exact_->output(into, residual);
+
+  Score score = score_;
   const int32_t along_p = (of_x.positions + score.tile_positions - 1) / score.tile_positions;
   const int32_t along_c = (of_x.channels + score.tile_channels - 1) / score.tile_channels;
   score.tiles_along_positions = along_p;
   const int64_t tiles = int64_t(along_p) * along_c;
-  TORCH_CHECK(kept >= 0 && kept <= tiles, "there are ", tiles, " tiles, not ", kept);
-  TORCH_CHECK(score.tile_channels % LANES == 0 || along_c == 1,
-              "channels of a tile should be a multiple of ", LANES);
+  TORCH_CHECK(kept_ >= 0 && kept_ <= tiles, "there are ", tiles, " tiles, not ", kept_);
   std::vector<float> sums(codes.size(0) * tiles, 0.0f);
   score.sums = sums.data();
   score.image_stride = tiles;
@@ -257,7 +293,7 @@ Tensor skipping(const Tensor& codes, const Tensor& approximated, bool is_signed,
           const int32_t high = std::min(score.tile_positions, of_x.positions - p * score.tile_positions);
           mean[c * along_p + p] /= float(wide * high);
         }
-      choose(mean, tiles, kept, order, chosen.data() + (i - i0) * tiles);
+      choose(mean, tiles, kept_, order, chosen.data() + (i - i0) * tiles);
     }
     std::vector<Place> places; // channels outside, so that their weights stay in the cache
     for (int32_t c = 0; c < along_c; ++c)
@@ -326,24 +362,21 @@ std::vector<std::string> kernels() {
 
 TORCH_LIBRARY(nenni_deployment, m) {
   m.def("kernels() -> str[]", kernels);
-  m.def("dense(Tensor codes, Tensor[] layer, int channels, bool is_signed, bool narrow, "
-        "Tensor[] out_parts, "
-        "Tensor? residual, float[] bounds, int[] shape, bool as_numbers, str kernel) -> Tensor");
-  m.def("skipping(Tensor codes, Tensor approximated, bool is_signed, bool narrow, "
-        "Tensor[] projection, "
-        "int projected_channels, Tensor[] projected_parts, float[] projected_bounds, "
-        "int[] projected_shape, Tensor[] approximation, Tensor[] approximate_parts, "
-        "Tensor[] score_parts, bool magnitude, Tensor[] exact, int channels, Tensor[] exact_parts, "
-        "Tensor? residual, float[] bounds, int[] shape, bool as_numbers, int[] tile, int kept, "
-        "str kernel) -> Tensor");
+  m.class_<Dense>("Dense")
+      .def(torch::init<std::vector<Tensor>, int64_t, bool, bool, std::vector<Tensor>,
+                       std::vector<double>, std::vector<int64_t>, bool>())
+      .def("run", &Dense::run);
+  m.class_<Skipping>("Skipping")
+      .def(torch::init<c10::intrusive_ptr<Dense>, c10::intrusive_ptr<Dense>,
+                       c10::intrusive_ptr<Dense>, std::vector<Tensor>, bool, std::vector<int64_t>,
+                       int64_t>())
+      .def("run", &Skipping::run);
   m.def("to_codes(Tensor x, float scale, float low, float high, int zero, int padding, "
         "int channels) -> Tensor");
   m.def("translated(Tensor codes, Tensor table) -> Tensor");
 }
 
 TORCH_LIBRARY_IMPL(nenni_deployment, CPU, m) {
-  m.impl("dense", dense);
-  m.impl("skipping", skipping);
   m.impl("to_codes", to_codes);
   m.impl("translated", translated);
 }
