@@ -165,16 +165,16 @@ inline void along_positions(const Product& w, const Output& out, const Score* sc
 
 } // namespace
 
-void run_amx(const Product& w, const Output& out, const Score* score, int64_t i0, int64_t i1,
+void run_amx(const Product& w, const Output& out, const Score* score, const Images& images,
              int32_t p0, int32_t p1, int32_t c0, int32_t c1) {
   settle();
   _tile_loadconfig(&EIGHT_TILES);
   const int32_t end = (c1 + LANES - 1) / LANES;
-  for (int64_t image = i0; image < i1; ++image) {
+  for (int32_t n = 0; n < images.count; ++n) {
     int32_t block = c0 / LANES;
     for (; block + BLOCKS <= end; block += BLOCKS)
-      along_positions<BLOCKS>(w, out, score, image, p0, p1, block);
-    if (block < end) along_positions<1>(w, out, score, image, p0, p1, block);
+      along_positions<BLOCKS>(w, out, score, images[n], p0, p1, block);
+    if (block < end) along_positions<1>(w, out, score, images[n], p0, p1, block);
   }
   _tile_release(); // other libraries may use tiles too
 }

@@ -55,21 +55,24 @@ struct Avx2 {
     return {_mm256_fmadd_ps(_mm256_cvtepi32_ps(acc.low), a.factor.low, a.offset.low),
             _mm256_fmadd_ps(_mm256_cvtepi32_ps(acc.high), a.factor.high, a.offset.high)};
   }
-  static float sum(const Acc& total, const float* factor, const float* offset, int n, int lanes) {
-    alignas(32) int32_t acc[LANES];
-    _mm256_store_si256((__m256i*)acc, total.low);
-    _mm256_store_si256((__m256i*)(acc + 8), total.high);
-    float result = 0;
-    for (int i = 0; i < lanes; ++i) result += float(acc[i]) * factor[i] + float(n) * offset[i];
-    return result;
+  static Numbers scaled(const Acc& total, const float* factor, const float* offset, int n) {
+    const __m256 count = _mm256_set1_ps(float(n));
+    const Numbers by = numbers(offset);
+    return apply(total, {numbers(factor), {_mm256_mul_ps(count, by.low), _mm256_mul_ps(count, by.high)}});
   }
-  static float sum_of_magnitudes(const Acc& acc, const float* factor, const float* offset,
-                                 int lanes) {
-    alignas(32) float y[LANES];
-    spread(apply(acc, affine(factor, offset)), y);
-    float result = 0;
-    for (int i = 0; i < lanes; ++i) result += y[i] < 0 ? -y[i] : y[i];
-    return result;
+  static Numbers magnitude(const Acc& acc, const float* factor, const float* offset) {
+    const Numbers y = apply(acc, affine(factor, offset));
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    return {_mm256_andnot_ps(sign, y.low), _mm256_andnot_ps(sign, y.high)};
+  }
+  static void plus(Numbers& y, const Numbers& other) {
+    y = {_mm256_add_ps(y.low, other.low), _mm256_add_ps(y.high, other.high)};
+  }
+  static float sum(const Numbers& y) {
+    const __m256 eight = _mm256_add_ps(y.low, y.high);
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
   }
   static void add_residual(Numbers& y, const uint8_t* at, float factor, int lanes) {
     alignas(16) uint8_t codes[LANES] = {};
@@ -118,12 +121,12 @@ struct Avx2 {
 
 } // namespace
 
-void run_avx2(const Product& w, const Output& out, const Score* score, int64_t i0, int64_t i1,
+void run_avx2(const Product& w, const Output& out, const Score* score, const Images& images,
               int32_t p0, int32_t p1, int32_t c0, int32_t c1) {
   if (w.is_signed)
-    run<Avx2<true>>(w, out, score, i0, i1, p0, p1, c0, c1);
+    run<Avx2<true>>(w, out, score, images, p0, p1, c0, c1);
   else
-    run<Avx2<false>>(w, out, score, i0, i1, p0, p1, c0, c1);
+    run<Avx2<false>>(w, out, score, images, p0, p1, c0, c1);
 }
 
 } // namespace nenni

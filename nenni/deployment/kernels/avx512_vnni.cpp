@@ -8,9 +8,9 @@
 
 namespace nenni {
 
-void run_avx512_vnni(const Product& w, const Output& out, const Score* score, int64_t i0, int64_t i1,
+void run_avx512_vnni(const Product& w, const Output& out, const Score* score, const Images& images,
                      int32_t p0, int32_t p1, int32_t c0, int32_t c1) {
-  run<Avx512Vnni>(w, out, score, i0, i1, p0, p1, c0, c1);
+  run<Avx512Vnni>(w, out, score, images, p0, p1, c0, c1);
 }
 
 } // namespace nenni

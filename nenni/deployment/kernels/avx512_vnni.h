@@ -33,14 +33,15 @@ struct Avx512Vnni {
   static Numbers apply(Acc acc, const Affine& a) {
     return _mm512_fmadd_ps(_mm512_cvtepi32_ps(acc), a.factor, a.offset);
   }
-  static float sum(Acc total, const float* factor, const float* offset, int n, int lanes) {
+  static Numbers scaled(Acc total, const float* factor, const float* offset, int n) {
     const __m512 times = _mm512_mul_ps(_mm512_set1_ps(float(n)), _mm512_loadu_ps(offset));
-    const __m512 y = _mm512_fmadd_ps(_mm512_cvtepi32_ps(total), _mm512_loadu_ps(factor), times);
-    return _mm512_mask_reduce_add_ps(mask(lanes), y);
+    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(total), _mm512_loadu_ps(factor), times);
   }
-  static float sum_of_magnitudes(Acc acc, const float* factor, const float* offset, int lanes) {
-    return _mm512_mask_reduce_add_ps(mask(lanes), _mm512_abs_ps(apply(acc, affine(factor, offset))));
+  static Numbers magnitude(Acc acc, const float* factor, const float* offset) {
+    return _mm512_abs_ps(apply(acc, affine(factor, offset)));
   }
+  static void plus(Numbers& y, Numbers other) { y = _mm512_add_ps(y, other); }
+  static float sum(Numbers y) { return _mm512_reduce_add_ps(y); }
   static void add_residual(Numbers& y, const uint8_t* at, float factor, int lanes) {
     const __m512i codes = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask(lanes), at));
     y = _mm512_fmadd_ps(_mm512_cvtepi32_ps(codes), _mm512_set1_ps(factor), y);

@@ -188,9 +188,10 @@ void run_all(Run run, const Product& w, const Output& out, const Score* score, i
     for (int64_t unit = first; unit < last; ++unit) {
       const int32_t p0 = int32_t(unit % along_p) * span;
       const int64_t image = i0 + unit / along_p % along_i * together;
+      const Images images{image, 1, int32_t(std::min(together, i1 - image))};
       const int32_t c0 = int32_t(unit / along_p / along_i) * wide;
-      run(w, out, score, image, std::min(image + together, i1), p0,
-          std::min(p0 + span, w.positions), c0, std::min(c0 + wide, w.channels));
+      run(w, out, score, images, p0, std::min(p0 + span, w.positions), c0,
+          std::min(c0 + wide, w.channels));
     }
   });
 }
@@ -210,7 +211,7 @@ Tensor Dense::run(const Tensor& codes, const c10::optional<Tensor>& residual,
 
 struct Place {
   int32_t along_channels, along_positions;
-  int64_t image;
+  Images images;
 };
 
 // Marks the k tiles with the largest mean score, of equal ones the first; NaN ranks last.
@@ -296,16 +297,30 @@ Tensor Skipping::run(const Tensor& codes, const Tensor& approximated,
       choose(mean, tiles, kept_, order, chosen.data() + (i - i0) * tiles);
     }
     std::vector<Place> places; // channels outside, so that their weights stay in the cache
+    const auto is_exact = [&](int32_t c, int32_t p, int64_t i) {
+      return chosen[(i - i0) * tiles + c * along_p + p];
+    };
     for (int32_t c = 0; c < along_c; ++c)
-      for (int64_t i = i0; i < i1; ++i)
-        for (int32_t p = 0; p < along_p; ++p)
-          if (chosen[(i - i0) * tiles + c * along_p + p]) places.push_back({c, p, i});
+      if (of_x.narrow)
+        for (int32_t p = 0; p < along_p; ++p) {
+          int64_t other = -1; // an image that has no partner yet
+          for (int64_t i = i0; i < i1; ++i)
+            if (is_exact(c, p, i)) {
+              if (other >= 0) places.push_back({c, p, {other, i - other, 2}});
+              other = other < 0 ? i : -1;
+            }
+          if (other >= 0) places.push_back({c, p, {other, 1, 1}});
+        }
+      else
+        for (int64_t i = i0; i < i1; ++i)
+          for (int32_t p = 0; p < along_p; ++p)
+            if (is_exact(c, p, i)) places.push_back({c, p, {i, 1, 1}});
     at::parallel_for(0, int64_t(places.size()), 4, [&](int64_t first, int64_t last) {
       for (int64_t at = first; at < last; ++at) {
         const Place& place = places[at];
         const int32_t p0 = place.along_positions * score.tile_positions;
         const int32_t c0 = place.along_channels * score.tile_channels;
-        run(of_x, exact_out, nullptr, place.image, place.image + 1, p0,
+        run(of_x, exact_out, nullptr, place.images, p0,
             std::min(p0 + score.tile_positions, of_x.positions), c0,
             std::min(c0 + score.tile_channels, of_x.channels));
       }

@@ -54,17 +54,24 @@ struct Score {
   int64_t image_stride; // elements
 };
 
-// Neurons of images [i0, i1): positions [p0, p1) of channels [c0, c1), c0 a multiple of LANES.
-using Run = void (*)(const Product&, const Output&, const Score*, int64_t i0, int64_t i1,
-                     int32_t p0, int32_t p1, int32_t c0, int32_t c1);
+struct Images { // first, first + apart, ...
+  int64_t first, apart;
+  int32_t count;
 
-void run_avx2(const Product&, const Output&, const Score*, int64_t, int64_t, int32_t, int32_t,
-              int32_t, int32_t);
-void run_avx512_vnni(const Product&, const Output&, const Score*, int64_t, int64_t, int32_t,
-                     int32_t, int32_t, int32_t);
+  int64_t operator[](int64_t n) const { return first + n * apart; }
+};
+
+// Neurons of some images: positions [p0, p1) of channels [c0, c1), c0 a multiple of LANES.
+using Run = void (*)(const Product&, const Output&, const Score*, const Images&, int32_t p0,
+                     int32_t p1, int32_t c0, int32_t c1);
+
+void run_avx2(const Product&, const Output&, const Score*, const Images&, int32_t, int32_t, int32_t,
+              int32_t);
+void run_avx512_vnni(const Product&, const Output&, const Score*, const Images&, int32_t, int32_t,
+                     int32_t, int32_t);
 #ifdef NENNI_AMX
-void run_amx(const Product&, const Output&, const Score*, int64_t, int64_t, int32_t, int32_t,
-             int32_t, int32_t);
+void run_amx(const Product&, const Output&, const Score*, const Images&, int32_t, int32_t, int32_t,
+             int32_t);
 bool may_use_amx();
 #endif
 

@@ -58,32 +58,49 @@ inline void multiply(const Product& w, const uint8_t* const (&rows)[P], int64_t 
     for (int b = 0; b < B; ++b) acc[p][b] = sums[p][b];
 }
 
+// What a block's sums at `count` positions add to the score of their tile, channel by channel.
+template <class V, int B>
+inline typename V::Numbers scores(const Score& score, const typename V::Acc (*acc)[B], int b,
+                                  int count, int32_t c) {
+  const float *const factor = score.factor + c, *const offset = score.offset + c;
+  if (score.magnitude) {
+    typename V::Numbers y = V::magnitude(acc[0][b], factor, offset);
+    for (int p = 1; p < count; ++p) V::plus(y, V::magnitude(acc[p][b], factor, offset));
+    return y;
+  }
+  typename V::Acc total = acc[0][b];
+  for (int p = 1; p < count; ++p) V::add(total, acc[p][b]);
+  return V::scaled(total, factor, offset, count);
+}
+
+template <class V, int B>
+inline void add_scores(const Score& score, int64_t image, int32_t p0, int32_t count, int32_t block,
+                       const typename V::Acc (*acc)[B]) {
+  float* const sums = score.sums + image * score.image_stride;
+  for (int32_t p = 0, stop; p < count; p = stop) { // the positions of one tile at a time
+    const int32_t place = (p0 + p) / score.tile_positions;
+    stop = (place + 1) * score.tile_positions - p0;
+    if (stop > count) stop = count;
+    for (int b = 0; b < B;) { // and its channels
+      const int32_t row = (block + b) * LANES / score.tile_channels;
+      typename V::Numbers y = scores<V, B>(score, acc + p, b, stop - p, (block + b) * LANES);
+      for (++b; b < B && (block + b) * LANES / score.tile_channels == row; ++b)
+        V::plus(y, scores<V, B>(score, acc + p, b, stop - p, (block + b) * LANES));
+      sums[row * score.tiles_along_positions + place] += V::sum(y);
+    }
+  }
+}
+
 // Scores the sums of `count` positions of an image from p0 on, and writes what becomes of them.
 //
 // `out` is a copy: what is written to its codes cannot change it, which the compiler has to know.
 template <class V, int B>
 inline void finish(const Product& w, const Output out, const Score* score, int64_t image,
                    int32_t p0, int32_t count, int32_t block, const typename V::Acc (*acc)[B]) {
+  if (score) add_scores<V, B>(*score, image, p0, count, block, acc);
   for (int b = 0; b < B; ++b) {
     const int32_t c = (block + b) * LANES;
     const int32_t lanes = w.channels - c < LANES ? w.channels - c : LANES;
-    if (score) {
-      const int64_t row = int64_t(c / score->tile_channels) * score->tiles_along_positions;
-      for (int p = 0; p < count;) { // the positions of one tile at a time
-        const int32_t place = (p0 + p) / score->tile_positions;
-        int stop = (place + 1) * score->tile_positions - p0;
-        if (stop > count) stop = count;
-        float& sum = score->sums[image * score->image_stride + row + place];
-        if (score->magnitude)
-          for (; p < stop; ++p) sum += V::sum_of_magnitudes(acc[p][b], score->factor + c, score->offset + c, lanes);
-        else {
-          const int n = stop - p;
-          typename V::Acc total = acc[p][b];
-          for (++p; p < stop; ++p) V::add(total, acc[p][b]);
-          sum += V::sum(total, score->factor + c, score->offset + c, n, lanes);
-        }
-      }
-    }
     const typename V::Affine affine = V::affine(out.factor + c, out.offset + c);
     for (int p = 0; p < count; ++p) {
       typename V::Numbers y = V::apply(acc[p][b], affine);
@@ -99,53 +116,59 @@ inline void finish(const Product& w, const Output out, const Score* score, int64
   }
 }
 
-// `count` of P positions from p0 on, in each of I images.
+// `count` of P positions from p0 on, in each of I images from the one of a number on.
 template <class V, int I, int P, int B>
-inline void tile(const Product& w, const Output& out, const Score* score, int64_t image, int32_t p0,
-                 int32_t count, int32_t block) {
+inline void tile(const Product& w, const Output& out, const Score* score, const Images& images,
+                 int32_t n, int32_t p0, int32_t count, int32_t block) {
   const uint8_t* rows[I * P];
   int64_t taps = 0;
-  for (int i = 0; i < I; ++i)
+  for (int i = 0; i < I; ++i) {
+    const int64_t image = images[n + i];
     for (int p = 0; p < P; ++p) {
       const int32_t place = p0 + (p < count ? p : count - 1);
-      rows[i * P + p] = w.codes + (image + i) * w.image_stride + w.position[place];
+      rows[i * P + p] = w.codes + image * w.image_stride + w.position[place];
       taps |= w.inside[place];
       if (out.residual) // which is read after the products, all at once
-        __builtin_prefetch(out.residual + (image + i) * out.residual_stride +
+        __builtin_prefetch(out.residual + image * out.residual_stride +
                            out.residual_position[place] + block * LANES);
     }
+  }
   typename V::Acc acc[I * P][B];
   multiply<V, I * P, B>(w, rows, taps, block, acc);
   for (int i = 0; i < I; ++i)
-    finish<V, B>(w, out, score, image + i, p0, count, block, acc + i * P);
+    finish<V, B>(w, out, score, images[n + i], p0, count, block, acc + i * P);
 }
 
 template <class V, int I, int P, int B>
-inline void along_positions(const Product& w, const Output& out, const Score* score, int64_t image,
-                            int32_t p0, int32_t p1, int32_t block) {
+inline void along_positions(const Product& w, const Output& out, const Score* score,
+                            const Images& images, int32_t n, int32_t p0, int32_t p1,
+                            int32_t block) {
   for (int32_t p = p0; p < p1; p += P)
-    tile<V, I, P, B>(w, out, score, image, p, p1 - p < P ? p1 - p : P, block);
+    tile<V, I, P, B>(w, out, score, images, n, p, p1 - p < P ? p1 - p : P, block);
 }
 
 template <class V, int I, int P>
-inline void by_tiles(const Product& w, const Output& out, const Score* score, int64_t image,
-                     int32_t p0, int32_t p1, int32_t c0, int32_t c1) {
+inline void by_tiles(const Product& w, const Output& out, const Score* score, const Images& images,
+                     int32_t n, int32_t p0, int32_t p1, int32_t c0, int32_t c1) {
   const int32_t end = (c1 + LANES - 1) / LANES;
   int32_t block = c0 / LANES;
   for (; block + V::BLOCKS <= end; block += V::BLOCKS)
-    along_positions<V, I, P, V::BLOCKS>(w, out, score, image, p0, p1, block);
-  for (; block < end; ++block) along_positions<V, I, P, 1>(w, out, score, image, p0, p1, block);
+    along_positions<V, I, P, V::BLOCKS>(w, out, score, images, n, p0, p1, block);
+  for (; block < end; ++block)
+    along_positions<V, I, P, 1>(w, out, score, images, n, p0, p1, block);
 }
 
 template <class V>
-inline void run(const Product& w, const Output& out, const Score* score, int64_t i0, int64_t i1,
+inline void run(const Product& w, const Output& out, const Score* score, const Images& images,
                 int32_t p0, int32_t p1, int32_t c0, int32_t c1) {
   constexpr int TOGETHER = V::POSITIONS / NARROW; // images whose rows fill a register tile
-  int64_t i = i0;
-  for (; w.narrow && i + TOGETHER <= i1; i += TOGETHER)
-    by_tiles<V, TOGETHER, NARROW>(w, out, score, i, p0, p1, c0, c1);
-  for (; w.narrow && i < i1; ++i) by_tiles<V, 1, NARROW>(w, out, score, i, p0, p1, c0, c1);
-  for (; i < i1; ++i) by_tiles<V, 1, V::POSITIONS>(w, out, score, i, p0, p1, c0, c1);
+  int32_t n = 0;
+  for (; w.narrow && n + TOGETHER <= images.count; n += TOGETHER)
+    by_tiles<V, TOGETHER, NARROW>(w, out, score, images, n, p0, p1, c0, c1);
+  for (; w.narrow && n < images.count; ++n)
+    by_tiles<V, 1, NARROW>(w, out, score, images, n, p0, p1, c0, c1);
+  for (; n < images.count; ++n)
+    by_tiles<V, 1, V::POSITIONS>(w, out, score, images, n, p0, p1, c0, c1);
 }
 
 } // namespace
