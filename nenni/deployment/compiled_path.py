@@ -24,9 +24,8 @@ def skipping(layer: Skipping, codes: Tensor, residual: Tensor | None, kernel: st
 
 def to_codes(x: Tensor, plane: Plane) -> Tensor:
     """Codes of numbers (N, C, H, W)."""
-    rows = x.permute(0, 2, 3, 1).contiguous()
     low, high, zero = plane.lowest, plane.limit, plane.zero
     result: Tensor = torch.ops.nenni_deployment.to_codes(
-        rows, plane.scale, low, high, zero, plane.padding, plane.shape[2]
+        x, plane.scale, low, high, zero, plane.padding, plane.shape[2]
     )
     return result

@@ -5,7 +5,6 @@
 #include <torch/library.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <numeric>
 #include <vector>
@@ -21,6 +20,7 @@ constexpr int64_t CACHE = 1 << 20; // bytes that a group of images may take: a c
 constexpr int32_t TAPS = 62;       // at most that a position tells apart
 constexpr int32_t SPAN = 256;      // positions of one unit of work, about
 constexpr int64_t UNITS = 4;       // of work at least for each thread
+constexpr float ROUND = 1.5f * (1 << 23); // so large that a float added to it is a whole number
 constexpr int64_t TOGETHER = 2;    // images of one unit where rows are short
 
 struct Kernel {
@@ -329,25 +329,30 @@ Tensor Skipping::run(const Tensor& codes, const Tensor& approximated,
   return into;
 }
 
-// Codes of numbers (N, H, W, C): clip(round(x / scale), low, high) + zero, within a padding.
+// Codes (N, H, W, C) of numbers (N, C, H, W): clip(round(x / scale), low, high) + zero, in a padding.
 Tensor to_codes(const Tensor& x, double scale, double low, double high, int64_t zero,
                 int64_t padding, int64_t channels) {
-  TORCH_CHECK(x.dim() == 4 && x.scalar_type() == at::kFloat && x.is_contiguous(),
-              "numbers should be contiguous floats (N, H, W, C)");
-  const int64_t n = x.size(0), h = x.size(1), w = x.size(2), c = x.size(3);
-  const Tensor into =
-      at::full({n, h + 2 * padding, w + 2 * padding, channels}, zero, x.options().dtype(at::kByte));
+  TORCH_CHECK(x.dim() == 4 && x.scalar_type() == at::kFloat && x.size(1) <= channels,
+              "numbers should be floats (N, C, H, W)");
+  const int64_t c = x.size(1), h = x.size(2), w = x.size(3), apart = x.stride(3);
+  const Tensor into = at::full({x.size(0), h + 2 * padding, w + 2 * padding, channels}, zero,
+                               x.options().dtype(at::kByte));
   const float step = float(scale), least = float(low), most = float(high), added = float(zero);
   const float* const from = x.const_data_ptr<float>();
   uint8_t* const to = into.data_ptr<uint8_t>();
-  at::parallel_for(0, n * h, 8, [&](int64_t first, int64_t last) {
+  at::parallel_for(0, x.size(0) * h, 8, [&](int64_t first, int64_t last) {
+    std::vector<uint8_t> codes(w);
     for (int64_t row = first; row < last; ++row) {
       const int64_t image = row / h, y = row % h;
       uint8_t* line = to + image * into.stride(0) + (y + padding) * into.stride(1) + padding * channels;
-      const float* number = from + row * w * c;
-      for (int64_t i = 0; i < w; ++i, line += channels, number += c)
-        for (int64_t j = 0; j < c; ++j)
-          line[j] = uint8_t(std::min(std::max(std::nearbyint(number[j] / step), least), most) + added);
+      for (int64_t j = 0; j < c; ++j) {
+        const float* const number = from + image * x.stride(0) + j * x.stride(1) + y * x.stride(2);
+        for (int64_t i = 0; i < w; ++i) {
+          const float clipped = std::min(std::max(number[i * apart] / step, least), most);
+          codes[i] = uint8_t(int32_t(clipped + ROUND - ROUND + added));
+        }
+        for (int64_t i = 0; i < w; ++i) line[i * channels + j] = codes[i];
+      }
     }
   });
   return into;

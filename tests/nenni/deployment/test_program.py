@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 import nenni
 from nenni.core.errors import UserError
-from nenni.deployment import program
+from nenni.deployment import compiled_path, program, torch_path
 from nenni.deployment.compiled import TRITON
 from nenni.deployment.deploy import deploy
+from nenni.deployment.plane import Plane
 from nenni.method.injection import on_path
 
 FEW = 2e-3
@@ -77,10 +78,15 @@ def test_all_tiles_exact_is_the_dense_network_and_none_is_the_approximation(kern
         torch.testing.assert_close(nothing.simulation(x), nothing(x), rtol=0, atol=0.05)
 
 
+@pytest.mark.parametrize("size", [9, 8])
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_an_image_has_the_same_answer_in_any_batch_by_any_number_of_threads(kernel: str) -> None:
-    network = deploy(small(), images(8), skip="everywhere", kernel=kernel_or_skip(kernel))
-    x, threads = images(30), torch.get_num_threads()
+def test_an_image_has_the_same_answer_in_any_batch_by_any_number_of_threads(
+    kernel: str, size: int
+) -> None:
+    """Rows of four positions, which images of 8x8 come to, share a register tile with the next image's."""
+    kernel_or_skip(kernel)
+    network = deploy(small(size=size), images(8, size), skip="everywhere", kernel=kernel)
+    x, threads = images(31, size), torch.get_num_threads()
     alone = torch.cat([network(image[None]) for image in x])
     try:
         torch.set_num_threads(3)
@@ -92,6 +98,23 @@ def test_an_image_has_the_same_answer_in_any_batch_by_any_number_of_threads(kern
     )  # torch's pool and head sum otherwise
     torch.testing.assert_close(one, alone[:1], rtol=0, atol=1e-5)
     assert network(x[:0]).shape == (0, 5)
+
+
+@pytest.mark.parametrize("kernel", KERNELS[1:])
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("lie", ["channels first", "channels last", "every other column"])
+def test_numbers_have_the_codes_that_torch_gives(kernel: str, signed: bool, lie: str) -> None:
+    """Halves are rounded to even ones; what is beyond the codes is clipped."""
+    kernel_or_skip(kernel)
+    x = torch.randint(-600, 600, (3, 5, 7, 22)) / 16
+    x[0, 0, 0, :2] = torch.tensor([1e30, -torch.inf])
+    x = {
+        "channels first": x[..., :11].contiguous(),
+        "channels last": x[..., :11].to(memory_format=torch.channels_last),
+        "every other column": x[..., ::2],
+    }[lie]
+    plane = Plane(7, 11, 5, 2, 0.125, signed)
+    assert torch.equal(compiled_path.to_codes(x, plane), torch_path.to_codes(x, plane))
 
 
 class Preactivated(nn.Module):
