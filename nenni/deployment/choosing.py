@@ -3,11 +3,11 @@
 import math
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -23,6 +23,11 @@ from nenni.deployment.program import on, run, steps
 _REPEATS = 9
 _LEAST_SECONDS = 0.002
 """Of one measurement, so that the steps of the clock do not show."""
+_OF_A_NETWORK, _CLEARLY = 0.02, 0.98
+"""The same of a network, whose weights take a while to be cached; more than a repeat moves."""
+
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ def in_a_network(
     example: Tensor,
     kernel: str,
 ) -> dict[str, Measured]:
-    """The same, all of them dense or all skipping where the whole network is faster so.
+    """The same, all of them dense or all skipping where the whole network is clearly faster so.
 
     Alone a layer has the caches for itself, and what it leaves to the next one costs nothing.
 
@@ -82,18 +87,16 @@ def in_a_network(
     example, kernel
         As for :func:`measure`.
     """
-    ways = {
-        "as timed alone": {name: measured.skips for name, measured in times.items()},
-        "nowhere": dict.fromkeys(times, False),
-        "everywhere": dict.fromkeys(times, True),
-    }
+    alone = tuple(name for name, measured in times.items() if not measured.skips)
     calls = {}
-    for way, skips in ways.items():
-        graph = network(tuple(name for name in times if not skips[name]))
-        calls[way] = partial(run, graph, steps(graph, kernel), example)
-    found = fastest(calls, example.device)
-    best = ways[min(found, key=lambda way: found[way])]
-    return {name: replace(measured, skips=best[name]) for name, measured in times.items()}
+    for dense in (alone, tuple(times), ()):
+        graph = network(dense)
+        calls[dense] = partial(run, graph, steps(graph, kernel), example)
+    found = fastest(calls, example.device, _OF_A_NETWORK)
+    best = min(found, key=lambda dense: found[dense])
+    if found[best] > _CLEARLY * found[alone]:
+        best = alone
+    return {name: replace(m, skips=name not in best) for name, m in times.items()}
 
 
 def skipping_calls(
@@ -254,10 +257,10 @@ def _seconds(time: Any) -> float:
 
 @torch.no_grad()
 def fastest(
-    calls: Mapping[str, Callable[[], Any]],
+    calls: Mapping[Key, Callable[[], Any]],
     device: torch.device | str = "cpu",
     seconds: float = _LEAST_SECONDS,
-) -> dict[str, float]:
+) -> dict[Key, float]:
     """Least time of each of some calls, in seconds; they take turns, so that they meet the same.
 
     Each is called as often before it is timed as while it is: the call before has taken the caches,

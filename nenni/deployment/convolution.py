@@ -51,7 +51,7 @@ class Product:
 
     @cached_property
     def parts(self) -> list[Tensor]:
-        """Tensors of a kernel's call."""
+        """Tensors that the kernels take."""
         return [self.packed, self.start, self.position, self.step, self.inside]
 
     @cached_property
@@ -95,12 +95,12 @@ class Written:
 
     @cached_property
     def bounds(self) -> list[float]:
-        """Numbers of a kernel's call."""
+        """Numbers that the kernels take."""
         zero = 0 if self.as_numbers else self.plane.zero
         return [self.low, self.high, zero, self.residual_factor]
 
     def parts(self, factor: Tensor, offset: Tensor) -> list[Tensor]:
-        """Tensors of a kernel's call, of a product whose z is factor acc + offset."""
+        """Tensors that the kernels take of a product whose z is factor acc + offset."""
         added = 0 if self.residual is None else -self.residual_factor * self.residual.zero
         scaled = [filled(factor / self.plane.scale), filled(offset / self.plane.scale + added)]
         also = [] if self.residual is None else [self.residual.positions]
@@ -120,7 +120,7 @@ class Dense:
 
     @cached_property
     def parts(self) -> list[Tensor]:
-        """Tensors of a kernel's call: how sums are written."""
+        """Tensors that the kernels take: how sums are written."""
         return self.written.parts(self.factor, self.offset)
 
     @cached_property

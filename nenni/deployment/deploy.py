@@ -1,5 +1,6 @@
 """A network for inference, made from an injected one."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from nenni.core.errors import UserError
 from nenni.data.batches import Data, device_of, image_batches
 from nenni.deployment import choosing
 from nenni.deployment.choosing import Measured
-from nenni.deployment.compiled import kernels
+from nenni.deployment.compiled import AMX, TORCH, TRITON, kernels
 from nenni.deployment.folding import check
 from nenni.deployment.program import Step, run, steps
 from nenni.deployment.simulation import simulation
@@ -49,8 +50,17 @@ class Deployed(nn.Module):
         self.eval()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Of a copy: its steps are those of its own simulation."""
+        """Of a copy: its steps are those of its own simulation, by the kernels that are here."""
         super().__setstate__(state)  # type: ignore[no-untyped-call]
+        there = kernels(self._device)
+        if self.kernel not in there:
+            other = next(kernel for kernel in there if kernel != AMX)
+            warnings.warn(
+                f"the network was deployed by the kernel {self.kernel}, which is not here: "
+                f"{other} takes its place; deploy it here for the layers that are faster here",
+                stacklevel=2,
+            )
+            self.kernel = other
         images = torch.zeros(2, *self._size, device=self._device)
         ShapeProp(self.simulation).propagate(images)  # which a file does not keep
         self.steps = steps(self.simulation, self.kernel)
@@ -132,8 +142,8 @@ def deploy(
         with a warning where processor, threads, kernel, batch or the layers are others; where not
         it is written. Of no use where `skip` says which layers do.
     skip : "where faster", "everywhere" or "nowhere"
-        Which injected layers skip: those that are faster so alone, or all or none where the whole
-        network is.
+        Which injected layers skip: those that are faster so alone, or by the kernels in C++ all or
+        none where the whole network is.
     kernel : str, optional
         One of :func:`nenni.deployment.compiled.kernels`. Where nobody says, that of ``choices`` or
         the fastest.
@@ -200,8 +210,9 @@ def _times(
     layers = choosing.described(simulated, kernel)
     if choices is not None and choices.exists():
         return choosing.read(choices, layers, kernel, len(images))
-    alone = choosing.measure(simulated, images, kernel)
-    times = choosing.in_a_network(alone, network, images, kernel)
+    times = choosing.measure(simulated, images, kernel)
+    if kernel not in (TORCH, TRITON):
+        times = choosing.in_a_network(times, network, images, kernel)
     if choices is not None:
         choosing.write(choices, layers, times, kernel, len(images))
     return times

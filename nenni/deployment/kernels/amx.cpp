@@ -173,8 +173,8 @@ void run_amx(const Product& w, const Output& out, const Score* score, const Imag
   for (int32_t n = 0; n < images.count; ++n) {
     int32_t block = c0 / LANES;
     for (; block + BLOCKS <= end; block += BLOCKS)
-      along_positions<BLOCKS>(w, out, score, images[n], p0, p1, block);
-    if (block < end) along_positions<1>(w, out, score, images[n], p0, p1, block);
+      along_positions<BLOCKS>(w, out, score, nth(images, n), p0, p1, block);
+    if (block < end) along_positions<1>(w, out, score, nth(images, n), p0, p1, block);
   }
   _tile_release(); // other libraries may use tiles too
 }

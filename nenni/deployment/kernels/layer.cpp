@@ -19,9 +19,9 @@ using at::Tensor;
 constexpr int64_t CACHE = 1 << 20; // bytes that a group of images may take: a core's own cache, about
 constexpr int32_t TAPS = 62;       // at most that a position tells apart
 constexpr int32_t SPAN = 256;      // positions of one unit of work, about
-constexpr int64_t UNITS = 4;       // of work at least for each thread
+constexpr int64_t UNITS = 4;       // of work for each thread, where there are so many positions
+constexpr int32_t STEP = 8;        // positions of a unit are a multiple of a register tile's
 constexpr float ROUND = 1.5f * (1 << 23); // so large that a float added to it is a whole number
-constexpr int64_t TOGETHER = 2;    // images of one unit where rows are short
 
 struct Kernel {
   const char* name;
@@ -60,8 +60,9 @@ const T* numbers(const Tensor& x) {
 }
 
 void check_codes(const Tensor& codes) {
-  TORCH_CHECK(codes.dim() == 4 && codes.scalar_type() == at::kByte && codes.is_contiguous(),
-              "codes should be contiguous bytes (N, H, W, C)");
+  TORCH_CHECK(codes.dim() == 4 && codes.scalar_type() == at::kByte && codes.is_contiguous() &&
+                  codes.is_cpu(),
+              "codes should be contiguous bytes (N, H, W, C) on the CPU");
 }
 
 // What a layer multiplies, and what becomes of its sums; nenni/deployment/convolution.py names the
@@ -155,20 +156,23 @@ void blank(const Output& out, int64_t image) {
   if (out.codes) std::memset(out.codes + image * out.image_stride, out.zero, out.image_stride);
 }
 
-// Calls f for groups of images that fit a core's cache, as many and as large for each thread.
+// Calls f for groups of images that fit a core's cache, as many and as large for each thread; of fewer
+// images than threads once, which then share the work within.
 template <class F>
 void by_group(int64_t images, int64_t bytes, const F& f) {
+  if (!images) return;
   const int64_t threads = at::get_num_threads();
   const int64_t size = std::max<int64_t>(1, CACHE / std::max<int64_t>(1, bytes));
   const int64_t rounds = (images + threads * size - 1) / (threads * size);
   const int64_t groups = std::min(images, threads * rounds);
-  if (groups == 1) return f(0, images);
+  if (groups == 1 || images < threads) return f(0, images);
   at::parallel_for(0, groups, 1, [&](int64_t first, int64_t last) {
     for (int64_t g = first; g < last; ++g) f(g * images / groups, (g + 1) * images / groups);
   });
 }
 
-// Positions of one unit of work, in multiples of `step`: fewer than SPAN where threads would wait.
+// Positions of one unit of work, in multiples of `step`, of which no part is then cut in two ways:
+// fewer than SPAN where threads would wait.
 int32_t span_of(int32_t positions, int64_t rows, int32_t step) {
   const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
   const int64_t wanted = threads == 1 ? 1 : UNITS * threads;
@@ -182,7 +186,8 @@ void run_all(Run run, const Product& w, const Output& out, const Score* score, i
   const int32_t wide = score ? score->tile_channels : 2 * LANES;
   const int64_t along_c = (w.channels + wide - 1) / wide;
   const int64_t together = w.narrow ? TOGETHER : 1, along_i = (i1 - i0 + together - 1) / together;
-  const int32_t span = span_of(w.positions, along_c * along_i, score ? score->tile_positions : 8);
+  const int32_t step = score ? std::lcm(STEP, score->tile_positions) : STEP;
+  const int32_t span = span_of(w.positions, along_c * along_i, step);
   const int64_t along_p = (w.positions + span - 1) / span;
   at::parallel_for(0, along_c * along_i * along_p, 1, [&](int64_t first, int64_t last) {
     for (int64_t unit = first; unit < last; ++unit) {
@@ -340,17 +345,25 @@ Tensor to_codes(const Tensor& x, double scale, double low, double high, int64_t 
   const float step = float(scale), least = float(low), most = float(high), added = float(zero);
   const float* const from = x.const_data_ptr<float>();
   uint8_t* const to = into.data_ptr<uint8_t>();
+  const auto code = [=](float number) {
+    const float clipped = std::min(std::max(number / step, least), most);
+    return uint8_t(int32_t(clipped + ROUND - ROUND + added));
+  };
+  const bool in_channels = x.stride(1) == 1 && c > 1; // numbers lie as their codes will
   at::parallel_for(0, x.size(0) * h, 8, [&](int64_t first, int64_t last) {
     std::vector<uint8_t> codes(w);
     for (int64_t row = first; row < last; ++row) {
       const int64_t image = row / h, y = row % h;
       uint8_t* line = to + image * into.stride(0) + (y + padding) * into.stride(1) + padding * channels;
-      for (int64_t j = 0; j < c; ++j) {
-        const float* const number = from + image * x.stride(0) + j * x.stride(1) + y * x.stride(2);
-        for (int64_t i = 0; i < w; ++i) {
-          const float clipped = std::min(std::max(number[i * apart] / step, least), most);
-          codes[i] = uint8_t(int32_t(clipped + ROUND - ROUND + added));
-        }
+      const float* const number = from + image * x.stride(0) + y * x.stride(2);
+      if (in_channels) {
+        for (int64_t i = 0; i < w; ++i)
+          for (int64_t j = 0; j < c; ++j)
+            line[i * channels + j] = code(number[i * apart + j]);
+        continue;
+      }
+      for (int64_t j = 0; j < c; ++j) { // a row of codes, then each in its place
+        for (int64_t i = 0; i < w; ++i) codes[i] = code(number[j * x.stride(1) + i * apart]);
         for (int64_t i = 0; i < w; ++i) line[i * channels + j] = codes[i];
       }
     }

@@ -11,6 +11,7 @@ namespace nenni {
 constexpr int LANES = 16; // channels in a block of packed weights
 constexpr int QUAD = 4;   // input channels whose products one instruction adds
 constexpr int NARROW = 4; // positions of a register tile where rows are short
+constexpr int TOGETHER = 2; // images whose short rows may share one
 
 // Inputs (N, H, W, C) of bytes with their padding, and weights [block][step][LANES][QUAD]. A step is
 // QUAD input channels at a tap. Taps that lie in the padding for all positions of a register tile
@@ -57,8 +58,6 @@ struct Score {
 struct Images { // first, first + apart, ...
   int64_t first, apart;
   int32_t count;
-
-  int64_t operator[](int64_t n) const { return first + n * apart; }
 };
 
 // Neurons of some images: positions [p0, p1) of channels [c0, c1), c0 a multiple of LANES.

@@ -116,14 +116,16 @@ inline void finish(const Product& w, const Output out, const Score* score, int64
   }
 }
 
-// `count` of P positions from p0 on, in each of I images from the one of a number on.
+inline int64_t nth(const Images& images, int32_t n) { return images.first + n * images.apart; }
+
+// `count` of P positions from p0 on, in each of I images from the nth on.
 template <class V, int I, int P, int B>
 inline void tile(const Product& w, const Output& out, const Score* score, const Images& images,
                  int32_t n, int32_t p0, int32_t count, int32_t block) {
   const uint8_t* rows[I * P];
   int64_t taps = 0;
   for (int i = 0; i < I; ++i) {
-    const int64_t image = images[n + i];
+    const int64_t image = nth(images, n + i);
     for (int p = 0; p < P; ++p) {
       const int32_t place = p0 + (p < count ? p : count - 1);
       rows[i * P + p] = w.codes + image * w.image_stride + w.position[place];
@@ -136,7 +138,7 @@ inline void tile(const Product& w, const Output& out, const Score* score, const 
   typename V::Acc acc[I * P][B];
   multiply<V, I * P, B>(w, rows, taps, block, acc);
   for (int i = 0; i < I; ++i)
-    finish<V, B>(w, out, score, images[n + i], p0, count, block, acc + i * P);
+    finish<V, B>(w, out, score, nth(images, n + i), p0, count, block, acc + i * P);
 }
 
 template <class V, int I, int P, int B>
@@ -161,10 +163,11 @@ inline void by_tiles(const Product& w, const Output& out, const Score* score, co
 template <class V>
 inline void run(const Product& w, const Output& out, const Score* score, const Images& images,
                 int32_t p0, int32_t p1, int32_t c0, int32_t c1) {
-  constexpr int TOGETHER = V::POSITIONS / NARROW; // images whose rows fill a register tile
+  constexpr int FILL = V::POSITIONS / NARROW; // images whose rows fill a register tile
+  static_assert(FILL <= TOGETHER, "more images would never come together");
   int32_t n = 0;
-  for (; w.narrow && n + TOGETHER <= images.count; n += TOGETHER)
-    by_tiles<V, TOGETHER, NARROW>(w, out, score, images, n, p0, p1, c0, c1);
+  for (; w.narrow && n + FILL <= images.count; n += FILL)
+    by_tiles<V, FILL, NARROW>(w, out, score, images, n, p0, p1, c0, c1);
   for (; w.narrow && n < images.count; ++n)
     by_tiles<V, 1, NARROW>(w, out, score, images, n, p0, p1, c0, c1);
   for (; n < images.count; ++n)

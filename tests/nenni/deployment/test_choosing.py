@@ -59,12 +59,12 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     ("seconds", "skipping"),
     [
         ((2.0, 3.0, 3.0), NAMES[2:]),
-        ((2.0, 1.0, 3.0), []),
-        ((2.0, 3.0, 1.0), NAMES),
-        ((2.0, 2.0, 2.0), NAMES[2:]),
+        ((2.0, 1.9, 3.0), []),
+        ((2.0, 3.0, 1.9), NAMES),
+        ((2.0, 1.97, 1.97), NAMES[2:]),
     ],
 )
-def test_a_network_that_is_faster_as_a_whole_overrules_what_layers_do_alone(
+def test_a_network_that_is_clearly_faster_as_a_whole_overrules_what_layers_do_alone(
     seconds: tuple[float, ...], skipping: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = {name: Measured(0.1 * i, 0.25, 0.1 * i > 0.25) for i, name in enumerate(NAMES, 1)}
@@ -74,7 +74,8 @@ def test_a_network_that_is_faster_as_a_whole_overrules_what_layers_do_alone(
         left.append(dense)
         return simulation(small(), x, dense)
 
-    def fastest(calls: Any, device: Any) -> dict[str, float]:
+    def fastest(calls: Any, device: Any, least: float) -> dict[Any, float]:
+        assert least == 0.02
         timed.append([call().shape for call in calls.values()])
         return dict(zip(calls, seconds, strict=True))
 

@@ -1,16 +1,19 @@
 import copy
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from deployment_cases import images, small
+from deployment_cases import KERNELS, images, kernel_or_skip, small
 from torch import Tensor, nn
 
 import nenni
 from nenni.core.errors import UserError
 from nenni.core.io import read_json, write_json
+from nenni.deployment import choosing
+from nenni.deployment.choosing import Measured
 from nenni.deployment.deploy import Deployed
 from nenni.deployment.rounded import Rounded
 from nenni.method.injection import noisy_layers
@@ -100,6 +103,32 @@ def test_choices_are_measured_once_and_kept(tmp_path: Path) -> None:
     assert [name for name, _ in noisy_layers(again.simulation)] == NAMES[1:]
     assert again.times["3.conv1"].dense == 1.0
     assert nenni.deploy(small(), images(4), choices=file).kernel == "torch", "the kernel of a file"
+
+
+@pytest.mark.parametrize("dense", [NAMES, NAMES[:1], []])
+@pytest.mark.parametrize("kernel", KERNELS[1:])
+def test_the_whole_network_decides_and_the_file_keeps_it(
+    kernel: str, dense: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is faster alone."""
+    kernel_or_skip(kernel)
+
+    def decide(
+        times: dict[str, Measured], network: Any, x: Tensor, used: str
+    ) -> dict[str, Measured]:
+        assert (len(x), used, [*times]) == (4, kernel, NAMES)
+        assert not [*noisy_layers(network((*NAMES,)))]
+        return {name: replace(t, skips=name not in dense) for name, t in times.items()}
+
+    monkeypatch.setattr(choosing, "in_a_network", decide)
+    file = tmp_path / "choices.json"
+    first = nenni.deploy(small(), images(4), choices=file, kernel=kernel)
+    monkeypatch.setattr(choosing, "in_a_network", None)
+    again = nenni.deploy(small(), images(4), choices=file, kernel=kernel)
+    for deployed in (first, again):
+        left = [name for name, _ in noisy_layers(deployed.simulation)]
+        assert left == [name for name in NAMES if name not in dense]
+    assert again.times == first.times
 
 
 class Grouped(nn.Module):

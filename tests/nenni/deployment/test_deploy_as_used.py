@@ -2,6 +2,10 @@
 
 import copy
 import io
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,9 +22,10 @@ from nenni.method.injection import noisy_layers
 BYTES: dict[str, Any] = {"exact_bits": 8, "input_bits": 8, "projected_bits": 8}
 
 
-@pytest.fixture(scope="module")
-def everywhere() -> Deployed:
-    return nenni.deploy(small(), images(16), skip="everywhere", kernel="torch")
+@pytest.fixture(scope="module", params=KERNELS)
+def everywhere(request: pytest.FixtureRequest) -> Deployed:
+    kernel = kernel_or_skip(request.param)
+    return nenni.deploy(small(), images(16), skip="everywhere", kernel=kernel)
 
 
 def bordered(n: int) -> Tensor:
@@ -126,13 +131,14 @@ def test_tiles_that_a_vector_does_not_fit_are_refused(
             nenni.deploy(noisy, images(2, 12), skip="everywhere", kernel=kernel)
 
 
-def test_weights_that_are_loaded_are_those_of_the_steps() -> None:
-    first = nenni.deploy(small(), images(16), skip="everywhere", kernel="torch")
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_weights_that_are_loaded_are_those_of_the_steps(kernel: str) -> None:
+    first = nenni.deploy(small(), images(16), skip="everywhere", kernel=kernel_or_skip(kernel))
     other = small()
     with torch.no_grad():
         for parameter in other.parameters():
             parameter.mul_(1.5)
-    second = nenni.deploy(other, images(16), skip="everywhere", kernel="torch")
+    second = nenni.deploy(other, images(16), skip="everywhere", kernel=kernel)
     expected = first(images(4))
     assert not torch.equal(second(images(4)), expected)
     second.load_state_dict(first.state_dict())
@@ -145,6 +151,49 @@ def test_a_file_of_it_answers_alike(everywhere: Deployed) -> None:
     file.seek(0)
     read = torch.load(file, weights_only=False)
     assert torch.equal(read(images(4)), everywhere(images(4)))
+    assert torch.equal(copy.deepcopy(everywhere)(images(4)), everywhere(images(4)))
+
+
+@pytest.mark.long
+def test_a_file_of_it_is_read_by_another_process(everywhere: Deployed, tmp_path: Path) -> None:
+    """Which has not built, or loaded, the kernels yet."""
+    torch.save(everywhere, tmp_path / "deployed.pt")
+    torch.save(everywhere(images(4)), tmp_path / "answers.pt")
+    script = (
+        "import sys, torch\n"
+        "from deployment_cases import images\n"
+        "network = torch.load(sys.argv[1], weights_only=False)\n"
+        "assert torch.equal(network(images(4)), torch.load(sys.argv[2]))\n"
+    )
+    files = [str(tmp_path / "deployed.pt"), str(tmp_path / "answers.pt")]
+    cases = Path(__file__).parents[2] / "cases"
+    done = subprocess.run(
+        [sys.executable, "-c", script, *files],
+        env=os.environ | {"PYTHONPATH": str(cases)},
+        cwd=cases.parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_file_of_another_machine_is_computed_by_the_kernels_of_this_one(
+    everywhere: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = io.BytesIO()
+    torch.save(everywhere, file)
+    file.seek(0)
+    monkeypatch.setattr("nenni.deployment.deploy.kernels", lambda device: ("amx", "torch"))
+    if everywhere.kernel == "torch":
+        assert torch.load(file, weights_only=False).kernel == "torch"
+        return
+    with pytest.warns(
+        UserWarning, match=f"by the kernel {everywhere.kernel}, which is not here: torch"
+    ):
+        read = torch.load(file, weights_only=False)
+    assert read.kernel == "torch"
+    assert (read(images(4)) - everywhere(images(4))).abs().max() < 0.01
 
 
 @pytest.mark.parametrize("convert", ["double", "half", "bfloat16"])
