@@ -16,6 +16,7 @@ OF_RESULTS = (
     "mnist5k/diagnostics", "mnist5k/energy", "mnist5k/sweep", "mnist_claims/claims", "mnist_claims/main",
     "mnist_claims/suites", "choices/main", "choices/controls", "choices/suites",
     "cifar10_cpu/claims", "cifar10_cpu/main", "cifar10_cpu/suites", "cifar10_cpu/persistence",
+    "cifar10_cpu/sweep",
     "full_width/claims", "full_width/main", "full_width/suites", "given_weights/claims", "given_weights/main",
     "photos/claims", "photos/main", "medical/main", "medical/suites", "cost/bench",
 )  # fmt: skip

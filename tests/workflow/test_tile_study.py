@@ -13,14 +13,18 @@ import nenni
 from nenni.core.io import write_csv
 from nenni.networks.models.resnet_cifar import resnet_cifar
 
-ACCURACIES, RECALL, ATTACKED = "tiles.csv", "tiles_recall.csv", "tiles_pgd_20.csv"
+ACCURACIES, RECALL = "tiles.csv", "tiles_recall.csv"
+ATTACKED = {"tiles_pgd_20.csv": 12, "tiles_standard.csv": 6}
 
 
 @pytest.fixture(scope="module")
 def script() -> Any:
     found = script_named("tile_study")
     found.ORDERING = nenni.Block(0.25, 4, 4)
-    found.DEPLOYED, found.ATTACKED = "8x4", 12
+    found.DEPLOYED, found.ATTACKED = "8x4", {"pgd_20": 12, "standard": 6}
+    found.SUITES = found.SUITES | {
+        "standard": {"fgsm": {"name": "fgsm"}, "pgd_20": {"name": "pgd", "steps": 2}}
+    }
     found.TILES, found.BATCH, found.LOOKED_AT, found.FIT_IMAGES = ((8, 4), (4, 4)), 20, 20, 30
     return found
 
@@ -61,11 +65,12 @@ def test_each_setting_has_a_row_and_the_plain_network_the_first(script: Any, out
     expected = [setting.key for setting in script.settings()]
     assert list(table[script.KEYS][1:].itertuples(index=False, name=None)) == expected
     assert len(expected) == 2 * (3 + 2)
-    attacked = pd.read_csv(out / ATTACKED)
     rows = [row for row in expected if row[1] in ("single neurons", "8x4")]
-    assert list(attacked[script.KEYS][1:].itertuples(index=False, name=None)) == rows
-    assert (attacked["n"] == 12).all()
-    assert attacked["accuracy"].iloc[0] < 1
+    for name, n in ATTACKED.items():
+        attacked = pd.read_csv(out / name)
+        assert list(attacked[script.KEYS][1:].itertuples(index=False, name=None)) == rows
+        assert (attacked["n"] == n).all()
+        assert attacked["accuracy"].iloc[0] < 1
 
 
 def test_a_tile_is_touched_by_any_of_its_neurons(script: Any) -> None:
@@ -98,7 +103,8 @@ def test_it_goes_on_where_it_was(
     write_csv(tmp_path / ACCURACIES, pd.read_csv(out / ACCURACIES)[:8])
     recall = pd.read_csv(out / RECALL)
     write_csv(tmp_path / RECALL, recall[recall["order"] == "as trained"])
-    write_csv(tmp_path / ATTACKED, pd.read_csv(out / ATTACKED)[:2])
+    for rows, name in enumerate(ATTACKED, 1):
+        write_csv(tmp_path / name, pd.read_csv(out / name)[:rows])
     script.study(model, images, images, labels, tmp_path)
-    for name in (ACCURACIES, RECALL, ATTACKED):
+    for name in (ACCURACIES, RECALL, *ATTACKED):
         assert (tmp_path / name).read_bytes() == (out / name).read_bytes()

@@ -99,9 +99,16 @@ def tries(runs: Iterable[Run]) -> pd.DataFrame:
                  "suite": f"`{suite}`", "n": row.n, "keeps": percent(row.accuracy),
                  "beside": f"`{row.control}`, {kind}",
                  "keeps, one try": percent(row.control_accuracy), "ten tries": percent(more),
-                 "then the method is": "above" if row.accuracy > more else "below"}
+                 "then the method is": _beside(row.accuracy, more)}
             )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def _beside(share: float, other: float) -> str:
+    """As the two are shown: what rounds to the same is level."""
+    if percent(share) == percent(other):
+        return "level"
+    return "above" if share > other else "below"
 
 
 def gives_way(runs: Iterable[Run]) -> pd.DataFrame:

@@ -8,7 +8,8 @@ time of starting a phase; bytes come from caches and cost nothing. The constants
 squared logarithm of predicted over measured time, dense and skipping, on the layers of two stages
 of ResNet-18. They predict the layers of the other two, whose shapes are others: stages 1 and 3 by
 2 and 4, and the reverse. The constants of all stages together are those of the preset
-``deployed_core``. One thread; phases one after the other. Of several processors the first.
+``deployed_core``. One thread; a layer is one call, so that its phases start once. Of several
+processors the first.
 """
 
 import argparse
@@ -115,7 +116,7 @@ def preset(constants: NDArray[np.float64]) -> hwmodel.Preset:
             "tile_outputs": constant(16, "chosen"),
             "mixes_groups": constant(True, "chosen"),
             "skips_zeros": constant(False, "chosen"),
-            "schedule": constant("serial", "chosen"),
+            "schedule": constant("fused", "chosen"),
         }
     )
 

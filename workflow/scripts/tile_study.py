@@ -4,7 +4,7 @@
 
 DIR of weights holds resnet18_fgsmrs_cifar10.safetensors, a ResNet-18 of width 64 that this project
 trained by FGSM-RS; DIR of data holds cifar10/train.npz and cifar10/test.npz. All layers but the
-first and the last are injected after training, TapShared at 1/8, 8 bits. Three tables:
+first and the last are injected after training, TapShared at 1/8, 8 bits. Four tables:
 tiles.csv has clean accuracy, by the order of the channels, the tile and the share of essential
 tiles; tiles_recall.csv has, for each layer on the inputs of the exact network, the share of the
 truly largest neurons that its tiles hold, as many as are chosen, when tiles are chosen by
@@ -18,8 +18,9 @@ known
     the number of largest neurons in it, which no score beats where tiles are of one size;
 
 and ``touched``, the share of tiles that hold any neuron of as many single ones, the largest z~:
-what a kernel of tiles would have to compute for them. A third, tiles_pgd_20.csv, has what PGD-20
-leaves at eps 8/255, with any of its iterates, of the tiles that are deployed and of single neurons.
+what a kernel of tiles would have to compute for them. tiles_pgd_20.csv has what PGD-20 leaves at
+eps 8/255, with any of its iterates, of the tiles that are deployed and of single neurons, and
+tiles_standard.csv what all attacks of the suite ``standard`` leave, of fewer images.
 
 A study that was stopped goes on where it was.
 """  # noqa: E501
@@ -63,9 +64,14 @@ ORDERING = nenni.Block(0.25, 32, 8)
 LOOKED_AT, BATCH = 200, 100
 """Images of the table of recall, as many to calibrate; images of a pass."""
 KEYS = ["order", "tile", "fraction"]
-ATTACKED, NONE, DEPLOYED = 200, "none", "32x8"
-"""Images of PGD-20; no tiles, and those of the kernels."""
-PGD_20, EPS = {"pgd_20": {"name": "pgd", "steps": 20}}, 8 / 255
+NONE, DEPLOYED = "none", "32x8"
+"""No tiles, and those of the kernels."""
+SUITES: dict[str, Any] = {
+    "pgd_20": {"pgd_20": {"name": "pgd", "steps": 20}},
+    "standard": "standard",
+}
+ATTACKED, EPS = {"pgd_20": 200, "standard": 64}, 8 / 255
+"""Images of each, and the radius."""
 
 
 @dataclass(frozen=True)
@@ -119,21 +125,27 @@ def main() -> None:
 
 
 def study(model: nn.Module, trained: Tensor, images: Tensor, labels: Tensor, out: Path) -> None:
-    """The three tables; the plain network is the first row of those of accuracies."""
-    file, of_recall, of_attack = (out / f"tiles{end}.csv" for end in ("", "_recall", "_pgd_20"))
-    rows, held, left = map(_so_far, (file, of_recall, of_attack))
+    """The tables; the plain network is the first row of those of accuracies."""
+    file, of_recall = (out / f"tiles{end}.csv" for end in ("", "_recall"))
+    rows, held = map(_so_far, (file, of_recall))
+    left = {suite: _so_far(out / f"tiles_{suite}.csv") for suite in SUITES}
     plain = Setting(AS_TRAINED, NONE, 1.0)
     if not rows:
         rows = [plain.told | _judged(model, images, labels)]
-    if not left:
-        left = [plain.told | _attacked(model, images, labels)]
+    for suite in SUITES:
+        if not left[suite]:
+            left[suite] = [plain.told | _attacked(model, images, labels, suite)]
+            write_csv(out / f"tiles_{suite}.csv", pd.DataFrame(left[suite]))
     started = time.monotonic()
     for order in ORDERS:
         own = [s for s in settings() if s.order == order]
         waiting = [s for s in own if s.key not in _keys(rows)]
-        unbroken = [s for s in own if s.tile in (SINGLE, DEPLOYED) and s.key not in _keys(left)]
+        attacked = [s for s in own if s.tile in (SINGLE, DEPLOYED)]
+        unbroken = {
+            suite: [s for s in attacked if s.key not in _keys(left[suite])] for suite in SUITES
+        }
         looked_at = any(row["order"] == order for row in held)
-        if not waiting and not unbroken and looked_at:
+        if not waiting and not any(unbroken.values()) and looked_at:
             continue
         ordered = nenni.order_channels(model, trained, ORDERING) if order == LEARNED else model
         noisy = fitted(ordered, trained[:FIT_IMAGES])
@@ -141,15 +153,15 @@ def study(model: nn.Module, trained: Tensor, images: Tensor, labels: Tensor, out
             found = recall(noisy, trained[:LOOKED_AT], images[:LOOKED_AT])
             held += [{"order": order} | row for row in found]
             write_csv(of_recall, pd.DataFrame(held))
-        for setting in (s for s in own if s in waiting or s in unbroken):
+        for setting in (s for s in own if any(s in of for of in (waiting, *unbroken.values()))):
             selection = selections(setting.fraction)[setting.tile]
             chosen = with_selection(noisy, selection, trained[:FIT_IMAGES])
             if setting in waiting:
                 rows.append(setting.told | _judged(chosen, images, labels))
                 write_csv(file, pd.DataFrame(rows))
-            if setting in unbroken:
-                left.append(setting.told | _attacked(chosen, images, labels))
-                write_csv(of_attack, pd.DataFrame(left))
+            for suite in (suite for suite in SUITES if setting in unbroken[suite]):
+                left[suite].append(setting.told | _attacked(chosen, images, labels, suite))
+                write_csv(out / f"tiles_{suite}.csv", pd.DataFrame(left[suite]))
             minutes = (time.monotonic() - started) / 60
             print(f"{setting.key} after {minutes:.0f} min", flush=True)
 
@@ -236,9 +248,11 @@ def _keys(rows: list[dict[str, Any]]) -> set[tuple[str, str, float]]:
     return {(row["order"], row["tile"], row["fraction"]) for row in rows}
 
 
-def _attacked(model: nn.Module, images: Tensor, labels: Tensor) -> dict[str, float]:
-    data = images[:ATTACKED], labels[:ATTACKED]
-    found = nenni.evaluate(model, data, PGD_20, eps=EPS, batch_size=BATCH)
+def _attacked(model: nn.Module, images: Tensor, labels: Tensor, suite: str) -> dict[str, float]:
+    data = images[: ATTACKED[suite]], labels[: ATTACKED[suite]]
+    found = nenni.evaluate(
+        model, data, SUITES[suite], eps=EPS, batch_size=BATCH, least_only=True, progress=print
+    )
     n = len(data[0])
     return told(round((1 - found.robust_accuracy) * n), n)
 
