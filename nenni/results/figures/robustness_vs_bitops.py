@@ -100,8 +100,9 @@ def _point(
     y = 100 * row["accuracy"]
     error = [[y - 100 * row["low"]], [100 * row["high"] - y]]
     axis.plot([without, full], [y, y], color=style["color"], lw=0.7, alpha=0.6)
-    axis.plot(without, y, fillstyle="none", linestyle="none", **style)
-    axis.errorbar(full, y, yerr=error, linestyle="none", elinewidth=0.8, **style)
+    whole = style | {"linestyle": "none", "clip_on": False}  # marks on the border too
+    axis.plot(without, y, fillstyle="none", **whole)
+    axis.errorbar(full, y, yerr=error, elinewidth=0.8, **whole)
 
 
 def side_by_side(places: dict[str, float], apart: float) -> dict[str, float]:

@@ -204,6 +204,16 @@ def test_defences_of_equal_bitops_stand_side_by_side(tables: dict[str, pd.DataFr
     assert np.mean(counted) == pytest.approx(110)
 
 
+def test_marks_on_the_border_are_whole(tables: dict[str, pd.DataFrame]) -> None:
+    function = plugins.load("figure", "robustness_vs_bitops")
+    none_left = tables["accuracy"].assign(accuracy=0.0, low=0.0, high=0.04)
+    drawn = function(none_left, tables["reductions"], GIVEN["tables"], column="pgd_20")
+    assert drawn.axes[0].get_ylim()[0] == 0
+    marks = [line for line in drawn.axes[0].lines if len(line.get_xdata()) == 1]
+    assert marks
+    assert not any(mark.get_clip_on() for mark in marks)
+
+
 def test_a_base_with_one_defence_has_nothing_to_trade_off(
     tables: dict[str, pd.DataFrame],
 ) -> None:
