@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from nenni.cost.dense_variants import ENGINES, PackedConv2d, convolution_of_bytes
 from nenni.deployment.choosing import fastest, skipping_calls
 from nenni.deployment.deploy import EVERYWHERE, deploy
-from nenni.deployment.program import on
+from nenni.deployment.program import computing
 from nenni.method.injection import remove
 from nenni.networks.asking import answer
 from nenni.networks.hooks import hooked
@@ -67,11 +67,11 @@ def layer_times(model: nn.Module, images: Tensor) -> dict[str, LayerTimes]:
     ways = _by_torch(remove(model).eval(), [name for name, *_ in skipping], images)
     exact: dict[str, dict[str, float]] = {name: {} for name in ways}
     for name, layer, codes, added in skipping:
-        ways[name]["deployed_dense"] = partial(on, kernel, layer.exact, codes, added)
-        ways[name]["deployed"] = partial(on, kernel, layer, codes, added)
+        ways[name]["deployed_dense"] = partial(computing(kernel, layer.exact), codes, added)
+        ways[name]["deployed"] = partial(computing(kernel, layer), codes, added)
         for share in SHARES:
             other = replace(layer, share=share)
-            ways[name][f"{share}"] = partial(on, kernel, other, codes, added)
+            ways[name][f"{share}"] = partial(computing(kernel, other), codes, added)
             exact[name][f"{share}"] = other.kept / other.tiles
     return {name: _times(fastest(calls), exact[name]) for name, calls in ways.items()}
 

@@ -18,7 +18,7 @@ from nenni.core.io import read_json, write_json
 from nenni.core.machine import gpu, processor
 from nenni.deployment.compiled import AMX, TRITON
 from nenni.deployment.convolution import Dense, Skipping
-from nenni.deployment.program import on, run, steps
+from nenni.deployment.program import computing, program, run
 
 _REPEATS = 9
 _LEAST_SECONDS = 0.002
@@ -62,7 +62,7 @@ def measure(graph: GraphModule, example: Tensor, kernel: str) -> dict[str, Measu
     found: dict[str, Measured] = {}
     for name, layer, codes, added in skipping_calls(graph, example, kernel):
         both: dict[str, Dense | Skipping] = {"dense": layer.exact, "skipping": layer}
-        calls = {way: partial(on, kernel, chosen, codes, added) for way, chosen in both.items()}
+        calls = {way: partial(computing(kernel, of), codes, added) for way, of in both.items()}
         times = fastest(calls, example.device)
         found[name] = Measured(**times, skips=times["skipping"] < times["dense"])
     return found
@@ -91,7 +91,7 @@ def in_a_network(
     calls = {}
     for dense in (alone, tuple(times), ()):
         graph = network(dense)
-        calls[dense] = partial(run, graph, steps(graph, kernel), example)
+        calls[dense] = partial(run, program(graph, kernel), example)
     found = fastest(calls, example.device, _OF_A_NETWORK)
     best = min(found, key=lambda dense: found[dense])
     if found[best] > _CLEARLY * found[alone]:
@@ -115,7 +115,7 @@ def skipping_calls(
         if isinstance(layer, Skipping):
             found.append((name, layer, codes, added))
 
-    run(graph, steps(graph, kernel), example, keep)
+    run(program(graph, kernel), example, keep)
     return found
 
 
@@ -138,10 +138,11 @@ def fastest_kernel(graph: GraphModule, example: Tensor, there: Sequence[str]) ->
 
     def compare(name: str, layer: Dense | Skipping, codes: Tensor, added: Tensor | None) -> None:
         dense = layer.exact if isinstance(layer, Skipping) else layer
-        if not torch.equal(on(AMX, dense, codes, added), on(rival, dense, codes, added)):
+        found, expected = (computing(kernel, dense)(codes, added) for kernel in (AMX, rival))
+        if not torch.equal(found, expected):
             other.add(name)
 
-    run(graph, steps(graph, rival), example, compare)
+    run(program(graph, rival), example, compare)
     if other:
         warnings.warn(
             f"the kernel {AMX} gives other codes than {rival} on this machine, for layers "
@@ -149,7 +150,7 @@ def fastest_kernel(graph: GraphModule, example: Tensor, there: Sequence[str]) ->
             stacklevel=4,
         )
         return rival
-    calls = {kernel: partial(run, graph, steps(graph, kernel), example) for kernel in (AMX, rival)}
+    calls = {kernel: partial(run, program(graph, kernel), example) for kernel in (AMX, rival)}
     times = fastest(calls)
     return min(times, key=lambda kernel: times[kernel])
 
@@ -176,7 +177,9 @@ def write(
 
 def described(graph: GraphModule, kernel: str) -> dict[str, str]:
     """Each layer that skips -> what its times hang on."""
-    skipping = {s.name: s.layer for s in steps(graph, kernel) if isinstance(s.layer, Skipping)}
+    skipping = {
+        s.name: s.layer for s in program(graph, kernel).steps if isinstance(s.layer, Skipping)
+    }
     return {name: _work(layer) for name, layer in skipping.items()}
 
 

@@ -17,7 +17,7 @@ from nenni.deployment import choosing
 from nenni.deployment.choosing import Measured
 from nenni.deployment.compiled import AMX, TORCH, TRITON, kernels
 from nenni.deployment.folding import check
-from nenni.deployment.program import Step, run, steps
+from nenni.deployment.program import Step, program, run
 from nenni.deployment.simulation import simulation
 from nenni.method.injection import noisy_layers
 
@@ -46,11 +46,11 @@ class Deployed(nn.Module):
         super().__init__()
         self.simulation, self.times, self.kernel = simulated, times, kernel
         self._size, self._device = size, device_of(simulated)
-        self.steps: list[Step] = steps(simulated, kernel)
+        self._program = program(simulated, kernel)
         self.eval()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Of a copy: its steps are those of its own simulation, by the kernels that are here."""
+        """Of a copy: its program is that of its own simulation, by the kernels that are here."""
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         there = kernels(self._device)
         if self.kernel not in there:
@@ -63,17 +63,22 @@ class Deployed(nn.Module):
             self.kernel = other
         images = torch.zeros(2, *self._size, device=self._device)
         ShapeProp(self.simulation).propagate(images)  # which a file does not keep
-        self.steps = steps(self.simulation, self.kernel)
+        self._program = program(self.simulation, self.kernel)
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the steps, which belong to this simulation."""
+        """All but the program, which is of this simulation."""
         state: dict[str, Any] = super().__getstate__()  # type: ignore[no-untyped-call]
-        return {name: value for name, value in state.items() if name != "steps"}
+        return {name: value for name, value in state.items() if name != "_program"}
+
+    @property
+    def steps(self) -> list[Step]:
+        """What it does, in order."""
+        return self._program.steps
 
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """Take weights, also into the bytes of the steps."""
         found = super().load_state_dict(*args, **kwargs)
-        self.steps = steps(self.simulation, self.kernel)
+        self._program = program(self.simulation, self.kernel)
         return found
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
@@ -112,7 +117,7 @@ class Deployed(nn.Module):
                 f"the network was deployed for images of shape {tuple(self._size)}, and got "
                 f"{tuple(x.shape[1:])}: deploy it with an example of that shape"
             )
-        logits: Tensor = run(self.simulation, self.steps, x)
+        logits: Tensor = run(self._program, x)
         return logits
 
 

@@ -74,8 +74,27 @@ class Step:
     last: tuple[str, ...] = ()
 
 
-def steps(graph: GraphModule, kernel: str) -> list[Step]:
-    """The steps of a simulation, in order.
+@dataclass(frozen=True)
+class Program:
+    """A deployed network.
+
+    Attributes
+    ----------
+    source : str
+        Name of the images.
+    steps : list of Step
+        In order.
+    answer : Any
+        What it gives: a node, or nodes in lists, tuples and dictionaries.
+    """
+
+    source: str
+    steps: list[Step]
+    answer: Any
+
+
+def program(graph: GraphModule, kernel: str) -> Program:
+    """What a simulation does, by a kernel.
 
     Parameters
     ----------
@@ -102,8 +121,10 @@ def steps(graph: GraphModule, kernel: str) -> list[Step]:
             made.append(_convolution(graph, chains[node], planes, kernel))
         elif node not in inside and node.op not in ("placeholder", "output"):
             made.append(_other(graph, node, planes, kernel))
+    (source,) = (node for node in graph.graph.nodes if node.op == "placeholder")
     (end,) = (node for node in graph.graph.nodes if node.op == "output")
-    return _forgetting(made, {node.name for node in end.all_input_nodes})
+    made = _forgetting(made, {node.name for node in end.all_input_nodes})
+    return Program(source.name, made, end.args[0])
 
 
 def _forgetting(made: list[Step], wanted: set[str]) -> list[Step]:
@@ -119,31 +140,27 @@ Watch = Callable[[str, Dense | Skipping, Tensor, Tensor | None], None]
 """Is told the name of a convolution, itself, its codes and those that are added to it."""
 
 
-def run(graph: GraphModule, made: list[Step], x: Tensor, watch: Watch | None = None) -> Any:
-    """What the steps of a network make of images.
+def run(of: Program, x: Tensor, watch: Watch | None = None) -> Any:
+    """What a network makes of images.
 
     Parameters
     ----------
-    graph : GraphModule
-        The simulation of which the steps are.
-    made : list of Step
-        From :func:`steps`.
+    of : Program
+        From :func:`program`.
     x : Tensor
         Images (N, C, H, W).
     watch : callable, optional
         Is told of each convolution before it runs.
     """
-    (source,) = (node for node in graph.graph.nodes if node.op == "placeholder")
-    (end,) = (node for node in graph.graph.nodes if node.op == "output")
-    values: Values = {source.name: x}
-    for step in made:
+    values: Values = {of.source: x}
+    for step in of.steps:
         if watch is not None and step.layer is not None:
             codes = [values[name].bytes for name in step.used]
             watch(step.name, step.layer, codes[0], codes[1] if len(codes) > 1 else None)
         values[step.made] = step.run(values)
         for name in step.last:
             del values[name]
-    return map_arg(end.args[0], lambda n: numbers(values[n.name]))
+    return map_arg(of.answer, lambda n: numbers(values[n.name]))
 
 
 def numbers(value: Any) -> Any:
@@ -193,9 +210,11 @@ def _convolution(graph: GraphModule, found: Chain, planes: dict[Node, Plane], ke
         assert layer is not None
         built = dense(layer, planes[source], found.batch_norm, written)
 
+    compute = computing(kernel, built)
+
     def run(values: Values) -> Any:
         residual = None if added is None else values[added.name].bytes
-        result = on(kernel, built, values[source.name].bytes, residual)
+        result = compute(values[source.name].bytes, residual)
         if not written.as_numbers:
             return Codes(result, written.plane)
         return result[..., : written.plane.channels].permute(0, 3, 1, 2)
@@ -223,18 +242,25 @@ def _check_lanes(name: str, layer: Skipping) -> None:
         )
 
 
-def on(kernel: str, layer: Dense | Skipping, codes: Tensor, residual: Tensor | None) -> Tensor:
-    """The bytes, or numbers, that a layer makes of codes, by a kernel or by torch."""
+def computing(kernel: str, layer: Dense | Skipping) -> Callable[[Tensor, Tensor | None], Tensor]:
+    """What makes of a layer's codes, and those that are added, its bytes or numbers.
+
+    Parameters
+    ----------
+    kernel : str
+        One of :func:`nenni.deployment.compiled.kernels`.
+    layer : Dense or Skipping
+        A convolution of bytes.
+    """
     if kernel == TRITON:
         from nenni.deployment import triton_path  # needs Triton
 
         path: Any = triton_path
     else:
         path = torch_path if kernel == TORCH else compiled_path
-    also = () if kernel in (TORCH, TRITON) else (kernel,)
-    if isinstance(layer, Skipping):
-        return path.skipping(layer, codes, residual, *also)  # type: ignore[no-any-return]
-    return path.dense(layer, codes, residual, *also)  # type: ignore[no-any-return]
+    call = path.skipping if isinstance(layer, Skipping) else path.dense
+    also = {} if kernel in (TORCH, TRITON) else {"kernel": kernel}
+    return partial(call, layer, **also)
 
 
 def _written(found: Chain, planes: dict[Node, Plane]) -> Written:

@@ -34,7 +34,7 @@ from nenni.cost.dense_variants import ENGINES, convolution_of_bytes, quantised
 from nenni.deployment.choosing import fastest, fastest_kernel, skipping_calls
 from nenni.deployment.compiled import TORCH, kernels
 from nenni.deployment.deploy import EVERYWHERE, FASTER, NOWHERE, deploy
-from nenni.deployment.program import on
+from nenni.deployment.program import computing
 from nenni.deployment.simulation import simulation
 from nenni.method.injection import remove
 from nenni.networks.copying import copied
@@ -96,7 +96,7 @@ def measure(width: int, batch: int, device: str = "cpu") -> Iterator[dict[str, A
         for name, layer, codes, added in layers:
             ways = {"dense": layer.exact, "skipping": layer}
             calls = by_torch[name] | {
-                way: partial(on, kernel, chosen, codes, added) for way, chosen in ways.items()
+                way: partial(computing(kernel, of), codes, added) for way, of in ways.items()
             }
             product = layer.exact.product
             macs = product.codes.numel() * len(product.position) * batch

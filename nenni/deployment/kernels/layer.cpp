@@ -73,10 +73,10 @@ class Dense : public torch::CustomClassHolder {
   // `written`: factor, offset, position and, with a residual, its position; `bounds`: low, high,
   // zero, residual_factor. Numbers instead of codes are written where `as_numbers`.
   Dense(std::vector<Tensor> layer, int64_t channels, bool is_signed, bool narrow,
-        std::vector<Tensor> written, std::vector<double> bounds, std::vector<int64_t> shape,
+        std::vector<Tensor> written, const std::vector<double>& bounds, std::vector<int64_t> shape,
         bool as_numbers)
-      : layer_(std::move(layer)), written_(std::move(written)), bounds_(std::move(bounds)),
-        shape_(std::move(shape)), as_numbers_(as_numbers) {
+      : layer_(std::move(layer)), written_(std::move(written)), shape_(std::move(shape)),
+        as_numbers_(as_numbers) {
     const Tensor& weights = layer_.at(0);
     const Tensor& start = layer_.at(1);
     TORCH_CHECK(weights.dim() == 4 && weights.size(2) == LANES && weights.size(3) == QUAD &&
@@ -101,10 +101,10 @@ class Dense : public torch::CustomClassHolder {
     out_.factor = numbers<float>(written_.at(0));
     out_.offset = numbers<float>(written_.at(1));
     out_.position = numbers<int32_t>(written_.at(2));
-    out_.low = float(bounds_.at(0));
-    out_.high = float(bounds_.at(1));
-    out_.zero = int32_t(bounds_.at(2));
-    out_.residual_factor = float(bounds_.at(3));
+    out_.low = float(bounds.at(0));
+    out_.high = float(bounds.at(1));
+    out_.zero = int32_t(bounds.at(2));
+    out_.residual_factor = float(bounds.at(3));
   }
 
   int32_t channels() const { return w_.channels; }
@@ -144,7 +144,6 @@ class Dense : public torch::CustomClassHolder {
 
  private:
   const std::vector<Tensor> layer_, written_;
-  const std::vector<double> bounds_;
   const std::vector<int64_t> shape_;
   const bool as_numbers_;
   Product w_{};

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from deployment_cases import images, small
 
 from nenni.core.errors import UserError
@@ -192,14 +191,14 @@ def test_tiles_that_give_other_codes_are_left_out_with_a_word(
 
 
 def _pretend_tiles(monkeypatch: pytest.MonkeyPatch, change: Any) -> None:
-    by = choosing.on
+    real = choosing.computing
 
-    def on(kernel: str, layer: Any, *codes: Any) -> torch.Tensor:
-        found = by("torch", layer, *codes)
-        return change(found) if kernel == "tiles" else found  # type: ignore[no-any-return]
+    def computing(kernel: str, layer: Any) -> Any:
+        compute = real("torch", layer)
+        return (lambda *codes: change(compute(*codes))) if kernel == "tiles" else compute
 
     monkeypatch.setattr(choosing, "AMX", "tiles")
-    monkeypatch.setattr(choosing, "on", on)
+    monkeypatch.setattr(choosing, "computing", computing)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from nenni.deployment.compiled import kernels
 from nenni.deployment.deploy import deploy
-from nenni.deployment.program import on, run
+from nenni.deployment.program import computing, run
 
 LIKE = "avx512_vnni"
 
@@ -44,11 +44,11 @@ def _both(network: nn.Module, calibrating: Tensor, x: Tensor) -> int:
     found = []
 
     def compare(name: str, layer: Any, codes: Tensor, added: Tensor | None) -> None:
-        a, b = (on(kernel, layer, codes, added) for kernel in ("amx", LIKE))
+        a, b = (computing(kernel, layer)(codes, added) for kernel in ("amx", LIKE))
         assert torch.equal(a, b), name
         found.append(name)
 
-    run(deployed.simulation, deployed.steps, x, compare)
+    run(deployed._program, x, compare)
     return len(found)
 
 

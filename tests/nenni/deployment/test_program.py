@@ -193,11 +193,11 @@ def test_the_comparison_notices_a_part_that_differs(part: str) -> None:
 
 def test_a_tile_that_a_gpu_does_not_hold_is_refused_with_its_layer() -> None:
     network = deploy(small(tile=(32, 3)), images(8), skip="everywhere", kernel="torch")
-    assert program.steps(network.simulation, TRITON), "small ones are built for a GPU"
+    assert program.program(network.simulation, TRITON).steps, "small ones are built for a GPU"
     network = deploy(
         small(tile=(400, 900), size=40, width=24), images(4, 40), skip="everywhere", kernel="torch"
     )
     with pytest.raises(
         UserError, match=r"3\.conv1 .* on a GPU: its tiles of 24 channels x 900 pos"
     ):
-        program.steps(network.simulation, TRITON)
+        program.program(network.simulation, TRITON)

@@ -35,7 +35,7 @@ def compared(network, x):
             halves = replace(layer, factor=factor, offset=torch.zeros_like(factor))
             codes, theirs = (p.dense(halves, codes, None) for p in (torch_path, triton_path))
             assert torch.equal(codes, theirs) and len(codes.unique()) > 20
-    run(network.simulation, network.steps, x, watch)
+    run(network._program, x, watch)
     assert len(found) == 6, found
 
 for choices in ({}, {"input_bits": 4, "projected_bits": 4}, {"score": "magnitude"},
