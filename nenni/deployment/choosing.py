@@ -23,9 +23,10 @@ from nenni.deployment.program import computing, program, run
 _REPEATS = 9
 _LEAST_SECONDS = 0.002
 """Of one measurement, so that the steps of the clock do not show."""
-_OF_A_NETWORK, _CLEARLY = 0.02, 0.98
-"""The same of a network, whose weights take a while to be cached; more than a repeat moves."""
-
+OF_A_NETWORK = 0.02
+"""The same of a network, whose weights take a while to be cached."""
+_CLEARLY = 0.98
+"""Part of the time of what layers do alone, below which another choice is faster as a whole."""
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -92,7 +93,7 @@ def in_a_network(
     for dense in (alone, tuple(times), ()):
         graph = network(dense)
         calls[dense] = partial(run, program(graph, kernel), example)
-    found = fastest(calls, example.device, _OF_A_NETWORK)
+    found = fastest(calls, example.device, OF_A_NETWORK)
     best = min(found, key=lambda dense: found[dense])
     if found[best] > _CLEARLY * found[alone]:
         best = alone

@@ -39,7 +39,6 @@ import torch
 from _deployed_tables import DENSE, DEPLOYED, KEYS, PGD, SIMULATED, WORST, draw, networks
 from _post_training import told
 from _tables import keep
-from deployment_speed import OF_A_NETWORK
 from torch import Tensor, nn
 
 import nenni
@@ -53,7 +52,7 @@ from nenni.core.seeding import seeded
 from nenni.cost.dense_variants import quantised
 from nenni.data.data_file import load_data
 from nenni.data.split import Images, first
-from nenni.deployment.choosing import fastest, fastest_kernel
+from nenni.deployment.choosing import OF_A_NETWORK, fastest, fastest_kernel
 from nenni.deployment.compiled import kernels
 from nenni.deployment.deploy import EVERYWHERE, Deployed, deploy
 from nenni.deployment.simulation import simulation

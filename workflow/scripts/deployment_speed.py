@@ -31,7 +31,7 @@ from nenni.core import runtime
 from nenni.core.errors import UserError
 from nenni.core.machine import gpu, processor
 from nenni.cost.dense_variants import ENGINES, convolution_of_bytes, quantised
-from nenni.deployment.choosing import fastest, fastest_kernel, skipping_calls
+from nenni.deployment.choosing import OF_A_NETWORK, fastest, fastest_kernel, skipping_calls
 from nenni.deployment.compiled import TORCH, kernels
 from nenni.deployment.deploy import EVERYWHERE, FASTER, NOWHERE, deploy
 from nenni.deployment.program import computing
@@ -50,8 +50,8 @@ TILES, RATIO = {"cpu": (32, 8), "cuda": (64, 64)}, 1 / 8
 FILES = {"cpu": "deployment.csv", "cuda": "deployment_gpu.csv"}
 ON_A_GPU = "bfloat16"
 """What torch computes dense layers with on a GPU, which has no engine of bytes."""
-_OF_A_LAYER, OF_A_NETWORK = 0.005, 0.02
-"""Seconds of one measurement: weights of a wide network take a while to be in the caches."""
+_OF_A_LAYER = 0.005
+"""Seconds of one measurement."""
 WHOLE = "whole network"
 SETTING = ["device", "width", "batch", "threads"]
 COLUMNS = [*SETTING, "layer", "macs", "fraction", "torch", "dense", "skipping", "where_faster"]
